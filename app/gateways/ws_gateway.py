@@ -26,10 +26,8 @@ from app.gateways.dto.refresh_dto import RefreshDto
 from app.gateways.dto.send_message_dto import SendMessageDto
 from app.gateways.dto.update_message_dto import UpdateMessageDto
 from app.guards.event_weight import event_weight
-from app.guards.expired_sessions import allow_expired_session
-from app.guards.receipt_limit import limited_as_receipts
-from app.guards.ws_guard import WsGuard
-from app.guards.ws_throttler_guard import WsThrottlerGuard
+from app.guards.ws_guard import WsGuard, allow_expired_session
+from app.guards.ws_throttler_guard import WsThrottlerGuard, limited_as_receipts
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_service import MessageService

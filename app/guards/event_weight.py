@@ -1,13 +1,14 @@
 """The `event_weight` decorator: sets how many tokens of the rate limit an event takes."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
 
 from app.framework import BootError, EventRoute, Reflector, set_metadata
-from app.guards.receipt_limit import LIMITED_AS_RECEIPTS
-from app.guards.ws_throttler_guard import EVENT_WEIGHT, WsThrottlerGuard
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+from app.guards.ws_throttler_guard import (
+    EVENT_WEIGHT,
+    LIMITED_AS_RECEIPTS,
+    Decorated,
+    WsThrottlerGuard,
+)
 
 
 def event_weight(weight: int) -> Callable[[Decorated], Decorated]:

@@ -1,13 +1,22 @@
 """The documented ``WsGuard``: every connection and every event needs a valid session."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from app.domain.errors import AuthenticationCode, AuthenticationError
-from app.framework import CanActivate, ExecutionContext, Reflector
-from app.guards.expired_sessions import ALLOWS_EXPIRED_SESSION
+from app.framework import CanActivate, ExecutionContext, Reflector, set_metadata
 from app.ports import Clock
 from app.services.session_service import SessionService
 from app.sockets.authenticated_socket import AuthenticatedSocket
+
+_ALLOWS_EXPIRED_SESSION = "allows_expired_session"
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def allow_expired_session() -> Callable[[Decorated], Decorated]:
+    """Let an expired session call the handler within the grace period, unless it is revoked."""
+    return set_metadata(_ALLOWS_EXPIRED_SESSION, value=True)
 
 
 class WsGuard(CanActivate):
@@ -37,7 +46,7 @@ class WsGuard(CanActivate):
         if session.revoked:
             raise AuthenticationError(AuthenticationCode.REVOKED)
         is_expired = self._clock.monotonic() >= session.expires_at
-        if is_expired and not self._reflector.get(ALLOWS_EXPIRED_SESSION, context.get_handler()):
+        if is_expired and not self._reflector.get(_ALLOWS_EXPIRED_SESSION, context.get_handler()):
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         return True
 

@@ -3,19 +3,33 @@
 from collections.abc import Callable
 from functools import lru_cache
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
-from app.framework import CanActivate, ExecutionContext, Reflector, WsTooManyRequests
-from app.guards.receipt_limit import LIMITED_AS_RECEIPTS, receipts_in
+from app.domain.delivery import MAX_RECEIPTS
+from app.framework import (
+    CanActivate,
+    ExecutionContext,
+    Reflector,
+    WsTooManyRequests,
+    set_metadata,
+)
 from app.ports import Throttle
 from app.sockets.authenticated_socket import AuthenticatedSocket
 
 EVENT_WEIGHT = "event_weight"
+LIMITED_AS_RECEIPTS = "limited_as_receipts"
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _RECEIPTS = 0
 """Marks receipts, which take one token per message from a separate bucket."""
 
 _reflector = Reflector()
+
+
+def limited_as_receipts() -> Callable[[Decorated], Decorated]:
+    """Count the handler's events in the bucket of receipts: one token per message listed."""
+    return set_metadata(LIMITED_AS_RECEIPTS, value=True)
 
 
 class WsThrottlerGuard(CanActivate):
@@ -40,7 +54,7 @@ class WsThrottlerGuard(CanActivate):
         client: AuthenticatedSocket = context.get_client()
         weight = _weight_of(context.get_handler())
         if weight == _RECEIPTS:
-            wait_seconds = self._receipts.take(client.user_id, receipts_in(context.get_data()))
+            wait_seconds = self._receipts.take(client.user_id, _receipts_in(context.get_data()))
         else:
             wait_seconds = self._events.take(client.user_id, weight)
         if wait_seconds > 0:
@@ -55,3 +69,12 @@ def _weight_of(handler: Callable[..., Any]) -> int:
         return _RECEIPTS
     weight: int = _reflector.get(EVENT_WEIGHT, handler) or 1
     return weight
+
+
+def _receipts_in(data: object) -> int:
+    """Count the messages in a payload that is not validated yet: 1 to `MAX_RECEIPTS`.
+
+    A longer list costs as much as the longest valid one; validation rejects it later.
+    """
+    listed = data.get("messageIds") if isinstance(data, dict) else None
+    return min(max(1, len(listed)), MAX_RECEIPTS) if isinstance(listed, list) else 1

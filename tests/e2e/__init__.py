@@ -1,1 +1,1 @@
-"""Tests of the server as a process on a real port, with real clients."""
+"""Tests the server as a process on a real port, with real clients."""

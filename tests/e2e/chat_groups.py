@@ -1,4 +1,4 @@
-"""Each test gets its own users and channels on a shared server, and clients for the users."""
+"""Provides users and channels for each test on a shared server, and clients for the users."""
 
 import json
 from itertools import count
@@ -46,13 +46,13 @@ class Chat:
         return client
 
     def connecting(self, name: str, auth: object, **options: object) -> JsClient:
-        """Begin to connect a client with this ``auth``, which the server may refuse."""
+        """Begin to connect a client with this ``auth``. The server may refuse the client."""
         client = self._driver.connect(self.server.url, self.user_id(name), auth, **options)
         self._clients.append(client)
         return client
 
     async def refusal(self, auth: object, **options: object) -> dict[str, Any]:
-        """Connect with this ``auth``, and return the ``error`` event that refuses it."""
+        """Connect with this ``auth``, and return the ``error`` event of the refusal."""
         error: dict[str, Any] = await self.connecting("alice", auth, **options).sees("error")
         return error
 
@@ -62,7 +62,7 @@ class Chat:
 
 
 class Chats:
-    """Creates groups; no two are the same."""
+    """Creates groups, each with different users and channels."""
 
     def __init__(self, driver: JsDriver) -> None:
         self._driver = driver

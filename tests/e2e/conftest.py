@@ -19,7 +19,7 @@ GENEROUS = {
     "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
-"""Limits that no test reaches: all tests share an address, and a busy machine is slow."""
+"""Limits that no test reaches, although all tests share an address and a machine may be slow."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,19 +41,19 @@ async def driver() -> AsyncIterator[JsDriver]:
 
 @pytest.fixture(scope="session")
 def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The users and channels of all tests."""
+    """The seed file with the users and channels of all tests."""
     return write_seed(tmp_path_factory.mktemp("seed") / "seed.json")
 
 
 @pytest.fixture(scope="session")
 def chats(driver: JsDriver) -> Chats:
-    """Creates groups of users for tests."""
+    """The object that creates groups of users for tests."""
     return Chats(driver)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> AsyncIterator[Serve]:
-    """Starts servers for one module, and stops them after its last test."""
+    """A function that starts servers. They are stopped after the module's last test."""
     async with AsyncExitStack() as servers:
 
         async def serve(**settings: str) -> ServerProcess:
@@ -68,7 +68,10 @@ async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> As
 async def server(
     tmp_path_factory: pytest.TempPathFactory, seed_file: Path
 ) -> AsyncIterator[ServerProcess]:
-    """The server of most tests, on SQLite; a module that needs other settings overrides it."""
+    """The default server of the tests, on SQLite.
+
+    Modules that need other settings override this.
+    """
     settings = {"SEED_FILE": str(seed_file), **GENEROUS}
     async with running(tmp_path_factory.mktemp("server"), settings) as server:
         yield server
@@ -76,7 +79,7 @@ async def server(
 
 @pytest.fixture
 def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
-    """A new group of users on the server of most tests."""
+    """A new group of users on `server`."""
     chat = chats.on(server)
     yield chat
     chat.leave()
@@ -84,6 +87,6 @@ def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def crowd() -> AsyncIterator[Crowd]:
-    """Opens clients to any server, and closes them after the test."""
+    """An object that opens clients to any server. The clients are closed after the test."""
     async with AsyncExitStack() as clients:
         yield Crowd(clients)

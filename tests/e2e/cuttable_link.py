@@ -19,7 +19,7 @@ class CuttableLink:
         self._ends: set[StreamWriter] = set()
 
     def cut(self) -> None:
-        """Abort every connection, and refuse new ones."""
+        """Abort all connections, and refuse new connections."""
         self._is_cut = True
         for end in self._ends:
             end.transport.abort()

@@ -39,7 +39,7 @@ A_TEXT = Text()
 
 
 def a_message(author: JsClient, channel_id: str, content: str, seq: int = 1) -> dict[str, object]:
-    """Return the documented ``Message`` as it was just sent."""
+    """Return the documented ``Message`` of a new message."""
     return {
         "id": A_TEXT,
         "content": content,

@@ -1,6 +1,7 @@
-"""Runs ``python -m app`` without a second of imports, by forking a process that has done them.
+"""Runs ``python -m app`` in a fork of a process that has already imported the application.
 
-The fork has its own folder, environment, standard streams and exit code.
+This saves a second per start. The fork has its own folder, environment, standard streams and exit
+code.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class ForkedApp:
         return self.returncode
 
     async def communicate(self, data: bytes) -> tuple[bytes, bytes]:
-        """Send the data and close the input; return all output and errors."""
+        """Write the data to the input, close it, and return all output and errors."""
         self.stdin.write(data)
         self.stdin.close()
         out, err, _ = await asyncio.gather(self.stdout.read(), self.stderr.read(), self.wait())
@@ -75,7 +76,7 @@ class ForkedApp:
 
 async def fork_app(folder: Path, environment: Mapping[str, str], *arguments: str) -> ForkedApp:
     """Run ``python -m app ARGUMENTS`` in the folder, with exactly this environment."""
-    # The calls of multiprocessing block for some milliseconds.
+    # Use a thread, because these calls of multiprocessing block for some milliseconds.
     child_stdin, stdin = _CONTEXT.Pipe(duplex=False)
     stdout, child_stdout = _CONTEXT.Pipe(duplex=False)
     stderr, child_stderr = _CONTEXT.Pipe(duplex=False)

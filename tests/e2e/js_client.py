@@ -28,7 +28,7 @@ class Sight:
 
 
 class JsClient:
-    """One client: sends commands to its socket, and keeps the events that it received."""
+    """A client that sends commands to its socket, and stores the received events."""
 
     def __init__(self, user_id: str, order: Callable[..., None]) -> None:
         self.user_id = user_id
@@ -39,7 +39,7 @@ class JsClient:
         self._questions = count()
 
     def emit(self, event: str, *args: object) -> None:
-        """Emit an event without asking for an ack."""
+        """Emit an event without requesting an ack."""
         self._order(command="emit", event=event, args=args)
 
     async def ask(self, event: str, *args: object) -> Any:
@@ -48,7 +48,7 @@ class JsClient:
         return (await self._next(lambda sight: sight.question == question)).first
 
     async def sees(self, event: str) -> Any:
-        """Wait for the event, and return its payload. Every received event is returned once."""
+        """Wait for the event, and return its payload. Each received event is returned only once."""
         return (await self._next(lambda sight: sight.event == event)).first
 
     async def admitted(self) -> None:
@@ -72,7 +72,7 @@ class JsClient:
         self._order(command="want", wanted=wanted)
 
     def disconnect(self) -> None:
-        """Disconnect, as a closed page does."""
+        """Disconnect like a closed page."""
         self._order(command="disconnect")
 
     async def receive(self, sight: Sight) -> None:
@@ -104,7 +104,7 @@ class JsClient:
 
 
 class JsDriver(NodeDriver):
-    """The Node process that runs the clients."""
+    """The Node process that runs all JavaScript clients."""
 
     def __init__(self) -> None:
         super().__init__(JS_FOLDER)
@@ -113,8 +113,8 @@ class JsDriver(NodeDriver):
     def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:
         """Begin to connect a new client.
 
-        ``options`` are those of ``io(url, options)``, plus ``namespace``, and ``authCallback``,
-        which passes ``auth`` through a function.
+        ``options`` are those of ``io(url, options)``, and two more: ``namespace``, and
+        ``authCallback``, which passes ``auth`` through a function.
         """
         return self._begin(user_id, command="connect", url=url, auth=auth, options=options)
 

@@ -1,4 +1,4 @@
-"""Clients in Python: hundreds fit into the test's process, and they record times."""
+"""Clients in Python that record times. Hundreds of them fit into the test's process."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.e2e.server_process import ServerProcess
 
 ADMITTED = "admitted"
 REFUSED_FOR_NOW = "refused for now"
-"""The connection was closed without an answer to CONNECT: the refusal is temporary."""
+"""The result of a temporary refusal: the connection is closed without an answer to CONNECT."""
 
 _TRY_AGAIN_LATER = (1013).to_bytes(2)
 RETRY_SECONDS = 0.05
@@ -23,7 +23,7 @@ RETRY_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The data of an ack, and how long it took."""
+    """The data of an ack, and the time until it arrived."""
 
     data: dict[str, Any]
     seconds: float
@@ -35,7 +35,7 @@ class Verdict:
 
     Attributes:
         code: `ADMITTED`, `REFUSED_FOR_NOW` or an error's code.
-        at: When it was received, by the monotonic clock.
+        at: The monotonic time at which it was received.
     """
 
     code: str
@@ -45,11 +45,11 @@ class Verdict:
 class LightClient:
     """Reads in the background, answers pings, and ignores the events of other users.
 
-    The server must have ``AUTH_FAILURE_MODE=connect_error``: otherwise an admitted client is not
-    notified at once.
+    The server must have ``AUTH_FAILURE_MODE=connect_error``, which makes admissions and refusals
+    distinguishable at once.
 
     Attributes:
-        end_reason: The ``error`` event before a disconnection, once it was received.
+        end_reason: The ``error`` event before a disconnection; None until it is received.
     """
 
     def __init__(self, raw: RawClient) -> None:
@@ -95,7 +95,7 @@ class LightClient:
             await self._closed.wait()
 
     async def read(self) -> None:
-        """Read frames until the connection is closed; the code that opened it runs this."""
+        """Read frames until the connection is closed. `Crowd` runs this in the background."""
         try:
             while True:
                 opcode, payload = await self._raw.next_frame()
@@ -125,7 +125,7 @@ class LightClient:
 
 
 class Crowd:
-    """Opens clients, which are closed together."""
+    """Opens clients, and closes all of them together."""
 
     def __init__(self, clients: AsyncExitStack) -> None:
         self._clients = clients
@@ -146,7 +146,7 @@ class Crowd:
     async def try_to_connect(
         self, server: ServerProcess, token: str, headers: Mapping[str, str] | None = None
     ) -> tuple[str, float]:
-        """Return the result's code and its delay in seconds, TCP and upgrade included."""
+        """Return the result's code and its delay in seconds, including TCP and the upgrade."""
         began_at = time.monotonic()
         client = await self.unauthenticated(server, headers)
         client.connect(token)
@@ -154,7 +154,7 @@ class Crowd:
         return verdict.code, verdict.at - began_at
 
     async def retry_until_admitted(self, server: ServerProcess, token: str) -> float:
-        """Connect again and again until a client is admitted; return the monotonic time.
+        """Connect repeatedly until a client is admitted, and return the monotonic time.
 
         Raises:
             TimeoutError: No client was admitted.

@@ -1,4 +1,4 @@
-"""Production servers that share a Redis, and requests of a backend and of Clerk to them."""
+"""Starts production servers that share a Redis, and sends requests like a backend and Clerk."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ NODE = {
     **GENEROUS,
     "SERVICE_KEY": SERVICE_KEY,
     "CLERK_WEBHOOK_SIGNING_SECRET": SECRET,
-    # With this a client learns at once whether it was admitted.
+    # With this setting, a client learns immediately whether it was admitted.
     "AUTH_FAILURE_MODE": "connect_error",
 }
 """The settings of a node, except ``REDIS_URL``."""
@@ -60,9 +60,9 @@ async def send_webhook(node: ServerProcess, event_type: str, subject: str, messa
 
 
 async def readiness(node: ServerProcess, expected: Readiness) -> Readiness:
-    """Poll ``GET /health/ready`` until it answers as expected.
+    """Poll ``GET /health/ready`` until the answer is as expected or the time is up.
 
-    Returns the status and body of the last answer, also if the time was not enough.
+    Returns the status and body of the last answer.
     """
     give_up_at = time.monotonic() + HEALTH_SECONDS
     async with ClientSession() as http:

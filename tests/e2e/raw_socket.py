@@ -34,7 +34,7 @@ class RawSocket:
         return str(message.data)
 
     async def closed(self) -> tuple[list[str], int | None]:
-        """Return the text frames before the connection is closed, and the close code."""
+        """Wait for the end of the connection; return its last text frames and the close code."""
         async with asyncio.timeout(ANSWER_SECONDS):
             frames = [str(message.data) async for message in self._websocket]
         return frames, self._websocket.close_code
@@ -44,7 +44,7 @@ class RawSocket:
 async def raw_socket(
     server: ServerProcess, headers: Mapping[str, str] | None = None
 ) -> AsyncIterator[RawSocket]:
-    """Open a connection: the Engine.IO handshake is done, CONNECT is not sent."""
+    """Open a connection after the Engine.IO handshake, without sending CONNECT."""
     async with (
         ClientSession() as http,
         http.ws_connect(f"{server.url}{PATH}", params=QUERY, headers=headers) as websocket,

@@ -1,4 +1,4 @@
-"""Runs the server and the other commands as an operator does: as processes in a folder."""
+"""Runs the server and other commands as processes in a folder, like an operator."""
 
 import asyncio
 import os
@@ -33,13 +33,13 @@ class Finished:
 
 
 class ServerProcess:
-    """``python -m app run`` on a free port; it can be started again after `stop`.
+    """A process of ``python -m app run`` on a free port. It can be started again after `stop`.
 
     Args:
         folder: The working directory.
         settings: The environment.
-        is_forked: Whether `fork_app` starts it. Otherwise a new interpreter runs it, with the
-            code in the folder if there is some.
+        is_forked: Whether `fork_app` starts the process. If False, a new interpreter runs the code
+            in the folder, or the checkout's code.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ServerProcess:
                 await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
-        """Stop the server as Ctrl-C does; it must exit with code 0."""
+        """Stop the server like Ctrl-C. Fails unless it exits with code 0."""
         assert self._process is not None
         self._process.send_signal(signal.SIGINT)
         try:
@@ -150,7 +150,7 @@ class ServerProcess:
 
 
 class Serve(Protocol):
-    """Starts a server with these settings; the fixture stops it."""
+    """Starts a server with these settings. The fixture stops it."""
 
     async def __call__(self, **settings: str) -> ServerProcess:
         """Return the server when it is ready."""
@@ -160,7 +160,7 @@ class Serve(Protocol):
 async def running(
     folder: Path, settings: Mapping[str, str], *, is_forked: bool = True
 ) -> AsyncIterator[ServerProcess]:
-    """Start a server, and stop it at the end."""
+    """Run a server inside the block."""
     server = ServerProcess(folder, settings, is_forked=is_forked)
     await server.start()
     try:
@@ -172,7 +172,7 @@ async def running(
 async def run_command(
     folder: Path, settings: Mapping[str, str], *arguments: str, stdin: str = ""
 ) -> Finished:
-    """Run ``python -m app ARGUMENTS`` to its end."""
+    """Run ``python -m app ARGUMENTS`` until it exits."""
     process = await _fork(folder, settings, *arguments)
     async with asyncio.timeout(PROCESS_SECONDS):
         out, err = await process.communicate(stdin.encode())
@@ -197,5 +197,5 @@ async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> 
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    # The developer's own environment must not change the result of a test.
+    # Ignore the developer's environment, which must not change the result of a test.
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}

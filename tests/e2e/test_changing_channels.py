@@ -1,4 +1,4 @@
-"""Channels that a backend or another process changes while users are connected."""
+"""Tests channels that a backend or another process changes while users are connected."""
 
 import asyncio
 import sqlite3
@@ -25,7 +25,7 @@ _numbers = count()
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server that accepts requests of a backend."""
+    """A server that accepts requests from a backend."""
     return await serve(SERVICE_KEY=KEY)
 
 
@@ -44,7 +44,7 @@ async def request(
 
 
 async def member(chat: Chat, method: str, channel_id: str, name: str) -> bool:
-    """Add (PUT) or remove (DELETE) a member; return whether that changed anything."""
+    """Add (PUT) or remove (DELETE) a member; return whether the membership changed."""
     user_id = chat.user_id(name)
     status, answer = await request(chat, method, channel_id, "members", user_id)
     changed: bool = answer["changed"]
@@ -68,14 +68,14 @@ async def received(client: JsClient) -> list[str]:
 
 
 def write(chat: Chat, statement: str, *values: str) -> None:
-    """Execute a statement on the database, as another process."""
+    """Execute a statement on the database, like another process."""
     file = chat.server.folder / ".data" / "chat.db"
     with closing(sqlite3.connect(file, timeout=ANSWER_SECONDS)) as database, database:
         database.execute(statement, values)
 
 
 async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Send messages until the listener does (or does not) receive one, or time is up.
+    """Send messages until the listener receives one (or receives none), or the time is up.
 
     Returns whether the listener received the last message.
     """
@@ -90,7 +90,7 @@ async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, unt
 
 
 async def test_next_message_reaches_a_user_when_they_are_added_while_connected(chat: Chat) -> None:
-    """All of the user's sockets receive it, and the channel is notified of the new member once."""
+    """All of the user's sockets receive the message, and the channel receives one notification."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     daves_other = await chat.client("dave")
 
@@ -124,7 +124,7 @@ async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat:
 
 
 async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat) -> None:
-    """Typing ends before the removal is published, and the user's events are refused."""
+    """The user's typing ends before the removal is published, and later events are refused."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await send(alice, chat.general)
     await bob.ask("typing", {"channelId": chat.general})
@@ -147,7 +147,10 @@ async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat
 async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connected(
     chat: Chat,
 ) -> None:
-    """Members are notified once, and receive its messages; other users are not notified."""
+    """Members are notified once, and receive the channel's messages.
+
+    Other users are not notified.
+    """
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     channel_id = f"neu/grün {chat.general}"
     body: dict[str, object] = {
@@ -172,7 +175,7 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
 
 
 async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
-    """The channel's members are notified once, and are no members afterwards."""
+    """The channel's members are notified once, and are not members afterwards."""
     alice, bob, dave = [await chat.client(name) for name in ("alice", "bob", "dave")]
     await send(alice, chat.general)
 
@@ -193,7 +196,7 @@ async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
 async def test_messages_are_published_when_a_deleted_channel_is_created_again(
     chat: Chat,
 ) -> None:
-    """Sequences start at 1 again."""
+    """The sequences of the new channel start at 1."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     for _ in range(3):
         await send(alice, chat.general)
@@ -225,7 +228,7 @@ async def test_user_receives_messages_when_another_backend_has_added_them(chat: 
 async def test_user_receives_nothing_more_when_another_backend_has_removed_them(
     chat: Chat,
 ) -> None:
-    """After some seconds the user receives neither messages nor typing."""
+    """After some seconds, the user receives neither messages nor typing indicators."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     assert await receives(bob, alice, chat.general, until=True)
 

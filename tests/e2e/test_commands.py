@@ -11,7 +11,7 @@ from tests.unit.adapters.clerk.signed_tokens import SESSION_CLAIMS
 
 
 async def test_token_prints_clerks_shape_when_asked_for_a_user(tmp_path: Path) -> None:
-    """The token has every claim of a Clerk session token; no server is needed."""
+    """The token has every claim of a Clerk session token, and no server is needed."""
     finished = await run_command(tmp_path, {}, "token", "user_alice")
 
     claims = jwt.decode(finished.out.strip(), options={"verify_signature": False})
@@ -31,7 +31,7 @@ async def test_token_lives_as_long_as_asked_when_a_ttl_is_given(tmp_path: Path) 
 async def test_seed_lets_users_chat_when_the_server_runs_already(
     chat: Chat, tmp_path: Path
 ) -> None:
-    """New memberships apply at the next connection; seeding again changes nothing."""
+    """New memberships apply at the next connection. Seeding again changes nothing."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
 
@@ -57,7 +57,7 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
 
 
 async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
-    """The error is one line."""
+    """The error has one line."""
     file = tmp_path / "seed.json"
     file.write_text("[]")
 
@@ -77,7 +77,7 @@ async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> 
 
 
 async def test_migrate_says_so_when_there_is_nothing_to_migrate(tmp_path: Path) -> None:
-    """The error is one line."""
+    """The error has one line."""
     finished = await run_command(tmp_path, {"DATABASE_URL": "memory:"}, "migrate")
 
     assert 1 == finished.code

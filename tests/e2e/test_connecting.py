@@ -40,7 +40,7 @@ async def test_client_is_refused_when_there_is_no_token(chat: Chat, auth: object
 
 
 async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) -> None:
-    """The error names this common mistake."""
+    """The text of the error mentions the prefix, which is a common mistake."""
     error = await chat.refusal({"token": f"Bearer {await chat.token('alice')}"})
 
     assert "authentication failed" == error["message"]
@@ -58,7 +58,7 @@ async def test_client_is_refused_when_its_key_is_not_published(chat: Chat) -> No
 
 
 async def test_client_gets_connect_error_when_the_namespace_is_foreign(chat: Chat) -> None:
-    """The message is that of Socket.IO for Node.js."""
+    """The error has the same message as in Socket.IO for Node.js."""
     token = await chat.token("alice")
 
     alice = chat.connecting("alice", {"token": token}, namespace="/admin")

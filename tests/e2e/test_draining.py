@@ -1,4 +1,4 @@
-"""How a server shuts down after a signal: it is not ready first, and closes connections last."""
+"""Tests shutdown after a signal: readiness fails first, and connections are closed last."""
 
 import signal
 from pathlib import Path
@@ -17,7 +17,7 @@ def draining(folder: Path, seed_file: Path, drain_seconds: str) -> ServerProcess
 
 
 async def delivered(chat: Chat, text: str) -> str:
-    """Connect two new clients, send a message, and return the content that was received."""
+    """Connect two new clients, send a message, and return the received content."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await alice.ask("sendMessage", {"content": text, "channelId": chat.general})
     content: str = (await bob.sees("message.created"))["content"]

@@ -16,7 +16,7 @@ from tests.e2e.expected_payloads import A_TEXT, an_error
 async def test_send_message_names_the_fields_when_the_payload_is_wrong(
     chat: Chat, payload: object, paths: set[str]
 ) -> None:
-    """Each field has a path and a message."""
+    """The error has a path and a message for each invalid field."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("sendMessage", payload)

@@ -11,7 +11,7 @@ from tests.e2e.server_process import Serve, ServerProcess
 SOON = 4
 """A token's lifetime in seconds: short enough that the client is warned at once."""
 OLD = 0
-"""A token's lifetime in seconds: it is expired, but accepted within the clock skew of 5 s."""
+"""A token's lifetime in seconds: expired, but within the accepted clock skew of 5 s."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -28,7 +28,7 @@ async def connected_with_old_token(chat: Chat) -> JsClient:
 
 
 async def test_client_is_warned_when_its_token_expires_soon(chat: Chat) -> None:
-    """The warning has the time of expiry, and the client can still send events."""
+    """The warning contains the time of expiry, and the client can still send events."""
     token = await chat.token("alice", SOON)
     alice = chat.connecting("alice", {"token": token})
 
@@ -73,7 +73,7 @@ async def test_expired_socket_receives_messages_when_its_grace_has_not_passed(ch
 async def test_client_is_connected_when_the_expired_one_comes_with_a_fresh_token(
     chat: Chat,
 ) -> None:
-    """A frontend does this after ``io server disconnect``."""
+    """A frontend connects with a fresh token after ``io server disconnect``."""
     expired = await connected_with_old_token(chat)
     await expired.sees("disconnect")
 
@@ -85,7 +85,7 @@ async def test_client_is_connected_when_the_expired_one_comes_with_a_fresh_token
 async def test_socket_stays_when_expiry_matters_at_the_handshake_only(
     chat: Chat, chats: Chats, serve: Serve
 ) -> None:
-    """On another server a client with a token of the same age is disconnected first."""
+    """A server that enforces expiry disconnects a client with an equally old token first."""
     lenient = chats.on(await serve(AUTH_EXPIRY="handshake", AUTH_EXPIRY_GRACE_SECONDS="0.5"))
     alice = await connected_with_old_token(lenient)
     twin = await connected_with_old_token(chat)
@@ -97,7 +97,7 @@ async def test_socket_stays_when_expiry_matters_at_the_handshake_only(
 
 
 async def test_typing_expires_when_the_typist_falls_silent(chat: Chat) -> None:
-    """The whole channel is notified, the typist included."""
+    """The whole channel is notified, including the user who typed."""
     alice = await chat.client("alice")
     bob = await chat.client("bob")
 

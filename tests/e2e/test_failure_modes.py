@@ -22,7 +22,7 @@ async def server(serve: Serve) -> ServerProcess:
 async def test_client_gets_connect_error_when_refused_that_way(
     chat: Chat, auth: object, message: str, code: str
 ) -> None:
-    """The client receives nothing else, because it was never connected."""
+    """The client receives no other event, because it was never connected."""
     alice = chat.connecting("alice", auth)
 
     error = await alice.sees("connect_error")
@@ -32,7 +32,7 @@ async def test_client_gets_connect_error_when_refused_that_way(
 
 
 async def test_transport_is_closed_when_refused_by_connect_error(server: ServerProcess) -> None:
-    """The server closes it."""
+    """The server closes the transport after the refusal."""
     async with raw_socket(server) as socket:
         await socket.send("40{}")
         frames, _ = await socket.closed()

@@ -30,7 +30,7 @@ async def until_logged(server: ServerProcess, text: str) -> None:
 
 
 async def test_connected_clients_are_served_when_no_file_descriptor_is_left(chat: Chat) -> None:
-    """The log says so once, and new clients are accepted when descriptors are free again."""
+    """The error is logged once, and new clients are accepted when descriptors are free again."""
     server = chat.server
     alice = await chat.client("alice")
     _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)

@@ -33,7 +33,7 @@ def behind(address: str) -> dict[str, str]:
 
 
 async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None:
-    """The error has the time to wait. All sockets of the user share the limit."""
+    """The error contains the time to wait. All sockets of the user share the limit."""
     phone = await chat.client("alice", extraHeaders=behind("192.0.2.1"))
     laptop = await chat.client("alice", extraHeaders=behind("192.0.2.1"))
     bob = await chat.client("bob", extraHeaders=behind("192.0.2.1"))
@@ -54,7 +54,7 @@ async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None
 
 
 async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> None:
-    """Without an ack the refusal is sent as ``exception``."""
+    """If no ack was requested, the refusal is sent as ``exception``."""
     alice = await chat.client("alice", extraHeaders=behind("192.0.2.2"))
 
     answers = [await alice.ask("nonsense") for _ in range(4)]
@@ -94,9 +94,9 @@ async def test_clients_are_admitted_when_many_users_of_one_address_connect(chat:
 
 
 async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -> None:
-    """A valid token does not help; other addresses can connect.
+    """The refusal applies even to valid tokens, but not to other addresses.
 
-    The address that the proxy adds counts, not the one that the client claims.
+    The relevant address is the one that the proxy adds, not the one that the client claims.
     """
     address = behind("192.0.2.8")
     failures = [
@@ -153,7 +153,7 @@ async def test_connection_is_closed_when_no_connect_comes(server: ServerProcess)
 
 
 async def test_http_connections_are_closed_when_an_address_has_too_many(serve: Serve) -> None:
-    """Connections that have sent nothing count too."""
+    """Connections without any request are also counted."""
     server = await serve(MAX_CONNECTING_PER_ADDRESS="5")
     opened = [await asyncio.open_connection("127.0.0.1", server.port) for _ in range(10)]
     closings = [asyncio.create_task(_closed(reader)) for reader, _ in opened]

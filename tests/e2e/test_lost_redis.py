@@ -22,9 +22,10 @@ PAUSE_SECONDS = 0.05
 """The pause of each member between two messages."""
 
 IN_TIME_SECONDS = 10.0
-"""The limit for acks, refusals and admissions, whatever Redis does.
+"""The maximum time for acks, refusals and admissions in any state of Redis.
 
-They take less than a second. If newcomers waited one after another, all would take 40 s.
+Normally they take less than a second. If new clients waited one after another, they would take 40
+s.
 """
 NOTICED = ("Redis is not available", "cannot receive revocations of other nodes")
 
@@ -40,12 +41,12 @@ READY = (200, {"status": "ok"})
 
 Breakdown = Callable[[RedisServer], AbstractAsyncContextManager[None]]
 Record = Callable[[str, object], None]
-"""Records the docs' figures: ``pytest -o junit_family=xunit1 --junitxml=FILE`` shows them."""
+"""Records figures for the docs; ``pytest -o junit_family=xunit1 --junitxml=FILE`` shows them."""
 
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    """A server that only this test uses, and breaks."""
+    """A Redis server for a single test, which breaks it."""
     server = RedisServer()
     yield server
     server.stop()
@@ -63,7 +64,7 @@ async def stopped(redis: RedisServer) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def frozen(redis: RedisServer) -> AsyncIterator[None]:
-    """Freeze Redis inside the block: it accepts connections and does not answer."""
+    """Freeze Redis inside the block: it accepts connections, but does not answer."""
     with redis.frozen():
         yield
 
@@ -138,7 +139,10 @@ async def test_members_go_on_and_newcomers_are_answered_at_once_when_redis_is_lo
     code: str,
     ready: tuple[int, dict[str, str]],
 ) -> None:
-    """Connected clients can send and refresh; the policy decides whether newcomers are admitted."""
+    """Connected clients can send and refresh.
+
+    The policy decides whether new clients are admitted.
+    """
     async with node_on(redis.url, tmp_path, REVOCATION_UNAVAILABLE=policy) as node:
         tokens = [clerk_token({"sub": f"user_{member}"}) for member in range(MEMBERS)]
         new = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(2 * NEWCOMERS)]
@@ -178,7 +182,7 @@ async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_l
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """Clients that began before are admitted or refused; those that began later are refused."""
+    """Clients that began to connect earlier are admitted or refused; later clients are refused."""
     tokens = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(CROWD)]
     async with node_on(redis.url, tmp_path) as node:
         clients = [await crowd.unauthenticated(node) for _ in tokens]
@@ -208,7 +212,10 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """The blacklisting process publishes nothing. New clients are admitted again."""
+    """The process that blacklists the token does not publish this.
+
+    New clients are admitted again.
+    """
     token = clerk_token({"sub": "user_0"})
     async with node_on(redis.url, tmp_path) as node:
         client = await crowd.admitted(node, token)
@@ -236,7 +243,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
 async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_revoked(
     tmp_path: Path, redis: RedisServer, crowd: Crowd, record_property: Record
 ) -> None:
-    """The node missed the publication, and finds the revocation when it reaches Redis again."""
+    """The node missed the published revocation, and reads it when it reaches Redis again."""
     async with (
         cuttable_link(redis.url) as link,
         running(tmp_path, {**NODE, "REDIS_URL": redis.url}) as whole,

@@ -19,7 +19,7 @@ _CTRL_C = b"\x03"
 
 
 class Terminal:
-    """``make run`` in a terminal, on a free port and with its own data folder."""
+    """Runs ``make run`` in a terminal, on a free port and with a separate data folder."""
 
     def __init__(self, port: int, process: Process, keyboard: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -46,7 +46,7 @@ class Terminal:
     def _read(self) -> None:
         try:
             self._screen += os.read(self._keyboard, 65_536)
-        except OSError:  # the last process of this terminal has ended
+        except OSError:  # The last process of this terminal has ended.
             asyncio.get_running_loop().remove_reader(self._keyboard)
         self._grown.set()
 
@@ -82,7 +82,7 @@ async def make_run(data_dir: Path) -> AsyncIterator[Terminal]:
 
 
 def _take_terminal() -> None:
-    # Runs in the new process: Ctrl-C comes from the terminal that is its standard input.
+    # Run this in the new process, so that its standard input is the terminal that sends Ctrl-C.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

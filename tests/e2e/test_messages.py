@@ -14,7 +14,7 @@ async def test_send_message_reaches_the_channel_when_a_member_sends(chat: Chat) 
 
 
 async def test_send_message_stays_in_the_channel_when_others_are_connected(chat: Chat) -> None:
-    """A user who is no member does not receive it."""
+    """Only members of the channel receive the message."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -23,7 +23,7 @@ async def test_send_message_stays_in_the_channel_when_others_are_connected(chat:
 
 
 async def test_send_message_needs_no_ack_when_the_client_asks_for_none(chat: Chat) -> None:
-    """The snippet of the design document works: emit, and listen."""
+    """As in the design document, a client can emit without an ack and listen for the message."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     alice.emit("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -51,7 +51,7 @@ async def test_send_message_reaches_the_senders_other_socket_when_there_are_two(
 
 
 async def test_send_message_is_refused_when_the_sender_is_no_member(chat: Chat) -> None:
-    """The members receive nothing."""
+    """The members do not receive the message."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     answer = await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -80,7 +80,7 @@ async def test_send_message_takes_the_identity_from_the_token_when_the_payload_h
 
 
 async def test_send_message_trims_the_content_when_it_has_white_space_around(chat: Chat) -> None:
-    """White space inside is kept, and so is text of every script."""
+    """White space within the content and text in any script are unchanged."""
     alice = await chat.client("alice")
     content = "  grüße \n 👩‍👩‍👧 \u2028 <b>  "
 
@@ -153,7 +153,7 @@ async def test_messages_come_in_one_order_when_many_send_at_once(chat: Chat) -> 
 
 
 async def test_update_message_reaches_the_channel_when_the_author_updates(chat: Chat) -> None:
-    """The message has the new content, and the same id and sequence."""
+    """The updated message has the new content, and the same id and sequence."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "helo", "channelId": chat.general})
     change = {"messageId": sent["data"]["id"], "content": " hello "}

@@ -46,7 +46,7 @@ def test_make_check_passes_when_gateways_were_written(
 
 
 def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
-    """These are the tests of the gateways, and those that examine every event or file."""
+    """These tests include those of the new gateways, and those that examine every event or file."""
     folders = [f"tests/unit/{name}" for name in ("cli/starter", "docs", "gateways", "modules")]
 
     tested = run_program([sys.executable, "-m", "pytest", "-q", *folders], checkout)
@@ -57,7 +57,7 @@ def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
 async def test_new_gateway_answers_a_client_when_the_server_runs(
     checkout: Path, driver: JsDriver
 ) -> None:
-    """The client uses its connection for the chat."""
+    """The client reaches the new gateway through the same connection as the chat."""
     async with running(checkout, {}, is_forked=False) as server:
         token = await server.token("user_alice")
         alice = driver.connect(server.url, "user_alice", {"token": token})
@@ -72,7 +72,7 @@ async def test_new_gateway_answers_a_client_when_the_server_runs(
 
 
 def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> None:
-    """Nothing is written."""
+    """No file is written."""
     before = sorted(checkout.rglob("*.py"))
 
     refused = new_gateway(checkout, "typing")

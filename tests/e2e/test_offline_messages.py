@@ -25,7 +25,7 @@ async def test_offline_count_is_by_channel_when_messages_were_missed(chat: Chat)
 
 
 async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) -> None:
-    """Both reports, delivered and seen, reduce the count."""
+    """Both a delivered and a seen report reduce the count."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     first, second = await send(alice, chat.general, "one", "two")
 
@@ -41,7 +41,7 @@ async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) ->
 async def test_offline_messages_come_in_pages_when_there_are_more_than_the_limit(
     chat: Chat,
 ) -> None:
-    """The oldest come first, and the cursor stays valid when messages are acknowledged."""
+    """The oldest messages come first. The cursor remains valid when messages are acknowledged."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, "one", "two", "three")
     bob = await chat.client("bob")
@@ -83,7 +83,10 @@ async def test_channel_messages_follow_a_sequence_when_the_client_names_it(
 
 
 async def test_offline_page_ends_at_its_size_when_the_messages_are_long(chat: Chat) -> None:
-    """A page has at most 256 KiB, whatever its limit; the cursor leads to the rest."""
+    """A page has at most 256 KiB, even below its limit of messages.
+
+    The cursor leads to the rest.
+    """
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, *("ä" * 4000 for _ in range(40)))
     bob = await chat.client("bob")

@@ -27,7 +27,7 @@ async def demo_user(server: ServerProcess, driver: JsDriver, user_id: str) -> Js
 async def test_demo_users_chat_when_nothing_is_configured(
     server: ServerProcess, driver: JsDriver
 ) -> None:
-    """Demo users need no key, service or seed file."""
+    """The demo users can chat without any key, service or seed file."""
     alice = await demo_user(server, driver, "user_alice")
     bob = await demo_user(server, driver, "user_bob")
 
@@ -68,7 +68,7 @@ async def test_page_and_client_are_served_when_nothing_is_configured(
 async def test_second_server_says_so_when_the_port_is_taken(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    """The error says what to do."""
+    """The error explains how to fix this."""
     second = ServerProcess(tmp_path, {"PORT": str(server.port)})
 
     finished = await second.command("run")

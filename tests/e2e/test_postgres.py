@@ -116,7 +116,7 @@ async def test_no_demo_users_come_when_the_database_has_users(
 async def test_the_doctor_finds_nothing_missing_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
-    """Before the migration its exit code is 1. It warns of the server's settings each time."""
+    """Before the migration the doctor exits with 1. It always warns of the server's settings."""
     before = await command(tmp_path, original, "doctor")
     migrated = await command(tmp_path, original, "migrate")
     after = await command(tmp_path, original, "doctor")
@@ -156,7 +156,7 @@ async def test_migrate_warns_of_obstacles_when_the_original_has_another_schema(
 async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """The error contains no part of the address."""
+    """The error does not contain any part of the database's URL."""
     finished = await command(tmp_path, postgres_server.url("e2e", "stranger"), "doctor")
 
     assert (1, "") == (finished.code, finished.out)

@@ -18,7 +18,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
-    """The settings are enough: the server needs no network."""
+    """The server verifies tokens with the key in the settings, without a network request."""
     alice, bob = [
         chat.connecting(name, {"token": clerk_token({"sub": chat.user_id(name)})})
         for name in ("alice", "bob")
@@ -41,7 +41,7 @@ async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
 async def test_client_is_refused_when_a_claim_is_wrong(
     chat: Chat, claims: dict[str, object], code: str
 ) -> None:
-    """Each rule has its code; the message is the same for all."""
+    """Each rule has its own code, and the message is the same for all rules."""
     error = await chat.refusal({"token": clerk_token(claims)})
 
     assert ("authentication failed", code) == (error["message"], error["code"])
@@ -55,7 +55,7 @@ async def test_client_is_refused_when_a_claim_is_wrong(
 async def test_client_is_refused_when_the_header_is_wrong(
     chat: Chat, header: dict[str, object], code: str
 ) -> None:
-    """A valid signature does not matter then."""
+    """The client is refused although the signature is valid."""
     error = await chat.refusal({"token": clerk_token(header=header)})
 
     assert ("authentication failed", code) == (error["message"], error["code"])
@@ -69,7 +69,7 @@ async def test_client_is_refused_when_the_token_is_none(chat: Chat, token: objec
 
 
 async def test_client_is_refused_when_somebody_else_signed(chat: Chat) -> None:
-    """The claims and the key id are valid."""
+    """The client is refused although the claims and the key id are valid."""
     header, claims, _ = clerk_token().split(".")
     signature = signed_tokens.sign(b"{}", b"{}").rpartition(".")[2]
 
@@ -114,7 +114,7 @@ async def test_page_is_not_found_when_in_production(server: ServerProcess, path:
 async def test_server_names_what_is_missing_when_production_lacks_settings(
     server: ServerProcess,
 ) -> None:
-    """One line names all of them."""
+    """One line names all missing settings."""
     finished = await run_command(server.folder, {"APP_ENV": "production"}, "run")
 
     assert 1 == finished.code

@@ -1,4 +1,4 @@
-"""Follows docs/quickstart.md as a reader does, next to a running server."""
+"""Follows docs/quickstart.md like a reader, with a running server."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 def adapted(block: Block, server: ServerProcess) -> str:
-    """Replace the page's addresses and paths by those of the test."""
+    """Replace the page's addresses and paths with those of the test."""
     return (
         block.code.replace("http://127.0.0.1:3002", server.url)
         .replace(".venv/bin/python", sys.executable)
@@ -46,7 +46,7 @@ async def terminal(block: Block, server: ServerProcess) -> Process:
 
 
 async def output(block: Block, server: ServerProcess) -> str:
-    """Run a block to its end, and return what it prints."""
+    """Run a block until it exits, and return its output."""
     process = await terminal(block, server)
     async with asyncio.timeout(PROCESS_SECONDS):
         out, _ = await process.communicate()
@@ -67,7 +67,7 @@ async def until(process: Process, text: str) -> None:
 
 
 async def test_page_is_right_when_it_is_followed(server: ServerProcess) -> None:
-    """The page gets a token, listens in one terminal, sends in another, and sends in Python."""
+    """With the page, a reader gets a token, listens, and sends from a terminal and Python."""
     run, token, listen, send = blocks(PAGE, "sh")
     (python,) = blocks(PAGE, "python")
     bob = await terminal(listen, server)

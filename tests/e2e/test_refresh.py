@@ -1,4 +1,4 @@
-"""Sockets that outlive tokens of three seconds, measured with the wall clock."""
+"""Tests sockets that outlive their tokens of three seconds, in real time."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,9 +20,9 @@ SKEW = 5
 GRACE = 3
 ROUNDING = 0.05
 LATE = 10.0
-"""How many seconds late a busy machine may be."""
+"""The maximum delay in seconds on a busy machine."""
 LONG = 2 * (LIFE + SKEW + GRACE)
-"""Twice the longest life of a socket that does not refresh."""
+"""Twice the maximum lifetime of a socket that does not refresh its token."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -51,7 +51,7 @@ def seconds_of(date: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An event and its answer, with the times by the wall clock."""
+    """An event and its answer, with the wall clock times of both."""
 
     at: float
     answered_at: float
@@ -59,7 +59,7 @@ class Asked:
 
 
 async def asking(client: JsClient, channel: str) -> AsyncIterator[Asked]:
-    """Send one event after another, and yield the answers."""
+    """Send events one after another, and yield the answers."""
     while True:
         at = time.time()
         answer = await client.ask("typing:get", {"channelId": channel})
@@ -105,7 +105,7 @@ async def test_socket_stays_when_it_refreshes_tokens_of_three_seconds_whenever_i
 async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refresh(
     chat: Chat,
 ) -> None:
-    """Events are refused from 5 s after the expiry; the grace period later the socket closes."""
+    """Events are refused from 5 s after the expiry. The socket closes after the grace period."""
     alice = await connected(chat, "alice")
     expires_at = seconds_of((await alice.sees("auth:expiring"))["expiresAt"])
     end = expires_at + SKEW
@@ -116,14 +116,14 @@ async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refres
     reason = await alice.sees("disconnect")
 
     assert an_error("token_expired", detail=refused.answer["detail"]) == refused.answer
-    # The server decides between the sending of an event and its answer.
+    # The server decides at a time between the event and its answer.
     assert accepted.at - ROUNDING < end < refused.answered_at + ROUNDING
     assert end + GRACE - ROUNDING <= closed_at < end + GRACE + LATE
     assert ("token_expired", "io server disconnect") == (error["code"], reason)
 
 
 async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> None:
-    """A socket can refresh within the grace period, as a laptop does that was asleep."""
+    """A socket can refresh within the grace period, for example on a laptop that was asleep."""
     alice = await connected(chat, "alice")
     await until_refused(alice, chat.general)
 
@@ -176,7 +176,7 @@ async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_sess
 
 @pytest.mark.parametrize("token", ["forged", "Bearer x", "a.b.c", ""])
 async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) -> None:
-    """The socket can try again."""
+    """After a refused refresh, the socket can send another token."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("auth:refresh", {"token": token})
@@ -186,7 +186,7 @@ async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) 
 
 
 async def test_exception_keeps_the_token_to_itself_when_no_ack_is_asked_for(chat: Chat) -> None:
-    """The cause names the event, and leaves out the payload."""
+    """The ``cause`` contains the event's name, but not the payload."""
     alice = await chat.client("alice")
 
     alice.emit("auth:refresh", {"token": "forged"})

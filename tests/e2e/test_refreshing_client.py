@@ -1,4 +1,4 @@
-"""Compiles the client of docs/refreshing-tokens.md as a reader does, and tests it."""
+"""Compiles the client of docs/refreshing-tokens.md, as a reader would, and tests it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -25,14 +25,14 @@ STRICT = (
 
 GRACE_SECONDS = 1
 LIFE = timedelta(seconds=10)
-"""Longer than a token of three seconds, the skew and the grace period together."""
+"""A time longer than a token's three seconds, the clock skew and the grace period together."""
 
 SHORT_LIVED = 3
 """A token's lifetime in seconds."""
 TOO_OLD = -60
 
 REFUSED: dict[str, object] = {"userId": ""}
-"""A request that the issuer refuses, as if it were unreachable."""
+"""A request that the issuer refuses, which simulates an unreachable issuer."""
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
@@ -74,7 +74,7 @@ def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
 async def test_client_stays_connected_when_its_tokens_live_three_seconds(
     chat: Chat, alice: JsClient
 ) -> None:
-    """The client stays on one connection for ten seconds, and no event is refused."""
+    """The client keeps the same connection for ten seconds, and no event is refused."""
     assert timedelta(seconds=SHORT_LIVED + CLOCK_SKEW_SECONDS + GRACE_SECONDS) < LIFE
     answers = []
 
@@ -96,7 +96,7 @@ async def expiry(client: JsClient) -> datetime:
 async def test_client_comes_back_when_the_server_has_ended_its_session(
     chat: Chat, alice: JsClient
 ) -> None:
-    """After ``io server disconnect`` it connects with a new token."""
+    """After ``io server disconnect``, the client connects with a new token."""
     await alice.sees("connect")
 
     alice.wants(REFUSED)
@@ -112,7 +112,7 @@ async def test_client_comes_back_when_the_server_has_ended_its_session(
 async def test_client_comes_back_when_it_was_refused_by_connect_error(
     chats: Chats, serve: Serve, driver: JsDriver, module: Path
 ) -> None:
-    """In this failure mode the client receives no ``disconnect``."""
+    """In the failure mode `connect_error`, the client does not receive ``disconnect``."""
     chat = chats.on(await serve(AUTH_FAILURE_MODE="connect_error"))
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat, TOO_OLD))
 
@@ -128,7 +128,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """The client waits for the time that the server names."""
+    """The client waits for the time in the server's refusal."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 
@@ -161,7 +161,7 @@ async def test_client_stays_connected_when_no_token_is_available_at_first(
 async def test_client_connects_when_no_token_is_available_at_first(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """The client drops the connection that it has no token for, and opens another."""
+    """The client drops the connection for which it has no token, and opens another connection."""
     alice = driver.connect_refreshing(chat.server.url, module, REFUSED)
 
     await alice.sees("no_token")

@@ -32,7 +32,7 @@ async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_messages_and_receipts_survive_when_the_server_restarts(chat: Chat) -> None:
-    """Client message ids survive too, so that a repeated send stores nothing."""
+    """Client message ids also survive, so a repeated send does not store a second message."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
     sent = await alice.ask("sendMessage", wanted)
@@ -64,7 +64,7 @@ async def test_revocations_survive_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path: Path) -> None:
-    """A membership that only the database has survives too."""
+    """Even a membership that is not in the seed file survives."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
     await chat.server.command("seed", str(file))
@@ -78,7 +78,10 @@ async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path
 
 
 async def test_connections_close_with_going_away_when_the_server_stops(chat: Chat) -> None:
-    """The code is 1001. After a DISCONNECT packet the JavaScript client would not reconnect."""
+    """The close code is 1001.
+
+    After a DISCONNECT packet, the JavaScript client would not reconnect.
+    """
     async with raw_socket(chat.server) as connected, raw_socket(chat.server) as pending:
         await connected.connect(await chat.token("alice"))
         _, *closed = await asyncio.gather(chat.server.stop(), connected.closed(), pending.closed())
@@ -102,7 +105,7 @@ async def test_server_stops_within_two_seconds_when_clients_are_connected(chat: 
 
 
 async def test_running_events_are_answered_when_the_server_stops(chat: Chat) -> None:
-    """An event is acked only if its message is stored; otherwise it is refused, or not answered."""
+    """An event is acked only if its message is stored. Other events are refused or not answered."""
     alice = await chat.client("alice")
     send = json.dumps(["sendMessage", {"content": "last", "channelId": chat.general}])
 

@@ -64,7 +64,7 @@ async def test_revoke_refuses_when_that_is_no_session_token(tmp_path: Path) -> N
 
 
 async def test_revoke_refuses_when_there_is_no_database_of_a_server(tmp_path: Path) -> None:
-    """The error is one line, and names the file that it did not find."""
+    """The error has one line, and names the missing file."""
     finished = await run_command(tmp_path, {}, "revoke", "--user", "user_alice")
 
     assert (1, "") == (finished.code, finished.out)

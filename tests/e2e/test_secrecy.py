@@ -13,7 +13,7 @@ CANARY = "canary-7f3a"
 async def test_logs_hold_no_token_and_no_content_when_everything_is_logged(
     chats: Chats, serve: Serve, log_format: str
 ) -> None:
-    """This holds for accepted, refused and malformed events and tokens."""
+    """The log contains no secrets of accepted, refused or malformed events and tokens."""
     server = await serve(LOG_LEVEL="debug", LOG_FORMAT=log_format)
     chat = chats.on(server)
     good, expired, revoked = [

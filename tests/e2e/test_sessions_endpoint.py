@@ -16,7 +16,7 @@ KEY = "the-key-of-a-backend"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server that accepts requests of a backend."""
+    """A server that accepts requests from a backend."""
     return await serve(SERVICE_KEY=KEY)
 
 
@@ -39,7 +39,7 @@ async def end_of(client: JsClient) -> tuple[str, str, str]:
 async def test_all_sockets_of_a_user_are_closed_when_a_backend_revokes_the_user(
     chat: Chat,
 ) -> None:
-    """The user's tokens are refused from then on; other users stay connected."""
+    """The user's tokens are refused afterwards, and other users stay connected."""
     token = {"token": await chat.token("alice")}
     phone, laptop = chat.connecting("alice", token), await chat.client("alice")
     bob = await chat.client("bob")
@@ -55,7 +55,7 @@ async def test_all_sockets_of_a_user_are_closed_when_a_backend_revokes_the_user(
 
 
 async def test_one_session_is_closed_when_a_backend_revokes_the_session(chat: Chat) -> None:
-    """Later tokens of the session are refused; the user's other session stays connected."""
+    """Later tokens of the session are also refused. The user's other session stays connected."""
     phone, laptop = [
         chat.connecting(
             "alice",
@@ -101,7 +101,7 @@ async def test_no_socket_is_closed_when_the_key_is_wrong(chat: Chat) -> None:
 
 
 async def test_caller_gets_an_error_when_that_is_no_session_token(chat: Chat) -> None:
-    """A success would be wrong, because the intended token is still valid."""
+    """The endpoint must not report success, because the intended token is still valid."""
     status, answer = await revoke(chat.server, {"token": "foo"})
 
     assert (400, "token_malformed") == (status, answer["code"])

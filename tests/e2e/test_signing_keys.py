@@ -33,7 +33,7 @@ SECOND_KEY_ID = "ins_second"
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def issuer() -> AsyncIterator[KeyServer]:
-    """A key set endpoint that replaces Clerk's."""
+    """A key set endpoint that replaces Clerk's endpoint."""
     issuer = KeyServer()
     await issuer.start()
     yield issuer
@@ -54,7 +54,7 @@ async def warm_server(server: ServerProcess, issuer: KeyServer) -> ServerProcess
     """A server that has fetched the keys for its first client a while ago."""
     async with crowd(server, 1) as clients:
         assert Counter(admitted=1) == await answers(clients, KEY_ID)
-    # Unknown keys cause no other fetch within this time after the first.
+    # Within this time after a fetch, unknown keys do not cause another fetch.
     over_at = time.monotonic() + COLD_SECONDS
     await eventually(lambda: time.monotonic() >= over_at, time.monotonic)
     assert 1 == issuer.requests
@@ -69,9 +69,9 @@ async def crowd(server: ServerProcess, size: int = CROWD) -> AsyncIterator[list[
 
 
 async def answers(clients: list[RawClient], *key_ids: str) -> Counter[str]:
-    """Authenticate all clients at once, each as another user, and count the results.
+    """Authenticate all clients at once, each as a different user, and count the results.
 
-    The tokens are signed with the keys in turn.
+    Successive tokens are signed with successive keys.
     """
     tokens = [
         clerk_token({"sub": f"user_{number}"}, key_id=key_ids[number % len(key_ids)])
@@ -146,7 +146,7 @@ async def test_crowd_is_admitted_by_one_fetch_when_the_keys_were_rotated(
 async def test_crowd_is_refused_temporarily_when_there_is_no_key_yet(
     server: ServerProcess, issuer: KeyServer, break_down: Breakdown
 ) -> None:
-    """The refusals are temporary, and cost at most one fetch."""
+    """The refusals are temporary, and cause at most one fetch."""
     await break_down(issuer)
 
     async with crowd(server) as clients:
@@ -197,7 +197,10 @@ class _CountingVerifier(TokenVerifier):
 async def test_session_costs_one_fetch_and_one_verification_when_it_sends_5000_events(
     issuer: KeyServer,
 ) -> None:
-    """The guard of each event reads only memory. The server runs in the test's process."""
+    """The guard checks each event without a fetch or verification.
+
+    The server runs in the test's process.
+    """
     clock = SystemClock()
     keys = JwksClient(issuer.url(), clock)
     verifier = _CountingVerifier(keys, clock)

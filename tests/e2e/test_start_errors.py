@@ -1,4 +1,4 @@
-"""Errors at the start are one line that says what is wrong and how to fix it."""
+"""Tests that an error at the start is one line with the problem and its fix."""
 
 import os
 import sqlite3
@@ -20,18 +20,18 @@ OLDER_PYTHON = (
 
 
 def folder_is_a_file(folder: Path) -> None:
-    """Put a file where the data folder should be."""
+    """Create a file in the place of the data folder."""
     (folder / ".data").write_text("")
 
 
 def database_is_a_text(folder: Path) -> None:
-    """Put a text file where the database should be."""
+    """Create a text file in the place of the database."""
     (folder / DATABASE).parent.mkdir()
     (folder / DATABASE).write_text("not a database, " * 100)
 
 
 def key_is_a_text(folder: Path) -> None:
-    """Put a text where the development issuer's key should be."""
+    """Create a text file in the place of the development issuer's key."""
     (folder / ".data").mkdir()
     (folder / ".data" / "development-issuer.pem").write_text("no key")
 
@@ -41,7 +41,7 @@ def env_file_is_no_text(folder: Path) -> None:
 
 
 def nothing(folder: Path) -> None:
-    """Prepare nothing: the settings are wrong."""
+    """Prepare nothing, for wrong settings."""
     del folder
 
 
@@ -95,7 +95,7 @@ async def test_run_says_how_to_fix_it_when_it_cannot_start(
 
 @contextmanager
 def opened(file: Path, *statements: str) -> Iterator[None]:
-    """Open the database as another program does, and execute the statements."""
+    """Open the database like another program, and execute the statements."""
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -193,7 +193,7 @@ async def test_token_says_so_when_the_user_has_no_name(tmp_path: Path) -> None:
 async def test_command_says_so_when_the_database_may_only_be_read(
     tmp_path: Path, command: str
 ) -> None:
-    """SQLite opens such a file, and begins a transaction."""
+    """SQLite can open a read-only file and begin a transaction, so the server must check."""
     await run_command(tmp_path, {}, "migrate")
     (tmp_path / DATABASE).chmod(0o444)
     program = [sys.executable, "-m", "app", command]

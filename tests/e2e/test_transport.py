@@ -23,7 +23,7 @@ async def test_client_gets_connect_error_when_it_starts_with_polling(chat: Chat)
 async def test_upgrade_is_refused_when_the_origin_is_foreign(
     server: ServerProcess, origin: str
 ) -> None:
-    """The upgrade is answered with 403, whatever ``X-Forwarded-Host`` says."""
+    """The upgrade is answered with 403, and ``X-Forwarded-Host`` cannot change this."""
     headers = {"Origin": origin, "X-Forwarded-Host": "evil.example.com"}
 
     with pytest.raises(WSServerHandshakeError) as refused:
@@ -41,7 +41,7 @@ async def test_client_is_connected_when_the_origin_is_ours(chat: Chat) -> None:
 
 
 async def test_transport_is_closed_when_the_client_was_refused(server: ServerProcess) -> None:
-    """The server sends CONNECT, ``error`` and DISCONNECT first."""
+    """The server sends CONNECT, ``error`` and DISCONNECT before it closes the transport."""
     async with raw_socket(server) as socket:
         await socket.send("40{}")
         (connect, error, disconnect), code = await socket.closed()
@@ -85,7 +85,7 @@ async def test_connection_is_closed_when_a_frame_is_malformed(chat: Chat, frame:
 
 
 async def test_connection_is_closed_when_a_frame_is_too_big(chat: Chat) -> None:
-    """64 KiB are accepted, one byte more is not."""
+    """A frame of 64 KiB is accepted, and one byte more closes the connection."""
     start, end = '420["typing:get",{"channelId":"', '"}]'
     filling = "x" * (65_536 - len(start) - len(end))
 

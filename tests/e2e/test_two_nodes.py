@@ -20,12 +20,15 @@ USERS = 20
 SOCKETS_OF_USER = 10
 MAX_SOCKETS = 20
 AT_ONCE_SECONDS = 2.0
-"""The limit from a revocation to the end of every socket on every node.
+"""The maximum time from a revocation to the end of all sockets on both nodes.
 
-It takes about 10 ms. A node that misses the publication polls every 3 s.
+Normally this takes 10 ms. A node that misses the published revocation polls every 3 s.
 """
 FREED_SECONDS = 5.0
-"""The limit until other nodes know of a closed socket. Nodes also write their counts every 10 s."""
+"""The maximum time until other nodes see that a socket was closed.
+
+Nodes also write their counts every 10 s.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,7 @@ async def is_connected(client: LightClient) -> bool:
 async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
     nodes: Nodes, crowd: Crowd, record_property: Callable[[str, object], None]
 ) -> None:
-    """There are 200 sockets on two nodes, and one of the nodes gets the request."""
+    """The 200 sockets are on two nodes, and one of the nodes receives the request."""
     sockets = {
         f"user_{number}": [
             await crowd.admitted(
@@ -132,7 +135,7 @@ async def test_exactly_what_is_named_ends_when_it_is_revoked(
         "user": clerk_token({"sub": user_id, "sid": laptop}),
         "nothing": clerk_token({"sub": f"other_{ids}", "sid": f"sess_other_{ids}"}),
     }
-    # Each kind of revocation also ends the sockets of the kinds before it.
+    # Each kind of revocation also ends the sockets that the previous kinds would end.
     sockets = {
         reach: [await crowd.admitted(node, tokens[reach]) for node in nodes] for reach in tokens
     }
@@ -161,7 +164,7 @@ async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
     record_property: Callable[[str, object], None],
     refreshes: int,
 ) -> None:
-    """The NestJS node writes the documented key, and publishes nothing."""
+    """The NestJS node writes the documented key, but does not publish the revocation."""
     claims: dict[str, object] = {"sub": f"user_of_nest_{refreshes}"}
     other = clerk_token({**claims, "jti": "other"})
     first, *later = (clerk_token({**claims, "jti": f"{n}"}) for n in range(refreshes + 1))
@@ -209,7 +212,7 @@ async def test_replay_ends_no_socket_when_another_node_had_the_message(
 
     await send_webhook(nodes[0], *ban)
     await asyncio.gather(*(client.ended() for client in sockets))
-    # Certainly issued after the ban, because a token's times are whole seconds.
+    # Issue this token in a later second than the ban, because a token's times are whole seconds.
     later = clerk_token({"sub": "user_banned", "iat": int(time.time()) + 1})
     again = [await crowd.admitted(node, later) for node in nodes]
     await send_webhook(nodes[1], *ban)
@@ -238,7 +241,7 @@ async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_max
 async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
     tmp_path: Path, redis: RedisServer, crowd: Crowd
 ) -> None:
-    """A node's sockets count until its heartbeat in Redis has expired."""
+    """The sockets of a killed node are counted until its heartbeat in Redis has expired."""
     token = clerk_token({"sub": "user_of_the_dead"})
     async with two_nodes(tmp_path, redis.url, MAX_SOCKETS_PER_USER="3") as (dying, living):
         for node in (dying, dying, living):

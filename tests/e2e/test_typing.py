@@ -3,7 +3,7 @@ from tests.e2e.expected_payloads import an_indicator
 
 
 async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(chat: Chat) -> None:
-    """The user's other socket receives it; a user who is no member does not."""
+    """The user's other socket receives the event, but a user outside the channel does not."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob, dave = await chat.client("bob"), await chat.client("dave")
 
@@ -55,7 +55,7 @@ async def test_typing_get_lists_who_types_when_a_member_asks(chat: Chat) -> None
 
 
 async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) -> None:
-    """The whole channel is notified once, the sender included."""
+    """The whole channel, including the sender, is notified once."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await alice.ask("typing", {"channelId": chat.general})
 
@@ -68,7 +68,7 @@ async def test_typing_ends_before_the_message_when_the_typist_sends(chat: Chat) 
 
 
 async def test_typing_ends_when_the_last_socket_disconnects(chat: Chat) -> None:
-    """Typing does not end while the typist has another socket."""
+    """Typing continues while the user has another socket."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob = await chat.client("bob")
     await phone.ask("typing", {"channelId": chat.general})

@@ -87,7 +87,7 @@ async def signed_in_again(chat: Chat) -> JsClient:
 
 
 async def test_no_socket_is_closed_when_the_message_is_forged_or_stale(chat: Chat) -> None:
-    """The refusal is visible in Clerk's dashboard."""
+    """The refusal is an HTTP error, which Clerk's dashboard shows."""
     alice = await chat.client("alice")
     body = event("user.deleted", chat.user_id("alice"))
     signatures = [
@@ -104,14 +104,14 @@ async def test_no_socket_is_closed_when_the_message_is_forged_or_stale(chat: Cha
 
 
 async def test_message_is_acknowledged_when_its_type_is_not_handled(chat: Chat) -> None:
-    """Otherwise Svix would send it again for days."""
+    """If the message were refused, Svix would send it again for days."""
     body = event("user.created", chat.user_id("alice"))
 
     assert 200 == await send(chat.server, body, headers(body, "msg_created"))
 
 
 async def test_log_has_no_traceback_when_a_request_is_malformed(serve: Serve) -> None:
-    """Otherwise anybody who can reach the port could fill the log."""
+    """With tracebacks, anybody who can reach the port could fill the log."""
     server = await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
     packed = {"Content-Encoding": "gzip"}
 

@@ -1,4 +1,4 @@
-"""Follows docs/writing-a-gateway.md as a reader does, in a copy of the checkout."""
+"""Follows docs/writing-a-gateway.md like a reader, in a copy of the checkout."""
 
 import re
 import shlex
@@ -21,7 +21,7 @@ OWN_GATEWAY = re.compile(
     r"|    (?!ws_gateway)\w+_gateway = providers\.Singleton\(\w+\)$"
 )
 SHOWN = frozenset({"text", "js"})
-"""Languages of blocks that the reader does not execute."""
+"""The languages of blocks that the reader does not execute."""
 
 
 def run(folder: Path, *command: str, stdin: str = "") -> None:
@@ -56,7 +56,7 @@ def at_once(code: str) -> str:
 
 
 def follow(folder: Path, block: Block) -> None:
-    """Do what a block of the page says."""
+    """Carry out a block of the page."""
     match block.language:
         case "python":
             assert block.file, f"the block in line {block.line} names no file"
@@ -71,7 +71,7 @@ def follow(folder: Path, block: Block) -> None:
 
 
 def remove_own_gateways(folder: Path) -> None:
-    """Remove gateways that the starter wrote: the page begins with the original project."""
+    """Remove gateways that the starter wrote, because the page begins without them."""
     module, kept = folder / MODULE_FILE, []
     for line in module.read_text().splitlines(keepends=True):
         own = OWN_GATEWAY.match(line)

@@ -15,7 +15,7 @@ from tests.reliability.scenarios import LONG, SCENARIOS
 
 
 def main(arguments: list[str]) -> int:
-    """Print a line for each scenario and each violation; return 1 if there was any."""
+    """Print a line for each scenario and each violation; return 1 if there is a violation."""
     asked = _parse(arguments)
     size = replace(LONG, messages=asked.messages, faults=asked.faults)
     scenarios = [each for each in SCENARIOS if asked.only in each.name]

@@ -14,7 +14,7 @@ from tests.reliability.link import ConnectionLost, Link, Unanswered
 PAGE_SIZE = 20
 _RETRY_SECONDS = (0.05, 0.2)
 _REPORTS = ("message:delivered", "message:seen", None)
-"""The reports of a device on a message of another user; None is no report."""
+"""The state that a device reports of another user's message; None means no report."""
 _REPORTERS = 4
 _STATUSES = {"message:delivered": "DELIVERED", "message:seen": "READ"}
 
@@ -35,8 +35,8 @@ class Refused(Exception):
 class Device:
     """One client of a user, which records what it receives.
 
-    After a connection, and when a ``seq`` is missing, it fetches the channel's messages after the
-    last one up to which it has all, as the documentation says.
+    After each connection, and when a ``seq`` is missing, the device fetches the channel's messages
+    after the last number up to which it has every message. docs/protocol.md describes this.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Device:
         self.link = link
         self._notes = notes
         self._dice = dice
-        # By channel: the highest seq up to which the device has every message.
+        # For each channel, the highest seq up to which the device has every message.
         self._complete = dict.fromkeys(channels, 0)
         self._highest = dict.fromkeys(channels, 0)
         self._incomplete: dict[str, asyncio.Event] = {name: asyncio.Event() for name in channels}
@@ -66,11 +66,11 @@ class Device:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it has reports to send or messages to fetch."""
+        """Whether the device has reports to send or messages to fetch."""
         return self._reports_open > 0 or any(each.is_set() for each in self._incomplete.values())
 
     def has_all(self, channel_id: str, last_seq: int) -> bool:
-        """Whether it has every message of the channel up to this number."""
+        """Whether the device has every message of the channel up to this number."""
         return self._complete[channel_id] >= last_seq
 
     def fetch_all(self) -> None:
@@ -166,9 +166,9 @@ class Device:
             try:
                 await self._fetch(channel)
             except (ConnectionLost, Unanswered):
-                pass  # the next connection fetches again
+                pass  # The next connection fetches again.
             except Refused as refusal:
-                if not refusal.is_temporary:  # no member now; a new membership fetches again
+                if not refusal.is_temporary:  # Not a member any more.
                     incomplete.clear()
             else:
                 if self._complete[channel] >= self._highest[channel]:
@@ -190,10 +190,10 @@ class Device:
             if page["nextCursor"] is None:
                 break
             wanted = {"cursor": page["nextCursor"]}
-        # Any lower number that is still missing belongs to a deleted message.
+        # A lower number that is still missing belongs to a deleted message.
         self._complete[channel] = max(self._complete[channel], highest)
         if connections != self.link.connections:
-            raise ConnectionLost  # events between the two connections may be missing
+            raise ConnectionLost  # Events from between the two connections may be missing.
 
     async def _report_always(self) -> None:
         while True:
@@ -202,7 +202,7 @@ class Device:
             try:
                 await self.insist(event, {"messageId": message_id})
             except Refused:
-                pass  # deleted meanwhile, or not delivered to this user
+                pass  # Deleted meanwhile, or not delivered to this user.
             else:
                 receipt = Receipt(message_id, self.log.user_id, _STATUSES[event])
                 self._notes.reported.append(receipt)
@@ -211,5 +211,5 @@ class Device:
 
 
 def message_key(message: dict[str, Any]) -> MessageKey:
-    """Return the key of a ``Message`` on the wire."""
+    """Return the `MessageKey` of a ``Message`` on the wire."""
     return MessageKey(message["id"], message["channelId"], message["seq"], message["userId"])

@@ -24,18 +24,19 @@ class Ack:
 
 @dataclass(slots=True)
 class Send:
-    """One message that a user sends, with one ``clientMessageId``, in any number of attempts.
+    """A message that a user sends with one ``clientMessageId``, in any number of attempts.
 
-    Its content begins with ``client_message_id``, which identifies it in the database.
+    The content begins with ``client_message_id``, which identifies the message in the database.
 
     Attributes:
-        edit: The content of its edit; None if it was not edited.
+        edit: The content after the edit; None if the message was not edited.
         is_edit_acked: Whether the edit was acked.
-        is_deletion_wanted: Whether its author has requested its deletion.
+        is_deletion_wanted: Whether the author has requested the deletion.
         is_deletion_acked: Whether the deletion was acked.
         refusals: The codes of permanent refusals.
-        is_by_original: Whether the original backend stored it, without acks and a client id.
-        after_deletion: The codes of repeated sends after its deletion; None for an ack.
+        is_by_original: Whether the original backend stored the message, without an ack or client
+            id.
+        after_deletion: The error codes of repeated sends after the deletion; None for an ack.
     """
 
     author_id: str
@@ -53,7 +54,7 @@ class Send:
 
     @property
     def content(self) -> str:
-        """The content before an edit."""
+        """The content as it was first sent."""
         return f"{self.client_message_id} as sent"
 
 
@@ -62,10 +63,10 @@ class Reception:
     """One reception of one message by one device.
 
     Attributes:
-        at: The time by the monotonic clock, in seconds.
-        stream: The number of the connection or request. Each delivers its messages once and in
+        at: The monotonic time in seconds.
+        stream: The number of the connection or request, which delivers its messages once and in
             order.
-        is_live: Whether it came by ``message.created``, and not from ``message:getOffline``.
+        is_live: Whether the message came as ``message.created``, not from ``message:getOffline``.
     """
 
     message: MessageKey
@@ -76,7 +77,7 @@ class Reception:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The status of a message for a recipient."""
+    """The delivery status of a message for a recipient."""
 
     message_id: str
     recipient_id: str
@@ -85,13 +86,13 @@ class Receipt:
 
 @dataclass(slots=True)
 class DeviceLog:
-    """What one device received, in order."""
+    """The messages and receipts that one device received, in order."""
 
     user_id: str
     name: str
     receptions: list[Reception] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
-    """Receipts of the user's own messages."""
+    """The receipts for the user's own messages."""
 
     def __str__(self) -> str:
         return f"{self.user_id}'s {self.name}"
@@ -99,11 +100,11 @@ class DeviceLog:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A time in which a user was certainly no member of a channel.
+    """A period in which a user was certainly not a member of a channel.
 
     Attributes:
-        since: When the removal was answered, by the monotonic clock.
-        until: When the addition was requested, by the monotonic clock.
+        since: The monotonic time at which the removal was acknowledged.
+        until: The monotonic time at which the addition was requested.
         last_seq: Messages with higher numbers were stored after the removal.
         return_seq: Messages with higher numbers were stored after the return.
     """
@@ -122,7 +123,7 @@ class Answer:
 
     Attributes:
         code: The code of the error; None for a success.
-        seconds: The time since the request, including that of earlier requests of the socket.
+        seconds: The time since the request, including the time for earlier requests of the socket.
     """
 
     event: str
@@ -132,11 +133,11 @@ class Answer:
 
 @dataclass(slots=True)
 class Notes:
-    """Everything that the participants recorded.
+    """The records of all participants.
 
     Attributes:
-        slack_seconds: The additional time for an answer that a busy machine may take.
-        unanswered: Events that got no answer, although the connection was open.
+        slack_seconds: The additional time that an answer may take on a busy machine.
+        unanswered: The events without an answer on a connection that stayed open.
         reported: Receipts that the server has acked to their recipients.
         counts: The last answer to ``message:getOfflineCount``, by user.
         server_log: The output of all servers.
@@ -155,7 +156,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A row of ``messages`` with its number, or 0.
+    """A row of ``messages`` with its sequence number, or 0.
 
     Attributes:
         position: The position in the order of storing, among all messages.
@@ -172,9 +173,9 @@ class Stored:
     """The contents of the database at the end.
 
     Attributes:
-        last_seqs: The last number of each channel.
-        client_messages: User, client message id and message id.
-        members: Channel and user.
+        last_seqs: The last sequence number of each channel.
+        client_messages: The rows of user, client message id and message id.
+        members: The rows of channel and user.
     """
 
     messages: Sequence[StoredMessage]

@@ -1,4 +1,4 @@
-"""The faults of scenarios. Each call injects one fault, and returns when it is over."""
+"""The faults of scenarios. Each function injects one fault, and returns when the fault is over."""
 
 import asyncio
 import random
@@ -18,7 +18,10 @@ _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
 """The number of sends that a storage fault must refuse before it ends."""
 _LINGER_SECONDS = 3.0
-"""How much longer the database is unavailable at most. Later requests must not wait for it."""
+"""The maximum time for which the database stays unavailable after these refusals.
+
+Requests in this time must fail at once.
+"""
 _ROOM_BYTES = 4 * 4096
 
 
@@ -27,8 +30,8 @@ class Stage:
     """The servers and databases on which faults act.
 
     Attributes:
-        file: The database of SQLite.
-        postgres: The server, if the scenario uses PostgreSQL.
+        file: The SQLite file, if the scenario uses SQLite.
+        postgres: The PostgreSQL server, if the scenario uses PostgreSQL.
     """
 
     servers: Sequence[ServerProcess]
@@ -42,7 +45,7 @@ Fault = Callable[[Stage], Awaitable[None]]
 
 
 async def kill_server(stage: Stage) -> None:
-    """Kill one of the servers at a random moment, and start it again."""
+    """Kill one of the servers at a random time, and start it again."""
     server = stage.dice.choice(stage.servers)
     await asyncio.sleep(stage.dice.uniform(0, _KILL_DELAY_SECONDS))
     await server.kill()
@@ -50,7 +53,7 @@ async def kill_server(stage: Stage) -> None:
 
 
 async def fill_disk(stage: Stage) -> None:
-    """Limit the size of the server's files to their first pages."""
+    """Limit the server's files to a few pages, as a full disk does."""
     (server,) = stage.servers
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
     # SQLite rewrites the write-ahead log from its start, so a transaction fails in the middle.
@@ -61,7 +64,7 @@ async def fill_disk(stage: Stage) -> None:
 
 
 async def lock_file(stage: Stage) -> None:
-    """Lock the SQLite file from this process for longer than any request waits."""
+    """Lock the SQLite file from this process until requests have timed out."""
     with closing(sqlite3.connect(stage.file, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         await _last(stage)
@@ -86,7 +89,7 @@ async def freeze_postgres(stage: Stage) -> None:
 
 
 async def _last(stage: Stage) -> None:
-    """Wait until some sends were refused, and a random time more."""
+    """Wait until some sends were refused, and then for a random time."""
     await stage.progress.is_unavailable_again(_REFUSALS)
     await asyncio.sleep(stage.dice.uniform(0, _LINGER_SECONDS))
 
@@ -96,5 +99,5 @@ async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:
     await asyncio.to_thread(stage.postgres.stop, mode)
     try:
         await stage.progress.is_unavailable_again(_REFUSALS)
-    finally:  # other tests use it too
+    finally:  # Other tests also use it.
         await asyncio.to_thread(stage.postgres.start_again)

@@ -17,10 +17,10 @@ from tests.reliability.storage import Storage
 _RETRY_SECONDS = 0.1
 _REQUEST = ClientTimeout(total=10)
 _FIRST, _LAST = 0.1, 0.85
-"""The share of the scenario's messages at the first removal, and after the last return."""
+"""The progress of the scenario (0 to 1) at the first removal, and after the last return."""
 
 _OTHER_NODE_SECONDS = 10.0
-"""The time until another node has noticed the change, on a busy machine."""
+"""The maximum time until another node notices the change, on a busy machine."""
 
 
 async def come_and_go(
@@ -30,7 +30,7 @@ async def come_and_go(
     notes: Notes,
     progress: Progress,
 ) -> None:
-    """Remove and add the guest that many times, spread over the scenario."""
+    """Remove and add the guest ``times`` times, spread over the scenario."""
     notice_seconds = 0.0 if len(servers) == 1 else _OTHER_NODE_SECONDS
     for number in range(times):
         step = (_LAST - _FIRST) / (2 * times)
@@ -59,7 +59,7 @@ async def _insist(server: ServerProcess, method: str) -> None:
                     return
                 assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE, answer.status
         except (ClientError, TimeoutError):
-            pass  # the server was killed meanwhile
+            pass  # The server was killed meanwhile.
         await asyncio.sleep(_RETRY_SECONDS)
 
 

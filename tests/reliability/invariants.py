@@ -1,6 +1,7 @@
-"""The invariants that must hold after every scenario, whatever its faults.
+"""The invariants that must hold after every scenario, with any faults.
 
-Each check takes the evidence, and yields a sentence for each violation. `violations` runs them all.
+Each check takes the evidence, and yields a sentence for each violation. `violations` runs all
+checks.
 """
 
 from collections import Counter, defaultdict
@@ -35,7 +36,7 @@ def every_send_is_acked(notes: Notes, stored: Stored) -> Violations:
 
 
 def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
-    """Every acked message is stored as it was acked, and all acks of a send name one message."""
+    """Every acked message is stored as in the ack, and all acks of a send have the same message."""
     keys = {message.key for message in stored.messages}
     contents = {message.content for message in stored.messages}
     for send in notes.sends:
@@ -51,7 +52,7 @@ def what_was_acked_is_stored(notes: Notes, stored: Stored) -> Violations:
 
 
 def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
-    """Each send is stored at most once, with its client message id, and nothing else is stored."""
+    """Each send is stored at most once, with its client message id. No other message is stored."""
     wanted = {(send.author_id, send.client_message_id): send for send in notes.sends}
     copies = Counter(
         (message.key.author_id, message.content.split()[0]) for message in stored.messages
@@ -75,7 +76,7 @@ def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
 
 
 def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
-    """Each number from 1 to the channel's last is used once; only deleted ones may be missing."""
+    """In each channel, the numbers from 1 are used once. Only deleted messages leave gaps."""
     deleted = {
         (ack.message.channel_id, ack.message.seq)
         for send in notes.sends
@@ -166,7 +167,7 @@ def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
 
 
 def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violations:
-    """A message has a delivery for each member but the author, and perhaps for the guest."""
+    """A message has a delivery for each member but the author, and possibly for the guest."""
     del notes
     recipients = defaultdict(set)
     for receipt in stored.deliveries:
@@ -196,7 +197,7 @@ def unread_counts_equal_a_recount(notes: Notes, stored: Stored) -> Violations:
 
 
 def receipts_never_go_back(notes: Notes, stored: Stored) -> Violations:
-    """Authors receive each step of a recipient once, and in order."""
+    """The author receives each status of a recipient once, and in order."""
     del stored
     for device in notes.devices:
         last: dict[tuple[str, str], Receipt] = {}
@@ -208,7 +209,7 @@ def receipts_never_go_back(notes: Notes, stored: Stored) -> Violations:
 
 
 def receipts_are_stored(notes: Notes, stored: Stored) -> Violations:
-    """Receipts that recipients got acks for, or that authors received, are stored."""
+    """Receipts that were acked to recipients or received by authors are stored."""
     acked = [(receipt, "acked") for receipt in notes.reported]
     received = [(receipt, "received") for device in notes.devices for receipt in device.receipts]
     reached = {(each.message_id, each.recipient_id): each.status for each in stored.deliveries}
@@ -233,7 +234,7 @@ def a_message_is_as_far_as_its_last_recipient(notes: Notes, stored: Stored) -> V
 
 
 def edits_are_kept(notes: Notes, stored: Stored) -> Violations:
-    """An acked edit is stored; an edit without an ack may be."""
+    """An acked edit is stored. An edit without an ack may be stored."""
     contents = {message.key.message_id: message.content for message in stored.messages}
     for send in notes.sends:
         if not send.acks:
@@ -244,7 +245,7 @@ def edits_are_kept(notes: Notes, stored: Stored) -> Violations:
 
 
 def answers_come_in_time(notes: Notes, stored: Stored) -> Violations:
-    """Every request is answered in time, whatever the database does."""
+    """Every request is answered in time, during any fault of the database."""
     del stored
     yield from (f"{event} was not answered" for event in notes.unanswered)
     for answer in notes.answers:
@@ -254,7 +255,7 @@ def answers_come_in_time(notes: Notes, stored: Stored) -> Violations:
 
 
 def nothing_failed_unexpectedly(notes: Notes, stored: Stored) -> Violations:
-    """No request met an internal error, and the log has neither tracebacks nor messages."""
+    """No request got an internal error, and the log has neither tracebacks nor message contents."""
     del stored
     failed = sum(answer.code == "internal" for answer in notes.answers)
     if failed:

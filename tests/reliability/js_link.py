@@ -1,4 +1,4 @@
-"""The real JavaScript client as a device's link, with its own reconnection."""
+"""Uses the real JavaScript client, with its own reconnection, as a device's link."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ class JsLink(Link):
             case "disconnect":
                 self._lost()
             case "connect_error":
-                pass  # the client connects again
+                pass  # The client connects again.
             case "ack":
                 assert question is not None
                 self._answered(question, first)

@@ -9,11 +9,11 @@ from typing import Any
 from tests.deadlines import ANSWER_SECONDS
 
 OnEvent = Callable[[str, Any], None]
-"""Takes an event's name and its first argument."""
+"""A callback for received events: it takes an event's name and first argument."""
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the answer arrived, so the result is unknown."""
+    """The connection ended before the answer arrived, so the result of the request is unknown."""
 
 
 class Unanswered(Exception):
@@ -24,10 +24,10 @@ class Link(ABC):
     """A client that reconnects by itself whenever its connection is lost.
 
     Attributes:
-        online: Set while there is a connection.
+        online: An event that is set while there is a connection.
         connections: The number of connections so far.
-        on_event: Called for each event, in order.
-        on_connect: Called after each connection.
+        on_event: The callback for each received event, in order.
+        on_connect: The callback after each connection.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Link(ABC):
 
     @abstractmethod
     def _emit(self, number: int, event: str, payload: object) -> None:
-        """Send an event that asks for an ack with this number."""
+        """Send an event that requests an ack with this id."""
 
     def _connected(self) -> None:
         self.connections += 1

@@ -13,10 +13,10 @@ from tests.reliability.storage import Storage
 
 _AUTHOR = "carol"
 _FIRST, _LAST = 0.05, 0.95
-"""The share of the scenario's messages at the first and the last of its own messages."""
+"""The progress (0 to 1) at which the original backend stores its first and last message."""
 _RETRY_SECONDS = 0.1
 
-# Like Prisma's statement: the client creates ids, times are in UTC without a zone.
+# As in Prisma's statement, the client creates the id, and times are in UTC without a zone.
 _INSERT = """
     INSERT INTO messages (id, content, "channelId", "userId", "createdAt", "updatedAt")
     VALUES (:id, :content, :channel, :author, timezone('utc', now()), timezone('utc', now()))
@@ -27,7 +27,7 @@ _INSERT = """
 async def store_as_prisma(
     times: int, storage: Storage, notes: Notes, progress: Progress, dice: random.Random
 ) -> None:
-    """Store that many messages, spread over the scenario. PostgreSQL only."""
+    """Store ``times`` messages, spread over the scenario. Requires PostgreSQL."""
     channels = channels_to_send_in(_AUTHOR)
     for number in range(times):
         await progress.reaches(_FIRST + number * (_LAST - _FIRST) / times)
@@ -43,7 +43,7 @@ async def store_as_prisma(
         while True:
             try:
                 await storage.write(_INSERT, row)
-            except (OSError, SQLAlchemyError):  # the database is unavailable
+            except (OSError, SQLAlchemyError):  # The database is unavailable.
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 break

@@ -14,7 +14,7 @@ class Outcome:
 
     Attributes:
         unavailable: The number of sends that were refused as ``unavailable``.
-        seconds: The duration.
+        seconds: The duration of the scenario.
         violations: A sentence for each violation of an invariant.
     """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 Memberships = dict[str, tuple[str, ...]]
 
-# These are not the demo's channels, which a development server seeds.
+# These channels differ from those of the demo, which a development server seeds.
 MEMBERSHIPS: Memberships = {
     "alice": ("lobby", "kitchen", "studio"),
     "bob": ("lobby", "kitchen"),
@@ -19,13 +19,13 @@ MEMBERSHIPS: Memberships = {
 CHANNELS = frozenset(channel for channels in MEMBERSHIPS.values() for channel in channels)
 
 GUEST, GUEST_CHANNEL = "erin", "studio"
-"""A user who is removed from a channel and added again, and never sends in it."""
+"""The guest is removed from this channel and added again, and never sends messages in it."""
 
 SERVICE_KEY = "the-key-of-a-backend"
 
 SETTINGS = {
     "SERVICE_KEY": SERVICE_KEY,
-    # All devices connect from one address, and often.
+    # All devices connect from one address, and connect often.
     "RATE_LIMIT_CONNECTS_PER_MINUTE": "100000",
     "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": "100000",
     "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
@@ -38,7 +38,7 @@ SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class DeviceKind:
-    """One device of a user, with the JavaScript client or the Python one."""
+    """A device of a user, with the JavaScript client or the Python client."""
 
     user_id: str
     name: str
@@ -66,7 +66,7 @@ def channels_to_send_in(user_id: str) -> tuple[str, ...]:
 
 
 def members(channel_id: str) -> frozenset[str]:
-    """Return the members of the channel, the guest included."""
+    """Return the members of the channel, including the guest."""
     return frozenset(user for user, channels in MEMBERSHIPS.items() if channel_id in channels)
 
 

@@ -1,4 +1,4 @@
-"""A user who sends messages until each is acked, and edits and deletes some."""
+"""A user who sends each message until it is acked, and edits and deletes some messages."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ class Person:
     """One user with all devices; any device may send a message, and another may repeat it.
 
     Args:
-        doubled: The share of messages that all devices send at once.
+        doubled: The share of messages that all devices send at the same time.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Person:
         self._doubled = doubled
 
     async def send_all(self, messages: int) -> None:
-        """Send that many messages, several at a time."""
+        """Send this number of messages, several at a time."""
         numbers = iter(range(messages))
         async with asyncio.TaskGroup() as lanes:
             for _ in range(LANES):
@@ -111,7 +111,7 @@ class Person:
         try:
             await device.insist("deleteMessage", {"messageId": message_id})
         except Refused as refusal:
-            if refusal.code != "message_not_found":  # deleted already
+            if refusal.code != "message_not_found":  # Deleted already.
                 raise
         send.is_deletion_acked = True
         try:

@@ -1,4 +1,4 @@
-"""The progress of a scenario, on which tasks can wait."""
+"""The progress of a scenario, which tasks can wait for."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ class Progress:
             await self._changed.wait_for(lambda: self.done >= share * self.messages)
 
     async def is_unavailable_again(self, times: int) -> None:
-        """Wait until this many more sends were refused as ``unavailable``, or none are left."""
+        """Wait until ``times`` more sends were ``unavailable``, or all messages are finished."""
         wanted = self.unavailable + times
         async with self._changed:
             await self._changed.wait_for(

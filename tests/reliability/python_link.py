@@ -13,7 +13,7 @@ _RETRY_SECONDS = (0.05, 0.15)
 
 
 class PythonLink(Link):
-    """Keeps a connection while `run` runs."""
+    """Keeps a client connected while `run` runs."""
 
     def __init__(self, url: str, token: str) -> None:
         super().__init__()
@@ -22,9 +22,9 @@ class PythonLink(Link):
         self._raw: RawClient | None = None
 
     async def run(self) -> None:
-        """Connect again whenever the connection is lost, until cancelled."""
+        """Connect, and reconnect whenever the connection is lost, until cancelled."""
         while True:
-            with suppress(OSError, EOFError):  # refused, lost, or closed during the upgrade
+            with suppress(OSError, EOFError):  # Refused, lost, or closed during the upgrade.
                 await self._connect()
             self._lost()
             await asyncio.sleep(random.uniform(*_RETRY_SECONDS))

@@ -35,22 +35,22 @@ from tests.reliability.storage import Storage
 _DATABASE = "reliability"
 _TOKEN_SECONDS = 3_600
 _FIRST_FAULT, _LAST_FAULT = 0.02, 0.9
-"""The share of the scenario's messages at the earliest and the latest fault."""
+"""The progress of the scenario (0 to 1) at the first and the last fault."""
 _QUIET_SECONDS = 60.0
 _QUIET_STEP_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How long a scenario is.
+    """The size of a scenario.
 
     Attributes:
         messages: The number of messages of all users.
         faults: The number of faults.
-        absences: How often the guest is removed from a channel.
+        absences: The number of times that the guest is removed from a channel.
         by_original: The number of messages that the original backend stores, on PostgreSQL.
-        seconds: The timeout.
-        slack_seconds: The additional time for an answer that a busy machine may take.
+        seconds: The timeout of the scenario.
+        slack_seconds: The additional time that an answer may take on a busy machine.
     """
 
     messages: int
@@ -63,12 +63,12 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Which faults occur, and on which servers.
+    """The faults of a scenario, and its servers.
 
     Attributes:
-        faults: Injected in turn.
+        faults: The faults, which are injected in turn.
         nodes: The number of servers that share the database.
-        doubled: The share of messages that all devices of a user send at once.
+        doubled: The share of messages that all devices of a user send at the same time.
     """
 
     name: str
@@ -85,8 +85,8 @@ async def play(
 
     Args:
         scenario: The scenario.
-        size: How long it is.
-        seed: Determines all choices; the timing depends on the machine.
+        size: The numbers of messages and faults, and the time limits.
+        seed: The seed of all random choices. The timing also depends on the machine.
         folder: An empty folder.
         postgres: A running server, if the scenario uses one.
 
@@ -110,7 +110,8 @@ async def play(
         async with _connected(servers, notes, seed) as devices:
             people = _people(devices, notes, progress, seed, scenario.doubled)
             await _chat(scenario, size, seed, stage, storage, notes, people)
-            # A node does not publish to its clients what another node stores.
+            # Nodes share no bus, so clients of a node receive no events about messages of other
+            # nodes.
             stored = await _quiet(devices, storage, by_fetching=scenario.nodes > 1)
             for user, person in people.items():
                 notes.counts[user] = await person.offline_counts()
@@ -135,7 +136,7 @@ async def _chat(
     notes: Notes,
     people: Mapping[str, Person],
 ) -> None:
-    """Run until all messages are sent, and all faults have occurred."""
+    """Run the participants until all messages are sent and all faults have occurred."""
     async with asyncio.TaskGroup() as tasks:
         for number, person in enumerate(people.values()):
             share = len(range(number, size.messages, len(people)))
@@ -228,7 +229,7 @@ async def _inject(stage: Stage, faults: tuple[Fault, ...], times: int) -> None:
 
 
 async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bool) -> Stored:
-    """Wait until all devices have received and reported everything; return what is stored."""
+    """Wait until all devices have received and reported every message; return the stored rows."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_QUIET_SECONDS):
             while not _is_quiet(devices, await storage.everything()):
@@ -244,7 +245,7 @@ def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:
     last = dict.fromkeys(CHANNELS, 0)
     for message in stored.messages:
         key = message.key
-        if key.seq == 0:  # of the original backend, and not adopted yet
+        if key.seq == 0:  # A message of the original backend that is not adopted yet.
             return False
         last[key.channel_id] = max(last[key.channel_id], key.seq)
     return all(

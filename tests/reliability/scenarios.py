@@ -1,4 +1,4 @@
-"""All scenarios, and their sizes."""
+"""The scenarios, and their sizes."""
 
 from tests.reliability.faults import (
     crash_postgres,

@@ -1,4 +1,4 @@
-"""Evidence without violations, which tests change to cause one."""
+"""Evidence without violations. Tests change it to cause a violation."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ STUDIO = MessageKey("m3", "studio", 1, "carol")
 
 
 class SoundEvidence:
-    """Two messages in the kitchen, and one in the studio while erin was no member there."""
+    """Two messages in `kitchen`, and one in `studio` from a time when erin was not a member."""
 
     def __init__(self) -> None:
         self.sends = [

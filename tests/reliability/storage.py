@@ -23,7 +23,7 @@ _MEMBERS = 'SELECT "channelId", "userId" FROM channel_members'
 
 
 class Storage:
-    """A database that a server uses at the same time. Each call opens a connection.
+    """The database of a running server. Each call opens a new connection.
 
     Args:
         url: The server's ``DATABASE_URL``.
@@ -33,7 +33,10 @@ class Storage:
         self._engine = create_async_engine(parse_database_url(url), poolclass=NullPool)
 
     async def everything(self) -> Stored:
-        """Return all rows that the invariants need; they are consistent if nothing is written."""
+        """Return all rows that the invariants need.
+
+        They are consistent only if no writes are running.
+        """
         return Stored(
             messages=[
                 StoredMessage(MessageKey(*key), content, status, position)

@@ -179,7 +179,7 @@ VIOLATIONS: dict[str, tuple[str, Change]] = {
     ),
     "a message in the log": ("nothing_failed_unexpectedly", _log("'alice-0 as sent'")),
 }
-"""The check that must find a violation, and the change that causes the violation."""
+"""For each violation: the check that must find it, and the change that causes it."""
 
 
 def test_nothing_is_found_when_the_evidence_is_sound() -> None:
@@ -192,7 +192,7 @@ def test_nothing_is_found_when_the_evidence_is_sound() -> None:
 
 @pytest.mark.parametrize(("name", "change"), VIOLATIONS.values(), ids=VIOLATIONS.keys())
 def test_violation_is_found_when_the_evidence_is_changed(name: str, change: Change) -> None:
-    """The named check finds it; other checks may find it too."""
+    """The expected check finds the violation; other checks may also find it."""
     evidence = SoundEvidence()
 
     change(evidence)
@@ -217,7 +217,7 @@ def test_repeated_receptions_are_allowed_when_the_connection_was_another() -> No
 
 
 def test_deleted_messages_may_be_missing_when_their_deletion_was_asked_for() -> None:
-    """Devices may have received them before."""
+    """Devices may have received a deleted message before its deletion."""
     evidence = SoundEvidence()
     evidence.first.is_deletion_wanted = True
     evidence.lose(FIRST)

@@ -4,8 +4,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from importlib.resources import files
 from math import inf
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
@@ -14,13 +15,14 @@ from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.adapters.redis.backoff import Backoff
-from app.adapters.redis.lua_script import ScriptName, script_text
 from app.adapters.redis.pool import redis_pool
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
 from app.ports import Clock
 
 T = TypeVar("T")
+
+ScriptName = Literal["attempt", "failed", "remember", "take_socket", "write_sockets"]
 
 WAIT_SECONDS = 4.0
 """The maximum time that a call waits for its turn."""
@@ -138,7 +140,7 @@ class RedisConnection:
         """
         script = self._scripts.get(name)
         if script is None:
-            script = self._scripts[name] = self._redis.register_script(script_text(name))
+            script = self._scripts[name] = self._redis.register_script(_script_text(name))
 
         async def command(redis: Redis) -> int:
             return int(await script(keys, arguments, redis))
@@ -203,3 +205,7 @@ class RedisConnection:
         if now >= self._next_log_at:
             self._next_log_at = now + ERROR_LOG_SECONDS
             _logger.warning("Redis refused a call: %s", type(error).__name__)
+
+
+def _script_text(name: ScriptName) -> str:
+    return files(__package__).joinpath("scripts", f"{name}.lua").read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`DisconnectReason`: the reason that ``handle_disconnect`` receives, in Node's words."""
+"""`DisconnectReason`: the reasons that ``handle_disconnect`` receives; the texts are Node's."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""`IoAdapter`: binds gateways to Socket.IO servers. The name is Nest's."""
+"""Nest's `IoAdapter`: binds gateways to Socket.IO servers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -27,7 +27,7 @@ _DRAIN_SECONDS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class IoOptions:
-    """Options of every gateway that does not set its own.
+    """Options of the gateways that do not set their own.
 
     Attributes:
         path: The URL path; leading and trailing slashes are ignored.
@@ -52,11 +52,11 @@ class IoAdapter:
 
     @property
     def engine(self) -> EngineOptions:
-        """Limits and rules for gateways that do not set their own."""
+        """Limits and rules of the gateways that do not set their own."""
         return self._options.engine
 
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
-        """Compile every gateway and open its namespace. Sets the gateways' `WebSocketServer`.
+        """Compile every gateway, open its namespace, and set its `WebSocketServer` attribute.
 
         Raises:
             BootError: Gateways that share a path set an option to different values.
@@ -84,7 +84,7 @@ class IoAdapter:
         return Server(manager.rooms_in(options.namespace))
 
     def attach(self, http: web.Application) -> None:
-        """Add the paths to the HTTP application. `EngineServer` answers wrong methods, too."""
+        """Add the paths to the HTTP application. `EngineServer` also answers wrong methods."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 
@@ -94,7 +94,7 @@ class IoAdapter:
             server.stop_serving()
 
     async def close(self) -> None:
-        """Close every client with 1001, and wait for their hooks; see `SocketServer.shut_down`."""
+        """Close every connection with 1001, and wait for hooks; see `SocketServer.shut_down`."""
         for server in self._servers.values():
             await server.shut_down(_DRAIN_SECONDS)
 
@@ -103,7 +103,7 @@ class IoAdapter:
         return "/" + (options.path or self._options.path).strip("/")
 
     def _engine_options(self, gateways: list[GatewayDefinition], path: str) -> EngineOptions:
-        """Return the adapter's options, changed by those that the gateways of a path set."""
+        """Return the adapter's options, overridden by those that the path's gateways set."""
         values: dict[str, Any] = {}
         set_by: dict[str, str] = {}
         for definition in gateways:

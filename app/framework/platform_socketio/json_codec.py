@@ -13,7 +13,7 @@ import orjson
 from pydantic import BaseModel
 
 MAX_DEPTH = 64
-"""How deep arrays and objects of an incoming packet may be nested."""
+"""The maximum nesting depth of arrays and objects in an incoming packet."""
 
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
@@ -37,15 +37,15 @@ def dump(value: Any) -> bytes:
 
 
 def dumps(value: Any, **_: Any) -> str:
-    """Encode like `dump`, to text. For python-socketio, whose keyword arguments are ignored."""
+    """Encode like `dump`, but to text; ignores the keyword arguments of python-socketio."""
     return dump(value).decode()
 
 
 def loads(text: str) -> Any:
     """Decode a JSON text.
 
-    Lone surrogates are kept, as by Node's ``JSON.parse``. The validation pipe rejects them with a
-    reason; an error here would close the connection without one.
+    Lone surrogates are kept, as in Node's ``JSON.parse``. The validation pipe rejects them with a
+    reason; an error here would close the connection without a reason.
 
     Raises:
         ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside

@@ -1,1 +1,1 @@
-"""Tests of malicious and broken clients: raw WebSockets against the real transport."""
+"""Tests the real transport with malicious and broken clients, which use raw WebSockets."""

@@ -16,14 +16,14 @@ UNHURRIED = EngineOptions(connect_timeout_seconds=3_600, ping_interval_seconds=3
 
 @pytest.fixture
 async def probe(request: pytest.FixtureRequest) -> AsyncIterator[ProbeServer]:
-    """A probe server with the options `UNHURRIED`, or those of an indirect parameter."""
+    """A probe server with the options `UNHURRIED`, or with those in an indirect parameter."""
     async with probe_server(getattr(request, "param", UNHURRIED)) as server:
         yield server
 
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Everything that is logged during the test, in the format of production."""
+    """The log of the test, in the format of production."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     written = io.StringIO()
@@ -37,7 +37,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
 
 
 def _forget_cached_loggers() -> None:
-    # A logger keeps the configuration of its first use, so other tests could not capture it.
+    # Do not cache loggers: a cached logger would keep this configuration in later tests.
     proxy = type(structlog.get_logger())
     for name, module in tuple(sys.modules.items()):
         if name.startswith("app."):

@@ -1,4 +1,4 @@
-"""A small gateway that does what its clients ask for, and records its calls."""
+"""A small gateway whose clients choose its behaviour, and which records its calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ Client = Annotated[Socket, ConnectedSocket()]
 
 
 class Journal:
-    """Records calls in order; tests wait for entries."""
+    """Records calls in order. Tests can wait for entries."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, ...]] = []
@@ -50,14 +50,14 @@ class Journal:
 
 
 class ProbeGuard(CanActivate):
-    """Fails at CONNECT in the way that the client's ``auth.guard`` names."""
+    """A guard that fails at CONNECT in the way that the client's ``auth.guard`` names."""
 
     def __init__(self, release: asyncio.Event, journal: Journal) -> None:
         self._release = release
         self._journal = journal
 
     async def can_activate(self, context: ExecutionContext) -> bool:
-        """Refuse, raise or wait as ``auth.guard`` says; otherwise admit."""
+        """Refuse, raise or wait, depending on ``auth.guard``. By default, admit the client."""
         client = context.switch_to_ws().get_client()
         match client.handshake.auth.get("guard"):
             case "refuse":
@@ -77,7 +77,7 @@ class ProbeGuard(CanActivate):
 @web_socket_gateway()
 @use_guards(ProbeGuard)
 class ProbeGateway:
-    """Puts every socket into the room ``all``."""
+    """A gateway that puts every socket into the room ``all``."""
 
     server = WebSocketServer()
 
@@ -126,18 +126,18 @@ class ProbeGateway:
 
     @subscribe_message("kick")
     async def kick(self, client: Client, body: Body) -> None:
-        """Disconnect the client; a true payload closes its connection too."""
+        """Disconnect the client. If the payload is true, also close the connection."""
         client.disconnect(close=bool(body))
 
     @subscribe_message("limited")
     async def limited(self, client: Client) -> None:
-        """Refuse the event as too frequent, for a minute."""
+        """Refuse the event as too frequent, with a wait of a minute."""
         self._journal.note("limited", client.id)
         raise WsTooManyRequests(60_000)
 
     @subscribe_message("stream")
     async def stream(self, client: Client, body: Body) -> AsyncIterator[Any]:
-        """Ack the payload, and send an event after the release."""
+        """Ack the payload, and send an event once the test releases it."""
         try:
             yield body
             self._journal.note("streaming", client.id, str(body))
@@ -153,7 +153,7 @@ class ProbeGateway:
 
 
 class ProbeModule(containers.DeclarativeContainer):
-    """The probe, and the objects that tests use."""
+    """The module of the probe gateway, with the objects that tests use."""
 
     journal = providers.Singleton(Journal)
     release = providers.Singleton(asyncio.Event)

@@ -1,4 +1,4 @@
-"""The probe behind the real transport, in the test's process, so that leaks can be counted."""
+"""Runs the probe gateway and the real transport in the test's process, to count leaked objects."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +15,7 @@ from tests.e2e.hostile.raw_client import RawClient, websocket_client
 
 @dataclass(frozen=True)
 class ProbeServer:
-    """A listening probe, and the objects in which it could leak."""
+    """A listening probe gateway, and the objects that could leak."""
 
     url: str
     journal: Journal
@@ -27,7 +27,7 @@ class ProbeServer:
     def client(
         self, headers: dict[str, str] | None = None, receive_buffer: int | None = None
     ) -> AbstractAsyncContextManager[RawClient]:
-        """Open a connection that has not sent CONNECT."""
+        """Open a connection without sending CONNECT."""
         return websocket_client(self.url, headers, receive_buffer=receive_buffer)
 
     @asynccontextmanager
@@ -40,7 +40,10 @@ class ProbeServer:
             yield client, data["sid"]
 
     def residue(self) -> dict[str, int]:
-        """Count what the transport holds for clients: all counts are 0 when no client is left."""
+        """Count the objects that the transport holds for clients.
+
+        Without clients, all counts are 0.
+        """
         manager, batcher = self.sockets.manager, self.sockets.batcher
         return {
             "connections": len(self.sockets.eio.sockets),
@@ -56,7 +59,7 @@ class ProbeServer:
         }
 
     async def idle_tasks(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that remain without clients: the heartbeat, and those kept ready."""
+        """Return the tasks that run without clients: the heartbeat, and idle workers."""
         async with self.admitted():
             pass
         await self.until_empty()
@@ -68,7 +71,7 @@ class ProbeServer:
         return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:
-        """Wait until the transport holds nothing for any client."""
+        """Wait until the transport holds no objects for clients."""
         await eventually(lambda: not any(self.residue().values()), self.residue)
 
 
@@ -95,7 +98,7 @@ async def eventually(
     holds: Callable[[], bool],
     state: Callable[[], object],
 ) -> None:
-    """Poll until the condition holds; a failure shows ``state``."""
+    """Poll until the condition holds. The error of a timeout shows ``state``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ANSWER_SECONDS
     while not holds():

@@ -1,4 +1,4 @@
-"""A WebSocket client that can send what a library would not."""
+"""A WebSocket client that can send invalid frames."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 class RawClient:
-    """One connection. It answers neither pings nor close frames by itself."""
+    """A connection that does not answer pings and close frames by itself."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -51,11 +51,11 @@ class RawClient:
         self.writer.write(data)
 
     def connect(self, auth: object = None, *behind: str) -> None:
-        """Send CONNECT to the default namespace, and further frames in the same segment."""
+        """Send CONNECT to the default namespace, and these frames in the same segment."""
         self.send("40" if auth is None else f"40{json.dumps(auth)}", *behind)
 
     async def receive_frame(self) -> tuple[int, bytes]:
-        """Return opcode and payload of the next frame.
+        """Return the opcode and payload of the next frame.
 
         Raises:
             EOFError: The server has closed the connection.
@@ -82,7 +82,7 @@ class RawClient:
         return payload.decode()
 
     async def receive_packet(self) -> tuple[str, Any]:
-        """Return the next Socket.IO packet: type with id, and data."""
+        """Return the next Socket.IO packet, split into type with id, and data."""
         return packet(await self.receive())
 
     async def everything(self) -> list[str]:
@@ -115,7 +115,7 @@ class RawClient:
 
 
 def packet(text: str) -> tuple[str, Any]:
-    """Split a text frame into type with id, and data."""
+    """Split a Socket.IO packet into type with id, and data."""
     head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
     rest = text[len(head) :]
     return head, json.loads(rest) if rest else None

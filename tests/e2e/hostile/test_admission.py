@@ -12,7 +12,7 @@ ECHO = '42["echo","from behind"]'
 
 
 async def _publish(probe: ProbeServer, text: str) -> None:
-    """Publish a text from a new client to the room."""
+    """Publish a text from a new client to all sockets in the room."""
     async with probe.admitted() as (client, _):
         client.send(f'421["publish",{json.dumps(text)}]')
         assert f'42["published",{json.dumps(text)}]' == await client.receive()
@@ -35,7 +35,7 @@ async def _publish(probe: ProbeServer, text: str) -> None:
 async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """The socket is notified and closed, and none of its events is handled."""
+    """The socket receives an error and is closed, and none of its events is handled."""
     async with probe.client() as client:
         client.connect(auth, ECHO, '421["publish","from a refused client"]', "41")
 
@@ -54,7 +54,7 @@ async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
 async def test_socket_is_refused_when_its_admission_takes_too_long(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """A guard or hook that hangs does not admit the socket; the client may reconnect."""
+    """If a guard or hook hangs, the socket is refused temporarily, and the client may reconnect."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
@@ -68,7 +68,7 @@ async def test_socket_is_refused_when_its_admission_takes_too_long(
 async def test_broadcast_does_not_reach_a_socket_when_it_is_not_admitted(
     probe: ProbeServer,
 ) -> None:
-    """A client gets no broadcast before CONNECT, and none while the guard runs."""
+    """A client receives no broadcast before CONNECT or while the guard runs."""
     async with probe.client() as silent, probe.client() as pending:
         pending.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
@@ -83,7 +83,7 @@ async def test_broadcast_does_not_reach_a_socket_when_it_is_not_admitted(
 
 
 async def test_connection_is_closed_when_an_event_comes_before_connect(probe: ProbeServer) -> None:
-    """The order within one segment counts."""
+    """The event precedes CONNECT in the same segment."""
     async with probe.client() as client:
         client.send(ECHO, "40")
 
@@ -95,7 +95,7 @@ async def test_connection_is_closed_when_an_event_comes_before_connect(probe: Pr
 async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
     probe: ProbeServer,
 ) -> None:
-    """An admitted client's early events are handled after the answer to its CONNECT."""
+    """Events sent before the answer to CONNECT are handled after this answer."""
     async with probe.client() as client:
         client.connect({"guard": "wait"}, '421["echo","early"]')
         await probe.journal.until_count("waiting")
@@ -109,7 +109,7 @@ async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
 async def test_inbox_is_bounded_in_bytes_when_a_client_floods_it_before_admission(
     probe: ProbeServer,
 ) -> None:
-    """A client that is not admitted cannot make the server keep megabytes of parsed JSON."""
+    """A client that is not admitted cannot make the server store megabytes of parsed JSON."""
     text = f'42["echo",[{",".join(["[]"] * 20_000)}]]'
     async with probe.client() as client:
         client.connect({"guard": "wait"}, *[text] * 50)
@@ -123,7 +123,7 @@ async def test_inbox_is_bounded_in_bytes_when_a_client_floods_it_before_admissio
 
 
 async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -> None:
-    """Node does the same."""
+    """Socket.IO's server for Node also closes the connection at a second CONNECT."""
     async with probe.admitted() as (client, sid):
         client.connect({"room": "other"})
 
@@ -134,7 +134,7 @@ async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -
 async def test_refused_client_gets_no_second_attempt_when_it_keeps_the_connection(
     probe: ProbeServer,
 ) -> None:
-    """Each connection allows one attempt, so tokens cannot be tried one after another."""
+    """Each connection allows only one attempt, so a client cannot try many tokens on it."""
     async with probe.client() as client:
         client.connect({"guard": "refuse"}, *["40"] * 50)
 
@@ -148,7 +148,7 @@ async def test_refused_client_gets_no_second_attempt_when_it_keeps_the_connectio
 async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_and_again(
     probe: ProbeServer,
 ) -> None:
-    """Ten requests get Node's answer; the eleventh closes the connection."""
+    """Ten requests get the same answer as from Node; the eleventh closes the connection."""
     async with probe.client() as client:
         client.send(*(f"40/nowhere{number}," for number in range(500)))
 
@@ -164,7 +164,7 @@ async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_an
 async def test_connection_is_closed_when_it_never_connects(
     probe: ProbeServer, says: list[str]
 ) -> None:
-    """Pongs and requests for foreign namespaces do not replace CONNECT."""
+    """Pongs and requests for foreign namespaces do not stop the connect timeout."""
     async with probe.client() as client:
         client.send(*says)
 
@@ -178,7 +178,7 @@ async def test_connection_is_closed_when_it_never_connects(
 async def test_connection_is_closed_when_it_leaves_its_namespace_and_stays(
     probe: ProbeServer,
 ) -> None:
-    """After DISCONNECT the connect timeout applies again."""
+    """The connect timeout starts again after DISCONNECT."""
     async with probe.admitted() as (client, sid):
         client.send("41")
 
@@ -218,7 +218,7 @@ async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
 async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
     probe: ProbeServer, behind: str
 ) -> None:
-    """A client that leaves before the guard has decided is in no room, and its hook has run."""
+    """After a client has left while its guard ran, no room contains it, and its hook has run."""
     async with probe.client() as client:
         client.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
@@ -235,7 +235,7 @@ async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
 async def test_no_ghost_remains_when_a_client_goes_in_the_segment_of_its_connect(
     probe: ProbeServer, behind: str
 ) -> None:
-    """CONNECT and the end are both parsed before CONNECT is handled."""
+    """The server parses CONNECT and the end of the connection before it handles CONNECT."""
     async with probe.client() as client:
         client.connect()
         _leave(client, behind)
@@ -268,7 +268,7 @@ def _leave(client: RawClient, how: str) -> None:
 
 
 async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
-    """No reader, writer, worker, pinger or HTTP handler waits for an idle connection."""
+    """An idle connection has no task for reading, writing, working, pinging or HTTP."""
     async with probe.admitted():
         before = asyncio.all_tasks()
         async with probe.admitted(), probe.admitted(), probe.admitted():
@@ -288,7 +288,7 @@ async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
 async def test_socket_is_refused_when_its_auth_is_too_large(
     probe: ProbeServer, auth: dict[str, object]
 ) -> None:
-    """The client gets an error, and no guard runs: ``auth`` would be kept as long as the socket."""
+    """The client receives an error, and no guard runs: each socket stores its ``auth``."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 

@@ -36,7 +36,7 @@ SCRIPTS: list[tuple[list[str], str]] = [
     (["40", '421["publish","all"]'], "reset"),
     (["40", '421["publish","all"]', "451-[]"], "wait"),
 ]
-"""The frames that a client sends in one segment, and how it disconnects."""
+"""Frames that a client sends in one segment, and the way in which it disconnects."""
 
 
 async def _behave(probe: ProbeServer, script: list[str], ending: str) -> None:
@@ -66,7 +66,7 @@ async def _churn(probe: ProbeServer) -> None:
 
 
 def _alive() -> Counter[str]:
-    """Count the process's objects that belong to clients, after a garbage collection."""
+    """Count the objects in this process that belong to clients, after a garbage collection."""
     gc.collect()
     return Counter(
         type(each).__name__ for each in gc.get_objects() if isinstance(each, _HELD_PER_CLIENT)
@@ -76,7 +76,7 @@ def _alive() -> Counter[str]:
 async def test_nothing_is_left_when_many_clients_have_come_and_gone(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """No object, room, timer or task is left, and the disconnect hook ran once per socket."""
+    """All objects, rooms, timers and tasks are gone, and each disconnect hook ran once."""
     idle = await probe.idle_tasks()
     before = _alive()
 
@@ -93,7 +93,7 @@ async def test_nothing_is_left_when_many_clients_have_come_and_gone(
 
 
 async def test_rooms_are_all_left_when_a_socket_was_in_very_many(probe: ProbeServer) -> None:
-    """No room is left, neither of the first socket nor of the last."""
+    """All rooms of the first and of the last socket are gone."""
     async with probe.admitted() as (_, sid), probe.admitted() as (client, leaving):
         manager = probe.sockets.manager
         for number in range(20_000):
@@ -112,7 +112,7 @@ async def test_rooms_are_all_left_when_a_socket_was_in_very_many(probe: ProbeSer
     indirect=True,
 )
 async def test_heartbeat_of_many_sockets_is_one_task(probe: ProbeServer) -> None:
-    """Pings and unexpected pongs start no task (CVE-2026-48802)."""
+    """Neither pings nor unexpected pongs start a task (CVE-2026-48802)."""
     idle = await probe.idle_tasks()
     async with probe.admitted() as (client, _), probe.admitted(), probe.admitted():
         client.send(*["3"] * 5000)

@@ -25,7 +25,7 @@ WITHOUT_CONNECT = ("pongs", "WebSocket pings", "WebSocket pongs", "connects to n
 
 
 async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
-    """Send until the server closes; return the close code, or None without a close frame."""
+    """Send until the connection is closed; return the close code, or None without a close frame."""
 
     async def send() -> None:
         while True:
@@ -50,7 +50,7 @@ async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
 async def test_flood_of_an_admitted_client_ends_its_connection(
     probe: ProbeServer, log: io.StringIO, kind: str
 ) -> None:
-    """Other connections stay, and one line is logged."""
+    """Other connections stay open, and one line is logged."""
     async with probe.admitted() as (other, _), probe.admitted() as (client, _):
         if kind == "empty fragments":
             client.send_bytes(frame(b"", final=False))
@@ -62,7 +62,7 @@ async def test_flood_of_an_admitted_client_ends_its_connection(
     await probe.until_empty()
 
     assert '431["still here"]' == answer
-    if kind != "connects to no namespace":  # the eleventh of these is malformed
+    if kind != "connects to no namespace":  # The eleventh of these frames is malformed.
         assert code in (1008, None)
         assert 1 == log.getvalue().count("flooding client cut off")
 
@@ -92,9 +92,9 @@ async def test_floods_are_logged_once_a_minute_when_there_are_many(
 
 @pytest.mark.parametrize("probe", [EngineOptions(ping_interval_seconds=0.1)], indirect=True)
 async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeServer) -> None:
-    """The client is not read until it may send again, so its other events are not refused singly.
+    """The server stops reading from the client until the client may send again.
 
-    A ping notices that the client has left.
+    A ping detects that the client has left.
     """
     async with probe.admitted() as (client, _):
         client.send(*(f'42{number}["limited"]' for number in range(500)))

@@ -86,7 +86,7 @@ async def _connect(client: RawClient, user: str = "ada") -> None:
 async def test_client_is_refused_by_code_when_its_token_is_odd(
     url: str, log: io.StringIO, name: str
 ) -> None:
-    """The error is the client's: it is never an internal error, and never a traceback."""
+    """The client receives an authentication error, and no traceback is logged."""
     value, code = ODD_TOKENS[name]
     async with websocket_client(url) as client:
         client.connect({"token": value}, '421["message:getOfflineCount"]')
@@ -112,7 +112,7 @@ async def test_client_is_refused_by_code_when_its_token_is_odd(
 async def test_token_is_not_read_when_it_is_not_in_auth(
     url: str, log: io.StringIO, headers: dict[str, str], query: str
 ) -> None:
-    """The token is not logged either."""
+    """A token in another part of the handshake is neither read nor logged."""
     good = _good_token("ada")
     headers = {name: value.format(token=good) for name, value in headers.items()}
     full_query = "EIO=4&transport=websocket" + query.format(token=good)
@@ -148,7 +148,7 @@ async def test_token_is_not_read_when_it_is_not_in_auth(
 async def test_payload_is_refused_with_fields_when_it_is_odd(
     url: str, log: io.StringIO, payload: object
 ) -> None:
-    """The payload is refused before it reaches the storage or a recipient."""
+    """An invalid payload is refused before it reaches the storage or a recipient."""
     async with websocket_client(url) as client:
         await _connect(client)
         client.send(f'421["sendMessage",{json.dumps(payload)}]')
@@ -162,7 +162,7 @@ async def test_payload_is_refused_with_fields_when_it_is_odd(
 
 @pytest.mark.parametrize("room", ["general", "user:bob", "channel:general", "\ud800", "/", "*"])
 async def test_room_of_others_is_not_reached_when_its_name_is_guessed(url: str, room: str) -> None:
-    """The server names the rooms, so clients cannot address those of other channels."""
+    """Only the server chooses room names, so clients cannot address the room of another channel."""
     async with websocket_client(url) as ada, websocket_client(url) as eve:
         await _connect(ada)
         await _connect(eve, "eve")

@@ -1,4 +1,4 @@
-"""Requests before the WebSocket: upgrades that are refused, and malformed HTTP."""
+"""Requests before the WebSocket is open: refused upgrades and malformed HTTP."""
 
 import io
 from dataclasses import replace
@@ -38,7 +38,7 @@ BEHIND_PROXY = EngineOptions(trusted_proxies=(ip_network("127.0.0.0/8"),))
 async def test_upgrade_is_refused_when_the_origin_is_not_listed(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Origins are compared exactly, and no header of the client changes the list."""
+    """Origins are compared exactly, and headers cannot change the list of origins."""
     async with probe.client(headers) as client:
         assert 403 == client.status
     assert not any(probe.residue().values())
@@ -139,7 +139,7 @@ async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
 async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
     probe: ProbeServer, log: io.StringIO, warnings: int
 ) -> None:
-    """All users of the proxy would share one address, and the server's own origin is unknown."""
+    """All users of an untrusted proxy share one address, and the server's origin is unknown."""
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://foreign.example"}
     for _ in range(3):
         async with probe.client(headers) as refused:
@@ -191,7 +191,7 @@ async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: Pr
 
 
 async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) -> None:
-    """Otherwise 120 headers of 8 kB would be kept before any token is checked."""
+    """Without this limit, a client without a token could make the server store a megabyte."""
     headers = {f"X-{number}": "x" * 8_000 for number in range(120)}
 
     async with probe.client(headers) as client:
@@ -203,7 +203,7 @@ async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) 
 async def test_http_connection_has_a_timeout_when_its_request_is_incomplete(
     probe: ProbeServer,
 ) -> None:
-    """Against a Slowloris attack: aiohttp's own timeout is an hour."""
+    """The timeout prevents Slowloris attacks: aiohttp's own timeout is an hour."""
     assert probe.application._runner is not None
     server = probe.application._runner.server
     assert server is not None
@@ -221,7 +221,7 @@ async def test_http_connection_has_a_timeout_when_its_request_is_incomplete(
 async def test_unserialisable_answer_becomes_an_error_when_an_ack_was_asked(
     probe: ProbeServer,
 ) -> None:
-    """The caller gets an internal error."""
+    """The caller receives an internal error as the ack."""
     async with probe.admitted() as (client, _):
         client.send('421["unserialisable"]')
 

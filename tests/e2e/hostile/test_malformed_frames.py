@@ -130,7 +130,7 @@ async def test_malformed_packet_closes_in_time_when_admitted(
 async def test_malformed_packet_closes_in_time_when_not_connected(
     probe: ProbeServer, log: io.StringIO, text: str
 ) -> None:
-    """No hook runs, because there was no socket."""
+    """No hook runs, because the client had no socket yet."""
     async with probe.client() as client:
         client.send(text, "40")
 
@@ -144,7 +144,7 @@ async def test_malformed_packet_closes_in_time_when_not_connected(
 async def test_malformed_packet_leaves_no_ghost_when_it_follows_connect_at_once(
     probe: ProbeServer, text: str
 ) -> None:
-    """A client whose CONNECT is not answered is in no room."""
+    """A client whose CONNECT was not answered is not in any room."""
     async with probe.admitted() as (other, _), probe.client() as client:
         client.connect(None, text)
         await client.everything()
@@ -210,7 +210,7 @@ async def _assert_served_after(client: RawClient) -> None:
 async def test_frame_is_accepted_when_exactly_as_long_as_the_limit(
     probe: ProbeServer, pieces_of: int | None
 ) -> None:
-    """Whole and fragmented frames have the same limit."""
+    """The same limit applies to whole and fragmented frames."""
     async with probe.admitted() as (client, _):
         payload = _echo_of_length(1000)
         client.send_bytes(frame(payload) if pieces_of is None else fragments(payload, pieces_of))
@@ -223,7 +223,7 @@ async def test_frame_is_accepted_when_exactly_as_long_as_the_limit(
 async def test_frame_closes_the_connection_when_longer_than_the_limit(
     probe: ProbeServer, pieces_of: int | None
 ) -> None:
-    """One byte more is too much, also in fragments."""
+    """A frame that exceeds the limit by one byte closes the connection, even in fragments."""
     async with probe.admitted() as (client, sid):
         payload = _echo_of_length(1001)
         client.send_bytes(frame(payload) if pieces_of is None else fragments(payload, pieces_of))
@@ -250,7 +250,7 @@ async def test_message_is_handled_once_when_it_comes_in_single_bytes(probe: Prob
 
 
 async def test_compression_is_not_negotiated_when_offered(probe: ProbeServer) -> None:
-    """The extension permessage-deflate costs memory for each connection."""
+    """The extension permessage-deflate would need memory for each connection."""
     headers = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
     async with websocket_client(probe.url, headers) as client:
         assert 101 == client.status

@@ -1,11 +1,11 @@
-"""Handlers that return several results: concurrent with other events, bounded, and cancelled."""
+"""Tests handlers that return several results: concurrency, limits and cancellation."""
 
 from app.framework.platform_socketio.engine_io.connection import MAX_BACKGROUND_TASKS
 from tests.e2e.hostile.probe_server import ProbeServer
 
 
 async def test_later_events_are_answered_when_a_stream_goes_on(probe: ProbeServer) -> None:
-    """A stream does not delay later events, as an Observable in Nest."""
+    """Like an Observable in Nest, a stream does not delay later events."""
     async with probe.admitted() as (client, _):
         client.send('421["stream","a"]', '422["echo","b"]')
 
@@ -27,7 +27,7 @@ async def test_stream_ends_when_its_client_goes(probe: ProbeServer) -> None:
 
 
 async def test_further_streams_wait_when_too_many_go_on(probe: ProbeServer) -> None:
-    """The number of concurrent streams of a client is bounded; the next event waits."""
+    """The number of a client's concurrent streams is limited, and further events wait."""
     async with probe.admitted() as (client, _):
         streams = MAX_BACKGROUND_TASKS + 1
         client.send(*(f'42["stream",{number}]' for number in range(streams)), '42["echo","last"]')

@@ -15,8 +15,7 @@ from app.framework import (
 from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.explorer import explore
 from app.guards.event_weight import check_event_weights, event_weight
-from app.guards.receipt_limit import limited_as_receipts
-from app.guards.ws_throttler_guard import WsThrottlerGuard
+from app.guards.ws_throttler_guard import WsThrottlerGuard, limited_as_receipts
 from tests.doubles.manual_clock import ManualClock
 
 THROTTLER = WsThrottlerGuard(*(TokenBuckets(1, 1, ManualClock()) for _ in range(2)))

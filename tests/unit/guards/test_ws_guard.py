@@ -21,8 +21,7 @@ from app.framework.testing import (
     fake_context,
     fake_socket,
 )
-from app.guards.expired_sessions import allow_expired_session
-from app.guards.ws_guard import WsGuard
+from app.guards.ws_guard import WsGuard, allow_expired_session
 from app.modules import AuthModule
 from app.ports import Clock, RevocationStore, TokenVerifier
 from app.services.session_service import SessionService

@@ -4,8 +4,7 @@ from app.adapters.memory.limits import TokenBuckets
 from app.framework import WsTooManyRequests
 from app.framework.testing import fake_connection, fake_context, fake_socket
 from app.guards.event_weight import event_weight
-from app.guards.receipt_limit import limited_as_receipts
-from app.guards.ws_throttler_guard import WsThrottlerGuard
+from app.guards.ws_throttler_guard import WsThrottlerGuard, limited_as_receipts
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.sessions import session_of

@@ -5,10 +5,10 @@ from collections.abc import Callable, Hashable
 
 
 class AdmissionLimiter:
-    """Counts the connections without an admitted socket by the client's network.
+    """Counts, for each client network, the connections without an admitted socket.
 
     Anybody can open such a connection without a token, and keep it open for the connect timeout.
-    HTTP connections have a limiter of their own: a WebSocket was an HTTP connection before.
+    HTTP connections are limited separately, because every WebSocket starts as an HTTP connection.
     """
 
     def __init__(self, max_per_network: int, client_network: Callable[[str], str]) -> None:
@@ -18,7 +18,7 @@ class AdmissionLimiter:
         self._counts: Counter[str] = Counter()
 
     def try_add(self, connection_id: Hashable, address: str) -> bool:
-        """Count a connection. Returns False, and counts nothing, at the network's maximum."""
+        """Count a connection; return False, without counting it, at the network's maximum."""
         network = self._client_network(address)
         if self._counts[network] >= self._max_per_network:
             return False

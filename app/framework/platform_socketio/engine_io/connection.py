@@ -23,20 +23,21 @@ _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
 
 Job = Callable[[], Handling]
-"""Work of the server for one client, done in order with the client's packets."""
+"""A job of the server for one client, which runs in order with the client's packets."""
 
 INBOX_MAX_JOBS = 64
-"""How many packets of one client may wait; then nothing more is read from it."""
+"""The maximum number of waiting packets of one client; the server then stops reading from it."""
 
 INBOX_MAX_CHARS = 131_072
-"""How long the waiting packets of one client may be together; then nothing more is read from it.
-They wait unparsed, because parsed they may take twenty times the memory."""
+"""The maximum total length of a client's waiting packets; the server then stops reading from it.
+Packets wait unparsed, because parsed packets may take twenty times the memory.
+"""
 
 MAX_BACKGROUND_TASKS = 16
-"""How many background tasks (streams) one client may have."""
+"""The maximum number of background tasks (streams) of one client."""
 
 _EMPTY_INBOX: "deque[str | Job]" = deque(maxlen=0)
-"""The inbox of all idle clients: an empty deque of their own would take 760 bytes each."""
+"""The shared inbox of all idle clients: an empty deque per client would take 760 bytes each."""
 
 _log = structlog.stdlib.get_logger("Connection")
 
@@ -49,9 +50,10 @@ _CLOSE_CODES = {
 class Connection(WebSocket, Generic[Link]):
     """A client's Engine.IO connection.
 
-    Packets are handled in place as they arrive. If a handler has to wait, it continues as a task,
-    and later packets of this client wait in the inbox. So one client's events are handled one after
-    the other, and clients do not wait for each other. An idle connection has no task and no queue.
+    Packets are handled immediately when they arrive. If a handler has to wait, it continues as a
+    task, and later packets of this client wait in the inbox. Thus the events of one client are
+    handled one after another, and clients do not wait for each other. An idle connection has no
+    task and no queue.
     """
 
     __slots__ = (
@@ -95,9 +97,9 @@ class Connection(WebSocket, Generic[Link]):
         self.request = request
         """The kept parts of the upgrade request."""
         self.links: dict[str, Link] = {}
-        """The namespaces that the client is in, or is being admitted to, by name."""
+        """The links to the namespaces that the client is in, or is being admitted to, by name."""
         self.rejected_connects = 0
-        """How many CONNECT packets named a namespace that does not exist."""
+        """The number of CONNECT packets that named a namespace that does not exist."""
         self.last_received_tick = owner.heartbeat.tick
         """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0
@@ -105,29 +107,29 @@ class Connection(WebSocket, Generic[Link]):
         self._owner = owner
         """The Socket.IO server."""
         self._tasks = owner.tasks
-        """Runs the handlers."""
+        """Runs the handlers as eager tasks."""
         self._heartbeat = owner.heartbeat
         """Counts the ticks, and pings the client."""
         self._second_began_at = owner.heartbeat.tick
-        """The tick in which the present second of the packet rate began."""
+        """The tick in which the current second of the packet rate limit began."""
         self._inbox = _EMPTY_INBOX
-        """Packets and jobs that wait for the one being handled."""
+        """Packets and jobs that wait until the current one is handled."""
         self._inbox_chars = 0
-        """The length of the packets in the inbox."""
+        """The total length of the packets in the inbox."""
         self._is_handling = False
         """Whether a packet or job is being handled, or waits in the inbox."""
         self._task: asyncio.Future[None] | None = None
-        """The task of the packet or job that is being handled, if it had to wait."""
+        """The task that handles the current packet or job; None if it has not had to wait."""
         self._pause: asyncio.Future[None] | None = None
-        """Ends the wait of `pause_events`; None while no handler has called it."""
+        """Completing this future ends `pause_events`; None while no handler is paused."""
         self._background_tasks: frozenset[asyncio.Future[None]] = frozenset()
         """The running tasks of `run_in_background`."""
         self._tcp_closed: asyncio.Future[None] | None = None
-        """Done when the TCP connection is closed; made when `wait_until_idle` needs it."""
+        """Done when the TCP connection is closed; created when `wait_until_idle` needs it."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server reads from the client: the inbox has room, and nothing is closing."""
+        """Whether the server reads from the client: the inbox has room, and no shutdown runs."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
@@ -172,10 +174,10 @@ class Connection(WebSocket, Generic[Link]):
         return True
 
     async def pause_events(self, seconds: float) -> None:
-        """Wait. A handler that awaits this delays all later packets of its client.
+        """Sleep. A handler that awaits this delays all later packets of its client.
 
-        They wait in the inbox and, when that is full, unread. If the connection ends, the wait ends
-        and the packets in the inbox are dropped.
+        Later packets wait in the inbox; when it is full, the server stops reading. If the
+        connection ends, the sleep ends too, and the packets in the inbox are dropped.
         """
         if not self.closed:
             loop = asyncio.get_running_loop()
@@ -190,7 +192,7 @@ class Connection(WebSocket, Generic[Link]):
             self._drop_waiting_packets()
 
     def stop_reading(self) -> None:
-        """Read nothing more until the connection is closed, and end a wait of `pause_events`."""
+        """Stop reading until the connection is closed, and end a running `pause_events`."""
         self.drop_unparsed_data()
         if self._pause is not None:
             _resolve(self._pause)
@@ -198,8 +200,8 @@ class Connection(WebSocket, Generic[Link]):
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """Write the queued frames and a close frame, and close the connection.
 
-        Packets received before still reach the guards, which reject them after a revocation.
-        Closing again does nothing.
+        Packets received earlier still reach the guards, which reject them if the session was
+        revoked. Closing again has no effect.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
@@ -233,7 +235,7 @@ class Connection(WebSocket, Generic[Link]):
             self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """Allow the packets of a new second, or close the connection of a flooding client."""
+        """Renew the packet allowance once per second; before that, close a flooding connection."""
         tick = self._heartbeat.tick
         if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
             self._second_began_at = tick
@@ -284,7 +286,7 @@ class Connection(WebSocket, Generic[Link]):
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
     def on_queue_limit(self, queued_bytes: int) -> None:
-        """See `WebSocket`. There is no close handshake: the client would not read it either."""
+        """See `WebSocket`. There is no close handshake, because the client would not read it."""
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
@@ -339,7 +341,7 @@ class Connection(WebSocket, Generic[Link]):
         was_reading = self.is_reading
         self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:
-            # The answers to pings are still unread: they must not count as missing.
+            # Answers to pings may still be unread, and must not count as missing.
             self.last_received_tick = self._heartbeat.tick
             self.continue_reading()
 

@@ -1,4 +1,4 @@
-"""`ConnectionOwner`: the Socket.IO server as its Engine.IO connections see it."""
+"""`ConnectionOwner`: the methods of the Socket.IO server that its connections call."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
@@ -13,25 +13,25 @@ Handling = Coroutine[Any, Any, None]
 
 
 class NamespaceLink(Protocol):
-    """One namespace that the client of a connection is in."""
+    """Links the client of a connection to one namespace."""
 
     sid: str
     """The id of the client's socket in the namespace."""
 
 
 Link = TypeVar("Link", bound=NamespaceLink)
-"""The type of a connection's links; Socket.IO's is `ServerSocketLink`."""
+"""The type of a connection's links, which is `ServerSocketLink`."""
 
 
 Connection_contra = TypeVar("Connection_contra", contravariant=True)
-"""The type of the connections: `Connection`, which imports this module."""
+"""Stands for `Connection`, which this module cannot import: it would be a circular import."""
 
 
 class ConnectionOwner(Protocol[Connection_contra]):
     """The part of the Socket.IO server that a connection needs. `SocketServer` implements it.
 
     Attributes:
-        is_closing: Whether the server handles no further packets.
+        is_closing: Whether the server is closing, and handles no further packets.
     """
 
     tasks: EagerTasks

@@ -1,9 +1,10 @@
 """The Engine.IO server: accepts WebSockets of known origins, and keeps their connections.
 
-It replaces the HTTP entry (``handle_request``) and the socket of engineio 4.15's `AsyncServer`. The
-library's registry ``sockets`` is used, and its ``send``, which calls ``send_packet``; a test checks
-that an upgrade has not changed that, see `upgrade`. Unlike the library there is no polling and no
-compression, queues and timeouts are bounded, and origins have to be configured.
+It replaces the HTTP entry (``handle_request``) and the socket class of engineio 4.15's
+`AsyncServer`. It keeps the library's registry ``sockets``, and its ``send``, which calls
+``send_packet``; the test named in `upgrade` checks this after a library upgrade. Unlike the
+library, it supports neither polling nor compression, limits queues and times, and requires
+configured origins.
 """
 
 import base64
@@ -36,7 +37,7 @@ _log = structlog.stdlib.get_logger("EngineServer")
 _PROTOCOL = "4"
 
 _MAX_QUERY_FIELDS = 64
-"""They are kept as long as the connection. A URL of 8 kB holds 2,700, which take 0.5 MB."""
+"""Parameters are kept as long as the connection. An 8 kB URL may have 2,700, which take 0.5 MB."""
 
 _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
@@ -59,9 +60,10 @@ class EngineOptions:
             trusted.
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
             its prefix.
-        backlog_seconds: How long packets of a closed connection may still be handled.
-        socket_queue_max_bytes: How many bytes may wait for a client that does not read; with more
-            its connection is aborted.
+        backlog_seconds: The maximum time for which packets of a closed connection are still
+            handled.
+        socket_queue_max_bytes: The maximum number of bytes that wait for a client that does not
+            read; with more, its connection is aborted.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
         header_names: The headers of the upgrade request that are kept, in lower case; None keeps
             all.
@@ -90,9 +92,9 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     """Accepts WebSockets and keeps their connections.
 
     Attributes:
-        sockets: The open connections by Engine.IO id. The name is the library's.
+        sockets: The open connections by Engine.IO id. The library requires this attribute.
         next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
-            without a call to the system's generator for each of them.
+            without a system call for each id.
     """
 
     sockets: dict[str, Connection[Link]]
@@ -126,7 +128,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a client's upgrade request: accept the WebSocket, or reject it with an error."""
-        # Before the check, which rejects the server's own origin behind an untrusted proxy.
+        # Warn before the check, which rejects the server's own origin behind an untrusted proxy.
         self._warn_of_forwarded(request)
         rejection = self._check_request(request)
         if rejection is not None:
@@ -158,11 +160,11 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         return upgrade.accept(request, transport, connection, text_frame(greeting))
 
     def generate_id(self) -> str:
-        """Return an unguessable id. Overrides the library's method, see `next_id`."""
+        """Return an unguessable id. Overrides the library's method; see `next_id`."""
         return self.next_id()
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
-        """Send a packet of the library to a connection. There are only text packets."""
+        """Send a packet of the library to a connection. The library sends only text packets."""
         connection = self.sockets.get(sid)
         if connection is not None:
             connection.send_text(str(pkt.encode()).encode())
@@ -192,7 +194,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             )
 
     def _check_request(self, request: web.Request) -> web.Response | None:
-        """Return the error response to a wrong request, in engine.io's order and words, or None."""
+        """Return the error response that engine.io gives to a wrong request, or None."""
         query = request.query
         checks = (
             (not self._is_accepting, 503, 3, "Server shutting down", None),
@@ -213,7 +215,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
 
 def _random_ids() -> tuple[str, ...]:
-    """Return many random ids, from one call to the system's generator."""
+    """Return many random ids from one system call."""
     block = base64.urlsafe_b64encode(os.urandom(_IDS_PER_BLOCK * _ID_BYTES)).decode()
     return tuple(block[at : at + _ID_CHARS] for at in range(0, len(block), _ID_CHARS))
 

@@ -1,4 +1,4 @@
-"""`ClosedConnections`: closed connections whose packets, hooks or last writes are not done yet."""
+"""`ClosedConnections`: closed connections whose packets, hooks or writes are not finished."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,21 +10,21 @@ from app.framework.platform_socketio.socket_io.socket_link import ClientConnecti
 
 
 class ClosedConnections:
-    """Handles the backlog of closed connections: packets received before, then disconnect hooks.
+    """Handles the backlog of closed connections: packets received earlier, then disconnect hooks.
 
     Args:
-        backlog_seconds: Time limit for the backlog. Behind a slow storage it would otherwise keep
-            the session and the typing indicators of a client that has long disconnected.
+        backlog_seconds: Time limit for the backlog. Without it, a slow storage would keep the
+            session and the typing indicators of a client that disconnected long ago.
     """
 
     def __init__(self, backlog_seconds: float, context: Context) -> None:
         self._backlog_seconds = backlog_seconds
         self._context = context
         self._timers: dict[ClientConnection, asyncio.TimerHandle | None] = {}
-        """The connections, with the timer that drops the backlog; None if there was none."""
+        """The connections, each with the timer that drops its backlog; None without a backlog."""
 
     def add_connection(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Enqueue the end of the connection's sockets after its backlog, and limit its time."""
+        """End the connection's sockets after its backlog, for which the time is limited."""
         self._timers[connection] = None
         connection.enqueue_job(partial(self._end_links_in_turn, connection, reason))
         if connection.is_handling:
@@ -38,12 +38,12 @@ class ClosedConnections:
             self._timers.pop(connection, None)
 
     def drop_backlogs(self, reason: DisconnectReason) -> None:
-        """Handle no more packets of these connections; their hooks still run."""
+        """Drop the waiting packets of these connections; their disconnect hooks still run."""
         for connection in tuple(self._timers):
             _drop_backlog(connection, reason)
 
     async def wait_until_finished(self, timeout_seconds: float) -> None:
-        """Wait until all backlogs are handled and all TCP connections closed, or time is up."""
+        """Wait until all backlogs are handled and TCP connections closed, or until the timeout."""
         await wait_until_all_idle(self._timers, timeout_seconds)
 
     async def _end_links_in_turn(

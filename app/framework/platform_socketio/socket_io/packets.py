@@ -1,10 +1,11 @@
 """Encodes and decodes Socket.IO packets, as strictly as socket.io-parser.
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
-of binary attachments (CVE-2026-48804). Here there are no binary packets at all.
+of binary attachments (CVE-2026-48804). This decoder rejects all binary packets.
 
-Used of the library's ``Packet``: the constructor, which calls ``decode``; ``encode``, which calls
-``json.dumps``; ``uses_binary_events``. A test checks them after an upgrade, see `upgrade`.
+This module relies on the library's ``Packet``: its constructor calls ``decode``, its ``encode``
+calls ``json.dumps`` and reads ``uses_binary_events``. The test named in `upgrade` checks this after
+a library upgrade.
 """
 
 import re
@@ -24,19 +25,20 @@ _MESSAGE = "4"
 _DEFAULT_NAMESPACE = "/"
 
 _EVENT_HEAD_MAX_CHARS = 18
-"""The packet type of Engine.IO and of Socket.IO, 15 digits of an id, and the bracket."""
+"""The length of both packet types (Engine.IO and Socket.IO), 15 digits of an id, and a bracket."""
 
 _CACHED_HEADS = 4_096
-"""How many event heads are cached: clients count their ids from 0, so all send the same ones."""
+"""The number of cached event heads: clients count their ids from 0, so all send the same heads."""
 
 _NOT_AN_EVENT = -1
 
 AUTH_MAX_CHARS, AUTH_MAX_VALUES = 8_192, 128
-"""Limits of a CONNECT packet without its token. The packet's data is kept as long as the socket,
-where even an empty list takes 60 bytes."""
+"""The maximum length and number of values of a CONNECT packet, not counting its token. The packet's
+data is kept as long as the socket, and even an empty list takes 60 bytes.
+"""
 
 _PACKET = re.compile(
-    r"(?P<type>[0123])"  # CONNECT, DISCONNECT, EVENT and ACK are all that a client may send
+    r"(?P<type>[0123])"  # a client may only send CONNECT, DISCONNECT, EVENT and ACK
     r"(?:(?P<namespace>/[^,]{0,99})(?:,|\Z))?"
     r"(?P<id>[0-9]{1,15})?"
     r"(?P<data>[\[{].*)?",
@@ -45,7 +47,7 @@ _PACKET = re.compile(
 
 
 class StrictPacket(packet.Packet):
-    """A Socket.IO packet. The library encodes it, with our codec and without a search for bytes."""
+    """A Socket.IO packet. The library encodes it with our codec, without searching for bytes."""
 
     uses_binary_events = False
     json = json_codec
@@ -92,9 +94,9 @@ class StrictPacket(packet.Packet):
 def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
     """Decode an event of the default namespace from an Engine.IO message, to its id and array.
 
-    A fast path: nearly all packets are such events. Returns None for any other packet, which
-    `StrictPacket.parse` decodes. The array may still violate `is_event_array`; a caller that finds
-    a handler for its first entry need not check that.
+    This is the fast path: nearly all packets are such events. Returns None for any other packet,
+    which `StrictPacket.parse` decodes. The array may still violate `is_event_array`; a caller that
+    finds a handler for its first entry need not check that.
 
     Raises:
         MalformedPacketError: The array is not valid JSON.
@@ -123,7 +125,7 @@ def _event_id(head: str) -> int | None:
 def exceeds_auth_limits(message: str, auth: Mapping[str, Any]) -> bool:
     """Return whether a CONNECT is too long or has too many values, counted by their separators.
 
-    ``token`` does not count: the guards that verify it have a limit and an error of their own.
+    ``token`` does not count: the guards that verify it have a separate limit and error.
     """
     token = auth.get("token")
     chars = len(message) - (len(token) if isinstance(token, str) else 0)

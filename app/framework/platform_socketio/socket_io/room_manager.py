@@ -3,8 +3,8 @@
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
 a room is a `RecipientGroup` of connections. The overridden methods of `BaseManager` and
 `AsyncManager` are those that access rooms; all other methods of the library call these. The
-attributes ``rooms`` and ``callbacks`` belong to the library. A test checks all this after an
-upgrade, see `upgrade`.
+attributes ``rooms`` and ``callbacks`` belong to the library. The test named in `upgrade` checks
+this after a library upgrade.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ class RoomManager(socketio.AsyncManager):
     """The rooms of all namespaces, with python-socketio's methods.
 
     Attributes:
-        rooms: The rooms by namespace. The name is the library's.
+        rooms: The rooms by namespace. The library requires this attribute.
         callbacks: The callbacks that wait for a client's acknowledgement, by socket id. The library
             adds and calls them.
     """
@@ -32,7 +32,7 @@ class RoomManager(socketio.AsyncManager):
         self._batcher = batcher
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
-        """Return the rooms of a namespace; they are made when first asked for."""
+        """Return the rooms of a namespace; the first call creates them."""
         rooms = self.rooms.get(namespace)
         if rooms is None:
             rooms = NamespaceRooms(namespace, self._batcher, self._forget_callbacks)
@@ -50,7 +50,7 @@ class RoomManager(socketio.AsyncManager):
         to: str | list[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Broadcast an event. With a callback the library sends it, and waits for the acks."""
+        """Broadcast an event. With a callback, the library sends the event and waits for acks."""
         target = to or room
         if callback is not None:
             await super().emit(event, data, namespace, target, skip_sid, callback, **kwargs)
@@ -92,7 +92,7 @@ class RoomManager(socketio.AsyncManager):
         return sid in self.rooms_in(namespace).all_members
 
     def is_sid_room(self, namespace: str, room: str | None) -> bool:
-        """Return whether this is the own room of a socket."""
+        """Return whether the room is named after the id of a socket."""
         return room in self.rooms_in(namespace).all_members
 
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:

@@ -16,7 +16,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 from app.framework.websockets.socket import Socket
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
-"""The name of the group that has all sockets of a namespace."""
+"""The name of the group that contains all sockets of a namespace."""
 
 
 class RoomLink(Protocol):
@@ -53,11 +53,11 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 class NamespaceRooms:
     """Implements `socket.Hub`: the rooms of one namespace.
 
-    Only admitted sockets are members, so only they receive broadcasts. A socket's own room is not
-    stored: its id is looked up among all sockets of the namespace.
+    Only admitted sockets are members, so only they receive broadcasts. The room that is named after
+    a socket's id is not stored: the id is looked up among all sockets of the namespace.
 
     Attributes:
-        groups: The members by room; None has all sockets. Empty rooms are removed.
+        groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` must find them: a socket
             removed from a room during its admission would otherwise join it afterwards.
     """
@@ -71,7 +71,7 @@ class NamespaceRooms:
         self._batcher = batcher
         """Writes to the members."""
         self._forget_socket = forget_socket
-        """Called with the id of each socket that `remove_socket` takes out."""
+        """Called with the id of each socket that `remove_socket` removes."""
 
     def broadcast(
         self,
@@ -84,7 +84,7 @@ class NamespaceRooms:
     ) -> None:
         """Send an event to every socket in any of ``rooms`` (none: all) but in no ``except_rooms``.
 
-        The event is encoded once. A volatile event skips clients that do not read at present.
+        The event is encoded once. A volatile event skips clients that currently do not read.
         """
         groups = self.groups
         excluded: set[Recipient] = set()
@@ -96,7 +96,7 @@ class NamespaceRooms:
             (name,) = names
             group = groups.get(name)
             if group is not None:
-                if stalled:  # only those in this room: each one makes the flush slower
+                if stalled:  # exclude only members: each exclusion slows the flush
                     excluded.update(stalled.intersection(group.members.values()))
                 frame = text_frame(packets.encode_event(self.namespace, event, args))
                 self._batcher.queue_group_frame(group, frame, excluded)
@@ -139,7 +139,7 @@ class NamespaceRooms:
         """Add a socket to one room.
 
         Raises:
-            ValueError: The socket is not admitted, or the room is another socket's own.
+            ValueError: The socket is not admitted, or the room name is the id of another socket.
         """
         members = self.all_members
         connection = members.get(sid)
@@ -152,7 +152,7 @@ class NamespaceRooms:
         self._add_to_group(sid, room, connection)
 
     def remove_from_room(self, sid: str, room: str | None) -> None:
-        """Remove a socket from one room; harmless when the socket is not in it."""
+        """Remove a socket from one room; no effect if the socket is not in the room."""
         group = self.groups.get(room)
         if group is not None and sid in group.members:
             self._remove_from_group(sid, group)
@@ -166,7 +166,7 @@ class NamespaceRooms:
                 self._remove_from_group(sid, group)
 
     def rooms_of(self, sid: str) -> list[str]:
-        """Return the names of a socket's rooms, its own room included."""
+        """Return the names of a socket's rooms, including its id."""
         connection = self.all_members.get(sid)
         if connection is None:
             return []

@@ -1,13 +1,13 @@
 """The Socket.IO server: admits sockets and dispatches their events.
 
-It overrides python-socketio 5.18's `AsyncServer` in how packets are handled, and in ``disconnect``:
+It overrides the packet handling and ``disconnect`` of python-socketio 5.18's `AsyncServer`, because
 the library admits a client when its connect handler fails, runs events as unbounded unordered
-tasks, and lets clients call lifecycle handlers by name. ``emit`` and packet encoding are the
-library's.
+tasks, and lets clients call lifecycle handlers by name. It inherits ``emit`` and the encoding of
+packets.
 
-Relied on: the library's constructor makes ``eio`` from ``_engineio_server_class`` and the keyword
-arguments that it does not know, and gives itself to ``manager``; it sends packets with
-``eio.send``. A test checks that after an upgrade, see `upgrade`.
+It relies on the library's constructor to create ``eio`` from ``_engineio_server_class`` and the
+unknown keyword arguments, and to pass the server to ``manager``. The library sends packets with
+``eio.send``. The test named in `upgrade` checks this after a library upgrade.
 """
 
 import logging
@@ -53,15 +53,16 @@ _NAME_AND_ONE_ARGUMENT = 2
 """The length of the usual event array."""
 
 _COSTLY_PACKET = 19
-"""How many additional packets a CONNECT, a DISCONNECT or an ack counts as, towards the limit per
-second: clients need few of these, and each costs more than a ping or a rejected event."""
+"""The number of extra packets for which a CONNECT, DISCONNECT or ack counts in the rate limit:
+clients need few of these, and each costs more than a ping or a rejected event.
+"""
 
 _MAX_REJECTED_CONNECTS = 10
-"""How often a connection may ask for namespaces that do not exist; then it is closed."""
+"""The maximum number of CONNECTs to unknown namespaces before the connection is closed."""
 
 
 class Acknowledgement:
-    """The ack function that a handler gets: the first call answers, later calls do nothing."""
+    """The ack function that a handler gets: the first call answers, later calls have no effect."""
 
     __slots__ = ("_link", "_packet_id")
 
@@ -72,7 +73,7 @@ class Acknowledgement:
         """The id of the client's event."""
 
     def __call__(self, *args: Any) -> None:
-        """Answer the client's event; nothing after a disconnect.
+        """Answer the client's event; no effect after a disconnect.
 
         Raises:
             TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
@@ -85,11 +86,12 @@ class Acknowledgement:
 
 
 class SocketServer(socketio.AsyncServer):
-    """The sockets of one path, in namespaces. Implements `ConnectionOwner`.
+    """The Socket.IO server of one path, with its namespaces. Implements `ConnectionOwner`.
 
     Attributes:
-        eio: The Engine.IO server, which keeps the open connections. The name is the library's.
-        manager: The rooms of all namespaces. The name is the library's.
+        eio: The Engine.IO server, which keeps the open connections. The library requires this
+            attribute.
+        manager: The rooms of all namespaces. The library requires this attribute.
         is_closing: Whether events are answered with ``draining`` instead of being handled.
     """
 
@@ -146,7 +148,7 @@ class SocketServer(socketio.AsyncServer):
         link = connection.links.get(namespace)
         if link is None:
             # As in Node, an event for a namespace that the client is not in closes the connection,
-            # even if the client sent it before it learned that the server has disconnected it.
+            # even if the client sent the event before it received the server's DISCONNECT.
             raise MalformedPacketError
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
         name = data[0] if data else None
@@ -162,10 +164,10 @@ class SocketServer(socketio.AsyncServer):
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Leave all rooms at once, handle the packets received before, then run the hooks.
+        """Leave all rooms at once, handle the packets received earlier, then run the hooks.
 
         Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
-        limits the time for them.
+        limits the time in which they are handled.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)
@@ -195,9 +197,9 @@ class SocketServer(socketio.AsyncServer):
             connection.links[namespace].disconnect(close=False)
 
     def stop_serving(self) -> None:
-        """Accept no new client, read from none, and reject waiting events as ``draining``.
+        """Stop accepting and reading clients, and reject waiting events as ``draining``.
 
-        Events that are being handled go on.
+        Running handlers continue.
         """
         self.is_closing = True
         self.eio.stop_accepting()
@@ -233,14 +235,14 @@ class SocketServer(socketio.AsyncServer):
             link.end_link(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
         elif packet.id and packet.id in self.manager.callbacks.get(link.sid, ()):
             return self.manager.trigger_callback(link.sid, packet.id, packet.data)
-        # The rest are acks that this server did not ask for. As in Node they are ignored.
+        # All other packets are acks that this server did not request: ignored, as in Node.
         return None
 
     def _handle_connect(
         self, connection: ClientConnection, namespace: str, auth: dict[str, Any], message: str
     ) -> Handling | None:
-        # A closed connection could be admitted, but nothing would ever end that socket. While the
-        # server closes, the client gets no answer: close code 1001 makes it reconnect later.
+        # Do not admit a closed connection: nothing would ever end its socket. While the server
+        # closes, the client gets no answer: close code 1001 makes it reconnect later.
         if connection.closed or self.is_closing:
             return None
         if packets.exceeds_auth_limits(message, auth):
@@ -285,7 +287,7 @@ class SocketServer(socketio.AsyncServer):
         )
 
     def _link_ended(self, link: ServerSocketLink, reason: DisconnectReason) -> None:
-        """Enqueue the hooks; a connection without any namespace has to send CONNECT in time."""
+        """Enqueue the hooks; restart the connect timeout if no namespace is left."""
         link.connection.enqueue_job(partial(_run_disconnect_hooks, link, reason))
         if not link.connection.links and not link.connection.closed:
             self.heartbeat.start_connect_timeout(link.connection)

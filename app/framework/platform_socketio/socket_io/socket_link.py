@@ -20,15 +20,16 @@ ClientConnection = Connection["ServerSocketLink"]
 
 
 class LinkState(Enum):
-    """The state of a socket. It only moves down this list."""
+    """The state of a socket, which changes only in this order."""
 
     PENDING = auto()
-    """Guards and ``handle_connection`` are running: nothing is sent, no room is joined yet."""
+    """Guards and ``handle_connection`` are running: events and joins are queued."""
     ADMITTED = auto()
     """The client is in the namespace."""
     DETACHED = auto()
-    """The connection is closed: the socket has left its rooms and is sent nothing. Packets received
-    before still reach the guards, which reject them after a revocation."""
+    """The connection is closed, and the socket has left its rooms. Packets received earlier still
+    reach the guards, which reject them if the session was revoked.
+    """
     ENDED = auto()
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 
@@ -39,13 +40,13 @@ ADMITTED = LinkState.ADMITTED
 
 class _Rejection(NamedTuple):
     packets: list[bytes]
-    """The packets to send first."""
+    """The packets to send before closing."""
     close_code: WSCloseCode
     """The code that closes the connection."""
 
 
 class _PendingChanges:
-    """The effects of the PENDING state that take place when it ends."""
+    """The queued effects of a PENDING socket, applied when the state ends."""
 
     __slots__ = ("packets", "rejection", "rooms")
 
@@ -53,7 +54,7 @@ class _PendingChanges:
         self.packets: list[bytes] = []
         """The events to send."""
         self.rejection: _Rejection | None = None
-        """Set when the socket is to be rejected."""
+        """Set if the socket must be rejected."""
         self.rooms: dict[str, None] = {}
         """The rooms to join, in order."""
 
@@ -61,9 +62,8 @@ class _PendingChanges:
 class ServerSocketLink:
     """Implements `socket.SocketLink`.
 
-    While the state is PENDING it collects the rooms that the socket joins and the events that it is
-    sent. `admit_or_reject` then applies them at once, without an await: no broadcast and no event
-    handler ever finds a socket that is half admitted.
+    While the state is PENDING, it queues joins and outgoing events. `admit_or_reject` then applies
+    them at once, without an await, so no broadcast or event handler finds a half-admitted socket.
     """
 
     __slots__ = (
@@ -102,7 +102,7 @@ class ServerSocketLink:
         self._on_end = on_end
         """Called when the socket has left the namespace."""
         self._pending: _PendingChanges | None = _PendingChanges()
-        """The collected changes; None unless the state is PENDING."""
+        """The queued effects; None unless the state is PENDING."""
         request = connection.request
         handshake = Handshake(
             auth=auth,
@@ -139,7 +139,7 @@ class ServerSocketLink:
     async def admit_or_reject(self) -> None:
         """Run guards and ``handle_connection``, then admit the socket or close the connection.
 
-        An admitted socket gets the answer to CONNECT, joins its rooms, and gets the collected
+        An admitted socket receives the answer to CONNECT, joins its rooms, then receives the queued
         events.
         """
         self.hub.pending.add(self)
@@ -175,10 +175,10 @@ class ServerSocketLink:
             self.connection.send_text(payload)
 
     def detach(self, reason: DisconnectReason) -> None:
-        """Leave every room: the connection is closed. `end_link` follows the packets before.
+        """Leave every room, because the connection is closed; `end_link` follows after the backlog.
 
-        A socket that is not admitted, or whose client has broken the protocol, ends here, and
-        nothing more of its packets is handled.
+        A socket that is not admitted, or whose client has broken the protocol, ends immediately,
+        and its waiting packets are not handled.
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
             self.end_link(reason)
@@ -198,14 +198,14 @@ class ServerSocketLink:
         self._on_end(self, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
-        """Send an event, or collect it for `admit_or_reject`; nothing after a disconnect."""
+        """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
         if self.state is ADMITTED:
             self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
             self._pending.packets.append(packets.encode_event(self.namespace, event, args))
 
     def join(self, rooms: Iterable[str]) -> None:
-        """Join rooms, now or when the socket is admitted; nothing after a disconnect."""
+        """Join rooms, now or when the socket is admitted; no effect after a disconnect."""
         for room in rooms:
             if self.state is ADMITTED:
                 self.hub.add_to_room(self.sid, room)
@@ -213,7 +213,7 @@ class ServerSocketLink:
                 self._pending.rooms[room] = None
 
     def leave(self, room: str) -> None:
-        """Leave a room; harmless when the socket is not in it."""
+        """Leave a room; no effect if the socket is not in the room."""
         if self._pending is not None:
             self._pending.rooms.pop(room, None)
         elif self.state is ADMITTED:
@@ -228,7 +228,7 @@ class ServerSocketLink:
         await self.connection.pause_events(seconds)
 
     def disconnect(self, *, close: bool) -> None:
-        """Disconnect the socket by the server's decision; a pending one is rejected later."""
+        """Disconnect the socket; a pending socket is rejected when its handlers have ended."""
         if self._pending is not None:
             answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)

@@ -35,7 +35,7 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
 
 
 def comes_from_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
-    """Return whether the request comes from a trusted proxy, whose headers can be believed."""
+    """Return whether the request comes from a trusted proxy, whose headers can be trusted."""
     return is_proxy(request.remote or "", trusted)
 
 
@@ -51,7 +51,7 @@ def _remove_port(text: str) -> str:
 
 
 def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
-    # Both forms: a server that listens on IPv6 sees IPv4 proxies as mapped addresses.
+    # Check both forms: a server that listens on IPv6 sees IPv4 proxies as mapped addresses.
     forms = {address, _unwrap_ipv4(address)}
     return any(form in network for network in trusted for form in forms)
 

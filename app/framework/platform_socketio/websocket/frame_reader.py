@@ -9,7 +9,7 @@ from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 _FINAL, _OPCODE = 0x80, 0x0F
 _CONTINUATION, _FIRST_CONTROL = 0x0, 0x8
 FINAL_TEXT = 0x81
-"""The first byte of a text message in one frame."""
+"""The first byte of an unfragmented text message."""
 MASKED, _LENGTH = 0x80, 0x7F
 """The two parts of the second byte: whether there is a mask, and the payload's length."""
 MEDIUM = 126
@@ -27,13 +27,14 @@ parse = WebSocketReader.feed_data
 
 
 class FrameQueue(WebSocketDataQueue):
-    """Receives what `FrameReader` parses. It queues nothing and skips the base's constructor."""
+    """Receives messages from `FrameReader` without queueing them; skips the base's constructor."""
 
     __slots__ = ("packets_left",)
 
     packets_left: int
-    """How many more frames the client may send. The reader subtracts each fragment that does not
-    end a message; the queue subtracts each message and control frame that it receives."""
+    """The number of frames that the client may still send. The reader subtracts each fragment that
+    does not end a message; the queue subtracts each message and control frame that it receives.
+    """
 
     # aiohttp's parser pauses when `_size` exceeds `_limit`. Both stay 0: nothing is queued.
     _size = 0
@@ -47,9 +48,9 @@ class FrameReader(WebSocketReader):
     - a length that is not in its shortest form (5.2)
     - a new message before the last fragment of the previous one (5.4)
 
-    The frames before the wrong one are still handled. aiohttp rejects the rest: reserved bits and
-    opcodes, fragmented or long control frames, a continuation without a message, a length of 2**63
-    or more, text that is not UTF-8.
+    The frames before the wrong one are still handled. aiohttp rejects the other violations:
+    reserved bits and opcodes, fragmented or long control frames, a continuation without a message,
+    a length of 2**63 or more, text that is not UTF-8.
     """
 
     __slots__ = (
@@ -62,20 +63,20 @@ class FrameReader(WebSocketReader):
     )
 
     def __init__(self, queue: FrameQueue, max_message_bytes: int) -> None:
-        # aiohttp rejects a message as long as its limit; we reject only longer ones.
+        # aiohttp also rejects a message of exactly its limit, so pass one byte more.
         super().__init__(queue, max_message_bytes + 1, compress=False, decode_text=True)
         self._queue = queue
         """Receives messages and errors."""
         self._failed = False
-        """Whether the client has broken a rule: everything after that is ignored."""
+        """Whether the client has broken a rule; all later data is ignored."""
         self._to_skip = 0
         """How many bytes of the current frame's mask and payload have not arrived yet."""
         self._header_start = b""
         """The first bytes of a header that has not arrived completely."""
         self._in_message = False
-        """Whether a message has begun whose last fragment has not arrived."""
+        """Whether the last fragment of a started message has not arrived yet."""
         self.is_between_messages = True
-        """Whether no frame and no message is incomplete, and no rule is broken."""
+        """Whether all received frames and messages are complete and valid."""
 
     def feed_data(self, data: bytes | bytearray | memoryview) -> tuple[bool, bytes]:
         """Check and parse received bytes, up to the first frame that breaks a rule."""
@@ -97,7 +98,8 @@ class FrameReader(WebSocketReader):
         if not (self._header_start or self._in_message):
             at = _skip_short_texts(data, at, end)
         while at < end:
-            # Nearly all frames are whole messages below 64 kB: their headers are read in place.
+            # The fast path reads the header in place: nearly all frames are whole messages below 64
+            # kB.
             is_simple = (
                 end - at >= _MEDIUM_BYTES and not self._header_start and not self._in_message
             )

@@ -30,7 +30,7 @@ class PingedConnection(Writable, Protocol):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server reads from the client at present."""
+        """Whether the server currently reads from the client."""
 
     def abort(self, reason: DisconnectReason) -> None:
         """Close the TCP connection now."""
@@ -45,12 +45,12 @@ class Heartbeat:
     Also closes connections that do not send CONNECT within the connect timeout.
 
     A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
-    tick in which it was added; in that tick of each interval it is pinged, and one timeout later
-    its answer is checked. Time is counted in ticks, so that a pause of this process, in which
-    nothing was received, does not count against the clients.
+    tick in which it was added. It is pinged in that tick of each interval, and its answer is
+    checked one timeout later. Time is counted in ticks, so a pause of this process does not count
+    as silence of its clients.
 
     Attributes:
-        ticks_per_second: How many ticks certainly take at least a second.
+        ticks_per_second: The smallest number of ticks that takes at least a second.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Heartbeat:
         """The length of a tick."""
         self.ticks_per_second = ceil(1 / self._tick_seconds)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
-        """How long a client may take to answer a ping."""
+        """The maximum number of ticks until a client answers a ping."""
         self._connect_timeout_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
-        """How long a client may take to send CONNECT."""
+        """The maximum number of ticks until a client sends CONNECT."""
         ticks = ceil(interval_seconds / self._tick_seconds)
         self._slots: list[set[PingedConnection]] = [set() for _ in range(ticks)]
         """The timer wheel: the connections that are pinged in each tick of an interval."""
         self._connect_deadlines: dict[PingedConnection, int] = {}
-        """The last tick in which CONNECT may come, ascending: the timeout is the same for all."""
+        """For each connection, the last tick in which CONNECT may arrive; in ascending order."""
         self._context = copy_context()
-        """The server's context, so that the task holds nothing of the first client."""
+        """The server's context, so that the task keeps no object of the first client alive."""
         self._task: asyncio.Task[None] | None = None
         """Runs the ticks; None before the first connection and after `stop`."""
 
@@ -83,7 +83,7 @@ class Heartbeat:
             self._task = asyncio.create_task(self._run_ticks(), context=self._context)
 
     def stop_pinging(self, connection: PingedConnection) -> None:
-        """Stop pinging a connection, and its connect timeout."""
+        """Stop pinging a connection, and cancel its connect timeout."""
         self._slots[connection.heartbeat_slot].discard(connection)
         self.stop_connect_timeout(connection)
 
@@ -98,8 +98,9 @@ class Heartbeat:
     def has_answered(self, connection: PingedConnection) -> bool:
         """Return whether the client has sent anything since its last ping.
 
-        A ping of the last `_ANSWER_TICKS` ticks does not count: its answer may be on its way. Also
-        True while the client's inbox is full, because then nothing is read from it.
+        A ping of the last `_ANSWER_TICKS` ticks does not count: its answer may be on its way. The
+        result is also True while the client's inbox is full, because the server then reads no
+        answers.
         """
         latest = self.tick - _ANSWER_TICKS
         pinged_at = latest - (latest - connection.heartbeat_slot) % len(self._slots)
@@ -116,7 +117,7 @@ class Heartbeat:
             await asyncio.sleep(self._tick_seconds)
             try:
                 self.advance()
-            except Exception:  # noqa: BLE001 - one connection must not end the pings of all
+            except Exception:  # noqa: BLE001 - a failing connection must not stop the pings of all
                 _log.exception("heartbeat failed")
 
     def advance(self) -> None:
@@ -127,13 +128,13 @@ class Heartbeat:
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):
-            # While its inbox is full the server reads nothing, so silence proves nothing.
+            # While the client's inbox is full, the server does not read, so silence proves nothing.
             if connection.last_received_tick < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):
             write_now(connection, _PING)  # without waiting for other frames of the tick
-        # Two steps: finding the first key of a dict skips all entries deleted before it, so closing
-        # each connection when it is found would take quadratic time.
+        # Collect the late connections first: finding the first key of a dict skips all entries
+        # deleted before it, so closing each connection immediately would take quadratic time.
         late = [
             connection
             for connection, deadline in takewhile(

@@ -23,10 +23,10 @@ from app.framework.platform_socketio.websocket.client_address import Network, co
 
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
-"""The HTTP scheme of a WebSocket scheme, which some proxies forward instead."""
+"""Maps the WebSocket schemes that some proxies forward to HTTP schemes."""
 
 _MAX_LOGGED = 20
-"""How many origins are logged separately in one minute: non-browser clients can invent them."""
+"""The maximum number of origins logged separately per minute: clients can invent origins."""
 
 _log = structlog.stdlib.get_logger("OriginRule")
 

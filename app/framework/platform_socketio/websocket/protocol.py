@@ -33,13 +33,14 @@ _TEXT = WSMsgType.TEXT
 """A constant, because reading an enumeration member takes longer than a call."""
 
 _SLICE_BYTES = 16_384
-"""The parser gets at most this much of one client per tick. One read may hold thousands of packets,
-and they are handled in place: the slices give other clients their turn, and keep the parser from
-running far ahead of a client whose handler waits."""
+"""The maximum number of bytes of one client that are parsed per tick. One read may contain
+thousands of packets, which are handled immediately. Slices give other clients their turn, and keep
+the parser from running far ahead of a client whose handler waits.
+"""
 
 
 class WebSocket(FrameQueue, asyncio.Protocol):
-    """Turns received bytes into messages, and writes frames, both within bounds.
+    """Parses received bytes into messages and writes frames, with limits on both.
 
     aiohttp's parser passes each message to ``feed_data`` of its queue. This object is that queue,
     so nothing is queued, and the base's constructor is not called. The `WriteBatcher` writes: it
@@ -63,7 +64,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     groups: RecipientGroups
     write: Callable[[bytes], Any]
 
-    def __init__(  # the base's constructor would make a queue
+    def __init__(  # the base's constructor would create a queue
         self,
         transport: asyncio.Transport,
         batcher: WriteBatcher,
@@ -80,13 +81,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.groups = []
         """The recipient groups (rooms) that this client is in; see `write_batcher.Recipient`."""
         self.write = transport.write
-        """Writes bytes: the transport's method, a bounded one, or one that discards."""
+        """Writes bytes. This is the transport's method, one with a limit, or one that discards."""
         self._transport = transport
         """The TCP connection."""
         self._batcher = batcher
         """Writes the frames of all clients at the end of the tick."""
         self._max_queue_bytes = max_queue_bytes
-        """How many bytes may wait for a client that does not read."""
+        """The maximum number of bytes that wait for a client that does not read."""
         self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
         """Parses received frames; None when nothing more will be parsed."""
         self._unparsed = b""
@@ -98,13 +99,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @property
     def has_unparsed_data(self) -> bool:
-        """Whether received bytes are left to later ticks."""
+        """Whether received bytes are not parsed yet."""
         return bool(self._unparsed) or self._is_slice_scheduled
 
     @property
     @abstractmethod
     def is_reading(self) -> bool:
-        """Whether more of the client may be read; if not, it has to wait."""
+        """Whether the server may read more from the client."""
 
     @abstractmethod
     def check_packet_rate(self) -> None:
@@ -120,7 +121,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @abstractmethod
     def on_close_frame(self) -> None:
-        """Close the connection, as the client does."""
+        """Close the connection: the client has sent a close frame."""
 
     @abstractmethod
     def on_tcp_closed(self) -> None:
@@ -145,13 +146,14 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.write(close_frame(code))
         self._mark_closed()
         loop = asyncio.get_running_loop()
-        # Not in the sender's context: the timer would keep the sender's event in memory.
+        # Run the timer in the batcher's context: the sender's context would keep the sender's event
+        # in memory.
         self._close_timer = loop.call_later(
             CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._batcher.context
         )
 
     def start_closing_flood(self, code: int) -> None:
-        """Start closing, and read nothing more: a flood would go on during the handshake."""
+        """Start closing, and stop reading: the flood would continue during the handshake."""
         self.start_closing(code)
         self._reader = None
         self.pause_reading()
@@ -173,7 +175,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._transport.pause_reading()
 
     def continue_reading(self) -> None:
-        """Parse the next slice, or read on. Called when the client may be read again."""
+        """Parse the next slice, or resume reading. Called when the client may be read again."""
         self._is_slice_scheduled = False
         if self._unparsed:
             self._parse_slice()
@@ -215,14 +217,14 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         )
 
     def pause_writing(self) -> None:
-        """Bound the queue. Called by the transport when the client does not read fast enough."""
+        """Limit the queue. Called by the transport when the client does not read fast enough."""
         if not self.closed:
             self._batcher.stalled.add(self)
             self.write = self._write_bounded
             self._check_queue_limit()
 
     def resume_writing(self) -> None:
-        """Write without a check again. Called by the transport when the client has caught up."""
+        """Write without a limit again. Called by the transport when the client has caught up."""
         if self in self._batcher.stalled:
             self._batcher.stalled.remove(self)
             self.write = self._transport.write
@@ -269,7 +271,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     def _mark_closed(self) -> None:
         self.closed = True
         self._unparsed = b""
-        self._resume_reading()  # the client's own close frame has yet to arrive
+        self._resume_reading()  # the client's close frame has not arrived yet
 
     def _resume_reading(self) -> None:
         if self._reader is not None and not self._transport.is_closing():
@@ -287,7 +289,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         queued_bytes = self._transport.get_write_buffer_size()
         if queued_bytes > self._max_queue_bytes and self.write is not _discard:
             self._discard_writes()
-            # In the next tick: ending a recipient must not disturb the present sender.
+            # Abort in the next tick: ending a recipient must not disturb the current sender.
             asyncio.get_running_loop().call_soon(
                 self.on_queue_limit, queued_bytes, context=self._batcher.context
             )

@@ -1,9 +1,9 @@
 """Accepts a WebSocket and takes its TCP connection over from aiohttp.
 
-aiohttp remains the HTTP server: it parses and routes requests, and runs middlewares. For the life
-of a WebSocket it would keep a request, a response, a parser and two tasks, 11 kB per client, and
-pass each message through a queue and a task. So an accepted client's transport gets our protocol,
-and aiohttp releases the connection.
+aiohttp remains the HTTP server: it parses and routes requests, and runs middlewares. For each open
+WebSocket, aiohttp would keep a request, a response, a parser and two tasks (11 kB per client), and
+pass each message through a queue and a task. Therefore `accept` gives the transport of an accepted
+client to our protocol, and aiohttp releases the connection.
 
 This module and `protocol` use these internals of aiohttp 3.14. `tests/unit/framework/
 platform_socketio/test_library_internals.py` fails when an upgrade changes one of them.
@@ -51,8 +51,9 @@ _USUAL_HEADERS = {
         "x-forwarded-proto",
     )
 }
-"""Header names that all clients share in memory. ``sys.intern`` would not do: Python 3.12 keeps
-interned strings forever, so clients could fill the memory with invented names."""
+"""Header names that all clients share in memory. ``sys.intern`` is not an option: Python 3.12 keeps
+interned strings forever, so clients could fill the memory with invented names.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Builds WebSocket frames, collects those of one event loop tick, and writes them at its end.
 
-Each client gets one write per tick, however many frames it is sent: the system call costs more than
-the rest of a delivery. A frame for a room is stored once, not once per member.
+Each client gets one write per tick for any number of frames: the system call costs more than the
+rest of a delivery. A frame for a room is stored once, not once per member.
 """
 
 import asyncio
@@ -54,18 +54,18 @@ class Recipient(Writable, Protocol):
     """The part of a connection that the `WriteBatcher` needs."""
 
     groups: "RecipientGroups"
-    """The groups this client is a member of. Only `add_group` and `remove_group` change it."""
+    """The groups that contain this client. Only `add_group` and `remove_group` change it."""
 
 
 _QueuedFrame = tuple[int, bytes, Collection[Recipient]]
-"""A frame: its number in the order of sending, its bytes, and the recipients it is not for."""
+"""A frame: its number in sending order, its bytes, and the recipients that must not get it."""
 
 
 Member = TypeVar("Member", bound=Recipient)
 
 
 class RecipientGroup(Generic[Member]):
-    """Connections that are sent the same frames, such as the members of a room.
+    """Connections that receive the same frames, such as the members of a room.
 
     Attributes:
         name: The room's name; None for the group of all sockets in a namespace.
@@ -111,8 +111,9 @@ class WriteBatcher:
     """Collects frames and writes them in the order in which they were sent.
 
     Attributes:
-        stalled: The recipients that do not read at present. Volatile frames skip them.
-        context: The server's context. Writes run in it, so that they hold nothing of the sender.
+        stalled: The recipients that currently do not read. Volatile frames skip them.
+        context: The server's context. Writes run in it, so that they keep no object of the sender
+            alive.
     """
 
     def __init__(self) -> None:
@@ -124,7 +125,7 @@ class WriteBatcher:
         self._queued_groups: list[RecipientGroup[Any]] = []
         """The groups that have frames of this tick."""
         self._frame_count = 0
-        """How many frames this tick has; the number of the latest one."""
+        """The number of frames in this tick, which is also the number of the latest frame."""
 
     def queue_frame(self, recipient: Recipient, frame: bytes) -> None:
         """Queue a frame for one recipient."""
@@ -141,7 +142,7 @@ class WriteBatcher:
     def queue_group_frame(
         self, group: RecipientGroup[Any], frame: bytes, excluded: Collection[Recipient] = ()
     ) -> None:
-        """Queue a frame for the present members of a group, except those in ``excluded``."""
+        """Queue a frame for the current members of a group, except those in ``excluded``."""
         if not self._frame_count:
             self._loop.call_soon(self.flush, context=self.context)
         self._frame_count += 1
@@ -205,10 +206,10 @@ def _write_with_groups(
 def _separate_recipients(
     single_frames: Iterable[Recipient], groups: list[RecipientGroup[Any]]
 ) -> set[Recipient]:
-    """Find the recipients that cannot get a group's bytes as they are.
+    """Find the recipients for which a group's bytes must be changed.
 
-    They have frames of their own, are excluded from a frame, or are in several of the groups. Most
-    ticks have frames for one group only, and then this costs nothing per member.
+    These recipients also have single frames, are excluded from a frame, or are in several of the
+    groups. Most ticks have frames for one group only; then the members need no check.
     """
     separate = set(single_frames)
     seen: set[Recipient] = set()
@@ -227,7 +228,7 @@ def _merge_frames(
     single_frames: list[_QueuedFrame],
     queued_groups: Collection[RecipientGroup[Any]],
 ) -> list[_QueuedFrame]:
-    """Collect a recipient's own frames and those of its groups, in the order of sending."""
+    """Collect a recipient's single frames and those of its groups, in sending order."""
     groups: Collection[RecipientGroup[Any]] = recipient.groups
     if len(queued_groups) < len(groups):
         groups = [group for group in queued_groups if group in groups]
