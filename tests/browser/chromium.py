@@ -45,8 +45,8 @@ def find_chromium() -> str | None:
 def install_chromium(*, is_root: bool) -> None:
     """Install Debian's package as root where apt-get exists, else download Playwright's build.
 
-    Prints what it installs. A failed installation raises nothing: the caller searches for the
-    browser again.
+    Prints the name of the installed program. A failed installation raises nothing: the caller
+    searches for the browser again.
     """
     if is_root and shutil.which("apt-get"):
         _say("Installing Chromium, Debian's package, for the tests of the page ...")

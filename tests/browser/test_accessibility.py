@@ -58,7 +58,7 @@ async def conversation(alice: Tab, bob: Tab) -> States:
     await alice.say("helo")
     await bob.sees(message("helo"))
     await alice.sees(message("helo"))
-    await alice.loses("li[data-status=SENDING]")  # a SENDING message cannot be edited
+    await alice.loses("li[data-status=SENDING]")  # A SENDING message cannot be edited.
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "hello")
     yield alice, "editing"

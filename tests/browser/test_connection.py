@@ -50,7 +50,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
         await bob.sees(message(content))
     await bob.click("#toggle-connection")
     await alice.sees(message("second"))
-    await alice.loses("li[data-status=SENDING]")  # a SENDING message cannot be edited
+    await alice.loses("li[data-status=SENDING]")  # A SENDING message cannot be edited.
 
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")

@@ -141,7 +141,7 @@ NO_NETWORK = "the package registry cannot be reached; check the network and the 
     ],
 )
 def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cause: str) -> None:
-    """The output has pip's messages, and then the cause."""
+    """The output ends with the cause, after pip's own messages."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").write_text(said)
 

@@ -105,7 +105,7 @@ def test_exactly_the_locked_versions_are_installed_when_later_releases_exist(
         subprocess.run(  # noqa: S603 - a constant command
             [
                 *(sys.executable, "-m", "pip", "--python", python, "install", "--quiet"),
-                *("--no-deps", "--require-hashes"),  # As in the Makefile.
+                *("--no-deps", "--require-hashes"),  # The Makefile has the same options.
                 *("--no-index", "--find-links", index, "--requirement", index / file),
             ],
             env={**os.environ, **pip, "PIP_FIND_LINKS": "", "PIP_CONFIG_FILE": os.devnull},

@@ -1,1 +1,4 @@
-"""Tests of what only one adapter does; tests common to all adapters are in tests/contract."""
+"""Tests of behaviour specific to one adapter.
+
+Tests common to all adapters are in tests/contract.
+"""

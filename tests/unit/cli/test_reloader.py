@@ -123,7 +123,7 @@ class Supervised:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # If the tests run in make, its variables would change the output of this make.
+            # If the tests themselves run in make, the variables of make change this make's output.
             env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
             text=True,
         )

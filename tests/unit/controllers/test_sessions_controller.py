@@ -141,7 +141,7 @@ async def test_nothing_is_revoked_when_the_body_is_malformed(
 async def test_refusal_names_the_token_when_it_is_none(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """After an answer without an error, the caller would believe that the real token is revoked."""
+    """If an invalid token caused no error, the caller would think that the real one is revoked."""
     sessions.failure = AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
 
     response = await client.post("/sessions/revoke", json={"token": "foo"}, headers=AUTHORIZED)

@@ -113,7 +113,7 @@ def with_bad_text(payload_type: type[ClientPayload], bad: str) -> dict[str, dict
 
 @pytest.mark.parametrize("bad", ["\\ud800", "a\\u0000b"])
 async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
-    """Lone surrogates and NUL are rejected in every text field, except a token: none is stored."""
+    """Every text field except a token rejects lone surrogates and NUL; tokens are not stored."""
     alice = await chat.connect("user_alice")
     payloads = {
         (event, path): payload

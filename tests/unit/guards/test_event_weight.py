@@ -37,7 +37,7 @@ def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight:
 
 
 def test_weight_is_refused_when_it_stands_on_a_class() -> None:
-    """No guard would read a weight on a class."""
+    """A weight on a class would have no effect, because guards read only the handler's weight."""
 
     class _Gateway:
         pass
@@ -70,7 +70,7 @@ def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
 
 
 def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
-    """Receipts are counted by their messages, so the weight would have no effect."""
+    """The weight of a receipt is the number of its messages."""
 
     @web_socket_gateway()
     @use_guards(THROTTLER)

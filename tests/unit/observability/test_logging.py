@@ -147,7 +147,7 @@ def test_logging_keeps_socketio_from_writing_unredacted_lines(
 def test_logging_writes_the_line_when_orjson_cannot(
     value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Lone surrogates and huge numbers from a client do not prevent the line."""
+    """A line with lone surrogates or huge numbers from a client is still logged."""
     configure_logging("info", "json")
 
     structlog.stdlib.get_logger("app.somewhere").info("unknown", name=value)
@@ -160,7 +160,7 @@ def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The standard library would print the arguments unredacted."""
-    logging.getLogger().handlers.clear()  # Pytest's handlers would fail the test.
+    logging.getLogger().handlers.clear()  # Otherwise pytest's handlers fail the test.
     configure_logging("info", "json")
 
     logging.getLogger("app.somewhere").info("%d", TOKEN)

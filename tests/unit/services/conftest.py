@@ -128,7 +128,7 @@ def publisher(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> MessagePublisher:
-    """No channel is prepared."""
+    """A publisher for which no channel is prepared yet."""
     return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
 
 

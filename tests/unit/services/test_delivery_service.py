@@ -132,7 +132,7 @@ async def test_author_is_not_notified_when_they_have_left_the_channel(
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """The report is stored nevertheless."""
+    """The report is stored, although its author is not notified."""
     store.leave(GENERAL, ALICE)
 
     status = await service.delivered(BOB, message.id)
@@ -341,7 +341,7 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
     clock: ManualClock,
     message: Message,
 ) -> None:
-    """The phone's list was stored first, but the laptop's READ was published first."""
+    """The phone's report is stored first, but the laptop's later READ is published first."""
     store.writers = 2
     deliveries = HeldBackDeliveries(store)
     service = DeliveryService(deliveries, broadcaster, clock, store)

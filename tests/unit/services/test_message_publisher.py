@@ -18,7 +18,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """Raises `Unavailable` for reads while it is away."""
+    """Raises `Unavailable` for every read while ``is_away``."""
 
     is_away = False
 
@@ -32,13 +32,13 @@ class AwayMessages(MemoryMessageRepository):
 
 @pytest.fixture
 def messages(store: MemoryStore) -> AwayMessages:
-    """Messages that the test can make unavailable."""
+    """Storage of messages that the test can make unavailable."""
     return AwayMessages(store)
 
 
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
-    """Channels that the test can make unavailable."""
+    """Storage of channels that the test can make unavailable."""
     return SlowChannels(store)
 
 

@@ -35,7 +35,7 @@ class Sender:
 
 
 class SlowCounts(MemoryDeliveryRepository):
-    """Counts when the test allows it.
+    """Delays each count of messages until the test allows it.
 
     Attributes:
         counted: The user of each count, in order.

@@ -98,7 +98,7 @@ async def test_sockets_join_when_others_have_added_their_user(
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """One query loads all channels; then each channel is fresh, and its size is known."""
+    """One query loads all channels; afterwards each channel is fresh, and its size is known."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh_all([GENERAL, RANDOM])

@@ -149,7 +149,7 @@ async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> 
 async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(
     setting: Setting,
 ) -> None:
-    """Another node's revocation rejects a connect in progress, and releases its quota."""
+    """A revocation by another node also stops a connect in progress, and releases its quota."""
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
     code = await setting.refusal_of(TOKEN)

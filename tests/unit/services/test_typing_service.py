@@ -228,7 +228,7 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Another socket of the user is still typing."""
+    """Typing goes on as long as another socket of the user types."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)

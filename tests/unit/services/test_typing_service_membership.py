@@ -56,7 +56,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     events: EventService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """After the disconnect, nothing would remove the entry before it expires."""
+    """If the start succeeded after the disconnect, only the expiry would end the typing."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()
 

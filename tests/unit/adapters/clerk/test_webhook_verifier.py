@@ -48,7 +48,7 @@ def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_abcde", "whsec_url-safe_base64", "whsec_ähem"])
 def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
-    """A malformed secret is an error at start; otherwise every webhook would be rejected."""
+    """With a malformed secret the server does not start, because it could verify no webhook."""
     with pytest.raises(WebhookSecretError, match="copy it from Clerk's dashboard") as caught:
         ClerkWebhookVerifier(secret)
 

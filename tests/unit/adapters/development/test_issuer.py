@@ -102,7 +102,7 @@ def test_key_set_is_public_when_published(tmp_path: Path) -> None:
 
 
 def test_key_id_changes_when_the_key_does(tmp_path: Path) -> None:
-    """A verifier with the old key in its cache then fetches the new key."""
+    """A verifier that cached the old key fetches the new key, because its id is unknown."""
     first, second = (make_issuer(tmp_path / name).jwks()["keys"][0] for name in ("a", "b"))
 
     assert second["kid"] != first["kid"]

@@ -62,7 +62,7 @@ def test_decode_refuses_a_message_when_it_is_none_of_ours(message: bytes) -> Non
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(repr))
 def test_decode_raises_nothing_else_when_the_message_is_anything(message: bytes | str) -> None:
-    """Any other error would end the subscription."""
+    """An error other than ValueError would end the subscription."""
     data = message if isinstance(message, bytes) else message.encode(errors="replace")
 
     with pytest.raises(ValueError, match="a revocation"):

@@ -21,7 +21,7 @@ async def client() -> AsyncIterator[Client]:
     app = web.Application()
     app.router.add_post("/", _echo)
     server = TestServer(app)
-    await server.start_server(auto_decompress=False)  # the limit that NestApplication sets
+    await server.start_server(auto_decompress=False)  # NestApplication sets the same option.
     async with TestClient(server) as client:
         yield client
 

@@ -130,7 +130,7 @@ def guards_of(module: containers.Container) -> list[str]:
 
 
 def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before() -> None:
-    """The position of a guard is its declaration, not its first use."""
+    """The order of guards is that of their declarations, not of their first uses."""
 
     class _Module(containers.DeclarativeContainer):
         roles = AppGuard(_Roles, [], "roles")

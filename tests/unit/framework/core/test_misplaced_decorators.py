@@ -45,7 +45,7 @@ WITH_METADATA: list[tuple[Decorate, str]] = [
 
 @pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
 async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate, name: str) -> None:
-    """The guard would not run, and the route would be open to everybody."""
+    """Guards do not run for controllers, so the route would be open to everybody."""
 
     @controller("things")
     @decorate
@@ -154,7 +154,7 @@ async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
 
 
 async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
-    """The server attribute of such a class would never be set."""
+    """The framework sets the server attribute of gateways only."""
 
     class _Service:
         server = WebSocketServer()
@@ -242,7 +242,7 @@ async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
 async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
     decorate: Decorate, name: str
 ) -> None:
-    """Decorators of a method are not inherited, so the event would have no guard."""
+    """An override does not inherit the decorators of the method, and so has no guard."""
 
     class _Base:
         @subscribe_message("event")

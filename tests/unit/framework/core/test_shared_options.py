@@ -60,7 +60,7 @@ async def test_boot_fails_when_gateways_of_one_path_allow_other_origins() -> Non
 
 
 async def test_options_hold_for_all_gateways_of_a_path_when_any_sets_them() -> None:
-    """A gateway without an option uses the option of the other gateways, in any order."""
+    """A gateway without an option uses the option that another gateway of the path sets."""
     both = ("https://a.example", "https://b.example")
     options = await options_of(
         {},

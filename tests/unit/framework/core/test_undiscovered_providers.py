@@ -113,7 +113,7 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
 
 
 async def test_boot_fails_when_an_async_function_makes_something() -> None:
-    """The provider would return a future, in which neither gateways nor guards are found."""
+    """An async provider returns a future, in which the framework finds no gateway and no guard."""
 
     @web_socket_gateway()
     class _Gateway:

@@ -2,7 +2,7 @@ import asyncio
 
 
 class FakeTransport(asyncio.Transport):
-    """A TCP connection whose client the test plays.
+    """A TCP connection in which the test is the client.
 
     Attributes:
         sent: The bytes of each write.

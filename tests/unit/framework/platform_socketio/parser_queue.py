@@ -6,7 +6,7 @@ from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
 class Queue(FrameQueue):
     """Records the messages from the parser. Skips the base's constructor, as `WebSocket` does."""
 
-    def __init__(self) -> None:  # the base's constructor would make a queue
+    def __init__(self) -> None:  # Skip the base's constructor, which creates a queue.
         self.packets_left = 0
         self.fed: list[Any] = []
         self.errors: list[BaseException] = []

@@ -172,7 +172,7 @@ def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
 
 
 def test_import_is_filled_when_it_is_given_by_name() -> None:
-    """A parent module passes imports in the same way."""
+    """A test passes an import by name, as a parent module does."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)

@@ -62,7 +62,7 @@ def test_boot_fails_when_a_gateways_cors_matches_no_page(origin: str) -> None:
 
 @pytest.mark.parametrize("pattern", ["connect", "disconnect", "connect_error", "newListener"])
 def test_boot_fails_when_a_handler_has_a_reserved_event(pattern: str) -> None:
-    """Nest accepts such a handler, but never runs it."""
+    """Nest accepts handlers of reserved events, but never runs them."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -91,7 +91,7 @@ def test_boot_fails_when_two_methods_have_the_same_event() -> None:
 
 
 def test_boot_fails_when_a_parameter_has_no_marker_beside_marked_ones() -> None:
-    """In Nest such a parameter would be undefined."""
+    """In Nest, a parameter without a decorator next to decorated ones is undefined."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -153,7 +153,7 @@ def test_boot_fails_when_a_plain_handler_takes_too_many_parameters() -> None:
 
 
 def test_boot_fails_when_a_marker_is_a_default_instead_of_an_annotation() -> None:
-    """A handler would receive the marker itself as the value of the parameter."""
+    """A marker as a default would itself become the value of the parameter."""
 
     @web_socket_gateway()
     class _Gateway:

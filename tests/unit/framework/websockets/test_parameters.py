@@ -1,4 +1,4 @@
-"""The boot fails on parameters that would not receive what the signature says."""
+"""The boot fails on parameters that would not receive the value that their signature announces."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """The framework would ignore the marker, and pass the client instead of the body."""
+    """The framework would ignore the marker class, and pass the client instead of the body."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -58,7 +58,7 @@ def test_boot_fails_when_a_parameter_has_two_markers() -> None:
 
 
 def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """The framework passes every argument and would never use the default, unless it is None."""
+    """A default other than None is rejected, because the framework passes every argument."""
 
     @web_socket_gateway()
     class _Gateway:

@@ -101,7 +101,7 @@ async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
 
 
 async def test_generator_is_a_plain_value_when_it_is_not_async() -> None:
-    """Nest does not iterate over plain generators, either."""
+    """As in Nest, a plain generator is not iterated over."""
     plain = iter([1, 2])
 
     assert [plain] == await giving(plain).call("event")

@@ -154,7 +154,7 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """The handler would receive the client in this parameter, and no pipe validates the client."""
+    """The first parameter receives the client, which no pipe validates."""
     assert (
         "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
         "type; a handler without markers takes (client, data, ack), so add a client before it or "

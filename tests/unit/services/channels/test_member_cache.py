@@ -216,7 +216,7 @@ async def test_load_is_cancelled_when_the_cache_is_closed(
 
 
 async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCache) -> None:
-    """Finished loads leave nothing that closing would wait for."""
+    """Closing does not wait for loads that have already finished."""
     await cache.load([GENERAL])
 
     await cache.close()

@@ -40,7 +40,7 @@ def test_recipient_cursor_means_the_same_recipient_when_handed_back(recipient_id
 
 
 def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
-    """A cursor of recipients is rejected for pages of messages, and the other way round."""
+    """Pages of messages and pages of recipients reject each other's cursors."""
     with pytest.raises(InvalidPayload):
         decode_cursor(RecipientCursor(UserId("user_bob")).encode())
     with pytest.raises(InvalidPayload):

@@ -289,7 +289,7 @@ async def test_job_is_done_in_place_when_nothing_of_its_key_is_going_on() -> Non
 
 
 async def test_second_job_of_a_key_has_its_turn_next_when_the_first_began_in_place() -> None:
-    """A job that started in place and then waits keeps its key busy."""
+    """A job that started at once and then waits still blocks the next job of its key."""
     queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     second.may_end.set()

@@ -29,7 +29,7 @@ class Queries:
 
 @pytest.fixture
 def queries() -> Queries:
-    """The queries, of which none has started."""
+    """Queries of which none has started yet."""
     return Queries()
 
 

@@ -8,7 +8,7 @@ LIMIT = 3
 
 @pytest.fixture
 def unconfirmed() -> UnconfirmedChanges[int, str]:
-    """A set of changes, of which none is unconfirmed."""
+    """An empty set of unconfirmed changes."""
     return UnconfirmedChanges(LIMIT)
 
 

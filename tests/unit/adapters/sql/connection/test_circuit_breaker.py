@@ -209,7 +209,7 @@ async def test_the_circuit_breaker_stays_closed_when_an_operation_waited_long_an
         before.may_end.set()
         with pytest.raises(Unavailable):
             await failing
-        await behind.has_turn.wait()  # its turn keeps a probe from closing the circuit breaker
+        await behind.has_turn.wait()  # Probes cannot get this turn.
 
         await database.admit_writer()
         behind.may_end.set()

@@ -117,7 +117,7 @@ async def test_both_ways_are_unavailable_in_time_when_the_server_is_frozen(
 async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """The commit completes once the server continues, and then other writers get their turn."""
+    """The commit completes once the server continues, and later writes succeed."""
     with ExitStack() as frozen:
         event.listen(
             database._engines.writing.sync_engine,

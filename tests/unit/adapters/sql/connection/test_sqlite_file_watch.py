@@ -58,7 +58,7 @@ def test_files_are_not_in_place_when_one_is_deleted(
 def test_files_are_not_in_place_when_one_is_replaced(
     watch: SqliteFileWatch, file: Path, tmp_path: Path
 ) -> None:
-    """The server does not write to a database that was restored from a backup meanwhile."""
+    """The server does not write to a file that was restored from a backup while it runs."""
     make_database(tmp_path / "backup.db").replace(file)
 
     assert not watch.is_in_place()

@@ -54,7 +54,7 @@ async def test_advance_all_takes_a_few_statements_when_reports_are_mixed(
         await storage.deliveries.advance_all(reports, NOW)
 
     plans = await plans_of(database, statements)
-    # BEGIN, lock, members, deliveries; a statement per state; receipts; three for messages.
+    # Four statements before the updates, two for deliveries, one for receipts, three for messages.
     assert 10 == len(statements)
     assert any("message_deliveries USING PRIMARY KEY" in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]

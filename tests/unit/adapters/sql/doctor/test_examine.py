@@ -298,7 +298,7 @@ async def test_a_warning_is_given_when_pages_may_be_torn(
 async def test_starting_says_so_when_the_databases_encoding_lacks_characters(
     postgres_server: PostgresServer,
 ) -> None:
-    """A database with such an encoding could not store a message with an emoji."""
+    """A database whose encoding lacks characters could not store a message with an emoji."""
     postgres_server.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
     url = postgres_server.url("latin")
     sentence = (

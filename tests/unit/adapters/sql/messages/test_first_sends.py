@@ -53,7 +53,7 @@ async def old_message(database: Database, storage: Storage) -> Message:
 async def test_digests_differ_when_the_same_text_is_sent_twice(
     database: Database, storage: Storage
 ) -> None:
-    """Equal digests would reveal that two messages, perhaps deleted ones, had the same text."""
+    """Equal digests would reveal that two messages had the same text, even after their deletion."""
     for client_message_id in ("c-1", "c-2"):
         message = await add(storage, draft(content="yes", client_message_id=client_message_id))
         await storage.messages.delete(message.id, ALICE)

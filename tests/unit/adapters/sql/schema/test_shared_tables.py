@@ -45,7 +45,7 @@ async def test_a_receipt_is_written_once_when_a_recipient_reads(
 async def test_replies_stay_when_what_they_answer_is_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """As with Prisma's ``onDelete: SetNull``, a reply's ``replyToId`` becomes NULL."""
+    """A reply's ``replyToId`` becomes NULL, as in a database that Prisma created."""
     first = await add(storage, draft())
     reply = await add(storage, draft(BOB))
     async with database.transaction() as connection:

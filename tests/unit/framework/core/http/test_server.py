@@ -92,7 +92,7 @@ async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
 async def test_body_does_not_count_when_it_is_longer(
     port: int, size: int, *, is_chunked: bool
 ) -> None:
-    """The limit for heads ignores bodies, however the data is split."""
+    """Bodies do not count towards the limit for request heads, however the data is split."""
     body = b"b" * 100_000
     if is_chunked:
         body_head, sent = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)

@@ -149,7 +149,7 @@ def test_ack_has_the_librarys_bytes_when_written(
 @example('42["e"]\n')
 @example('42 ["e"]')
 def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) -> None:
-    """The fast path has the same result as `StrictPacket`, or leaves the frame to it."""
+    """The fast path returns the same result as `StrictPacket`, or no result."""
     verdict = _by_short_way(frame)
 
     assert verdict in {None, _by_library(frame)}
