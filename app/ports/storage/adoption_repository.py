@@ -18,7 +18,7 @@ class AdoptionRepository(Protocol):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the first ``limit`` of the original backend's messages without ``seq``, by channel."""
+        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel."""
         ...
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
