@@ -15,7 +15,7 @@ Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 
 @runtime_checkable
 class CanActivate(Protocol):
-    """A guard. It runs before interceptors and pipes, and when a socket connects."""
+    """A guard, which runs before interceptors and pipes, and when a socket connects."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
         """Return whether to continue. If False, the client receives ``Forbidden resource``.
