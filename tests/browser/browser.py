@@ -91,7 +91,6 @@ class Tab:
         return problems
 
     async def objections(self) -> list[str]:
-        """Return the violations that axe-core finds in the page now."""
         objections: list[str] = await self._ask("objections")
         return objections
 

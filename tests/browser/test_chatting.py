@@ -8,7 +8,6 @@ REFUSED_BY_THE_SERVER = "refused \0"
 
 
 def message(text: str) -> str:
-    """Return the selector of the message with this text."""
     return f"li.message:has-text('{text}')"
 
 

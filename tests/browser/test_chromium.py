@@ -32,7 +32,6 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
-    """A machine without any browser."""
     return Machine(tmp_path)
 
 

@@ -16,7 +16,6 @@ async def author(alice: Tab) -> Tab:
 
 
 async def edit(tab: Tab, content: str) -> None:
-    """Open the edit form of the message with this text."""
     await tab.element(message(content), "hover")
     await tab.click(f"{message(content)} >> role=button[name=Edit]")
 

@@ -46,7 +46,6 @@ def installed(requirement: Requirement) -> Distribution | None:
 
 
 def version_of(requirement: Requirement) -> str:
-    """Return the pinned version."""
     (pin,) = requirement.specifier
     return pin.version
 
@@ -75,8 +74,8 @@ def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index with every pinned release, a later release of each, and locks with their hashes.
 
-    The packages are empty, so installing them takes seconds. Their names, extras, versions and
-    dependencies are the real ones.
+    The packages are empty, so installing them takes seconds. The names, extras, versions and
+    dependencies are real.
     """
     folder = tmp_path_factory.mktemp("index")
     for file in (RUNTIME, DEVELOPMENT):

@@ -8,7 +8,6 @@ SECONDS = 30.0
 
 
 def current_task() -> asyncio.Task[Any]:
-    """Return the current task, which must exist."""
     task = asyncio.current_task()
     assert task is not None
     return task

@@ -54,5 +54,4 @@ class RecordingChannelService(ChannelService):
 
 
 def channels_controller(channels: ChannelService) -> ChannelsController:
-    """Create the controller under test."""
     return ChannelsController(channels, BackendKey(KEY, refusal_log()))

@@ -42,7 +42,6 @@ def channels() -> RecordingChannelService:
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     async with serving(channels_controller(channels)) as client:
         yield client
 

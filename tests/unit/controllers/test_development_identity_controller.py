@@ -31,7 +31,6 @@ def issuer(tmp_path: Path) -> DevelopmentIssuer:
 
 @pytest.fixture
 async def client(issuer: DevelopmentIssuer) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     channels = MemoryChannelRepository(MemoryStore())
     await channels.seed({UserId("user_bob"): [RANDOM, GENERAL], UserId("user_alice"): []})
     app = web.Application()

@@ -84,7 +84,6 @@ def health(
 
 @pytest.fixture
 async def client(health: HealthController) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     app = web.Application()
     app.router.add_routes(routes_of(health))
     async with TestClient(TestServer(app)) as client:

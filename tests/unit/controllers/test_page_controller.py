@@ -27,7 +27,6 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     app = web.Application()
     app.router.add_routes(routes_of(PageController(folder)))
     async with TestClient(TestServer(app)) as client:

@@ -23,7 +23,6 @@ def sessions() -> RecordingSessionService:
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     async with serving(SessionsController(sessions, BackendKey(KEY, refusal_log()))) as client:
         yield client
 

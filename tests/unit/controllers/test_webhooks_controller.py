@@ -44,7 +44,6 @@ def log() -> _Log:
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService, log: _Log) -> AsyncIterator[Client]:
-    """A client of a server that has only this controller."""
     controller = WebhooksController(sessions, ClerkWebhookVerifier(SECRET), log, refusal_log())
     async with serving(controller) as client:
         yield client

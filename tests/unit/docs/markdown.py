@@ -26,7 +26,7 @@ class Block:
 
     Attributes:
         line: The line of the page on which the code begins.
-        file: The file that the reader creates from the block. The line above the block names it.
+        file: The name, in the line above the block, of the file that the reader creates from it.
     """
 
     language: str
@@ -36,12 +36,10 @@ class Block:
 
 
 def name_of(page: Path) -> str:
-    """Return the page's path in the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
 def all_blocks(page: Path) -> list[Block]:
-    """Return the page's blocks, in order."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(
@@ -69,7 +67,6 @@ def table(page: Path, heading: str) -> list[list[str]]:
 
 
 def codes(text: str) -> list[str]:
-    """Return each text between backticks."""
     return _CODE.findall(text)
 
 

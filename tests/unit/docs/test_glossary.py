@@ -18,7 +18,6 @@ ELSEWHERE = frozenset({"DeclarativeContainer", "Protocol"})
 
 @cache
 def classes() -> frozenset[str]:
-    """Return the names of all classes in ``app``."""
     trees = (ast.parse(file.read_text()) for file in (ROOT / "app").rglob("*.py"))
     nodes = (node for tree in trees for node in ast.walk(tree))
     return frozenset(node.name for node in nodes if isinstance(node, ast.ClassDef))

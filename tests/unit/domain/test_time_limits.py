@@ -17,7 +17,6 @@ from app.domain.time_limits import (
 
 
 def longest_database_timeout() -> float:
-    """Return the upper bound of the database timeouts in the settings."""
     (field,) = (each for each in get_args(DatabaseSeconds) if hasattr(each, "metadata"))
     (bound,) = (each.le for each in field.metadata if isinstance(each, Le))
     assert isinstance(bound, float)

@@ -16,7 +16,6 @@ NOW = "2026-01-31T09:30:00.000Z"
 
 @pytest.fixture
 async def chat() -> Chat:
-    """A chat without connected clients."""
     return await open_chat()
 
 

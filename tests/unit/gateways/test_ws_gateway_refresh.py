@@ -12,7 +12,6 @@ NEXT_TOKEN = "user_alice~2"
 
 @pytest.fixture
 async def chat() -> Chat:
-    """A chat without connected clients."""
     return await open_chat()
 
 

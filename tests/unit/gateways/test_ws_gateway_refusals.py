@@ -13,7 +13,6 @@ from tests.unit.gateways.chat import TOKEN_LIFE_SECONDS, Chat, open_chat
 
 @pytest.fixture
 async def chat() -> Chat:
-    """A chat without connected clients."""
     return await open_chat()
 
 

@@ -22,7 +22,6 @@ THROTTLER = WsThrottlerGuard(*(TokenBuckets(1, 1, ManualClock()) for _ in range(
 
 
 def routes_of(gateway: object) -> Sequence[EventRoute]:
-    """Return the routes as the application compiles them."""
     return explore(gateway, Enhancers(), lambda named, _: named).routes
 
 

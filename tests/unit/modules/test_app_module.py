@@ -26,12 +26,10 @@ from app.services.token_blacklist_service import TokenBlacklistService
 
 
 def settings(**changes: Any) -> Settings:
-    """Return the default settings with storage in memory and these changes."""
     return Settings.model_construct(**{"database_url": "memory:", **changes})
 
 
 def application(with_settings: Settings) -> NestApplication:
-    """Create the application without opening anything."""
     return NestFactory.create(create_app_module(with_settings), IoAdapter(IoOptions()))
 
 

@@ -53,7 +53,6 @@ def channels(store: MemoryStore) -> MemoryChannelRepository:
 
 @pytest.fixture
 def messages(store: MemoryStore) -> MemoryMessageRepository:
-    """The stored messages."""
     return MemoryMessageRepository(store)
 
 
@@ -162,8 +161,6 @@ def make_services(
 
 @pytest.fixture
 def make_service(make_services: MakeServices) -> MakeService:
-    """Create the message service over this storage."""
-
     def make(messages: MessageRepository) -> MessageService:
         return make_services(messages, MemoryAdoptionRepository()).messages
 
@@ -172,5 +169,4 @@ def make_service(make_services: MakeServices) -> MakeService:
 
 @pytest.fixture
 def message_service(make_service: MakeService, messages: MemoryMessageRepository) -> MessageService:
-    """A message service over storage in memory."""
     return make_service(messages)

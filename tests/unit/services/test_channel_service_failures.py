@@ -99,7 +99,6 @@ class UnconfirmedChannels(MemoryChannelRepository):
 
 @pytest.fixture
 def slow_channels(store: MemoryStore) -> SlowChannels:
-    """The channels of `slow_service`."""
     return SlowChannels(store)
 
 
@@ -111,7 +110,6 @@ def slow_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
-    """A service over `SlowChannels`."""
     return ChannelService(slow_channels, membership, room_sync, broadcaster, clock)
 
 
@@ -123,7 +121,6 @@ def unconfirmed_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
-    """A service over `UnconfirmedChannels`."""
     channels = UnconfirmedChannels(store)
     return ChannelService(channels, membership, room_sync, broadcaster, clock)
 
@@ -135,7 +132,6 @@ def disconnected_service(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> ChannelService:
-    """A service over a `DisconnectedBus`."""
     bus = DisconnectedBus()
     bus.listen(room_sync.apply)
     return ChannelService(channels, bus, room_sync, broadcaster, clock)

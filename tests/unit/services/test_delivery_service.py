@@ -71,7 +71,6 @@ async def message(messages: MemoryMessageRepository, clock: ManualClock) -> Mess
 
 
 def bobs(message: Message, state: DeliveryState, clock: ManualClock) -> DeliveryStatus:
-    """Return Bob's status at the current time."""
     return DeliveryStatus(
         message_id=message.id, recipient_id=BOB, status=state, timestamp=clock.now()
     )

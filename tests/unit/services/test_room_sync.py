@@ -54,7 +54,6 @@ def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
 
 
 def update_of(event: MembershipEvent, *user_ids: UserId) -> MembershipUpdate:
-    """Create an update of the channel `general`."""
     return MembershipUpdate(event, GENERAL, frozenset(user_ids))
 
 

@@ -22,7 +22,6 @@ from tests.unit.services.people import (
 
 
 def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
-    """Return Alice's indicator at the current time."""
     return TypingIndicator(
         user_id=ALICE, channel_id=GENERAL, is_typing=is_typing, timestamp=clock.now()
     )
@@ -31,7 +30,6 @@ def alice_now(clock: ManualClock, *, is_typing: bool) -> TypingIndicator:
 def published(
     clock: ManualClock, *, is_typing: bool, except_socket: SocketId | None = None
 ) -> Publication:
-    """Return the publication of Alice's indicator."""
     indicator = alice_now(clock, is_typing=is_typing)
     return Publication("channel:general", ServerEvent.TYPING, indicator, except_socket)
 

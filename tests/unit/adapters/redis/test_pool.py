@@ -8,7 +8,6 @@ OBJECTS = {"retry", "himport_registry"}
 
 
 def options_of(pool: ConnectionPool) -> dict[str, object]:
-    """Return the options of the pool's connections."""
     return {name: pool.connection_kwargs[name] for name in pool.connection_kwargs.keys() - OBJECTS}
 
 

@@ -11,13 +11,11 @@ from tests.contract.storage import MEMBERSHIP, Storage, sql_storage
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Path of the database file, which does not exist yet."""
     return tmp_path / "data" / "chat.db"
 
 
 @pytest.fixture
 def url(file: Path) -> str:
-    """Value of DATABASE_URL for `file`."""
     return f"sqlite:///{file}"
 
 

@@ -8,7 +8,6 @@ Lines = list[tuple[str, str, int]]
 
 @pytest.fixture
 def lines() -> Lines:
-    """The logged lines."""
     return []
 
 
@@ -19,7 +18,6 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def log(lines: Lines, clock: ManualClock) -> MinuteLog:
-    """A log that writes to ``lines``."""
     return MinuteLog(lambda *line: lines.append(line), clock.call_later)
 
 

@@ -114,7 +114,6 @@ def test_method_has_its_parameters_when_overridden(
 
 
 def _parameters(method: Any) -> str:
-    """Return the parameters without annotations."""
     signature = inspect.signature(method)
     bare = [
         each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()

@@ -22,7 +22,6 @@ Answers = list[tuple[Any, ...]]
 
 
 async def join_room(socket: Socket) -> bool:
-    """Join the room, and admit the socket."""
     socket.join("room")
     return True
 
@@ -53,7 +52,6 @@ class Client:
 
 @pytest_asyncio.fixture
 async def server() -> AsyncIterator[SocketServer]:
-    """Create a server without namespaces."""
     server = SocketServer(EngineOptions())
     yield server
     server.tasks.close()

@@ -20,7 +20,6 @@ from tests.unit.framework.driving import Driver
 
 
 def patterns(gateway: object) -> list[str]:
-    """Return the events of a gateway, in order."""
     return [route.pattern for route in Driver(gateway).definition.routes]
 
 

@@ -14,7 +14,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """The framework would ignore the marker class, and pass the client instead of the body."""
+    """A marker class that is not called would be ignored, and the client would be passed."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()

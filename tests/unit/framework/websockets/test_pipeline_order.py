@@ -27,7 +27,6 @@ from tests.unit.framework.tracing import (
 
 
 def application(trace: Trace) -> Enhancers:
-    """Create one global enhancer of each kind."""
     return Enhancers(
         guards=(TracingGuard(trace, "global"),),
         interceptors=(TracingInterceptor(trace, "global"),),

@@ -12,7 +12,6 @@ NOBODY: frozenset[str] = frozenset()
 
 
 def in_rooms(*rooms: str) -> Socket:
-    """Create a socket that has joined these rooms."""
     socket = fake_socket(Socket)
     socket.join(*rooms)
     return socket

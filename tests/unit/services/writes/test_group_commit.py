@@ -87,8 +87,6 @@ def turns() -> KeyedQueue:
 
 @pytest.fixture
 def make(turns: KeyedQueue, clock: ManualClock) -> Make:
-    """Makes the group commit under test."""
-
     def made(store: Store, writers: int = 1, max_items: int = MAX_ITEMS) -> GroupCommit[str, str]:
         return GroupCommit(store.add, turns, clock, Admission(writers), max_items=max_items)
 

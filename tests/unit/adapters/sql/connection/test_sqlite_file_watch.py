@@ -24,13 +24,11 @@ def make_database(file: Path) -> Path:
 
 @pytest.fixture
 def file(file: Path) -> Path:
-    """An existing database file."""
     return make_database(file)
 
 
 @pytest.fixture
 def watch(file: Path) -> Iterator[SqliteFileWatch]:
-    """Watch on `file`."""
     watch = SqliteFileWatch()
     watch.open(file)
     yield watch

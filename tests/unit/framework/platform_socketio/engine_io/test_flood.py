@@ -30,7 +30,6 @@ def owner(owner: Owner) -> Owner:
 
 
 def next_second(owner: Owner) -> None:
-    """Advance the heartbeat's clock by a second."""
     for _ in range(owner.heartbeat.ticks_per_second):
         owner.heartbeat.advance()
 

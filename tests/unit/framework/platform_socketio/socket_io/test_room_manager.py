@@ -7,7 +7,6 @@ from tests.unit.framework.platform_socketio.room_client import RoomClient
 
 @pytest.fixture
 def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
-    """Create three connections, with one socket each."""
     return {name: RoomClient(name, batcher) for name in ("a", "b", "c")}
 
 

@@ -26,7 +26,6 @@ class PendingLink:
 
 @pytest.fixture
 def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
-    """Create three connections, with one socket each."""
     return {name: RoomClient(name, batcher) for name in ("a", "b", "c")}
 
 

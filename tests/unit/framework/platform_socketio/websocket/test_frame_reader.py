@@ -54,7 +54,6 @@ def read(data: bytes, *cuts: int) -> Queue:
 
 
 def codes(queue: Queue) -> list[int]:
-    """Return the close codes of the reader's errors."""
     return [each.code for each in queue.errors if isinstance(each, WebSocketError)]
 
 

@@ -19,7 +19,6 @@ def request(headers: dict[str, str], peer: str = STRANGER) -> web.Request:
 
 
 def rule(*origins: str) -> OriginRule:
-    """Create a rule with one trusted network."""
     return OriginRule(origins or (LISTED,), (ip_network("10.0.0.0/8"),), "CORS_ORIGINS")
 
 

@@ -57,7 +57,6 @@ class Rooms:
 
 @pytest_asyncio.fixture
 async def rooms() -> Rooms:
-    """Create rooms without members."""
     return Rooms()
 
 
