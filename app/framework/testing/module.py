@@ -116,7 +116,7 @@ class Override:
 
 
 class TestingModule:
-    """A compiled module. It builds each singleton when it is first needed."""
+    """A compiled module, which builds each singleton when it is first needed."""
 
     __test__ = False
 
@@ -130,6 +130,6 @@ class TestingModule:
     def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
         """Create an application of this module, for tests with real clients.
 
-        Start it with ``await app.listen(0)``.
+        Start the application with ``await app.listen(0)``.
         """
         return NestApplication(self._container, IoAdapter(options or IoOptions()))
