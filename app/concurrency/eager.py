@@ -136,7 +136,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
             # ``await`` has set this flag for the task. Clear the flag until the task waits, so that
             # other coroutines can await the same future.
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
-        if not self.given.done():  # already done if the coroutine has just cancelled its own task
+        if not self.given.done():  # done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 
     def send(self, value: Any) -> Any:
