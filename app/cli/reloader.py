@@ -2,10 +2,9 @@
 
 ``python -m app run --reload`` calls this. It needs process groups, so it runs on Linux and macOS.
 
-``watchfiles.run_process`` is not sufficient. It does not detect that the server has exited, loses
-the exit code, and does not forward SIGTERM. With it, a second Ctrl-C does not kill a server that
-hangs, the server outlives a reloader that is killed, and ``make run`` reports a failure after
-Ctrl-C.
+``watchfiles.run_process`` is not sufficient. It does not notice when the server exits, loses the
+exit code, and does not forward SIGTERM. With it, a second Ctrl-C does not kill a server that hangs,
+the server outlives a reloader that is killed, and ``make run`` reports a failure after Ctrl-C.
 """
 
 import asyncio

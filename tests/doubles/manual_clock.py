@@ -23,7 +23,7 @@ class ManualClock(Clock):
         self._timers: list[tuple[float, int, _ManualTimer]] = []
 
     def now(self) -> datetime:
-        """Return the start plus all advances, cut to the millisecond."""
+        """Return the start plus all advances, truncated to milliseconds."""
         moment = self._start + timedelta(seconds=self._elapsed_seconds)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 

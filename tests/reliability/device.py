@@ -168,7 +168,7 @@ class Device:
             except (ConnectionLost, Unanswered):
                 pass  # The next connection fetches again.
             except Refused as refusal:
-                if not refusal.is_temporary:  # Not a member any more.
+                if not refusal.is_temporary:  # The user has left
                     incomplete.clear()
             else:
                 if self._complete[channel] >= self._highest[channel]:

@@ -99,5 +99,5 @@ async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:
     await asyncio.to_thread(stage.postgres.stop, mode)
     try:
         await stage.progress.is_unavailable_again(_REFUSALS)
-    finally:  # Other tests also use it.
+    finally:  # Other tests also use this server.
         await asyncio.to_thread(stage.postgres.start_again)

@@ -19,8 +19,8 @@ from app.ports import Clock, TokenVerifier
 class ClerkTokenVerifier(TokenVerifier):
     """Verifies tokens without a request to Clerk.
 
-    It does not detect sign-outs: those are in the revocation store. The signature is checked before
-    the claims, so the error codes tell an attacker nothing about the claims.
+    Sign-outs are not detected here: they are in the revocation store. The signature is checked
+    before the claims, so the error codes tell an attacker nothing about the claims.
     """
 
     def __init__(

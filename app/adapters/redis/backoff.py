@@ -34,7 +34,7 @@ class Backoff:
     def succeeded(self) -> None:
         """Record that the service works now.
 
-        It counts as working until the next call of `next_seconds`.
+        The service counts as working until the next call of `next_seconds`.
         """
         self._works_since = self._clock.monotonic()
 

@@ -1,6 +1,6 @@
 """Names of all keys and channels in Redis.
 
-They are bytes, because a token or an id may contain lone surrogates, which UTF-8 cannot encode.
+All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """
 
 _PREFIX = "chatgenius:"
@@ -25,18 +25,12 @@ def revoked_user(user_id: str) -> bytes:
 
 
 def attempts(address: str) -> bytes:
-    """Return the key of an address's bucket of attempts.
-
-    Its TTL is the time until the bucket is full.
-    """
+    """Return the key of an address's bucket of attempts. The TTL is the time until it is full."""
     return _encoded(f"{_PREFIX}attempts:{address[:_ADDRESS_CHARS]}")
 
 
 def failures(address: str) -> bytes:
-    """Return the key of an address's bucket of failures.
-
-    Its TTL is the time until the bucket is full.
-    """
+    """Return the key of an address's bucket of failures. The TTL is the time until it is full."""
     return _encoded(f"{_PREFIX}failures:{address[:_ADDRESS_CHARS]}")
 
 

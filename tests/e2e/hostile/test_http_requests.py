@@ -177,7 +177,7 @@ async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
 
 
 async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: ProbeServer) -> None:
-    """After the upgrade the server reads WebSocket frames, or closes the connection."""
+    """A pipelined request after the upgrade is read as WebSocket frames, or closes the connection."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(
             f"{UPGRADE}\r\n".encode() + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 3
