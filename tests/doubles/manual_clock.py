@@ -28,7 +28,7 @@ class ManualClock(Clock):
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
-        """Return the seconds of all advances."""
+        """Return the total of all advances in seconds."""
         return self._elapsed_seconds
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:

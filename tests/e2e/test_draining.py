@@ -31,7 +31,7 @@ async def test_server_is_not_ready_but_serves_when_it_shuts_down(
 
     A SIGTERM while it drains ends the server at once.
 
-    A second SIGHUP does not end it, because a terminal that closes may send two.
+    A second SIGHUP does not end the server, because a terminal that closes may send two.
     """
     server = draining(tmp_path, seed_file, "600")
     await server.start()
