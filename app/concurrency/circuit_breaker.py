@@ -31,8 +31,8 @@ class CircuitBreaker:
 
     Attributes:
         is_closed: Whether calls pass.
-        linked: The circuit breaker of another pool of the same service. The owner opens both when
-            the whole service has failed.
+        linked: The circuit breaker of another pool of the same service. After a call that was not
+            answered at all, the caller opens both.
     """
 
     def __init__(

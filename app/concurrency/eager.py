@@ -1,8 +1,8 @@
 """Eager tasks: run a coroutine immediately up to its first wait; most coroutines never wait.
 
-A task costs about 10 us before its first line runs. Python 3.12 has eager tasks for this. This
-module does the same from Python 3.11 on, and faster, with two functions that asyncio documents for
-task implementations: ``asyncio._enter_task`` and ``asyncio._leave_task``.
+A task costs about 10 us before its first line runs. Python 3.12 has eager tasks, which avoid this
+cost. This module does the same from Python 3.11 on, and faster, with two functions that asyncio
+documents for task implementations: ``asyncio._enter_task`` and ``asyncio._leave_task``.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ class EagerTasks:
 
     Attributes:
         completed: A completed future with the result None. `start` returns it for every coroutine
-            that returns None without waiting. The first call of `start` creates it.
+            that returns None without waiting. The first call of `start` creates this future.
     """
 
     completed: asyncio.Future[Any]
@@ -133,8 +133,8 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._coroutine, self._context = coroutine, context
         self._awaited, self._has_awaited = awaited, True
         if asyncio.isfuture(awaited):
-            # ``await`` has set this flag for the task. Clear it until the task waits, so that other
-            # coroutines can await the same future.
+            # ``await`` has set this flag for the task. Clear the flag until the task waits, so that
+            # other coroutines can await the same future.
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
         if not self.given.done():  # done if the coroutine has just cancelled its own task
             self.given.set_result(None)

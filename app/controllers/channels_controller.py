@@ -59,7 +59,7 @@ def _addressable(text: str) -> str:
 
 
 class CreateChannelRequest(BackendRequest):
-    """The JSON body The JSON body ``{name, createdById, id?, description?, type?, memberIds?}``."""
+    """The JSON body ``{name, createdById, id?, description?, type?, memberIds?}``."""
 
     name: Annotated[
         str,
@@ -93,7 +93,7 @@ class CreateChannelRequest(BackendRequest):
 
 
 class AddMemberRequest(BackendRequest):
-    """The JSON body The JSON body ``{role?}``."""
+    """The JSON body ``{role?}``."""
 
     role: MemberRole | None = None
 

@@ -18,7 +18,7 @@ _MOST_USERS = 50
 
 
 class TokenRequest(BaseModel):
-    """The JSON body The JSON body ``{userId, sessionId?, ttlSeconds?}``."""
+    """The JSON body ``{userId, sessionId?, ttlSeconds?}``."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 

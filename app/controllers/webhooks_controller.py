@@ -54,11 +54,11 @@ class WebhooksController:
 
     @post("clerk")
     async def clerk(self, request: web.Request) -> web.Response:
-        """Revoke the subject of the message, if its type revokes and it was not handled before.
+        """Handle a message of Clerk: revoke the user or sign-in, if the message's type requires it.
 
-        Answers 200 whether or not anything was revoked. Answers 400, 413 or 415 if the message is
-        too old or not from Clerk. Answers 503 if the result could not be confirmed; Svix then
-        retries.
+        A message that was handled before is ignored. Answers 200 whether or not anything was
+        revoked. Answers 400, 413 or 415 if the message is too old or not from Clerk. Answers 503 if
+        the result could not be confirmed; Svix then retries.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:

@@ -23,10 +23,7 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
     def may_become(self, state: "DeliveryState") -> bool:
-        """Return whether the transition is legal.
-
-        Legal transitions lead forward to another state.
-        """
+        """Return whether the transition is legal: forward, to another state."""
         return state in _TRANSITIONS[self]
 
 

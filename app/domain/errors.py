@@ -160,11 +160,7 @@ class AuthenticationError(ChatError):
 
 
 class InvalidPayload(ChatError):
-    """The payload has the right form, but one field breaks a rule of the chat.
-
-    Attributes:
-        path: The field's name on the wire, such as ``content``.
-    """
+    """A field of the payload breaks a rule of the chat; ``path`` is its name on the wire."""
 
     code = "invalid_payload"
 

@@ -50,11 +50,7 @@ def is_blank(text: str) -> bool:
 
 
 def checked_storable(text: str) -> str:
-    """Return ``text`` if it can be stored.
-
-    Raises:
-        ValueError: The text cannot be stored; see `is_storable`.
-    """
+    """Return ``text``; raise `ValueError` if it is not storable, see `is_storable`."""
     if not is_storable(text):
         raise ValueError(UNSTORABLE_TEXT)
     return text

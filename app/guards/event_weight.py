@@ -36,7 +36,7 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
 def check_event_weights(routes: Iterable[EventRoute]) -> None:
     """Raise `BootError` if an `event_weight` has no effect.
 
-    It needs a `WsThrottlerGuard` before the handler, and `limited_as_receipts` replaces it.
+    A weight needs a `WsThrottlerGuard` before the handler, and `limited_as_receipts` replaces it.
     """
     reflector = Reflector()
     for route in routes:

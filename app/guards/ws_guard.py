@@ -51,9 +51,9 @@ class WsGuard(CanActivate):
         return True
 
     async def _authenticate(self, client: AuthenticatedSocket) -> bool:
-        # 1. Extract token; headers and the query string are never read
+        # Step 1: extract the token; headers and the query string are never read
         token = client.handshake.auth.get("token")
 
-        # 2. Verify with Clerk, 3. Enhance socket with user data
+        # Steps 2 and 3: verify with Clerk, enhance the socket with user data
         client.authenticate(await self._sessions.open(token, client.handshake.address, client))
         return True

@@ -14,10 +14,7 @@ class WebhookFault(StrEnum):
 
 
 class WebhookRefused(Exception):
-    """The webhook is not authentic, too old or malformed.
-
-    The text explains the problem to the sender.
-    """
+    """The webhook is not authentic, too old or malformed; the text explains it to the sender."""
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
         self.code = code
@@ -26,11 +23,7 @@ class WebhookRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """A verified webhook message.
-
-    Attributes:
-        id: The id of the message, which is the same in every repetition.
-    """
+    """A verified webhook message; every repetition of the message has the same ``id``."""
 
     id: str
     type: str

@@ -50,6 +50,9 @@ class ChannelService:
     a stored change is harmless and publishes nothing, unless the change was `Unconfirmed` on this
     node: then its event is published now. A change that has started is completed even if its caller
     is cancelled.
+
+    Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
+    the error is `Unconfirmed`: then the change may be stored.
     """
 
     def __init__(
@@ -78,8 +81,6 @@ class ChannelService:
         Raises:
             ChannelExists: Another channel has this id.
             UserNotFound: The creator or a member does not exist; nothing was stored.
-            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the channel may be
-                stored.
         """
         return await self._changes.run(draft.id, partial(self._create, draft))
 
@@ -111,8 +112,6 @@ class ChannelService:
         Raises:
             ChannelNotFound: The channel does not exist.
             UserNotFound: The user does not exist.
-            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the change may be
-                stored.
         """
         add = partial(self._add_member, channel_id, user_id, role)
         return await self._changes.run(channel_id, add)
@@ -125,8 +124,6 @@ class ChannelService:
 
         Raises:
             ChannelNotFound: The channel does not exist.
-            Unavailable: Nothing was stored. If the error is `Unconfirmed`, the change may be
-                stored.
         """
         return await self._changes.run(
             channel_id, partial(self._remove_member, channel_id, user_id)
@@ -137,9 +134,6 @@ class ChannelService:
 
         Existing rows are left unchanged. Nobody is notified. Connected sockets join the channels'
         rooms within seconds, as after a change by another program.
-
-        Raises:
-            Unavailable: Nothing was created.
         """
         await self._channels.seed(membership)
 

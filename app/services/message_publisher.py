@@ -29,11 +29,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Channel:
-    """A prepared channel.
-
-    Attributes:
-        published: The ``seq`` of the last message that this node published.
-    """
+    """A prepared channel, and the ``seq`` of the last message that this node published."""
 
     id: ChannelId
     room: str

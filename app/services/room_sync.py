@@ -60,11 +60,7 @@ class RoomSync:
                 await self._members.load((channel_id,))
 
     async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """Refresh several channels with one query, before a write.
-
-        Raises:
-            Unavailable: The storage does not answer, so it would not accept the write either.
-        """
+        """Refresh several channels with one query before a write, or raise `Unavailable`."""
         await self._members.load(channel_ids)
 
     async def reload(self, channel_id: ChannelId) -> None:

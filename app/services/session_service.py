@@ -81,8 +81,8 @@ class SessionService:
     async def open(self, sent: object, address: str, holder: SessionHolder) -> Session:
         """Authenticate a socket and open its session; the caller must close every session.
 
-        The holder is warned before the token expires. Its `end_session` is called when the grace
-        period after the expiry has passed, or immediately when the session is revoked.
+        The holder is warned before the token expires. The holder's `end_session` is called when the
+        grace period after the expiry has passed, or immediately when the session is revoked.
 
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
@@ -110,7 +110,7 @@ class SessionService:
         caller must end the socket.
 
         Raises:
-            AuthenticationError: The token is rejected; the code gives the reason. It is
+            AuthenticationError: The token is rejected; the code gives the reason. The code is
                 ``subject_changed`` if the token belongs to another user or another sign-in.
         """
         credential = await self._authentication.authenticate_again(sent, address)
@@ -167,7 +167,7 @@ class SessionService:
     async def _reserve_socket(self, user_id: UserId) -> bool:
         """Count one more socket of the user; if the quota is full, close one that ignores pings.
 
-        Otherwise a phone that changed networks could be rejected because of its own dead
+        Without this, a phone that changed networks could be rejected because of its own dead
         connections. Only sockets of this node are closed; those of other nodes end with their ping
         timeout.
         """

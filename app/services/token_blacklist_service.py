@@ -88,7 +88,7 @@ class TokenBlacklistService:
         """Read the revocations that the listener missed, and notify it.
 
         Raises:
-            Unavailable: The store does not answer. The next call reads the rest.
+            Unavailable: The store does not answer. The next call reads the remaining revocations.
         """
         async for revocations in self._store.missed(self._live):
             for revocation in revocations:
@@ -112,8 +112,8 @@ class TokenBlacklistService:
             await asyncio.wait([self._poller])
 
     def _receive(self, revocation: Revocation) -> None:
-        # This method is subscribed to the bus before `watch` sets the listener, so read it on each
-        # call.
+        # This method is subscribed to the bus before `watch` sets the listener, so read the
+        # listener on each call.
         self._on_revoked(revocation)
 
     async def _poll(self) -> None:

@@ -15,8 +15,7 @@ class AuthenticatedSocket(Socket):
     """A client of the gateway. `WsGuard` authenticates it before any handler runs.
 
     Attributes:
-        session: The session of the socket; The session of the socket; None until the socket is
-            authenticated.
+        session: The session of the socket; None until the socket is authenticated.
         user_id: The id of the socket's user: the token's ``sub``. Reading it before the socket is
             authenticated raises `AttributeError`.
     """
@@ -37,7 +36,7 @@ class AuthenticatedSocket(Socket):
 
     @property
     def user(self) -> dict[str, UserId]:
-        """The documented property: ``{"id": user_id}``."""
+        """The user in the documented form, ``{"id": user_id}``."""
         return {"id": self.user_id}
 
     def require_session(self) -> Session:

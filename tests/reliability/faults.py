@@ -82,7 +82,7 @@ async def restart_postgres(stage: Stage) -> None:
 
 
 async def freeze_postgres(stage: Stage) -> None:
-    """Freeze PostgreSQL until some sends were refused, or a little longer."""
+    """Freeze PostgreSQL until some sends were refused, and then for a random time."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
         await _last(stage)

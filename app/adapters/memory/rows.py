@@ -70,10 +70,7 @@ class ChannelRow:
     last_seq: int = 0
 
     def join(self, user_id: UserId) -> None:
-        """Make the user a member.
-
-        Messages sent while the user was not a member need no delivery.
-        """
+        """Make the user a member. Messages sent while they were no member need no delivery."""
         membership = self.memberships.setdefault(user_id, MembershipRow())
         if membership.left_after is None:
             return

@@ -87,10 +87,7 @@ class RedisConnection:
         return self._breaker.is_closed
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` whenever Redis answers again after an outage.
-
-        The listener runs on the event loop, and must neither raise nor block.
-        """
+        """Call ``listener`` on the event loop after each outage; it must not raise or block."""
         self._listeners.append(listener)
 
     async def on_module_init(self) -> None:

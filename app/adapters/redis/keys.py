@@ -25,12 +25,12 @@ def revoked_user(user_id: str) -> bytes:
 
 
 def attempts(address: str) -> bytes:
-    """Return the key of an address's bucket of attempts. The TTL is the time until it is full."""
+    """Return the key of an address's bucket of attempts; its TTL ends when the bucket is full."""
     return _encoded(f"{_PREFIX}attempts:{address[:_ADDRESS_CHARS]}")
 
 
 def failures(address: str) -> bytes:
-    """Return the key of an address's bucket of failures. The TTL is the time until it is full."""
+    """Return the key of an address's bucket of failures; its TTL ends when the bucket is full."""
     return _encoded(f"{_PREFIX}failures:{address[:_ADDRESS_CHARS]}")
 
 

@@ -17,11 +17,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class NewGateway:
-    """The result of `new_gateway`.
-
-    Attributes:
-        missing: The lines to add to a module by hand, if `MODULE_FILE` could not be changed.
-    """
+    """The result of `new_gateway`. ``missing`` lines have to be added to a module by hand."""
 
     event: str
     created: tuple[Path, ...]

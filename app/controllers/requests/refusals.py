@@ -1,4 +1,4 @@
-"""Creates the error responses of the HTTP endpoints: JSON with the fields of Nest's errors."""
+"""Creates the error responses of the HTTP endpoints, with the JSON fields of Nest's errors."""
 
 import json
 from http import HTTPStatus

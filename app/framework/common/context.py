@@ -14,7 +14,7 @@ AckFunction = Callable[..., None]
 """Sends the ack to the client; the first call counts, later calls do nothing."""
 
 CONNECTION_PATTERN = "handleConnection"
-"""The value of ``get_pattern()`` while a socket connects (in Nest: ``cause.pattern``)."""
+"""The value of ``get_pattern()`` while a socket connects; Nest's ``cause.pattern``."""
 
 _process = token_hex(4)
 _requests = count(1)
@@ -52,7 +52,7 @@ class ArgumentsHost:
         return self._client
 
     def get_data(self) -> Any:
-        """Return the payload: None, the one argument, or a list of several arguments."""
+        """Return the payload, which is None, a single argument, or a list of arguments."""
         return self._data
 
     def get_pattern(self) -> str:

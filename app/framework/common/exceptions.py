@@ -53,7 +53,7 @@ class WsException(Exception):
         return self.error
 
     def to_ack(self) -> object:
-        """Return the ack's argument: ``{error, code, temporary, ...details}``.
+        """Return ``{error, code, temporary, ...details}``, the argument of the ack.
 
         An `error` that is an object is returned unchanged.
         """
@@ -67,7 +67,7 @@ class WsException(Exception):
         }
 
     def to_event(self, cause: Mapping[str, object] | None) -> object:
-        """Return the payload of the ``exception`` event: Nest's payload, with the code added.
+        """Return the payload of the ``exception`` event, which is Nest's payload plus the code.
 
         An `error` that is an object is returned unchanged.
         """
@@ -107,7 +107,7 @@ class WsForbidden(WsException):
 
 
 class FieldError(TypedDict):
-    """The error of one field, as it is sent to the client; ``path`` contains dots."""
+    """The error of one field, as sent to the client; the parts of ``path`` are joined with dots."""
 
     path: str
     message: str

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import Future
+from inspect import iscoroutine
 from typing import Any, Protocol, runtime_checkable
 
 from app.framework.common.awaiting import maybe_await
@@ -14,7 +15,7 @@ Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 
 @runtime_checkable
 class CanActivate(Protocol):
-    """A guard. It runs before interceptors and pipes, and when a socket connects."""
+    """A guard, which runs before interceptors and pipes, and when a socket connects."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
         """Return whether to continue. If False, the client receives ``Forbidden resource``.
@@ -35,7 +36,9 @@ async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> No
         TypeError: See `verdict_of`.
     """
     for check in checks:
-        verdict = check(context)
+        verdict: Any = check(context)
+        if iscoroutine(verdict):  # fewer calls than `verdict_of` for a guard that waits
+            verdict = await verdict
         if verdict is not True and not await verdict_of(check, verdict):
             raise WsForbidden
 

@@ -1,7 +1,8 @@
 """The lifecycle hooks that every provider may have, as Protocols.
 
-A provider has a hook when it has the method. ``core/lifecycle.py`` describes when they run. A hook
-may take fewer arguments than its Protocol lists: surplus arguments are dropped, as in JavaScript.
+A provider has a hook if it has a method of that name. ``core/lifecycle.py`` describes when hooks
+run. A hook may take fewer arguments than its Protocol lists: surplus arguments are dropped, as in
+JavaScript.
 """
 
 import inspect

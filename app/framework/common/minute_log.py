@@ -22,8 +22,8 @@ def _call_later(seconds: float, callback: Callable[[], None]) -> object:
 class MinuteLog:
     """Counts occurrences by text and subject, and logs each pair at most once per minute.
 
-    The first occurrence is logged immediately. Further ones are counted, and logged together at the
-    end of the minute. ``max_subjects`` bounds the memory and the number of lines.
+    The first occurrence is logged immediately. Further occurrences are counted, and logged together
+    at the end of the minute. ``max_subjects`` bounds the memory and the number of lines.
 
     Args:
         write: Logs one line for ``(what, subject, times)``; ``times`` is the number of occurrences

@@ -24,7 +24,7 @@ class ArgumentMetadata:
 
     Attributes:
         type: ``body``, or ``custom`` for sockets and custom decorators.
-        metatype: The annotated type, Any without an annotation.
+        metatype: The annotated type; Any if there is no annotation.
         data: The argument of the parameter decorator, such as the name of a field.
     """
 

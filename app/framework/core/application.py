@@ -39,7 +39,7 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""The maximum time for sending a request's head: Node's default; aiohttp's is an hour."""
+"""The maximum time for sending a request's head; Node's default, while aiohttp's is an hour."""
 
 
 class NestApplication:

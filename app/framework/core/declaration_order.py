@@ -36,7 +36,7 @@ def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
     def visit(provider: AnyProvider) -> Iterator[AnyProvider]:
         if provider not in visited:
             visited.add(provider)
-            if not isinstance(provider, _CONTAINERS):  # containers are not arguments
+            if not isinstance(provider, _CONTAINERS):  # a container does not depend on its children
                 for each in provider.related:
                     yield from visit(each)
             yield provider

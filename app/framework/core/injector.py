@@ -1,7 +1,7 @@
 """`Injector`: finds the providers of a dependency-injector container by class.
 
-dependency-injector finds a provider by the name of an attribute. Nest, and therefore our
-decorators, find it by class.
+dependency-injector finds a provider by the name of an attribute. Nest and our decorators find
+providers by class.
 """
 
 import asyncio

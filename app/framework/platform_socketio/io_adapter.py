@@ -84,7 +84,7 @@ class IoAdapter:
         return Server(manager.rooms_in(options.namespace))
 
     def attach(self, http: web.Application) -> None:
-        """Add the paths to the HTTP application. `EngineServer` also answers wrong methods."""
+        """Add the paths to the HTTP application. `EngineServer` answers all HTTP methods."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 

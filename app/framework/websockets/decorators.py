@@ -82,7 +82,7 @@ def web_socket_gateway(
     ping_timeout_seconds: float | None = None,
     max_frame_bytes: int | None = None,
 ) -> Callable[[GatewayClass], GatewayClass]:
-    """Nest's ``@WebSocketGateway``: the class handles events. It must be a provider of a module.
+    """Nest's ``@WebSocketGateway``: the class handles events. A module must provide it.
 
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.

@@ -1,6 +1,6 @@
 """Parameter decorators, written as annotations: ``body: Annotated[SendMessageDto, MessageBody()]``.
 
-``parameters.py`` reads them once, at boot.
+``parameters.py`` reads these markers once, at boot.
 """
 
 import inspect
@@ -92,7 +92,7 @@ def create_param_decorator(
     """
 
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
-        if callable(getattr(data, "transform", None)):  # Nest recognizes a pipe by this, too
+        if callable(getattr(data, "transform", None)):  # a pipe, as in Nest
             data, pipes = None, (data, *pipes)
         return ParamMarker("custom", data, partial(factory, data), pipes)
 

@@ -176,7 +176,7 @@ def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
             transform = pipe.bind(metadata)
             if transform is None:
                 continue
-            # Any other pipe may return an awaitable, even if it is not an async function.
+            # Any pipe except `ValidationPipe` may return an awaitable, even without being async.
             if steps or type(pipe).bind is not ValidationPipe.bind:
                 steps.append(transform)
             else:

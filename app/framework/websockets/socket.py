@@ -1,6 +1,6 @@
 """`Socket` (one client) and `Server` (all clients of a namespace), with socket.io's names.
 
-Both use the transport through the Protocols `SocketLink` and `Hub`. Tests replace it with
+Both classes use the transport through the Protocols `SocketLink` and `Hub`. Tests replace it with
 `testing.RecordingLink`.
 """
 
@@ -17,7 +17,7 @@ RESERVED_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The data with which the client connected. It never changes; the transport limits its size.
+    """The data with which the client connected: immutable, and limited in size by the transport.
 
     Attributes:
         auth: The object in the CONNECT packet, empty if the client sent none.
@@ -97,7 +97,8 @@ class SocketLink(Protocol):
 class BroadcastOperator:
     """Selects the recipients: ``server.to("room").except_("other").emit("event", data)``.
 
-    It is immutable: each method returns a new operator, so an operator may be used repeatedly.
+    An operator is immutable: each method returns a new operator, so an operator may be used
+    repeatedly.
     """
 
     __slots__ = ("_except", "_hub", "_rooms", "_volatile")
@@ -209,7 +210,7 @@ class Socket:
         self._link.emit(event, args)
 
     def to(self, *rooms: str) -> BroadcastOperator:
-        """Select the sockets in these rooms, except this one."""
+        """Select the sockets in these rooms, except this socket."""
         return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
@@ -221,7 +222,7 @@ class Socket:
         return self._link.run_in_background(coroutine)
 
     async def pause_events(self, seconds: float) -> None:
-        """Sleep, so that this client's next event is handled later. For its handlers only.
+        """Delay this client's next events. Only the handlers of its events may await this.
 
         The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued up
         to a limit; beyond it, the server stops reading. Queued events are dropped when the client

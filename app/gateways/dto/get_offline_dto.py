@@ -11,7 +11,7 @@ _DEFAULT_LIMIT = 50
 
 
 class GetOfflineDto(ClientPayload):
-    """``{limit?, cursor?}`` requests undelivered messages; ``channelId, afterSeq``, a channel's."""
+    """Requests undelivered messages or, with ``channelId`` and ``afterSeq``, those of a channel."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None

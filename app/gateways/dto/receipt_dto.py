@@ -35,7 +35,7 @@ class ReceiptDto(ClientPayload):
     @field_validator("message_id", mode="after")
     @classmethod
     def _one_or_a_list(cls, value: MessageId | None, info: ValidationInfo) -> MessageId | None:
-        if "message_ids" not in info.data:  # the list is invalid
+        if "message_ids" not in info.data:  # ``messageIds`` is invalid
             return value
         if (value is None) == (info.data["message_ids"] is None):
             raise ValueError("send either messageId or messageIds")

@@ -18,10 +18,7 @@ class AdoptionRepository(Protocol):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return messages of the original backend without a ``seq``, by channel, the oldest first.
-
-        Returns at most ``limit`` messages in total.
-        """
+        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel."""
         ...
 
     async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:

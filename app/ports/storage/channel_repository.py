@@ -36,10 +36,7 @@ class ChannelRepository(Protocol):
         ...
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Return whether the user is a member of the channel.
-
-        False if the user or channel is unknown.
-        """
+        """Return whether the user is a member of the channel; False if either is unknown."""
         ...
 
     async def members_of_all(

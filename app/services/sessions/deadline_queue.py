@@ -10,11 +10,7 @@ from app.ports import Clock, Timer
 
 
 class HasDeadline(Protocol):
-    """An item of a `DeadlineQueue`.
-
-    Attributes:
-        deadline_id: Set by the queue: the id of the item's current entry, or 0 if it has none.
-    """
+    """An item of a `DeadlineQueue`, which sets ``deadline_id``; 0 means no deadline."""
 
     deadline_id: int
 
@@ -31,11 +27,7 @@ class DeadlineQueue(Generic[T]):
     """
 
     def __init__(self, clock: Clock, on_due: Callable[[T, float], None]) -> None:
-        """Create an empty queue.
-
-        Args:
-            on_due: Called with an item and its deadline. It may set and clear deadlines.
-        """
+        """Create a queue. ``on_due`` receives an item and its deadline, and may set deadlines."""
         self._clock = clock
         self._on_due = on_due
         self._entries: list[tuple[float, int, T]] = []

@@ -13,11 +13,7 @@ MOST_SECONDS = 100 * 365 * 86_400
 def revocation_seconds(expires_at: float, now: float) -> int:
     """Return how many seconds a token may be accepted, even by servers whose clocks are slow.
 
-    The result is at least one day and at most a century.
-
-    Args:
-        expires_at: The token's ``exp``, in seconds since the epoch.
-        now: The wall clock, in seconds since the epoch.
+    The result is at least one day and at most a century. Both arguments are seconds since 1970.
     """
     life_seconds = ceil(expires_at - now) + CLOCK_SKEW_SECONDS
     return min(max(LEAST_SECONDS, life_seconds), MOST_SECONDS)

@@ -69,8 +69,8 @@ class RecentRevocations:
     """The revocations of the last minute, at most `MAX_REMEMBERED`.
 
     A revocation may arrive after the store was asked about a token and before its session is open.
-    The store's answer does not contain it, and it finds no session to end, so `SessionService` also
-    checks the recent revocations. No tokens are kept.
+    Such a revocation is not in the store's answer, and there is no session yet to end, so
+    `SessionService` also checks the recent revocations. No tokens are kept.
     """
 
     def __init__(self, clock: Clock) -> None:

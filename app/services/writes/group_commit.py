@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Store: TypeAlias = Callable[[Sequence[Item]], Awaitable[Sequence[Result]]]
-"""Stores a batch and returns one result per item. If it raises, no item has a result."""
+"""Stores a batch and returns one result per item. If the call raises, no item has a result."""
 
 _logger = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ _logger = logging.getLogger(__name__)
 class KeyedQueue:
     """Runs the jobs of a key one after another, in the order of their calls.
 
-    Jobs of different keys do not wait for each other. A job starts in place if its key is free. A
-    started job runs to its end even if its caller is cancelled or stops waiting: a change that was
-    stored must also be published. Cancelling a caller does not remove its job from the queue
+    Jobs of different keys do not wait for each other. A job starts immediately if its key is free.
+    A started job runs to its end even if its caller is cancelled or stops waiting: a change that
+    was stored must also be published. Cancelling a caller does not remove its job from the queue
     either.
 
     The running job of a key holds the key's turn. `GroupCommit` takes turns in the same way for its
@@ -33,8 +33,8 @@ class KeyedQueue:
 
     def __init__(self) -> None:
         self._tasks = EagerTasks()
-        # A key is in this map while its turn is taken. Its deque has one callback per job or batch
-        # that waits for the turn; a callback returns False to decline the turn.
+        # A key is in this map while its turn is taken. The key's deque has one callback per job or
+        # batch that waits for the turn; a callback returns False to decline the turn.
         self._lines: dict[Hashable, deque[Callable[[], bool]]] = {}
         self._running: set[asyncio.Future[Any]] = set()
 

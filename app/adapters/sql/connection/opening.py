@@ -45,10 +45,7 @@ _SERVER_FIXES = {
 
 
 class DatabaseOpenError(Exception):
-    """The database cannot be opened.
-
-    The text explains how to fix this, and does not contain the URL.
-    """
+    """The database cannot be opened. The text explains how to fix this, without the URL."""
 
 
 def make_engines(address: URL, limits: DatabaseLimits) -> Engines:

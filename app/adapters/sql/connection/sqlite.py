@@ -141,11 +141,7 @@ class BufferedConnection(aiosqlite.Connection):
 
 
 class BufferedCursor:
-    """The part of aiosqlite's cursor that SQLAlchemy uses.
-
-    Attributes:
-        rows: The rows of the result that were not fetched yet.
-    """
+    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` were not fetched yet."""
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
 

@@ -20,10 +20,7 @@ _NO_PORT = (
 
 
 class DatabaseUrlError(ValueError):
-    """The database URL is invalid.
-
-    The error does not quote it, because it may contain a password.
-    """
+    """The database URL is invalid. The error omits it, because it may contain a password."""
 
 
 def parse_database_url(text: str) -> URL:

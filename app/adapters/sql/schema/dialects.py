@@ -124,10 +124,7 @@ def _bounded_on_sqlite(bounded: _Bounded, compiler: SQLCompiler, **options: Any)
 
 
 def enum_type(name: str, *values: str) -> TypeEngine[str]:
-    """Return one of Prisma's enums, with its values in their stored order.
-
-    On SQLite, the type is text.
-    """
+    """Return one of Prisma's enums, with its values in their stored order; text on SQLite."""
     return Text().with_variant(postgresql.ENUM(*values, name=name), "postgresql")
 
 

@@ -24,7 +24,7 @@ _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 
 def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
-    """Nest's ``@Controller``: the class handles HTTP requests. It must be a provider of a module.
+    """Nest's ``@Controller``: the class handles HTTP requests. A module must provide it.
 
     Raises:
         BootError: The parentheses are missing.

@@ -27,7 +27,7 @@ class AdmissionLimiter:
         return True
 
     def discard(self, connection_id: Hashable) -> None:
-        """Stop counting a connection that is admitted or closed. Repeating it is harmless."""
+        """Stop counting a connection that is admitted or closed. Repeating this is harmless."""
         network = self._networks.pop(connection_id, None)
         if network is not None:
             self._counts[network] -= 1

@@ -93,7 +93,7 @@ class Connection(WebSocket, Generic[Link]):
             owner.max_packets_per_second,
         )
         self.sid = sid
-        """The Engine.IO id."""
+        """The connection's Engine.IO id."""
         self.request = request
         """The kept parts of the upgrade request."""
         self.links: dict[str, Link] = {}
@@ -281,7 +281,7 @@ class Connection(WebSocket, Generic[Link]):
             _resolve(self._tcp_closed)
 
     def on_write_error(self, error: Exception) -> None:
-        """See `WebSocket`. The cause is a bug; it ends this connection only."""
+        """See `WebSocket`. The error is a bug, and ends only this connection."""
         _log.error("connection cannot be written to", connection=self.sid, exc_info=error)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 

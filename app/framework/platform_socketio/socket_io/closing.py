@@ -13,7 +13,7 @@ class ClosedConnections:
     """Handles the backlog of closed connections: packets received earlier, then disconnect hooks.
 
     Args:
-        backlog_seconds: Time limit for the backlog. Without it, a slow storage would keep the
+        backlog_seconds: Time limit for the backlog. Without a limit, a slow storage would keep the
             session and the typing indicators of a client that disconnected long ago.
     """
 

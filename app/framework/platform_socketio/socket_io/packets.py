@@ -4,8 +4,7 @@ python-socketio 5.18's own decoder accepts reserved event names, payloads of any
 of binary attachments (CVE-2026-48804). This decoder rejects all binary packets.
 
 This module relies on the library's ``Packet``: its constructor calls ``decode``, its ``encode``
-calls ``json.dumps`` and reads ``uses_binary_events``. The test named in `upgrade` checks this after
-a library upgrade.
+calls ``json.dumps`` and reads ``uses_binary_events``. ``test_library_internals.py`` checks this.
 """
 
 import re
@@ -57,7 +56,7 @@ class StrictPacket(packet.Packet):
         """Decode an incoming packet.
 
         Raises:
-            MalformedPacketError: The shape, the event's name or the JSON is wrong.
+            MalformedPacketError: The packet's shape, event name or JSON is invalid.
         """
         if not text:  # the library's constructor would not call `decode`
             raise MalformedPacketError

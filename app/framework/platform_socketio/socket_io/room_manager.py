@@ -3,8 +3,8 @@
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
 a room is a `RecipientGroup` of connections. The overridden methods of `BaseManager` and
 `AsyncManager` are those that access rooms; all other methods of the library call these. The
-attributes ``rooms`` and ``callbacks`` belong to the library. The test named in `upgrade` checks
-this after a library upgrade.
+attributes ``rooms`` and ``callbacks`` belong to the library. ``test_library_internals.py`` checks
+this.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class RoomManager(socketio.AsyncManager):
     Attributes:
         rooms: The rooms by namespace. The library requires this attribute.
         callbacks: The callbacks that wait for a client's acknowledgement, by socket id. The library
-            adds and calls them.
+            adds and calls these callbacks.
     """
 
     rooms: dict[str, NamespaceRooms]

@@ -58,8 +58,8 @@ class NamespaceRooms:
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
-        pending: The links of sockets that are being admitted. `sockets` must find them: a socket
-            removed from a room during its admission would otherwise join it afterwards.
+        pending: The links of sockets that are being admitted. `sockets` must find these sockets: a
+            socket removed from a room during its admission would otherwise join it afterwards.
     """
 
     def __init__(

@@ -2,12 +2,12 @@
 
 It overrides the packet handling and ``disconnect`` of python-socketio 5.18's `AsyncServer`, because
 the library admits a client when its connect handler fails, runs events as unbounded unordered
-tasks, and lets clients call lifecycle handlers by name. It inherits ``emit`` and the encoding of
-packets.
+tasks, and lets clients call lifecycle handlers by name. `SocketServer` inherits ``emit`` and the
+encoding of packets.
 
 It relies on the library's constructor to create ``eio`` from ``_engineio_server_class`` and the
 unknown keyword arguments, and to pass the server to ``manager``. The library sends packets with
-``eio.send``. The test named in `upgrade` checks this after a library upgrade.
+``eio.send``. ``test_library_internals.py`` checks this.
 """
 
 import logging
@@ -68,7 +68,7 @@ class Acknowledgement:
 
     def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
         self._link: ServerSocketLink | None = link
-        """The socket to answer; None once it is answered."""
+        """The socket to answer; None after the answer."""
         self._packet_id = packet_id
         """The id of the client's event."""
 

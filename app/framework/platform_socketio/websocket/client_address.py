@@ -15,8 +15,8 @@ _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^]]+)\](?::[0-9]+)?")
 def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     """Return the peer's address; behind trusted proxies, the nearest address that is not trusted.
 
-    ``X-Forwarded-For`` is read from its right end, where trusted proxies append. Entries that a
-    client wrote itself are further left and never reached. Ports are removed. An IPv4-mapped IPv6
+    ``X-Forwarded-For`` is read from its right end, where trusted proxies append. Entries that the
+    client itself wrote are further left, and are never read. Ports are removed. An IPv4-mapped IPv6
     address (``::ffff:10.1.2.3``) is returned as the IPv4 address.
     """
     remote = request.remote or ""

@@ -11,7 +11,7 @@ _CONTINUATION, _FIRST_CONTROL = 0x0, 0x8
 FINAL_TEXT = 0x81
 """The first byte of an unfragmented text message."""
 MASKED, _LENGTH = 0x80, 0x7F
-"""The two parts of the second byte: whether there is a mask, and the payload's length."""
+"""The two parts of a frame's second byte: whether there is a mask, and the payload's length."""
 MEDIUM = 126
 """The value of the length field when the real length follows in two bytes."""
 _MASKED_MEDIUM = MASKED | MEDIUM
@@ -36,7 +36,8 @@ class FrameQueue(WebSocketDataQueue):
     does not end a message; the queue subtracts each message and control frame that it receives.
     """
 
-    # aiohttp's parser pauses when `_size` exceeds `_limit`. Both stay 0: nothing is queued.
+    # aiohttp's parser pauses when `_size` exceeds `_limit`. Both values stay 0, because nothing is
+    # queued.
     _size = 0
     _limit = 0
 

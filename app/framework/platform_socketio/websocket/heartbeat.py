@@ -45,9 +45,9 @@ class Heartbeat:
     Also closes connections that do not send CONNECT within the connect timeout.
 
     A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
-    tick in which it was added. It is pinged in that tick of each interval, and its answer is
-    checked one timeout later. Time is counted in ticks, so a pause of this process does not count
-    as silence of its clients.
+    tick in which it was added. The connection is pinged in that tick of each interval, and its
+    answer is checked one timeout later. Time is counted in ticks, so a pause of this process does
+    not count as silence of its clients.
 
     Attributes:
         ticks_per_second: The smallest number of ticks that takes at least a second.
@@ -76,7 +76,7 @@ class Heartbeat:
         """Runs the ticks; None before the first connection and after `stop`."""
 
     def start_pinging(self, connection: PingedConnection) -> None:
-        """Start pinging a connection. `stop_pinging` must be called when it is closed."""
+        """Start pinging a connection. Call `stop_pinging` when the connection is closed."""
         connection.heartbeat_slot = self.tick % len(self._slots)
         self._slots[connection.heartbeat_slot].add(connection)
         if self._task is None:

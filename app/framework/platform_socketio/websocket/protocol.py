@@ -1,6 +1,6 @@
 """The asyncio protocol of a WebSocket that aiohttp has accepted and handed over.
 
-`upgrade` lists the internals of aiohttp 3.14 that this relies on.
+`upgrade` lists the internals of aiohttp 3.14 that this module relies on.
 """
 
 import asyncio
@@ -42,9 +42,10 @@ the parser from running far ahead of a client whose handler waits.
 class WebSocket(FrameQueue, asyncio.Protocol):
     """Parses received bytes into messages and writes frames, with limits on both.
 
-    aiohttp's parser passes each message to ``feed_data`` of its queue. This object is that queue,
-    so nothing is queued, and the base's constructor is not called. The `WriteBatcher` writes: it
-    calls ``write``, which is the transport's own method while the client reads.
+    aiohttp's parser passes each message to ``feed_data`` of its queue. A `WebSocket` acts as that
+    queue, but handles each message instead of queueing it, so it does not call the base's
+    constructor. The `WriteBatcher` writes: it calls ``write``, which is the transport's own method
+    while the client reads.
     """
 
     __slots__ = (
@@ -81,7 +82,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.groups = []
         """The recipient groups (rooms) that this client is in; see `write_batcher.Recipient`."""
         self.write = transport.write
-        """Writes bytes. This is the transport's method, one with a limit, or one that discards."""
+        """Writes bytes with the transport's method, a method with a limit, or one that discards."""
         self._transport = transport
         """The TCP connection."""
         self._batcher = batcher

@@ -80,7 +80,7 @@ class UpgradeRequest:
             key = _USUAL_HEADERS.get(key, key)
             headers[key] = (
                 f"{headers[key]}, {value}" if key in headers else value
-            )  # joined as Node does
+            )  # joined as in Node
         return UpgradeRequest(
             headers=headers,
             query={
@@ -129,7 +129,7 @@ def accept(
     )
     received = handler._message_tail  # noqa: SLF001 - see the module docstring
     transport.set_protocol(protocol)
-    handler.transport = None  # otherwise aiohttp would close it
+    handler.transport = None  # otherwise aiohttp would close the transport
     handler.connection_lost(None)
     transport.resume_reading()  # aiohttp pauses it when much data follows the request
     if received:

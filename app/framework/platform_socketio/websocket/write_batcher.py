@@ -54,7 +54,7 @@ class Recipient(Writable, Protocol):
     """The part of a connection that the `WriteBatcher` needs."""
 
     groups: "RecipientGroups"
-    """The groups that contain this client. Only `add_group` and `remove_group` change it."""
+    """The groups that contain this client. Only `add_group` and `remove_group` change them."""
 
 
 _QueuedFrame = tuple[int, bytes, Collection[Recipient]]
@@ -111,9 +111,9 @@ class WriteBatcher:
     """Collects frames and writes them in the order in which they were sent.
 
     Attributes:
-        stalled: The recipients that currently do not read. Volatile frames skip them.
-        context: The server's context. Writes run in it, so that they keep no object of the sender
-            alive.
+        stalled: The recipients that currently do not read, so that volatile frames skip them.
+        context: The server's context, in which writes run, so that they keep no object of the
+            sender alive.
     """
 
     def __init__(self) -> None:
