@@ -1,6 +1,6 @@
 """Finds a browser for the tests of the page, or installs one.
 
-``make test`` runs it as ``python -m tests.browser.chromium``.
+``make test`` runs this module as ``python -m tests.browser.chromium``.
 """
 
 import os

@@ -105,7 +105,7 @@ async def test_tabs_come_back_when_the_server_restarts(
 async def test_token_is_replaced_unnoticed_when_it_is_about_to_expire(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """The token is replaced every two seconds, on one connection, which misses no message."""
+    """The token is replaced every two seconds on the same connection, and no message is lost."""
     alice = await window.tab()
     await alice.page("addInitScript", {"content": COUNT_WEBSOCKETS})
     await alice.get_tokens_that_live(SHORT_LIVED)

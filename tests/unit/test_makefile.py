@@ -1,7 +1,7 @@
 """Tests the Makefile: missing tools, failed and interrupted installations.
 
-Python, pip, Node and npm are replaced by scripts: real installations would take minutes, and need
-a network.
+Python, pip, Node and npm are replaced by scripts: real installations take minutes and need a
+network.
 """
 
 import shutil

@@ -29,12 +29,7 @@ _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
-    """Run guards in turn, until one refuses.
-
-    Raises:
-        WsForbidden: A guard returned False.
-        TypeError: See `verdict_of`.
-    """
+    """Run guards in turn; raise `WsForbidden` if one returns False, and as `verdict_of` does."""
     for check in checks:
         verdict: Any = check(context)
         if iscoroutine(verdict):  # fewer calls than `verdict_of` for a guard that waits

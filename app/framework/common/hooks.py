@@ -45,10 +45,7 @@ class OnApplicationBootstrap(Protocol):
 
 @runtime_checkable
 class OnDrain(Protocol):
-    """Runs after the process received its stop signal, while clients are still served.
-
-    Nest has no such hook.
-    """
+    """Runs after the stop signal, while clients are still served. Nest has no such hook."""
 
     async def on_drain(self) -> None:
         """Announce the shutdown. If this raises, the error is logged."""

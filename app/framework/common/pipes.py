@@ -115,10 +115,7 @@ def _validator(metatype: Any) -> Callable[[Any], Any]:
 
 
 def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:
-    """Convert pydantic's error to one `FieldError` per fault.
-
-    The client's input is left out, because it may contain secrets.
-    """
+    """Convert pydantic's error to a `FieldError` per fault, without the possibly secret input."""
     return tuple(
         FieldError(
             path=".".join((*prefix, *map(str, fault["loc"]))),

@@ -112,10 +112,7 @@ class NestApplication:
         return tuple(route for definition in self.definitions() for route in definition.routes)
 
     async def init(self) -> None:
-        """Build all providers and run the start hooks; further calls have no effect.
-
-        The last hook that runs is ``on_application_bootstrap``.
-        """
+        """Build all providers and run the start hooks; further calls have no effect."""
         if self._initialized:
             return
         self._initialized = True

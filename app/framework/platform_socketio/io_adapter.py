@@ -27,11 +27,7 @@ _DRAIN_SECONDS = 0.8
 
 @dataclass(frozen=True, slots=True)
 class IoOptions:
-    """Options of the gateways that do not set their own.
-
-    Attributes:
-        path: The URL path; leading and trailing slashes are ignored.
-    """
+    """Options of the gateways that do not set their own; outer slashes of ``path`` are ignored."""
 
     path: str = "/socket.io"
     socket_class: type[Socket] = Socket

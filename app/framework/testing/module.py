@@ -60,11 +60,7 @@ class TestingModuleBuilder:
     override_filter = override_provider
 
     def compile(self) -> "TestingModule":
-        """Apply the overrides. Builds no instances, runs no hooks and starts no server.
-
-        Raises:
-            BootError: The module does not provide an overridden class.
-        """
+        """Apply the overrides; raise `BootError` if the module lacks an overridden class."""
         injector = Injector(self._container)
         for token, replacement in self._overrides.items():
             found = injector.find(token)
@@ -128,8 +124,5 @@ class TestingModule:
         return Injector(self._container).get(token)
 
     def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
-        """Create an application of this module, for tests with real clients.
-
-        Start it with ``await app.listen(0)``.
-        """
+        """Create an application for tests with real clients; ``await app.listen(0)`` starts it."""
         return NestApplication(self._container, IoAdapter(options or IoOptions()))

@@ -32,10 +32,7 @@ _log = structlog.stdlib.get_logger("Connections")
 
 
 def checks_connections(definition: GatewayDefinition) -> bool:
-    """Return whether a gateway has a guard or a ``handle_connection`` hook.
-
-    A gateway with neither admits every socket.
-    """
+    """Return whether a gateway can refuse a socket: it has a guard or ``handle_connection``."""
     hook = _hook(definition, "handle_connection")
     return bool(definition.enhancers.guards) or hook is not None
 

@@ -48,12 +48,7 @@ class EventRoute:
 
 @dataclass(frozen=True, slots=True)
 class GatewayDefinition:
-    """A gateway with its events, which an adapter binds to a server.
-
-    Attributes:
-        enhancers: The enhancers of the class and the application, for connections and unknown
-            events.
-    """
+    """A gateway with its events; ``enhancers`` apply to connections and unknown events."""
 
     instance: Any
     options: GatewayOptions

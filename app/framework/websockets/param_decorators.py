@@ -40,11 +40,7 @@ class ParamMarker:
 
 @dataclass(frozen=True, slots=True)
 class AckMarker:
-    """Marks the parameter that receives the ack function.
-
-    Attributes:
-        replaces_result: Whether the handler calls the ack; its result is then not sent as ack.
-    """
+    """Marks the ack parameter; with ``replaces_result``, the result is not sent as ack."""
 
     replaces_result: bool = True
 

@@ -48,7 +48,7 @@ CTRL_C, CTRL_Z = "\x03", "\x1a"
 
 
 class Supervised:
-    """Runs a supervisor in a process, and reads what it and its server print."""
+    """Runs a supervisor in a process, and reads its output and that of its server."""
 
     def __init__(self, folder: Path) -> None:
         self.watched = folder / "app"

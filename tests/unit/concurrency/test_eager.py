@@ -151,7 +151,7 @@ async def test_there_is_no_current_task_when_a_callback_has_started_one(tasks: E
 
 
 async def test_both_go_on_when_one_is_started_within_another(tasks: EagerTasks) -> None:
-    """A coroutine that starts another runs in a different task from it."""
+    """A coroutine and the coroutine that it starts run in different tasks."""
 
     async def inner() -> asyncio.Task[Any]:
         await asyncio.sleep(0)

@@ -76,7 +76,7 @@ class Chat:
 
     @property
     def payload_types(self) -> dict[str, type[ClientPayload]]:
-        """The type of the payload of each event that has one."""
+        """The payload type of each event that has a payload."""
         return {
             route.pattern: parameter.metatype
             for route in self._definition.routes
@@ -143,7 +143,7 @@ async def open_chat(
 
     Args:
         settings: The settings of the application.
-        instead: Implementations that replace the application's, by port.
+        instead: Implementations that replace those of the application, by port.
     """
     clock, broadcaster = ManualClock(), RecordingBroadcaster()
     builder = (

@@ -40,7 +40,7 @@ async def sent(chat: Chat) -> Any:
 async def test_events_are_refused_when_the_user_is_no_member(
     chat: Chat, event: str, payload: Any
 ) -> None:
-    """Nothing is published for any of these events."""
+    """Nothing is published for the rejected events."""
     dave = await chat.connect("user_dave")
 
     answer = await dave.call(event, payload)

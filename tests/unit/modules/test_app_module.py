@@ -36,7 +36,7 @@ def application(with_settings: Settings) -> NestApplication:
 
 
 def test_every_event_meets_the_same_when_the_application_is_put_together() -> None:
-    """All routes of the chat have the same guards in the same order, pipe and filter."""
+    """All routes of the chat have the same pipe, filter and guards, in the same order."""
     routes = [route for route in application(settings()).events() if route.gateway is WsGateway]
 
     enhancers = {

@@ -160,7 +160,7 @@ def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The standard library would print the arguments unredacted."""
-    logging.getLogger().handlers.clear()  # Otherwise pytest's handlers fail the test.
+    logging.getLogger().handlers.clear()  # Pytest's handlers raise an error for such a line.
     configure_logging("info", "json")
 
     logging.getLogger("app.somewhere").info("%d", TOKEN)

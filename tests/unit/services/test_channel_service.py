@@ -81,7 +81,7 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The members may have changed meanwhile, and nobody is notified again."""
+    """Creating an existing channel again notifies nobody, even if its members have changed."""
     created = await channel_service.create(DRAFT)
     await channel_service.remove_member(NEWS, BOB)
     broadcaster.published.clear()

@@ -112,7 +112,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     events: EventService,
     clock: ManualClock,
 ) -> None:
-    """Removed users do not even receive that they stopped typing."""
+    """Removed users no longer receive events of the room, not even the end of their own typing."""
     broadcaster = RoomRecorder(rooms)
     typing = TypingService(channels, events, room_sync, broadcaster, clock, 5.0)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)

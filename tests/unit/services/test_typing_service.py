@@ -164,7 +164,7 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
 async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gone(
     typing_service: TypingService, clock: ManualClock
 ) -> None:
-    """A start removes the sockets whose typing has expired."""
+    """Starting to type also removes the sockets whose typing has expired."""
     for number in range(100):
         await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
         clock.advance(TYPING_EXPIRY_SECONDS / 2)

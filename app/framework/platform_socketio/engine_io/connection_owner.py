@@ -28,11 +28,7 @@ Connection_contra = TypeVar("Connection_contra", contravariant=True)
 
 
 class ConnectionOwner(Protocol[Connection_contra]):
-    """The part of the Socket.IO server that a connection needs. `SocketServer` implements it.
-
-    Attributes:
-        is_closing: Whether the server is closing, and handles no further packets.
-    """
+    """The part of the Socket.IO server that a connection needs. `SocketServer` implements it."""
 
     tasks: EagerTasks
     batcher: WriteBatcher

@@ -53,11 +53,7 @@ class StrictPacket(packet.Packet):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Decode an incoming packet.
-
-        Raises:
-            MalformedPacketError: The packet's shape, event name or JSON is invalid.
-        """
+        """Decode a packet; raise `MalformedPacketError` if its shape, event or JSON is wrong."""
         if not text:  # the library's constructor would not call `decode`
             raise MalformedPacketError
         return cls(encoded_packet=text)

@@ -121,10 +121,7 @@ class Heartbeat:
                 _log.exception("heartbeat failed")
 
     def advance(self) -> None:
-        """Begin the next tick: check answers, send pings, close late connections.
-
-        Called by the heartbeat's own task, and by tests.
-        """
+        """Begin the next tick: check answers, send pings, close late connections."""
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):

@@ -65,7 +65,7 @@ async def verdict(text: str) -> str:
 
 
 async def test_token_itself_is_accepted() -> None:
-    """In the other tests, only the change to the valid token can cause the rejection."""
+    """The unchanged token is accepted, so its change causes the rejection in the other tests."""
     assert "accepted" == await verdict(TOKEN)
 
 

@@ -44,7 +44,7 @@ class LoopLag:
 
 @contextmanager
 def measured_lag() -> Iterator[LoopLag]:
-    """Measure the event loop while the body runs."""
+    """Measure the event loop's turns during the ``with`` block."""
     lag = LoopLag()
     yield lag
     lag.stop()

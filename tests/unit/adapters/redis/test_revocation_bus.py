@@ -22,7 +22,7 @@ SESSION = Revocation.of_session("sess_alice")
 
 
 class Listener:
-    """Records what one node receives.
+    """Records the revocations and subscriptions of one node.
 
     Attributes:
         received: The revocations in the order of arrival.

@@ -23,7 +23,7 @@ def url(file: Path) -> str:
 
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
-    """SQLite database, migrated and open."""
+    """An SQLite database, migrated and open."""
     database = Database(url, migrate=True)
     await database.on_module_init()
     yield database
@@ -40,7 +40,7 @@ async def storage(database: Database) -> Storage:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either_database(request: pytest.FixtureRequest) -> Database:
-    """SQLite, then PostgreSQL; migrated and open."""
+    """A migrated and open database: SQLite, then PostgreSQL."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

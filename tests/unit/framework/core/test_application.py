@@ -48,7 +48,7 @@ def boot_error(*provided: providers.Provider[Any]) -> str:
 
 
 async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
-    """``APP_*`` providers run first, then ``use_global_*``, then the class; filters in reverse."""
+    """Enhancers run in the order ``APP_*``, ``use_global_*``, class; filters run in reverse."""
     trace: Trace = []
 
     @web_socket_gateway()

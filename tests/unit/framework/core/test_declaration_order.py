@@ -32,7 +32,7 @@ from tests.unit.framework.tracing import (
 
 MODULES = 8
 PROVIDERS = 8
-"""The number of providers; a random order of so many is practically never the declared one."""
+"""The number of providers: enough that a random order is practically never the declared one."""
 
 
 def app_of(container: containers.Container) -> NestApplication:
@@ -176,7 +176,7 @@ def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
 
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """The chat's module has the same providers as the library's own traversal finds."""
+    """The traversal finds the same providers in the chat's module as the library's traversal."""
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)

@@ -5,7 +5,7 @@ from app.framework.platform_socketio.websocket.write_batcher import Recipient, R
 
 
 class Recorder(Recipient):
-    """A recipient that records what is written to it.
+    """A recipient that records the bytes written to it.
 
     Attributes:
         written: The bytes of each write.

@@ -1,7 +1,7 @@
-"""Tests the private parts of its libraries that app/framework/platform_socketio/ uses.
+"""Tests the private parts of libraries that app/framework/platform_socketio/ uses.
 
-A test fails when an upgrade of a library has changed one of them. Then adapt the module that the
-test names, and move the version range in pyproject.toml.
+If an upgrade of a library changes one of these parts, a test fails and names a module. Adapt that
+module to the change, and move the version range in pyproject.toml.
 """
 
 import asyncio
@@ -244,7 +244,7 @@ class Receiver(asyncio.Protocol):
 
 
 async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
-    """After an upgrade, aiohttp passes on the rest, writes nothing, and keeps no reference."""
+    """After an upgrade, aiohttp passes on remaining data, writes nothing and keeps no reference."""
     handlers: list[RequestHandler] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:

@@ -15,7 +15,7 @@ def test_fake_connection_is_nests_when_it_is_made_in_one_line() -> None:
 
 
 def test_fake_context_is_nests_when_it_is_made_in_one_line() -> None:
-    """Everything but the client has a default."""
+    """Every argument except the client has a default."""
     client = fake_socket(Socket)
 
     context = fake_context(client)

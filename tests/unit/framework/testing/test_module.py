@@ -14,7 +14,7 @@ class _Loud(Greeter):
 
 
 class _Echo(Greeter):
-    """Has a dependency, which is found by its type."""
+    """A class with a dependency that is found by its type."""
 
     def __init__(self, polite: Polite, suffix: str = "!") -> None:
         self._polite = polite

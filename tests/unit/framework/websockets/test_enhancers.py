@@ -95,7 +95,7 @@ async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
 
 
 def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> None:
-    """Filters may catch only subclasses of Exception, and so not a cancellation."""
+    """A filter may catch only subclasses of Exception, so it cannot catch a cancellation."""
 
     @catch(CancelledError)  # type: ignore[arg-type]
     class _Cancelled(BaseWsExceptionFilter):

@@ -103,7 +103,7 @@ async def test_ack_alone_carries_the_error_when_one_was_asked_for(
 async def test_exception_event_carries_the_error_when_no_ack_was_asked_for(
     error: Exception, payload: Any
 ) -> None:
-    """The payload is Nest's plus the error code; objects and lists are sent unchanged."""
+    """The payload is the same as in Nest, plus the error code; objects and lists are unchanged."""
     emitted = await raising(error).send("event", {"a": 1})
 
     assert [("exception", (payload,))] == emitted
@@ -131,7 +131,7 @@ async def test_cause_holds_all_arguments_when_the_client_sent_several() -> None:
 
 
 async def test_guard_refusal_is_an_exception_event_when_no_ack_was_asked_for() -> None:
-    """The message is Nest's; the framework adds the error code."""
+    """The message is the same as in Nest; the framework adds the error code."""
 
     class _Refusing(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:

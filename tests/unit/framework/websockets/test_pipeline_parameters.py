@@ -38,7 +38,7 @@ class _IncrementLater(PipeTransform):
 
 @pytest.mark.parametrize("payload", [None, {"a": 1}, "text", 0, False, [1, 2]])
 async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) -> None:
-    """The transport passes None for no argument, one argument itself, and a list of several."""
+    """Without arguments the payload is None, and several arguments become a list."""
 
     @web_socket_gateway()
     class _Gateway:

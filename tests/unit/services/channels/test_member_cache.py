@@ -113,7 +113,7 @@ async def test_loads_are_shared_when_some_of_the_channels_are_being_loaded(
 async def test_load_goes_on_when_its_first_caller_is_cancelled(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """Another caller waits for the same load."""
+    """The load continues, because another caller waits for it."""
     channels.hold()
     first = await load_of(cache, GENERAL)
     other = await load_of(cache, GENERAL)

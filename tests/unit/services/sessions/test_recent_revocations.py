@@ -39,7 +39,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
     revocation: Revocation,
     expected: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """A revocation covers a token, a sign-in, or the tokens that a user was issued until then."""
+    """A revocation covers a token, a sign-in, or all earlier tokens of a user."""
     recent.remember(revocation)
 
     assert expected == recent.cover(ALICES)

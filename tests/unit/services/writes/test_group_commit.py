@@ -111,7 +111,7 @@ async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
 async def test_item_is_committed_in_place_when_a_writer_is_free(
     make: Make, quick_store: Store
 ) -> None:
-    """No task is started, and the group commit keeps nothing afterwards."""
+    """No task is started, and the group commit forgets the item afterwards."""
     group, others = make(quick_store), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
 
@@ -142,7 +142,7 @@ async def test_batch_does_not_run_in_the_context_of_the_batch_before(
 ) -> None:
     """A batch that starts in place has its caller's context.
 
-    A batch that waited has an empty one.
+    A batch that waited has an empty context.
     """
     group = make(store)
 
@@ -203,7 +203,7 @@ async def test_each_caller_gets_its_own_result_when_items_share_a_commit(
 async def test_failure_reaches_every_caller_when_the_commit_fails(
     make: Make, store: Store, failure: Exception
 ) -> None:
-    """The next batch is stored again."""
+    """The next batch is stored as usual."""
     group = make(store)
     store.failure = failure
     first = started(group, ("a", "1"))
@@ -407,7 +407,7 @@ async def test_commit_is_bounded_by_another_weight_when_that_is_given(
 async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
     make: Make, store: Store
 ) -> None:
-    """An item that is still waiting is never stored."""
+    """An item that is still waiting after the timeout is never stored."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"))
     await store.began.wait()

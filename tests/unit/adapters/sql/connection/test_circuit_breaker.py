@@ -75,7 +75,7 @@ async def fail(database: Database) -> None:
 
 @asynccontextmanager
 async def impatient(file: Path) -> AsyncIterator[Database]:
-    """A database with so short timeouts that a call that reaches one counts as slow."""
+    """A database with short timeouts; a call that reaches one of them counts as slow."""
     limits = DatabaseLimits(pool_timeout_seconds=SLOW, lock_timeout_seconds=SLOW)
     async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:
         yield database
@@ -209,7 +209,8 @@ async def test_the_circuit_breaker_stays_closed_when_an_operation_waited_long_an
         before.may_end.set()
         with pytest.raises(Unavailable):
             await failing
-        await behind.has_turn.wait()  # Probes cannot get this turn.
+        # The turn of `behind` keeps a probe from closing the circuit breaker.
+        await behind.has_turn.wait()
 
         await database.admit_writer()
         behind.may_end.set()

@@ -63,7 +63,7 @@ async def test_everything_is_there_when_the_database_is_opened_again(
 async def test_every_connection_is_durable_and_checks_keys_when_it_is_opened(
     database: Database,
 ) -> None:
-    """Writers and readers have WAL, synchronous FULL (2), foreign keys and the busy timeout."""
+    """Every connection uses WAL, synchronous FULL (2), foreign keys and the busy timeout."""
     pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
 
     async with database.transaction() as writing, database.reading() as reading:

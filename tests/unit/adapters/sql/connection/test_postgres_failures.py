@@ -189,7 +189,7 @@ async def test_a_commit_is_known_to_have_failed_when_the_server_refuses_it(
 async def test_an_operation_is_unavailable_when_its_backend_is_killed(
     database: Database, postgres_server: PostgresServer
 ) -> None:
-    """A backend that is killed before the commit has stored nothing; the next call gets another."""
+    """A backend that is killed before the commit stores nothing; the next call gets a new one."""
 
     async def write_and_be_killed() -> None:
         async with database.transaction() as connection:

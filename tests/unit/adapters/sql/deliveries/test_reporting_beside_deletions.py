@@ -28,7 +28,7 @@ LATER = NOW + timedelta(seconds=1)
 
 @pytest.fixture
 def database(postgres_database: Database) -> Database:
-    """PostgreSQL only, because SQLite has a single writer."""
+    """A PostgreSQL database, because SQLite has only one writer."""
     return postgres_database
 
 
@@ -39,7 +39,7 @@ async def delete_row(database: Database, table: Table, row_id: str) -> None:
 
 
 async def until_waiting(connection: AsyncConnection, count: int) -> None:
-    """Poll until so many backends wait for locks; only pytest's timeout limits the polling."""
+    """Poll until this many backends wait for locks; only pytest's timeout limits the polling."""
     while await connection.scalar(WAITING) != count:
         pass
 

@@ -17,7 +17,7 @@ from tests.unit.adapters.sql.migrations import downgrade
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """SQLite, then PostgreSQL, migrated and open; a test may change the tables."""
+    """A migrated and open database whose tables a test may change: SQLite, then PostgreSQL."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

@@ -20,7 +20,7 @@ SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
 
 @pytest.fixture
 def database(postgres_database: Database) -> Database:
-    """PostgreSQL only, because SQLite has a single writer."""
+    """A PostgreSQL database, because SQLite has only one writer."""
     return postgres_database
 
 

@@ -78,7 +78,7 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """After the server's close frame nothing is read, as a flood may continue until the end."""
+    """After its close frame, the server reads nothing more, because the flood may continue."""
     client.connection.data_received(PACKETS["event"] * (ALLOWED + 1))
     handled = len(owner.handled)
     await ticks()

@@ -59,7 +59,7 @@ async def test_refusal_says_what_to_set_when_the_client_can_set_it(
 
 
 async def test_query_passes_when_it_has_as_many_parameters_as_allowed() -> None:
-    """The handshake fails only later, because the rest of the handshake is missing."""
+    """The query is accepted; the request fails because the rest of the handshake is missing."""
     query = f"{WEBSOCKET}&{'&'.join(f'{each}=' for each in range(62))}"
 
     status, body = await refusal(SocketServer(EngineOptions()), query)

@@ -145,7 +145,7 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
 ) -> None:
-    """The socket keeps only these fields of ``auth``, as they take memory until it disconnects."""
+    """The socket stores only the fields of ``auth`` that the options name, to save memory."""
     server = SocketServer(EngineOptions(auth_fields=fields))
     server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)

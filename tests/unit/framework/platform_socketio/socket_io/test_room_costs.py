@@ -67,7 +67,7 @@ def manager(batcher: WriteBatcher) -> RoomManager:
 
 @pytest.fixture
 def rooms(manager: RoomManager) -> NamespaceRooms:
-    """Create `MANY` rooms that count, without members."""
+    """Create `MANY` rooms that count accesses, without members."""
     rooms = manager.rooms_in("/")
     rooms.groups = {name: CountingGroup(name) for name in (None, *ALL_ROOMS)}
     return rooms

@@ -57,7 +57,7 @@ class Client(PingedConnection):
 async def beating(
     interval: float = 5.0, patience: float = 3.0, connect_timeout: float = 10.0
 ) -> AsyncIterator[Heartbeat]:
-    """Create a heartbeat that the test advances. A tick is a tenth of the shortest time."""
+    """Create a heartbeat that the test advances. A tick is a tenth of the shortest timeout."""
     heartbeat = Heartbeat(interval, patience, connect_timeout)
     yield heartbeat
     heartbeat.stop()
@@ -132,7 +132,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """While its inbox is full the client is not read; afterwards it has to answer again."""
+    """A client with a full inbox is not read, so pings need no answer until it is read again."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
