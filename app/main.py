@@ -52,7 +52,7 @@ _EXTERNAL_ERRORS = (
     SigningKeyError,
     WebhookSecretError,
 )
-"""Errors caused by a file, a key or a database. The text of each explains how to fix it."""
+"""Errors caused by a file, a key or a database. Each error's text explains the fix."""
 
 _log = structlog.stdlib.get_logger("Bootstrap")
 

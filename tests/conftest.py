@@ -29,7 +29,7 @@ _SLOWEST = (
 )
 """The slowest files.
 
-They run first, because the other workers would wait for a slow file that starts last.
+Slow files run first, because the other workers would wait for a slow file that starts last.
 """
 _SHARED = "shared"
 _ROW_WRITER = "row_writer"

@@ -7,7 +7,7 @@ CHECKOUT = Path(__file__).parents[1]
 
 _LEFT_OUT = shutil.ignore_patterns(".*", "node_modules")
 _FOUND_BY_MYPY = ".mypy_cache"
-"""Copied too, because mypy identifies files by content: it then checks only changed files."""
+"""The copied cache of mypy, with which mypy checks only changed files."""
 
 
 def copy_checkout(folder: Path) -> Path:

@@ -3,7 +3,7 @@
 ANSWER_SECONDS = 30.0
 """The deadline for an answer, an event, or the end of a connection.
 
-This is shorter than the 45 s after which the server closes a silent connection.
+The deadline is shorter than the 45 s after which the server closes a silent connection.
 """
 
 PROCESS_SECONDS = 300.0

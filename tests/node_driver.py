@@ -14,7 +14,7 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
-    """The process that runs a folder's ``driver.mjs``. It exits when its input ends.
+    """The process that runs a folder's ``driver.mjs``. The process exits when its input ends.
 
     Attributes:
         reader: Handles the process's reports until the process exits.

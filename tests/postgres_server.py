@@ -27,7 +27,7 @@ _SETTINGS = {
     "unix_socket_directories": "",
     # Use a zone far from UTC, so that times that depend on the server's zone are visibly wrong.
     "timezone": "Asia/Kolkata",
-    # Off for speed. The benchmarks turn it on.
+    # Off for speed, except in the benchmarks.
     "fsync": "off",
 }
 

@@ -1,11 +1,12 @@
 """Runs a development server in a child process and restarts it when its source changes.
 
-``python -m app run --reload`` calls this. It needs process groups, so it runs on Linux and macOS.
+``python -m app run --reload`` calls this. The reloader needs process groups, so it runs on Linux
+and macOS.
 
-``watchfiles.run_process`` is not sufficient. It does not detect that the server has exited, loses
-the exit code, and does not forward SIGTERM. With it, a second Ctrl-C does not kill a server that
-hangs, the server outlives a reloader that is killed, and ``make run`` reports a failure after
-Ctrl-C.
+``watchfiles.run_process`` is not sufficient: it does not notice when the server exits, loses the
+exit code, and does not forward SIGTERM. With ``run_process``, a second Ctrl-C would not kill a
+server that hangs, the server would outlive a reloader that is killed, and ``make run`` would report
+a failure after Ctrl-C.
 """
 
 import asyncio

@@ -136,10 +136,7 @@ def _check_filled(value: str) -> str:
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
-"""A time limit for clients.
-
-If it were shorter than the network delay, every client would be disconnected.
-"""
+"""A time limit for clients. A limit below the network delay would disconnect every client."""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
 """A time limit below that of a whole operation: see app/domain/time_limits.py."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]

@@ -86,8 +86,8 @@ class WebhooksController:
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
     """Return the kind of revocation; None if the message does not revoke anything.
 
-    Clerk reports a ban as ``user.updated``. A locked account is not revoked: Clerk locks it after
-    failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
+    Clerk reports a ban as ``user.updated``. A locked account is not revoked. Clerk locks accounts
+    after failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
     """
     if message.type == "user.updated" and message.data.get("banned") is True:
         return RevocationKind.USER

@@ -1,1 +1,1 @@
-"""The values, wire names and errors of the chat. They depend only on the standard library."""
+"""The values, wire names and errors of the chat, which need only the standard library."""

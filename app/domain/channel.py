@@ -59,7 +59,7 @@ class ChannelDraft:
     member_ids: tuple[UserId, ...]
 
     def describes(self, channel: Channel) -> bool:
-        """Whether the channel may come from this draft; its description may have changed."""
+        """Whether the channel may have been created from this draft, apart from later changes."""
         drafted = (self.id, self.name, self.type, self.created_by_id)
         return drafted == (channel.id, channel.name, channel.type, channel.created_by_id)
 

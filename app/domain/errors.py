@@ -121,8 +121,8 @@ class AuthenticationError(ChatError):
         detail: A sentence for people that says how to fix it.
         failures: The number of failures with this code from this address within an hour, for the
             log; None if the failure was not counted.
-        claims: The claims for which an authentic token was rejected, by name, for the log. They
-            never include the token itself.
+        claims: The claims for which an authentic token was rejected, by name, for the log. The
+            claims never include the token itself.
         retry_after_seconds: The time after which the same request may succeed; None if no limit was
             exceeded.
     """
@@ -223,7 +223,7 @@ class ChannelNotFound(ChatError):
 
 
 class ChannelExists(ChatError):
-    """Another channel already has this id. That channel was not changed."""
+    """Another channel already has this id, and was not changed."""
 
     code = "channel_exists"
     text = "There is a channel with this id already."
@@ -262,7 +262,7 @@ class Unavailable(ChatError):
 
 
 class StorageRejected(Unavailable):
-    """The storage answers but rejects this write. It may accept other writes of the same batch.
+    """The storage answers but rejects this write. Other writes of the same batch may be accepted.
 
     The cause may be a trigger or a constraint, or a value that does not fit its column.
     """

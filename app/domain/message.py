@@ -13,7 +13,7 @@ _DIGEST_CHARS = 32
 
 @dataclass(frozen=True, slots=True)
 class User(WireValue):
-    """The fields of a user that other users may see. The e-mail address is not one of them."""
+    """The fields of a user that other users may see, without the e-mail address."""
 
     id: UserId
     name: str
@@ -68,10 +68,10 @@ class MessageDraft:
 class FirstSend:
     """Identifies the message that was first sent under a client message id.
 
-    This record is kept when the message is edited or deleted. It contains a digest instead of the
-    content, so that deleting a message deletes its text. The digest is salted with the message's
-    id: equal texts have different digests, which prevents lookups in precomputed tables. The digest
-    has 128 bits, so that two contents do not collide by accident.
+    This record is kept when the message is edited or deleted. The record contains a digest instead
+    of the content, so that deleting a message deletes its text. The digest is salted with the
+    message's id: equal texts have different digests, which prevents lookups in precomputed tables.
+    The digest has 128 bits, so that two contents do not collide by accident.
 
     Attributes:
         digest: The digest of the channel and the first content; None if the message was stored by

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from app.domain.ids import UserId
 
 CLOCK_SKEW_SECONDS = 5
-"""The maximum difference between the clocks of issuer and server. This is Clerk's default."""
+"""The maximum difference between the clocks of issuer and server. The value is Clerk's default."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,13 +20,13 @@ CLIENT_SECONDS = 3.0
 """A client receives an answer within this time, as ``docs/protocol.md`` guarantees."""
 
 COMMIT_SECONDS = 10.0
-"""The storage adapter aborts a commit. Until then a commit continues even without its caller."""
+"""The storage adapter aborts a commit. Before this, commits continue even without a caller."""
 
 UNCONFIRMED_SECONDS = 15.0
 """The services stop checking whether an `Unconfirmed` write was stored."""
 
 DRAIN_TIMEOUT_SECONDS = 5.0
-"""At shutdown, each service stops waiting for its writes; the storage has answered them by then."""
+"""At shutdown, each service stops waiting for its writes, all of which have been answered."""
 
 CLOSING_SECONDS = 5.0
 """The part of ``DRAIN_SECONDS`` for closing clients and storage; never more than half of it."""

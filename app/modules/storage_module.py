@@ -1,6 +1,6 @@
 """Stores users, channels, messages, receipts and revocations, in memory or in a database.
 
-Both modules provide the same names. ``DATABASE_URL`` determines which of them `AppModule` uses.
+Both modules provide the same names. ``DATABASE_URL`` determines which module `AppModule` uses.
 """
 
 from dependency_injector import containers, providers

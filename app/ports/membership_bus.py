@@ -23,7 +23,7 @@ class MembershipBus(Protocol):
     async def publish(self, update: MembershipUpdate) -> None:
         """Publish a stored change.
 
-        It is applied on this node first, even if publishing to other nodes raises.
+        The change is applied on this node first, even if publishing to other nodes raises.
 
         Raises:
             Unavailable: Some or all of the other nodes did not receive the update.

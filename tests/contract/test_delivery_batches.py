@@ -134,7 +134,7 @@ async def test_advance_all_reports_each_change_once_when_batches_run_in_opposite
 ) -> None:
     """Concurrent batches for the same messages do not deadlock.
 
-    If two devices of a recipient report the same state, only one of them has changed it.
+    If two devices of a recipient report the same state, only one report changes it.
     """
     messages = [await sent(storage) for _ in range(20)]
     ids = [message.id for message in messages]

@@ -33,7 +33,7 @@ async def test_take_succeeds_once_when_one_was_released(socket_quota: SocketQuot
 
 
 async def test_take_gives_all_again_when_all_were_released(socket_quota: SocketQuota) -> None:
-    """Refused sockets do not count."""
+    """Refused sockets are not counted."""
     for _ in range(MAX_SOCKETS + 5):
         await socket_quota.acquire(ALICE)
     for _ in range(MAX_SOCKETS):

@@ -87,7 +87,7 @@ ODDITIES = [
 
 @pytest.fixture(params=ODDITIES, ids=str)
 def oddity(request: pytest.FixtureRequest) -> Oddity:
-    """One of the unexpected values."""
+    """An unexpected value of the database."""
     oddity: Oddity = request.param
     return oddity
 

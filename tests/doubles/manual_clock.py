@@ -23,12 +23,12 @@ class ManualClock(Clock):
         self._timers: list[tuple[float, int, _ManualTimer]] = []
 
     def now(self) -> datetime:
-        """Return the start plus all advances, cut to the millisecond."""
+        """Return the start plus all advances, truncated to milliseconds."""
         moment = self._start + timedelta(seconds=self._elapsed_seconds)
         return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def monotonic(self) -> float:
-        """Return the seconds of all advances."""
+        """Return the total of all advances in seconds."""
         return self._elapsed_seconds
 
     def call_later(self, delay_seconds: float, callback: Callable[[], None]) -> Timer:

@@ -53,7 +53,7 @@ def chats(driver: JsDriver) -> Chats:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> AsyncIterator[Serve]:
-    """A function that starts servers. They are stopped after the module's last test."""
+    """A function that starts servers. The servers are stopped after the module's last test."""
     async with AsyncExitStack() as servers:
 
         async def serve(**settings: str) -> ServerProcess:

@@ -1,7 +1,7 @@
 """Runs ``python -m app`` in a fork of a process that has already imported the application.
 
-This saves a second per start. The fork has its own folder, environment, standard streams and exit
-code.
+The fork saves a second per start. The fork has its own folder, environment, standard streams and
+exit code.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Clients in Python that record times. Hundreds of them fit into the test's process."""
+"""Clients in Python that record times. Hundreds of clients fit into the test's process."""
 
 import asyncio
 import json

@@ -33,7 +33,9 @@ class Finished:
 
 
 class ServerProcess:
-    """A process of ``python -m app run`` on a free port. It can be started again after `stop`.
+    """A process of ``python -m app run`` on a free port.
+
+    The server can be started again after `stop`.
 
     Args:
         folder: The working directory.

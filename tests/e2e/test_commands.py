@@ -110,7 +110,7 @@ async def test_command_names_the_setting_when_one_is_wrong(tmp_path: Path, comma
 
 
 async def test_run_reads_the_env_file_when_there_is_one(tmp_path: Path) -> None:
-    """The server reads the file in the working directory."""
+    """The server reads `.env` in the working directory."""
     (tmp_path / ".env").write_text("PORT=nonsense\n")
 
     finished = await run_command(tmp_path, {}, "run")

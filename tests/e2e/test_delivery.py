@@ -8,7 +8,7 @@ from tests.e2e.js_client import JsClient
 
 
 async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:
-    """Send a message of the author, and return it."""
+    """Send a message as the author, and return the message."""
     answer = await author.ask("sendMessage", {"content": "hello", "channelId": channel_id})
     message: dict[str, Any] = answer["data"]
     return message

@@ -27,9 +27,11 @@ async def delivered(chat: Chat, text: str) -> str:
 async def test_server_is_not_ready_but_serves_when_it_shuts_down(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """The server accepts clients while load balancers notice. SIGTERM then ends it at once.
+    """The server accepts clients while load balancers notice.
 
-    A second SIGHUP does not end it, because a terminal that closes may send two.
+    A SIGTERM while it drains ends the server at once.
+
+    A second SIGHUP does not end the server, because a terminal that closes may send two.
     """
     server = draining(tmp_path, seed_file, "600")
     await server.start()

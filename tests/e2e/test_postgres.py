@@ -116,7 +116,10 @@ async def test_no_demo_users_come_when_the_database_has_users(
 async def test_the_doctor_finds_nothing_missing_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
-    """Before the migration the doctor exits with 1. It always warns of the server's settings."""
+    """Before the migration the doctor exits with 1.
+
+    The doctor always warns of the server's settings.
+    """
     before = await command(tmp_path, original, "doctor")
     migrated = await command(tmp_path, original, "migrate")
     after = await command(tmp_path, original, "doctor")

@@ -96,7 +96,7 @@ async def test_client_is_refused_when_the_keys_cannot_be_fetched(
 async def test_development_tokens_are_not_issued_when_in_production(
     chat: Chat, server: ServerProcess
 ) -> None:
-    """Neither the command nor the HTTP endpoint issues one."""
+    """Neither the command nor the HTTP endpoint issues a development token."""
     finished = await server.command("token", "user_alice")
 
     assert 1 == finished.code

@@ -163,7 +163,7 @@ async def test_command_says_what_was_revoked_when_it_was(
 
 @pytest.mark.parametrize("option", ["--session", "--user"])
 async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, option: str) -> None:
-    """The command is another process, and the server has no Redis."""
+    """The command runs in another process than the server, and Redis is not used."""
     session_id = f"sess_{chat.user_id('alice')}"
     token = await chat.token("alice", session_id=session_id)
     alice, bob = chat.connecting("alice", {"token": token}), await chat.client("bob")

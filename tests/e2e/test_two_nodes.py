@@ -91,7 +91,7 @@ async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
 
 
 async def by_backend(node: ServerProcess, kind: str, subject: str) -> None:
-    """Revoke by a backend's request."""
+    """Revoke with a request from a backend."""
     name = {"user": "userId", "session": "sessionId", "token": "token"}[kind]
     await revoke(node, {name: subject})
 
@@ -249,7 +249,7 @@ async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
 
         await dying.kill()
         refusal, _ = await crowd.try_to_connect(living, token)
-        # The heartbeat expires half a minute after the last beat; deleting it saves the time.
+        # Delete the heartbeat's key, which would expire only after half a minute.
         counts = redis.client.hgetall("chatgenius:sockets:user:user_of_the_dead")
         (dead_id,) = (str(node_id) for node_id, sockets in counts.items() if sockets == "2")
         redis.client.delete(f"chatgenius:sockets:node:{dead_id}")

@@ -34,7 +34,7 @@ async def test_typing_stop_reaches_all_but_the_sending_socket_when_one_was_typin
 
 
 async def test_typing_stop_is_not_published_when_nobody_was_typing(chat: Chat) -> None:
-    """The ack is the same as after a change."""
+    """The client receives the same ack as for a change."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     answer = await alice.ask("typing:stop", {"channelId": chat.general})

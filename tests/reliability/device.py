@@ -166,9 +166,9 @@ class Device:
             try:
                 await self._fetch(channel)
             except (ConnectionLost, Unanswered):
-                pass  # The next connection fetches again.
+                pass  # The device fetches again after the next connection.
             except Refused as refusal:
-                if not refusal.is_temporary:  # Not a member any more.
+                if not refusal.is_temporary:  # The user has left
                     incomplete.clear()
             else:
                 if self._complete[channel] >= self._highest[channel]:

@@ -82,7 +82,7 @@ async def restart_postgres(stage: Stage) -> None:
 
 
 async def freeze_postgres(stage: Stage) -> None:
-    """Freeze PostgreSQL until some sends were refused, or a little longer."""
+    """Freeze PostgreSQL until some sends were refused, and then for a random time."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
         await _last(stage)
@@ -99,5 +99,5 @@ async def _restart(stage: Stage, mode: Literal["fast", "immediate"]) -> None:
     await asyncio.to_thread(stage.postgres.stop, mode)
     try:
         await stage.progress.is_unavailable_again(_REFUSALS)
-    finally:  # Other tests also use it.
+    finally:  # Other tests also use this server.
         await asyncio.to_thread(stage.postgres.start_again)

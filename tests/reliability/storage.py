@@ -35,7 +35,7 @@ class Storage:
     async def everything(self) -> Stored:
         """Return all rows that the invariants need.
 
-        They are consistent only if no writes are running.
+        The rows are consistent only if no writes are running.
         """
         return Stored(
             messages=[

@@ -19,8 +19,8 @@ from app.ports import Clock, TokenVerifier
 class ClerkTokenVerifier(TokenVerifier):
     """Verifies tokens without a request to Clerk.
 
-    It does not detect sign-outs: those are in the revocation store. The signature is checked before
-    the claims, so the error codes tell an attacker nothing about the claims.
+    Sign-outs are not detected here: they are in the revocation store. The signature is checked
+    before the claims, so the error codes tell an attacker nothing about the claims.
     """
 
     def __init__(
@@ -112,8 +112,8 @@ class ClerkTokenVerifier(TokenVerifier):
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         if max(issued_at or 0, read_timestamp(claims, "nbf") or 0) > now + CLOCK_SKEW_SECONDS:
             raise AuthenticationError(AuthenticationCode.TOKEN_NOT_YET_VALID)
-        # If the issuer's clock is ahead, ``iat`` is in the future. Use the present instead, so that
-        # a revocation of the user that happens now covers this session.
+        # If the issuer's clock is ahead, ``iat`` is in the future. Use the current time instead, so
+        # that a later revocation of the user covers this session.
         return min(float(issued_at or 0), now), ends_at
 
 

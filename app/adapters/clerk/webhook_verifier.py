@@ -34,7 +34,7 @@ class ClerkWebhookVerifier(WebhookVerifier):
             secret: ``whsec_`` and base64, as Clerk's dashboard shows it.
 
         Raises:
-            WebhookSecretError: It is not base64.
+            WebhookSecretError: The secret is not base64.
         """
         self._webhook = Webhook(_key(secret))
 

@@ -41,7 +41,7 @@ def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
 
 
 def _create(path: Path) -> bytes:
-    """Write a new key to a temporary file, and link it to ``path`` unless that exists by then."""
+    """Write a new key to a temporary file, and link it to ``path`` unless ``path`` exists."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600

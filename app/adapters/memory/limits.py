@@ -32,7 +32,7 @@ class TokenBuckets(Throttle):
         self._clock = clock
         # Two dicts hold the buckets by the time of their last use. A new dict begins whenever an
         # empty bucket would have filled up: the older dict then holds only full buckets, and is
-        # dropped as a whole. This was measured to be faster than a `BoundedDict`.
+        # dropped as a whole. Two dicts were measured to be faster than a `BoundedDict`.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill

@@ -26,7 +26,7 @@ class NumberRuns:
 
     def add(self, first: int, end: int) -> None:
         """Add every number from ``first`` up to, but not including, ``end``."""
-        if self._bounds and self._bounds[-1] <= first < end:  # This is the most frequent case.
+        if self._bounds and self._bounds[-1] <= first < end:  # Fast path for the most frequent case
             self._append(first, end)
             return
         missing = sum(stop - start for start, stop in self.gaps(first, end))

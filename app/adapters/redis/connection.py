@@ -133,7 +133,7 @@ class RedisConnection:
         The script's text is sent only if Redis has not cached it yet.
 
         Raises:
-            Unavailable: For the same reasons as in `run`.
+            Unavailable: The call failed or was rejected, as described at `run`.
         """
         script = self._scripts.get(name)
         if script is None:
@@ -168,11 +168,11 @@ class RedisConnection:
         else:
             self._answers += 1
             return result
-        # Raise this outside the handlers: as a context, redis-py's error could reveal a token.
+        # Raise outside the handlers: redis-py's error, as a context, could reveal a token.
         raise Unavailable("Redis")
 
     def _lose(self, error: Exception) -> None:
-        if not self._breaker.is_closed:  # Another call has opened it already.
+        if not self._breaker.is_closed:  # Opened by another call already
             return
         self._breaker.open()
         self._lost_at = self._clock.monotonic()

@@ -1,6 +1,6 @@
 """Names of all keys and channels in Redis.
 
-They are bytes, because a token or an id may contain lone surrogates, which UTF-8 cannot encode.
+All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """
 
 _PREFIX = "chatgenius:"

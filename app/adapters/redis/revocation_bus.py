@@ -27,10 +27,10 @@ _logger = logging.getLogger(__name__)
 class RedisRevocationBus(RevocationBus):
     """Publishes on the shared connection, and subscribes on a separate connection.
 
-    The subscriber sends a ping after ``ping_seconds`` without a message. It reconnects if the reply
-    takes longer than another ``ping_seconds``, or if the connection fails. So a broken subscription
-    is detected within twice ``ping_seconds``. After each reconnect, every ``on_connected`` is
-    called.
+    The subscriber sends a ping after ``ping_seconds`` without a message. The subscriber reconnects
+    if the reply takes longer than another ``ping_seconds``, or if the connection fails. So a broken
+    subscription is detected within twice ``ping_seconds``. After each reconnect, every
+    ``on_connected`` is called.
 
     Args:
         timeout_seconds: The timeout for connecting and for subscribing.

@@ -49,8 +49,8 @@ def current_limit() -> int:
 class DescriptorWatch:
     """Logs an error, at most once a minute, when no file descriptor is left.
 
-    Checks every second, because the event loop then closes new connections without a log line.
-    Connected clients are not affected, and new clients can connect once others disconnect.
+    Checks every second: without descriptors, the event loop closes new connections and logs
+    nothing. Connected clients are not affected, and new clients can connect once others disconnect.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -83,7 +83,7 @@ class Injector:
     def find(self, token: type) -> list[AnyProvider]:
         """Return the providers of a class; without any, those of its subclasses.
 
-        Without those, return the dependencies that `imported` declares with this class.
+        Without either, return the dependencies that `imported` declares with this class.
         """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]

@@ -92,9 +92,9 @@ class ChannelRepository(Protocol):
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel and its messages. Call `remove_members` first.
 
-        This can take long, so it uses many transactions. If it raises `Unavailable`, some messages
-        may be deleted already, and the next call deletes the rest. The messages' client message ids
-        remain in use. Does nothing if the channel does not exist.
+        The deletion can take long, so it uses many transactions. If it raises `Unavailable`, some
+        messages may be deleted already, and the next call deletes the rest. The messages' client
+        message ids remain in use. Does nothing if the channel does not exist.
         """
         ...
 

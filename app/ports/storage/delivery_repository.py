@@ -38,7 +38,7 @@ class Advance:
 
     Attributes:
         author_is_member: Whether the author is still a member of the channel. A former member must
-            not receive events about it.
+            not receive events of the channel.
     """
 
     status: DeliveryStatus

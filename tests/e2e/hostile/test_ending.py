@@ -162,7 +162,7 @@ async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     ids=["one ping at a time", "pings faster than they expire"],
 )
 async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: ProbeServer) -> None:
-    """A silent client is disconnected within five pings; other clients stay."""
+    """A silent client is disconnected within five pings; other clients stay connected."""
     async with probe.admitted() as (silent, sid), probe.admitted() as (other, _):
         assert "2" == await silent.receive()
 

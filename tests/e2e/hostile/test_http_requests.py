@@ -49,7 +49,7 @@ async def test_upgrade_is_refused_when_the_origin_is_not_listed(
 async def test_upgrade_is_granted_when_the_origin_is_listed_our_own_or_absent(
     probe: ProbeServer, headers: dict[str, str]
 ) -> None:
-    """Browsers send an origin, and React Native sends the server's."""
+    """Browsers send the page's origin, and React Native sends the server's own origin."""
     async with probe.client(headers) as client:
         assert 101 == client.status
 
@@ -107,7 +107,7 @@ async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
 async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """An admitted socket and a closed connection no longer count."""
+    """Admitted sockets and closed connections do not count towards the limit."""
     statuses = []
     async with probe.client() as first, probe.client() as second:
         for _ in range(3):
@@ -177,7 +177,7 @@ async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
 
 
 async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: ProbeServer) -> None:
-    """After the upgrade the server reads WebSocket frames, or closes the connection."""
+    """A pipelined request is read as WebSocket frames, or closes the connection."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(
             f"{UPGRADE}\r\n".encode() + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 3

@@ -187,7 +187,7 @@ async def test_broken_websocket_frame_closes_in_time_when_admitted(
 async def test_strange_event_is_answered_when_it_is_well_formed(
     probe: ProbeServer, log: io.StringIO, text: str
 ) -> None:
-    """The server accepts what socket.io-parser accepts, and answers it."""
+    """The server accepts and answers every packet that socket.io-parser accepts."""
     async with probe.admitted() as (client, _):
         client.send(text.replace("42[", "427[", 1))
 

@@ -22,7 +22,7 @@ class DatabaseLimits:
 
     Attributes:
         pool_size: The number of connections to a server, at least two; half of them are for writes.
-            SQLite ignores it.
+            SQLite ignores this setting.
         answer_seconds: The maximum total time of an operation: waiting for its turn, connecting,
             statements and commit.
     """

@@ -37,7 +37,7 @@ WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
 """Replaces a ``synchronous_commit`` of ``off``, with which a crash could lose acknowledged commits.
 
-Other values concern replicas, and are not changed.
+Other values of this setting concern replicas, and are not changed.
 """
 
 _WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)

@@ -54,7 +54,7 @@ def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]
 
 
 def _invalid_indexes(connection: Connection) -> Collection[str | None]:
-    """Return the indexes whose creation was interrupted: queries ignore them. None on SQLite."""
+    """Return the indexes whose creation was interrupted, which queries ignore; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return ()
     return set(connection.execute(_INVALID).scalars())

@@ -110,7 +110,7 @@ class SqlAdoptionRepository(AdoptionRepository):
     async def find_unsequenced(
         self, limit: int, now: datetime
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Search the newest messages, and if all of them have a ``seq``, some older messages."""
+        """Search the newest messages. If this finds none, search a range of older messages."""
         async with self._database.reading() as connection:
             dates = await _newest_range(connection, now)
             found = await _find_unsequenced(connection, dates, limit)

@@ -1,6 +1,6 @@
 """The tables of the original backend, followed by those that this project adds.
 
-The original backend's tables are declared exactly as in Prisma's migrations. They are never
+The original backend's tables are declared exactly as in Prisma's migrations. These tables are never
 altered, because a database may be shared with the original backend. This project adds only indexes,
 and tables with names in snake_case. The modules in ``migrations`` create all tables and indexes; a
 test compares the result with this module.

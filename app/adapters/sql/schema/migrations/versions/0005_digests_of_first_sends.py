@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the column. Repeated sends are then compared with the stored messages."""
+    """Drop the column. Without it, repeated sends are compared with the stored messages."""
     op.drop_column("client_messages", "digest")
