@@ -36,8 +36,8 @@ def token_digest(token: str) -> str:
 class RevocationKind(StrEnum):
     """The kinds of things that can be revoked.
 
-    ``SESSION`` is a sign-in at Clerk, identified by its ``sid``. `Session` is something else: it
-    belongs to one socket.
+    ``SESSION`` is a sign-in at Clerk, identified by its ``sid``. The class `Session` is different:
+    it belongs to one socket.
     """
 
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
