@@ -70,7 +70,9 @@ class Injector:
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """Return the only provider of a class or a port; raise `BootError` if there is not one."""
+        """Return the only provider of a class or port; raise `BootError` if there are none or
+        several.
+        """
         found = self.find(token)
         if not found:
             raise BootError(f"No module provides {token.__name__}; add a provider for it")
