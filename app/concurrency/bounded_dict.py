@@ -11,8 +11,8 @@ class BoundedDict(OrderedDict[K, V]):
     """A dict of at most ``max_items`` items, in the order in which they were last set.
 
     Setting one more item deletes the oldest. Setting a key again makes it the newest; reading it
-    does not. Every operation takes constant time; a plain dict needs longer to find its oldest
-    item, the more items before it were deleted.
+    does not. Every operation takes constant time, unlike in a plain dict, where finding the first
+    item gets slower with each deleted item.
     """
 
     def __init__(self, max_items: int) -> None:

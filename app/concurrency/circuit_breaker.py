@@ -20,7 +20,7 @@ class CircuitBreaker:
       because the failure may have concerned a single call.
     - Open: calls are rejected, and a task repeats the probe until it succeeds.
 
-    A client's events are handled one after another. Without a circuit breaker, each of them would
+    A client's events are handled one after another. Without a circuit breaker, each event would
     wait for a timeout while the service does not answer. With a circuit breaker, only calls already
     running when the service freezes time out; later calls are rejected at once.
 
@@ -31,8 +31,8 @@ class CircuitBreaker:
 
     Attributes:
         is_closed: Whether calls pass.
-        linked: The circuit breaker of another pool of the same service. After a call that was not
-            answered at all, the caller opens both.
+        linked: The circuit breaker of another pool of the same service. After a call without any
+            answer, the caller opens both circuit breakers.
     """
 
     def __init__(

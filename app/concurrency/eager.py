@@ -32,8 +32,8 @@ class EagerTasks:
         context: Each coroutine gets a copy of this context. The default is the caller's context.
 
     Attributes:
-        completed: A completed future with the result None. `start` returns it for every coroutine
-            that returns None without waiting. The first call of `start` creates this future.
+        completed: A completed future with the result None. `start` returns this future for every
+            coroutine that returns None without waiting; its first call creates the future.
     """
 
     completed: asyncio.Future[Any]

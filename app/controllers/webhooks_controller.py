@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 262_144
 REMEMBERED_SECONDS = 2 * 86_400
 """How long the id of a handled message is stored.
 
-This exceeds the 28 hours during which Svix retries an unanswered message, and the ten minutes
+The time exceeds the 28 hours during which Svix retries an unanswered message, and the ten minutes
 during which a replayed message would be accepted.
 """
 
@@ -86,8 +86,8 @@ class WebhooksController:
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
     """Return the kind of revocation; None if the message does not revoke anything.
 
-    Clerk reports a ban as ``user.updated``. A locked account is not revoked: Clerk locks it after
-    failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
+    Clerk reports a ban as ``user.updated``. A locked account is not revoked. Clerk locks accounts
+    after failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
     """
     if message.type == "user.updated" and message.data.get("banned") is True:
         return RevocationKind.USER

@@ -1,7 +1,7 @@
 """The port of Nest: gateways, guards, interceptors, pipes and filters under Nest's names.
 
-The framework is independent of the chat. From ``app`` it imports only ``app.concurrency``, so both
-packages could become a library.
+The framework is independent of the chat. From ``app`` the framework imports only
+``app.concurrency``, so both packages could become a library.
 """
 
 from app.framework.common.context import (

@@ -14,8 +14,8 @@ from app.guards.ws_throttler_guard import (
 def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
     """Make `WsThrottlerGuard` count the handler's event as ``weight`` events.
 
-    Use it for events that cost much more than a message. A weight above ``RATE_LIMIT_BURST`` takes
-    the whole burst.
+    Use this decorator for events that cost much more than a message. A weight above
+    ``RATE_LIMIT_BURST`` takes the whole burst.
 
     Raises:
         BootError: The weight is not a whole number of at least 1, or it decorates a class.

@@ -22,7 +22,7 @@ def allow_expired_session() -> Callable[[Decorated], Decorated]:
 class WsGuard(CanActivate):
     """Authenticates a connecting socket, and checks the session of a connected one in memory.
 
-    Nest runs guards before each event only. Here they also run when a socket connects, so a token
+    Nest runs guards before each event only. Here guards also run when a socket connects, so a token
     is verified once, and each event needs only two comparisons.
     """
 

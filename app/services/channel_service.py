@@ -76,7 +76,7 @@ class ChannelService:
         """Create a channel with the creator as its owner, and notify each member.
 
         If the channel exists with the same name, type and creator, and the creator is still a
-        member, it is returned unchanged.
+        member, that channel is returned unchanged.
 
         Raises:
             ChannelExists: Another channel has this id.

@@ -57,8 +57,8 @@ class DeliveryService:
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
 
-    Every method raises `Unavailable` when the storage fails. In that case nothing was stored; only
-    if the error is `Unconfirmed`, the reports may be stored.
+    Every method raises `Unavailable` when the storage fails. After this error nothing was stored;
+    only after `Unconfirmed`, the reports may be stored.
     """
 
     def __init__(

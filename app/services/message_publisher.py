@@ -39,9 +39,9 @@ class _Channel:
 class MessagePublisher:
     """Remembers, for each channel, the ``seq`` of the last message that this node published.
 
-    Before it publishes a message, it publishes the earlier messages that this node has missed:
-    their commit was not confirmed, or another node or the original backend has stored them.
-    Messages that were stored before the channel was prepared count as published.
+    Before a message, the publisher publishes the earlier messages that this node has missed: their
+    commit was not confirmed, or another node or the original backend has stored them. Messages that
+    were stored before the channel was prepared count as published.
 
     Attributes:
         turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn

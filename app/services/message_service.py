@@ -52,8 +52,8 @@ class MessageService:
     the order in which they were stored. A write that has started is completed and published even if
     its caller is cancelled.
 
-    Every method raises `Unavailable` when the storage fails. In that case nothing was stored; only
-    if the error is `Unconfirmed`, the write may be stored, and `catch_up` publishes it later.
+    Every method raises `Unavailable` when the storage fails. After this error nothing was stored;
+    only after `Unconfirmed`, the write may be stored, and `catch_up` publishes it later.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ class OfflineMessageService:
     """Serves missed messages, oldest first.
 
     A client can request the messages that were not delivered to the user, or the messages of a
-    channel after a ``seq``. A cursor encodes which of the two it continues, so a client sends only
-    the cursor and a limit.
+    channel after a ``seq``. A cursor encodes which kind of page it continues, so a client sends
+    only the cursor and a limit.
 
     A page has at most ``max_page_bytes`` as JSON, unless a single message is larger than that.
 

@@ -40,12 +40,12 @@ class RoomSync:
     def when_left(self, on_left: Callable[[UserId, ChannelId], None]) -> None:
         """Set the listener for users who left a channel, called after their sockets have left.
 
-        There is one listener. It must neither raise nor take long.
+        There is only one listener. The listener must neither raise nor take long.
         """
         self._on_left = on_left
 
     def when_deleted(self, on_deleted: Callable[[ChannelId], None]) -> None:
-        """Add a listener for deleted channels. It must neither raise nor take long."""
+        """Add a listener for deleted channels. The listener must neither raise nor take long."""
         self._on_deleted.append(on_deleted)
 
     async def refresh(self, channel_id: ChannelId) -> None:
@@ -69,7 +69,7 @@ class RoomSync:
         await self.refresh(channel_id)
 
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """Raise unless the user is a member. Call this before reading or storing for the channel.
+        """Raise unless the user is a member. Call this before any access to the channel's data.
 
         A user with a socket in the channel's room needs no query, even if the user was removed a
         moment ago. For other users the storage is queried, which also rejects channel ids that a
@@ -91,7 +91,7 @@ class RoomSync:
         return self._rooms.users_in(channel_room(channel_id))
 
     def apply(self, update: MembershipUpdate) -> None:
-        """Move the sockets of the users whose membership changed. Repeating it changes nothing."""
+        """Move the sockets of users whose membership changed. Repeating this changes nothing."""
         channel_id, user_ids = update.channel_id, update.user_ids
         joined = update.event is MembershipEvent.JOINED
         self._events.changed(channel_id, user_ids, belong=joined)

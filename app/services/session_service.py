@@ -18,7 +18,7 @@ from app.services.token_blacklist_service import TokenBlacklistService
 LEAST_WARNING_SECONDS = 0.5
 """The minimum time between accepting a token and warning of its expiry.
 
-Without it, a client whose tokens are always about to expire would be warned without a pause.
+Without this minimum, a client whose tokens are always about to expire would be warned continuously.
 """
 
 
@@ -119,7 +119,7 @@ class SessionService:
             raise await self._authentication.counted(changed, address)
         if session.revoked or self._recent.cover(credential):
             raise AuthenticationError(AuthenticationCode.REVOKED)
-        if session.holder is None:  # it expired, or its socket was closed
+        if session.holder is None:  # the session expired, or its socket was closed
             raise AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
         if _may_replace(credential, session.credential):
             self._open.remove(session)

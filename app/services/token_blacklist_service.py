@@ -26,8 +26,8 @@ class TokenBlacklistService:
     ``poll_interval_seconds``, and when the bus reconnects. While the store does not answer, it is
     polled every `RETRY_SECONDS`. The listener may receive a revocation more than once.
 
-    Every method except `is_available` raises `Unavailable` when the store does not answer. In that
-    case a revocation may or may not be stored, and the caller must try again.
+    Every method except `is_available` raises `Unavailable` when the store does not answer. After
+    this error a revocation may or may not be stored, and the caller must try again.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TokenBlacklistService:
     ) -> None:
         """Set the listener, which receives every later revocation. There is one listener.
 
-        It is called on the event loop and must neither raise nor take long.
+        The listener is called on the event loop and must neither raise nor take long.
         """
         self._on_revoked = on_revoked
         self._live = live

@@ -46,7 +46,7 @@ class TypingService:
 
     Attributes:
         typists: The typing members of each channel; a channel without typing members is absent.
-            Other classes must not change it.
+            Other classes must not change this dict.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class TypingService:
     async def _end_after_refresh(self, typist: _Typist) -> None:
         user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
         await self._room_sync.refresh(channel_id)
-        if self._typist(user_id, channel_id) is typist:  # it has neither ended nor restarted
+        if self._typist(user_id, channel_id) is typist:  # typing has neither ended nor restarted
             self.end(user_id, channel_id)
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:

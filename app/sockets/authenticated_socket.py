@@ -12,12 +12,12 @@ from app.services.sessions.session import Session
 
 
 class AuthenticatedSocket(Socket):
-    """A client of the gateway. `WsGuard` authenticates it before any handler runs.
+    """A client of the gateway. `WsGuard` authenticates the socket before any handler runs.
 
     Attributes:
         session: The session of the socket; None until the socket is authenticated.
-        user_id: The id of the socket's user: the token's ``sub``. Reading it before the socket is
-            authenticated raises `AttributeError`.
+        user_id: The id of the socket's user: the token's ``sub``. Reading the id before the socket
+            is authenticated raises `AttributeError`.
     """
 
     __slots__ = ("session", "user_id")

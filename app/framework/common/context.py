@@ -1,6 +1,6 @@
 """`ArgumentsHost` and `ExecutionContext`: the event that guards, interceptors and filters receive.
 
-One object implements both and also the result of ``switch_to_ws()``, so an event costs one
+One object implements both classes and also the result of ``switch_to_ws()``, so an event costs one
 allocation instead of three.
 """
 

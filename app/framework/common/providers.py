@@ -1,7 +1,7 @@
 """Providers like Nest's ``APP_GUARD``, ``APP_PIPE``, ``APP_INTERCEPTOR`` and ``APP_FILTER``.
 
-Write ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. These are ordinary providers
-of dependency-injector, so tests can override them by class, unlike in Nest.
+Write ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. All four are ordinary
+providers of dependency-injector, so tests can override them by class, unlike in Nest.
 """
 
 from typing import Any
@@ -34,7 +34,7 @@ def imported(
 ) -> providers.Dependency[Any]:
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    ``token`` is a class or a runtime-checkable Protocol. The provided object must have this type,
-    and tests can override the dependency by it.
+    ``token`` is a class or a runtime-checkable Protocol. The provided object must be an instance of
+    ``token``, by which tests can override the dependency.
     """
     return providers.Dependency(instance_of=token, default=default)

@@ -45,8 +45,8 @@ _HTTP_IDLE_SECONDS = 60.0
 class NestApplication:
     """A module with its gateways and controllers on one HTTP server.
 
-    Create it with `NestFactory.create`, start it with `listen` and stop it with `close`. `init`
-    raises a `BootError` for every mistake in the wiring, before a port is opened.
+    Create an application with `NestFactory.create`, start it with `listen` and stop it with
+    `close`. `init` raises a `BootError` for every mistake in the wiring, before a port is opened.
     """
 
     def __init__(self, container: containers.Container, adapter: IoAdapter) -> None:
@@ -180,7 +180,7 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # without a signal no server ran, only a command
+        if name is not None:  # a command has no signal, and logs nothing
             _log.info("stopped", signal=name)
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:

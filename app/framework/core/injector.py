@@ -70,7 +70,7 @@ class Injector:
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """Return the only provider of a class or a port; raise `BootError` if there is not one."""
+        """Return the provider of a class or port; raise `BootError` if there is not exactly one."""
         found = self.find(token)
         if not found:
             raise BootError(f"No module provides {token.__name__}; add a provider for it")
@@ -83,7 +83,7 @@ class Injector:
     def find(self, token: type) -> list[AnyProvider]:
         """Return the providers of a class; without any, those of its subclasses.
 
-        Without those, return the dependencies that `imported` declares with this class.
+        Without either, return the dependencies that `imported` declares with this class.
         """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]

@@ -127,7 +127,7 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse a decorator without ``functools.wraps``: it hides the framework's in its closure."""
+    """Refuse a decorator without ``functools.wraps``, which hides the framework's decorators."""
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):

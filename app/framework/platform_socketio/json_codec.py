@@ -44,8 +44,8 @@ def dumps(value: Any, **_: Any) -> str:
 def loads(text: str) -> Any:
     """Decode a JSON text.
 
-    Lone surrogates are kept, as in Node's ``JSON.parse``. The validation pipe rejects them with a
-    reason; an error here would close the connection without a reason.
+    Lone surrogates are kept, as in Node's ``JSON.parse``. The validation pipe rejects lone
+    surrogates with a reason; an error here would close the connection without a reason.
 
     Raises:
         ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside
@@ -94,6 +94,6 @@ def _reject_constant(name: str) -> None:
 
 def _parse_finite(number: str) -> float:
     value = float(number)
-    if isinf(value):  # it could not be encoded again
+    if isinf(value):  # JSON cannot encode infinity
         raise ValueError(f"{number[:20]} is out of range")
     return value

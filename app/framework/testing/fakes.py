@@ -99,7 +99,7 @@ class RecordingLink:
         self.broadcasts.append((rooms, except_rooms, event, args))
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
-        """Select among ``present`` by the rooms that they have joined."""
+        """Return the sockets of ``present`` that match by their joined rooms."""
         return tuple(
             each
             for each in self.present

@@ -112,7 +112,7 @@ class Override:
 
 
 class TestingModule:
-    """A compiled module. It builds each singleton when it is first needed."""
+    """A compiled module, which builds each singleton when it is first needed."""
 
     __test__ = False
 

@@ -41,8 +41,8 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
     """Compile a gateway's admission: guards, then ``handle_connection``; filters handle errors.
 
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
-    guards and hook run before the socket is admitted. After ``timeout_seconds`` they are cancelled
-    and the socket is refused as ``unavailable``.
+    guards and hook run before the socket is admitted. After ``timeout_seconds``, guards and hook
+    are cancelled, and the socket is refused as ``unavailable``.
     """
     cls = type(definition.instance)
     checks = tuple(guard.can_activate for guard in definition.enhancers.guards)

@@ -105,7 +105,7 @@ async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction
             if not client.connected:
                 break
     finally:
-        if isinstance(values, AsyncGenerator):  # else only garbage collection would close it
+        if isinstance(values, AsyncGenerator):  # otherwise only garbage collection closes it
             await values.aclose()
 
 

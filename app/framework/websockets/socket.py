@@ -1,7 +1,7 @@
 """`Socket` (one client) and `Server` (all clients of a namespace), with socket.io's names.
 
-Both classes use the transport through the Protocols `SocketLink` and `Hub`. Tests replace it with
-`testing.RecordingLink`.
+Both classes use the transport through the Protocols `SocketLink` and `Hub`. Tests replace the
+transport with `testing.RecordingLink`.
 """
 
 from collections.abc import Coroutine, Iterable, Mapping
@@ -169,7 +169,7 @@ class Socket:
     """One client in one namespace.
 
     While the socket connects (guards, ``handle_connection``), joins and emits are queued; they take
-    effect in order when the socket is admitted. After a disconnect they have no effect.
+    effect in order when the socket is admitted. After a disconnect, joins and emits have no effect.
     """
 
     __slots__ = ("_link", "data", "handshake", "id")
@@ -216,8 +216,8 @@ class Socket:
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine while the socket's next events are handled; return whether it started.
 
-        The coroutine is cancelled when the client disconnects, and must not raise. If too many are
-        running already, it is not started.
+        The coroutine is cancelled when the client disconnects, and must not raise. If too many
+        coroutines are running already, this one is not started.
         """
         return self._link.run_in_background(coroutine)
 

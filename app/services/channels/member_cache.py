@@ -34,7 +34,8 @@ class MemberCache:
     callers may be waiting for it.
 
     Args:
-        on_loaded: Receives a channel and its members. It must neither raise nor take long.
+        on_loaded: A callback that receives a channel and its members. The callback must neither
+            raise nor take long.
     """
 
     def __init__(

@@ -24,8 +24,8 @@ class KeyedQueue:
 
     Jobs of different keys do not wait for each other. A job starts immediately if its key is free.
     A started job runs to its end even if its caller is cancelled or stops waiting: a change that
-    was stored must also be published. Cancelling a caller does not remove its job from the queue
-    either.
+    was stored must also be published. Cancelling a caller does not remove a waiting job from the
+    queue either.
 
     The running job of a key holds the key's turn. `GroupCommit` takes turns in the same way for its
     batches, so jobs and batches of a key can share a queue.

@@ -349,7 +349,7 @@ class Connection(WebSocket, Generic[Link]):
         error = None if future.cancelled() else future.exception()
         if isinstance(error, MalformedPacketError):
             self.close(DisconnectReason.PARSE_ERROR)
-        elif error is not None:  # a bug in a handler: it ends this connection only
+        elif error is not None:  # a bug in a handler ends only this connection
             _log.error("packet handler failed", connection=self.sid, exc_info=error)
             self.close(DisconnectReason.TRANSPORT_ERROR)
 

@@ -28,7 +28,7 @@ Connection_contra = TypeVar("Connection_contra", contravariant=True)
 
 
 class ConnectionOwner(Protocol[Connection_contra]):
-    """The part of the Socket.IO server that a connection needs. `SocketServer` implements it."""
+    """The part of the Socket.IO server that a connection needs; implemented by `SocketServer`."""
 
     tasks: EagerTasks
     batcher: WriteBatcher

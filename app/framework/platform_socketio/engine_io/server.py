@@ -1,6 +1,6 @@
 """The Engine.IO server: accepts WebSockets of known origins, and keeps their connections.
 
-It replaces the HTTP entry (``handle_request``) and the socket class of engineio 4.15's
+`EngineServer` replaces the HTTP entry (``handle_request``) and the socket class of engineio 4.15's
 `AsyncServer`. It keeps the library's registry ``sockets``, and its ``send``, which calls
 ``send_packet``; ``test_library_internals.py`` checks this. Unlike the library, it supports neither
 polling nor compression, limits queues and times, and requires configured origins.
@@ -36,7 +36,7 @@ _log = structlog.stdlib.get_logger("EngineServer")
 _PROTOCOL = "4"
 
 _MAX_QUERY_FIELDS = 64
-"""Parameters are kept as long as the connection; the 2,700 of an 8 kB URL take 0.5 MB."""
+"""Parameters stay in memory as long as the connection: 2,700 fit in 8 kB and take 0.5 MB."""
 
 _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."

@@ -46,7 +46,7 @@ _PACKET = re.compile(
 
 
 class StrictPacket(packet.Packet):
-    """A Socket.IO packet. The library encodes it with our codec, without searching for bytes."""
+    """A Socket.IO packet, encoded by the library with our codec and without binary attachments."""
 
     uses_binary_events = False
     json = json_codec

@@ -1,13 +1,13 @@
 """The Socket.IO server: admits sockets and dispatches their events.
 
-It overrides the packet handling and ``disconnect`` of python-socketio 5.18's `AsyncServer`, because
-the library admits a client when its connect handler fails, runs events as unbounded unordered
-tasks, and lets clients call lifecycle handlers by name. `SocketServer` inherits ``emit`` and the
-encoding of packets.
+`SocketServer` overrides the packet handling and ``disconnect`` of python-socketio 5.18's
+`AsyncServer`, because the library admits a client when its connect handler fails, runs events as
+unbounded unordered tasks, and lets clients call lifecycle handlers by name. `SocketServer` inherits
+``emit`` and the encoding of packets.
 
-It relies on the library's constructor to create ``eio`` from ``_engineio_server_class`` and the
-unknown keyword arguments, and to pass the server to ``manager``. The library sends packets with
-``eio.send``. ``test_library_internals.py`` checks this.
+`SocketServer` relies on the library's constructor to create ``eio`` from ``_engineio_server_class``
+and the unknown keyword arguments, and to pass the server to ``manager``. The library sends packets
+with ``eio.send``. ``test_library_internals.py`` checks this.
 """
 
 import logging
@@ -167,7 +167,7 @@ class SocketServer(socketio.AsyncServer):
         """Leave all rooms at once, handle the packets received earlier, then run the hooks.
 
         Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
-        limits the time in which they are handled.
+        limits the time in which these packets are handled.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)

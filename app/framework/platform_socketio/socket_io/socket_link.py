@@ -62,8 +62,9 @@ class _PendingChanges:
 class ServerSocketLink:
     """Implements `socket.SocketLink`.
 
-    While the state is PENDING, it queues joins and outgoing events. `admit_or_reject` then applies
-    them at once, without an await, so no broadcast or event handler finds a half-admitted socket.
+    While the state is PENDING, the link queues joins and outgoing events. `admit_or_reject` then
+    applies the queued effects at once, without an await, so no broadcast or event handler finds a
+    half-admitted socket.
     """
 
     __slots__ = (

@@ -45,9 +45,9 @@ class Heartbeat:
     Also closes connections that do not send CONNECT within the connect timeout.
 
     A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
-    tick in which it was added. The connection is pinged in that tick of each interval, and its
-    answer is checked one timeout later. Time is counted in ticks, so a pause of this process does
-    not count as silence of its clients.
+    tick in which it was added. In each interval, the connection is pinged in the tick of its slot,
+    and the answer is checked one timeout later. Time is counted in ticks, so a pause of this
+    process does not count as silence of its clients.
 
     Attributes:
         ticks_per_second: The smallest number of ticks that takes at least a second.

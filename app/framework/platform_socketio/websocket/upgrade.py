@@ -12,8 +12,8 @@ platform_socketio/test_library_internals.py` fails when an upgrade changes one o
   ``transport``, and ``connection_lost``, which releases everything and ends the handler's loop.
 - ``web.StreamResponse``: aiohttp uses only ``prepare``, ``write_eof`` and ``prepared`` of the
   response that a handler returns.
-- ``_websocket.reader``: ``WebSocketReader``, its constructor and ``feed_data``. It passes each
-  message to ``feed_data`` and each error to ``set_exception`` of a ``WebSocketDataQueue`` or a
+- ``_websocket.reader``: ``WebSocketReader``, its constructor and ``feed_data``. The reader passes
+  each message to ``feed_data`` and each error to ``set_exception`` of a ``WebSocketDataQueue`` or a
   subclass, and pauses only when the queue's ``_size`` exceeds its ``_limit``.
 """
 
@@ -131,7 +131,7 @@ def accept(
     transport.set_protocol(protocol)
     handler.transport = None  # otherwise aiohttp would close the transport
     handler.connection_lost(None)
-    transport.resume_reading()  # aiohttp pauses it when much data follows the request
+    transport.resume_reading()  # aiohttp pauses reading when much data follows the request
     if received:
         protocol.data_received(received)
     return HijackedResponse()
