@@ -172,7 +172,7 @@ async def _seed(app: NestApplication, settings: Settings) -> Membership:
 
 
 async def seed(app: NestApplication, membership: Membership) -> None:
-    """Store what does not exist yet of the membership; raise `StartError` if the storage fails."""
+    """Store missing users, channels and memberships; raise `StartError` if the storage fails."""
     try:
         await app.get(ChannelService).seed(membership)
     except Unavailable:
@@ -260,7 +260,7 @@ def _stop_signal() -> "asyncio.Future[signal.Signals]":
         stopped.set_result(number)
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # Set by nohup
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup sets SIG_IGN
         numbers.append(signal.SIGHUP)
     for number in numbers:
         loop.add_signal_handler(number, stop, number)

@@ -1,7 +1,7 @@
 """Runs a development server in a child process and restarts it when its source changes.
 
-``python -m app run --reload`` calls this. The reloader needs process groups, so it runs on Linux
-and macOS.
+``python -m app run --reload`` calls this module. The reloader needs process groups, so it runs on
+Linux and macOS.
 
 ``watchfiles.run_process`` is not sufficient: it does not notice when the server exits, loses the
 exit code, and does not forward SIGTERM. With ``run_process``, a second Ctrl-C would not kill a

@@ -235,7 +235,7 @@ class Settings(BaseSettings):
 
     @property
     def uses_development_issuer(self) -> bool:
-        """Whether this server issues its own tokens. A production server never does."""
+        """Whether this server issues its own tokens. In production, the value is always false."""
         return self.app_env == "development" and not (
             self.clerk_jwt_key
             or self.clerk_jwks_url

@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 262_144
 REMEMBERED_SECONDS = 2 * 86_400
 """How long the id of a handled message is stored.
 
-This exceeds the 28 hours during which Svix retries an unanswered message, and the ten minutes
+The time exceeds the 28 hours during which Svix retries an unanswered message, and the ten minutes
 during which a replayed message would be accepted.
 """
 

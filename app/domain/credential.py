@@ -36,8 +36,8 @@ def token_digest(token: str) -> str:
 class RevocationKind(StrEnum):
     """The kinds of things that can be revoked.
 
-    ``SESSION`` is a sign-in at Clerk, identified by its ``sid``. `Session` is something else: it
-    belongs to one socket.
+    ``SESSION`` is a sign-in at Clerk, identified by its ``sid``. The class `Session` is different:
+    it belongs to one socket.
     """
 
     TOKEN = "token"  # noqa: S105 - a kind, not a secret
@@ -51,8 +51,8 @@ class Revocation:
 
     Attributes:
         subject: Depending on the kind, the token's `token_digest`, the ``sid``, or the user's id.
-        issued_until: Seconds since the epoch. Tokens with a later ``iat`` are not revoked. Infinite
-            for tokens and sign-ins; users may sign in again.
+        issued_until: Seconds since the epoch. Tokens with a later ``iat`` are not revoked. The time
+            is infinite for tokens and sign-ins, and finite for users, who may sign in again.
         token: The token itself, if known, for the documented Redis key. The token is never sent to
             other nodes.
     """

@@ -185,7 +185,7 @@ class NotTheAuthor(ChatError):
 
 
 class NotARecipient(ChatError):
-    """The user is not a recipient of the message; the author never is."""
+    """The user is not a recipient of the message. The author is never a recipient."""
 
     code = "not_a_recipient"
     text = "You are not a recipient of this message."

@@ -5,8 +5,8 @@ import re
 from app.domain.errors import InvalidPayload
 
 _INVISIBLE = (
-    "\0-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # controls, white space
-    # Default_Ignorable_Code_Point: joiners, direction and variation marks, Hangul fillers, tags
+    "\0-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # Controls, white space.
+    # The property Default_Ignorable_Code_Point: joiners, direction marks, Hangul fillers, tags.
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
     "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"

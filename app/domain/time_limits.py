@@ -11,22 +11,22 @@ after this failure.
 """
 
 OPERATION_SECONDS = 2.8
-"""The storage adapter aborts an operation: waiting for its turn, statements and commit."""
+"""The maximum time of a storage operation: waiting for its turn, statements and commit."""
 
 WAIT_SECONDS = 2.9
-"""A service stops waiting for its turn and for the operation."""
+"""The maximum time that a service waits for its turn and for the storage operation."""
 
 CLIENT_SECONDS = 3.0
-"""A client receives an answer within this time, as ``docs/protocol.md`` guarantees."""
+"""The maximum time until a client receives an answer, as ``docs/protocol.md`` guarantees."""
 
 COMMIT_SECONDS = 10.0
-"""The storage adapter aborts a commit. Before this, commits continue even without a caller."""
+"""The maximum time of a commit, which continues even if its caller has stopped waiting."""
 
 UNCONFIRMED_SECONDS = 15.0
-"""The services stop checking whether an `Unconfirmed` write was stored."""
+"""The time for which services check whether an `Unconfirmed` write was stored."""
 
 DRAIN_TIMEOUT_SECONDS = 5.0
-"""At shutdown, each service stops waiting for its writes, all of which have been answered."""
+"""The maximum time that a service waits for its writes at shutdown."""
 
 CLOSING_SECONDS = 5.0
 """The part of ``DRAIN_SECONDS`` for closing clients and storage; never more than half of it."""

@@ -69,7 +69,7 @@ class RoomSync:
         await self.refresh(channel_id)
 
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
-        """Raise unless the user is a member. Call this before reading or storing for the channel.
+        """Raise unless the user is a member. Call this before any access to the channel's data.
 
         A user with a socket in the channel's room needs no query, even if the user was removed a
         moment ago. For other users the storage is queried, which also rejects channel ids that a

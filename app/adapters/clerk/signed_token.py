@@ -101,7 +101,8 @@ def read_timestamp(claims: JsonObject, name: str) -> int | None:
 @lru_cache(maxsize=MAX_KNOWN_HEADERS)
 def _check_header(segment: str) -> TokenHeader:
     header = _json_object(segment)
-    if "crit" in header or "b64" in header:  # Clerk does not use RFC 7515's or 7797's
+    # Clerk does not use these extensions of RFC 7515 and RFC 7797.
+    if "crit" in header or "b64" in header:
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
     key_id = _key_id(header)
     if header.get("alg") != _ALGORITHM:

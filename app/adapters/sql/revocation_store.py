@@ -31,7 +31,7 @@ class SqlRevocationStore(RevocationStore):
         self._position = 0
 
     async def on_module_init(self) -> None:
-        """Skip the revocations so far, because this node has no sessions yet."""
+        """Skip all earlier revocations, because this node has no sessions yet."""
         query = select(func.max(revocations.c.position))
         async with self._database.asking() as connection:
             self._position = await connection.scalar(query) or 0

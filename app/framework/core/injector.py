@@ -70,7 +70,7 @@ class Injector:
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """Return the only provider of a class or a port; raise `BootError` if there is not one."""
+        """Return the provider of a class or port; raise `BootError` if there is not exactly one."""
         found = self.find(token)
         if not found:
             raise BootError(f"No module provides {token.__name__}; add a provider for it")

@@ -61,7 +61,7 @@ class WebSocketServer:
     def __get__(self, instance: object, owner: type) -> Server: ...
 
     def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
-        """Raise on an instance: this runs only while the attribute is not set yet."""
+        """Raise AttributeError for an instance whose attribute is not set yet."""
         if instance is None:
             return self
         message = (

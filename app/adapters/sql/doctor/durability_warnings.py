@@ -26,7 +26,7 @@ _UNLOGGED = text(
 def durability_warnings(connection: Connection) -> Iterator[str]:
     """Return one sentence per dangerous setting; none for SQLite. Blocks on the database.
 
-    The settings are no errors, because some operators protect their data by other means.
+    These settings cause only warnings, because some operators protect their data by other means.
     """
     if connection.dialect.name == "sqlite":
         return

@@ -92,7 +92,8 @@ class UtcTimestamp(TypeDecorator[datetime]):
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
         """Write a time, which must be aware UTC: other zones are not converted."""
-        # SQLite's own conversion leaves the zone out. asyncpg has none, and wants naive times.
+        # Convert here: SQLAlchemy's type for SQLite drops the zone, and asyncpg requires naive
+        # times.
         return self.impl_instance.bind_processor(dialect) or methodcaller("replace", tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

@@ -142,7 +142,7 @@ channel_sequences = Table(
 message_sequences = Table(
     "message_sequences",
     metadata,
-    # The position among all messages. The database assigns it while the channel's row in
+    # The position among all messages. The database assigns the position while the channel's row in
     # channel_sequences is locked, so within a channel it has the same order as seq.
     Column("position", POSITION, primary_key=True),
     Column("message_id", Text, _references("messages.id"), nullable=False),

@@ -52,7 +52,7 @@ class ClosedConnections:
         _end_links(connection, reason)
         connection.enqueue_job(
             partial(self._finish, connection)
-        )  # after the hooks, which are enqueued now
+        )  # runs after the hooks, which are already enqueued
 
     async def _finish(self, connection: ClientConnection) -> None:
         timer = self._timers.get(connection)

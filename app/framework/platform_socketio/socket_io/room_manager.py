@@ -1,8 +1,8 @@
 """python-socketio's room manager, on top of `NamespaceRooms`.
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
-a room is a `RecipientGroup` of connections. The overridden methods of `BaseManager` and
-`AsyncManager` are those that access rooms; all other methods of the library call these. The
+a room is a `RecipientGroup` of connections. `RoomManager` overrides the methods of `BaseManager`
+and `AsyncManager` that access rooms; all other methods of the library call the overridden ones. The
 attributes ``rooms`` and ``callbacks`` belong to the library. ``test_library_internals.py`` checks
 this.
 """

@@ -96,7 +96,7 @@ class NamespaceRooms:
             (name,) = names
             group = groups.get(name)
             if group is not None:
-                if stalled:  # exclude only members: each exclusion slows the flush
+                if stalled:  # exclude stalled members only: exclusions are slow
                     excluded.update(stalled.intersection(group.members.values()))
                 frame = text_frame(packets.encode_event(self.namespace, event, args))
                 self._batcher.queue_group_frame(group, frame, excluded)
