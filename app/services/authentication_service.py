@@ -55,7 +55,7 @@ class AuthenticationService:
     async def authenticate_again(self, sent: object, address: str) -> Credential:
         """Verify the new token of a connected client.
 
-        This does not count as an attempt, so a thousand users of one address can refresh their
+        A refresh does not count as an attempt, so a thousand users of one address can refresh their
         tokens. While revocations cannot be read, the token is accepted: open sessions are checked
         again as soon as revocations can be read.
 

@@ -29,7 +29,7 @@ _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
-    """Run guards in turn; raise `WsForbidden` if one returns False, and as `verdict_of` does."""
+    """Run guards in turn; raise `WsForbidden` if one returns False. Raises like `verdict_of`."""
     for check in checks:
         verdict: Any = check(context)
         if iscoroutine(verdict):  # fewer calls than `verdict_of` for a guard that waits

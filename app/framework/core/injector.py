@@ -91,7 +91,7 @@ class Injector:
         return exact or derived or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance as it is, or that of a class; `BootError` if nothing provides it."""
+        """Return an instance unchanged; for a class, find its instance or raise `BootError`."""
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):

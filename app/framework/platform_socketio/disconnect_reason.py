@@ -1,4 +1,4 @@
-"""`DisconnectReason`: the reasons that ``handle_disconnect`` receives; the texts are Node's."""
+"""`DisconnectReason`: the reasons that ``handle_disconnect`` receives, as in Node."""
 
 from enum import StrEnum
 

@@ -14,7 +14,7 @@ from app.framework.websockets.param_decorators import ParamMarker
 
 
 class EventRow(NamedTuple):
-    """One event, as text."""
+    """The row of one event, as texts."""
 
     event: str
     handler: str

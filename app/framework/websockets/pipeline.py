@@ -1,7 +1,7 @@
 """Compiles each event into one function: guards, interceptors, pipes, handler; filters around all.
 
-The order is Nest's (``ws-context-creator.ts``). Signatures, metadata and providers are read only
-once, at boot.
+The order is the same as in Nest (``ws-context-creator.ts``). Signatures, metadata and providers are
+read only once, at boot.
 """
 
 import inspect

@@ -17,7 +17,7 @@ MAX_ITEMS = 256
 """The maximum number of items in a batch."""
 
 MAX_WEIGHT = 20_000
-"""The maximum total weight of a batch; a single heavier item forms a batch of its own."""
+"""The maximum total weight of a batch; a single heavier item forms a separate batch."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

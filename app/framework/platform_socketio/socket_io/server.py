@@ -235,7 +235,7 @@ class SocketServer(socketio.AsyncServer):
             link.end_link(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
         elif packet.id and packet.id in self.manager.callbacks.get(link.sid, ()):
             return self.manager.trigger_callback(link.sid, packet.id, packet.data)
-        # All other packets are acks that this server did not request: ignored, as in Node.
+        # Acks that this server did not request are ignored, as in Node.
         return None
 
     def _handle_connect(

@@ -71,7 +71,7 @@ class FrameReader(WebSocketReader):
         self._failed = False
         """Whether the client has broken a rule; all later data is ignored."""
         self._to_skip = 0
-        """How many bytes of the current frame's mask and payload have not arrived yet."""
+        """The number of bytes of the current frame's mask and payload that have not arrived yet."""
         self._header_start = b""
         """The first bytes of a header that has not arrived completely."""
         self._in_message = False

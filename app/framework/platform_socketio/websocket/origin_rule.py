@@ -8,8 +8,8 @@ Accepting the server's own origin is safe. A page cannot choose its ``Origin`` o
 the two agree, this host name served the page. A client that can forge one of these headers is not a
 browser and could forge a configured origin, too. DNS rebinding lets a page of another name connect,
 but without the user's credentials: tokens are sent in ``auth`` and kept in the storage of the real
-origin, and cookies belong to the host name. Such a page can do no more than any client without a
-token. Therefore a gateway must not treat a client's network as proof of identity.
+origin, and cookies belong to the host name. A page that uses DNS rebinding can do no more than any
+client without a token. Therefore a gateway must not treat a client's network as proof of identity.
 """
 
 from collections.abc import Iterable, Sequence

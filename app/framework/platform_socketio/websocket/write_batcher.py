@@ -208,8 +208,9 @@ def _separate_recipients(
 ) -> set[Recipient]:
     """Find the recipients for which a group's bytes must be changed.
 
-    These recipients also have single frames, are excluded from a frame, or are in several of the
-    groups. Most ticks have frames for one group only; then the members need no check.
+    A recipient needs changed bytes if it also has single frames, is excluded from a frame, or is in
+    several of the groups. Most ticks have frames for one group only; then the members need no
+    check.
     """
     separate = set(single_frames)
     seen: set[Recipient] = set()
