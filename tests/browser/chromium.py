@@ -58,7 +58,7 @@ def install_chromium(*, is_root: bool) -> None:
 
 
 def _starts(program: str) -> bool:
-    # An installed program may not start: Ubuntu's chromium-browser may only print that its snap is
+    # An installed program may not start. Ubuntu's chromium-browser may only print that its snap is
     # missing.
     try:
         answer = subprocess.run(  # noqa: S603 - a browser from the list above, or the developer's

@@ -149,7 +149,7 @@ async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
 
 
 async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> None:
-    """`WsGuard` runs before every handler, and admits only ``auth:refresh``."""
+    """After the session has expired, `WsGuard` admits only ``auth:refresh``."""
     alice = await chat.connect("user_alice")
 
     chat.clock.advance(TOKEN_LIFE_SECONDS + 5)

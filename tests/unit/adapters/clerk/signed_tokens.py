@@ -58,7 +58,7 @@ def token(
     header: dict[str, object] | None = None,
     key_id: str = KEY_ID,
 ) -> str:
-    """Return a session token with these changes. None removes a claim or a header field."""
+    """Return a session token with these changes; a change to None removes the claim or field."""
     fields = {"kid": key_id, **(header or {})}
     return sign(
         _merge(SESSION_HEADER, fields), _merge(SESSION_CLAIMS, claims or {}), private_key(key_id)

@@ -38,7 +38,7 @@ async def storage(database: Database) -> Storage:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def either_database(request: pytest.FixtureRequest) -> Database:
-    """A migrated and open database: SQLite, then PostgreSQL."""
+    """A migrated and open database, on SQLite and on PostgreSQL."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

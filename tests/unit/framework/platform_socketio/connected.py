@@ -22,8 +22,8 @@ ClientConnection = Connection[NamespaceLink]
 class Owner:
     """A `ConnectionOwner` that records the messages ``4<text>`` it handles.
 
-    ``4wait`` waits for the gate first. ``4pause <seconds>`` delays the connection's later
-    messages.
+    The message ``4wait`` is recorded when the test sets ``gate``. A message ``4pause <seconds>``
+    delays the connection's later messages.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,6 @@ class Owner:
         self.gone = 0
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """Record the message's text; wait first if the text says so."""
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError

@@ -29,7 +29,7 @@ class Queries:
 
 @pytest.fixture
 def queries() -> Queries:
-    """Queries of which none has started yet."""
+    """Queries that have not started yet."""
     return Queries()
 
 

@@ -19,7 +19,7 @@ OF_GENERAL = "INSERT INTO \"channel Drafts\" VALUES ('draft', 'general')"
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """A migrated and open database whose tables a test may change: SQLite, then PostgreSQL."""
+    """A migrated and open database, on SQLite and on PostgreSQL; a test may alter its tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

@@ -17,7 +17,7 @@ from tests.unit.adapters.sql.migrations import downgrade
 
 @pytest.fixture(params=["sqlite", "own_postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """A migrated and open database whose tables a test may change: SQLite, then PostgreSQL."""
+    """A migrated and open database, on SQLite and on PostgreSQL; a test may alter its tables."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 

@@ -16,7 +16,7 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> Database:
-    """A migrated and open database: SQLite, then PostgreSQL."""
+    """A migrated and open database, on SQLite and on PostgreSQL."""
     database: Database = request.getfixturevalue(f"{request.param}_database")
     return database
 
