@@ -136,7 +136,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
             async with asyncio.timeout(closing_seconds):
                 await app.close(received)
         except TimeoutError:
-            _log.error("closing was cut off by its timeout", seconds=closing_seconds)
+            _log.error("closing timed out", seconds=closing_seconds)
 
 
 async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:

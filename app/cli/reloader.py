@@ -24,7 +24,7 @@ from watchfiles import Change, DefaultFilter, awatch
 _FIRST_START_SECONDS = 5.0
 """If the first start fails within this time, the reloader exits instead of waiting for a change.
 
-The cause is most likely a used port or a wrong setting, which a changed file cannot fix.
+The cause is most likely a port in use or a wrong setting, which a changed file cannot fix.
 """
 _EXIT_TIMEOUT_SECONDS = 5.0
 """The time that the server has to exit after a signal before it is killed."""

@@ -20,7 +20,7 @@ def welcome(settings: Settings, url: str, seeded: Membership) -> None:
         for user_id, channels in seeded.items():
             typer.echo(f"  {user_id:<14}{', '.join(channels)}")
     else:
-        typer.echo("The database has users of its own, so no demo users were added.")
+        typer.echo("The database already has users, so no demo users were added.")
     example = next(iter(seeded), "USER")
     typer.echo(
         f"\nA token for one of them, valid for 60 seconds:\n"

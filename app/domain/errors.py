@@ -19,7 +19,8 @@
         ├── StorageRejected      unavailable; the storage answers but rejects this write
         └── Unconfirmed          unavailable; the write may be stored
 
-``str(error)`` is a sentence for people. It never contains a token, a secret or a message's content.
+``str(error)`` is a sentence for people. The sentence never contains a token, a secret or a
+message's content.
 """
 
 from collections.abc import Mapping

@@ -42,8 +42,8 @@ def new_id() -> str:
 def new_message_id() -> MessageId:
     """Create a UUID that begins with the time, so that new messages are neighbours in an index.
 
-    It is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the epoch,
-    then random digits. The original backend creates UUIDs of other versions, so the version
+    The id is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the
+    epoch, then random digits. The original backend creates UUIDs of other versions, so the version
     identifies the messages of this server.
     """
     digits = next(_random_digits)

@@ -87,7 +87,7 @@ ODDITIES = [
 
 @pytest.fixture(params=ODDITIES, ids=str)
 def oddity(request: pytest.FixtureRequest) -> Oddity:
-    """An unexpected value of the database."""
+    """An unexpected value in a column, for each parameter."""
     oddity: Oddity = request.param
     return oddity
 

@@ -69,7 +69,7 @@ async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
 
 
 async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> None:
-    """The database is created in the data folder; migrating again is no error."""
+    """The database is created in the data folder; migrating again succeeds."""
     finished = [await run_command(tmp_path, {}, "migrate") for _ in range(2)]
 
     assert [0, 0] == [each.code for each in finished]

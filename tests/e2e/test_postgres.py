@@ -109,7 +109,7 @@ async def test_no_demo_users_come_when_the_database_has_users(
     server = await serve(DATABASE_URL=original, SEED_FILE="")
 
     assert before == postgres_server.execute(counts, name)
-    assert "The database has users of its own, so no demo users were added." in server.out
+    assert "The database already has users, so no demo users were added." in server.out
     assert "python -m app token USER" in server.out
 
 

@@ -202,7 +202,7 @@ class Device:
             try:
                 await self.insist(event, {"messageId": message_id})
             except Refused:
-                pass  # Deleted meanwhile, or not delivered to this user.
+                pass  # The message was deleted meanwhile, or not delivered to this user.
             else:
                 receipt = Receipt(message_id, self.log.user_id, _STATUSES[event])
                 self._notes.reported.append(receipt)

@@ -105,8 +105,8 @@ class Absence:
     Attributes:
         since: The monotonic time at which the removal was acknowledged.
         until: The monotonic time at which the addition was requested.
-        last_seq: Messages with higher numbers were stored after the removal.
-        return_seq: Messages with higher numbers were stored after the return.
+        last_seq: The channel's last number after the removal.
+        return_seq: The channel's last number after the return.
     """
 
     user_id: str

@@ -32,7 +32,7 @@ class Backoff:
         self._works_since = inf
 
     def succeeded(self) -> None:
-        """Record that the service works. It counts as working until the next `next_seconds`."""
+        """Record that the service works, until the next call of `next_seconds`."""
         self._works_since = self._clock.monotonic()
 
     def next_seconds(self) -> float:

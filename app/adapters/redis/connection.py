@@ -201,7 +201,7 @@ class RedisConnection:
         now = self._clock.monotonic()
         if now >= self._next_log_at:
             self._next_log_at = now + ERROR_LOG_SECONDS
-            _logger.warning("Redis refused a call: %s", type(error).__name__)
+            _logger.warning("Redis answered with an error: %s", type(error).__name__)
 
 
 def _script_text(name: ScriptName) -> str:

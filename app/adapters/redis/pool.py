@@ -20,9 +20,9 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
     before a reply arrives, the pool closes the connection, so that no other caller reads the reply.
 
     Args:
-        url: A ``redis://``, ``rediss://`` or ``unix://`` URL. Its query may contain options of
-            redis-py, such as ``ssl_ca_certs``. Options in the URL that would override settings of
-            the adapters are ignored.
+        url: A ``redis://``, ``rediss://`` or ``unix://`` URL. The URL's query may contain options
+            of redis-py, such as ``ssl_ca_certs``. Options in the URL that would override settings
+            of the adapters are ignored.
         timeout_seconds: The timeout for connecting and closing. The callers set their own deadline
             for commands.
 

@@ -129,7 +129,7 @@ class RedisRevocationBus(RevocationBus):
                 try:
                     revocation = decode_revocation(message)
                 except ValueError:
-                    _logger.warning("ignored a malformed message about a revocation")
+                    _logger.warning("ignored a malformed revocation message")
                     return
                 for on_revoked in self._on_revoked:
                     on_revoked(revocation)

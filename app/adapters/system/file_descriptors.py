@@ -72,9 +72,9 @@ class DescriptorWatch:
         if now >= self._no_log_before and not _any_left():
             self._no_log_before = now + _LOG_SECONDS
             _logger.error(
-                "no file descriptor is left (limit %d): no client can connect until one leaves; "
-                "raise the limit (ulimit -n, LimitNOFILE= of systemd, --ulimit nofile= of Docker) "
-                "or run more nodes",
+                "no file descriptor is left (limit %d): no client can connect until another "
+                "disconnects; raise the limit (ulimit -n, LimitNOFILE= of systemd, "
+                "--ulimit nofile= of Docker) or run more nodes",
                 current_limit(),
             )
         self._timer = self._clock.call_later(_CHECK_SECONDS, self._check)

@@ -58,7 +58,8 @@ class MessageRepository(Protocol):
         """Replace the content, and set ``updated_at`` to ``now``.
 
         Raises:
-            MessageNotFound: There is no such message, or the editor is no member of its channel.
+            MessageNotFound: The message does not exist, or the editor is not a member of the
+                channel.
             NotTheAuthor: The editor is a member, but not the author.
         """
         ...
@@ -67,7 +68,8 @@ class MessageRepository(Protocol):
         """Delete the message and its deliveries, but keep its client message id.
 
         Raises:
-            MessageNotFound: There is no such message, or the editor is no member of its channel.
+            MessageNotFound: The message does not exist, or the editor is not a member of the
+                channel.
             NotTheAuthor: The editor is a member, but not the author.
         """
         ...

@@ -16,8 +16,8 @@ class RevocationStore(Protocol):
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store a revocation for at least ``ttl_seconds`` (>= 1).
 
-        If it is already stored, the later expiry and the later ``issued_until`` apply. If this
-        raises `Unavailable`, the revocation may still have been stored.
+        If the revocation is already stored, the later expiry and the later ``issued_until`` apply.
+        If this raises `Unavailable`, the revocation may still have been stored.
         """
         ...
 

@@ -34,8 +34,8 @@ class Session:
     Attributes:
         holder: The socket; None after `SessionHolder.end_session` or `SessionService.close` was
             called.
-        replaced: The previous token, if there was one. Revoking that token must also end this
-            session, because it may still be valid.
+        replaced: The previous token, if there was one. Revoking the previous token must also end
+            this session, because that token may still be valid.
         expires_at: The monotonic time from which events are rejected.
     """
 

@@ -41,9 +41,9 @@ metadata = MetaData(
 )
 
 
-# For each column that refers to a message or a channel, an index, a primary key or a unique
-# constraint must begin with it: otherwise every deletion of a message or channel scans the table.
-# A column that refers to a user needs none, because users are deleted rarely.
+# Every column that refers to a message or a channel must be the first column of an index, a primary
+# key or a unique constraint. Without one, each deletion of a message or channel scans the table. A
+# column that refers to a user needs none, because users are deleted rarely.
 def _references(column: str, on_delete: str = "CASCADE") -> ForeignKey:
     return ForeignKey(column, ondelete=on_delete, onupdate="CASCADE")
 

@@ -166,8 +166,8 @@ class SocketServer(socketio.AsyncServer):
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         """Leave all rooms at once, handle the packets received earlier, then run the hooks.
 
-        Guards may reject these packets, as `WsGuard` does after a revocation. `ClosedConnections`
-        limits the time in which these packets are handled.
+        Guards may reject the packets of a closed connection, as `WsGuard` does after a revocation.
+        `ClosedConnections` limits the time in which these packets are handled.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)

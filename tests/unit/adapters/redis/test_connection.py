@@ -37,7 +37,7 @@ async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_the_
         assert refusal.value.__context__ is None
 
     assert connection.is_available
-    assert ["Redis refused a call: ResponseError"] == caplog.messages
+    assert ["Redis answered with an error: ResponseError"] == caplog.messages
 
 
 async def test_run_is_unavailable_but_the_circuit_breaker_stays_closed_when_only_one_call_is_slow(
