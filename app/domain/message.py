@@ -167,7 +167,7 @@ class DeletionReceipt(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage(WireValue):
-    """The payload of ``message.failed``, which the sender's other sockets receive."""
+    """The payload of ``message:failed``, which the sender's other sockets receive."""
 
     channel_id: ChannelId
     client_message_id: ClientMessageId | None

@@ -56,7 +56,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error as ack or ``exception``; reject a connecting client with ``error``."""
+        """Send the error as ack or ``exception``, or reject the client if it is connecting."""
         super().catch(_ws_exception(exception), host)
         if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
             client: AuthenticatedSocket = host.get_client()

@@ -44,8 +44,8 @@ class WsThrottlerGuard(CanActivate):
     """
 
     def __init__(self, events: Throttle, receipts: Throttle) -> None:
-        self._events = events
-        self._receipts = receipts
+        self._event_limit = events
+        self._receipt_limit = receipts
 
     def can_activate(self, context: ExecutionContext) -> bool:
         """Return True, or raise `WsTooManyRequests` with the milliseconds to wait for tokens."""
@@ -54,9 +54,11 @@ class WsThrottlerGuard(CanActivate):
         client: AuthenticatedSocket = context.get_client()
         weight = _weight_of(context.get_handler())
         if weight == _RECEIPTS:
-            wait_seconds = self._receipts.take(client.user_id, _receipts_in(context.get_data()))
+            wait_seconds = self._receipt_limit.take(
+                client.user_id, _receipts_in(context.get_data())
+            )
         else:
-            wait_seconds = self._events.take(client.user_id, weight)
+            wait_seconds = self._event_limit.take(client.user_id, weight)
         if wait_seconds > 0:
             raise WsTooManyRequests(ceil(wait_seconds * 1000))
         return True

@@ -8,7 +8,7 @@ from app.domain.ids import SocketId
 
 @runtime_checkable
 class Broadcaster(Protocol):
-    """Sends events to rooms."""
+    """Sends events to rooms. `RoomBroadcaster` implements it."""
 
     def publish(
         self,

@@ -19,9 +19,9 @@ class SocketRooms(Protocol):
         ...
 
     def join(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Add every socket of these users to the room; return the added sockets by user."""
+        """Add every socket of these users to the room; return each added socket with its user."""
         ...
 
     def leave(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Remove every socket of these users from the room; return the removed sockets by user."""
+        """Remove every socket of these users; return each removed socket with its user."""
         ...

@@ -52,8 +52,8 @@ class MessageService:
     the order in which they were stored. A write that has started is completed and published even if
     its caller is cancelled.
 
-    Every method raises `Unavailable` when the storage fails. After this error nothing was stored;
-    only after `Unconfirmed`, the write may be stored, and `catch_up` publishes it later.
+    Every method raises `Unavailable` when the storage fails. Nothing was stored then, unless the
+    error is `Unconfirmed`: the write may be stored, and `catch_up` publishes it later.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class MessageService:
         """Store a message durably, end the typing of its sender, and publish it to the channel.
 
         A message that is sent again with the same ``client_message_id`` is neither stored nor
-        published again; the message stored first is returned. If the message cannot be stored, the
-        sender's other sockets receive ``message.failed``.
+        published again; the message stored first is returned. If the storage fails, the sender's
+        other sockets receive ``message:failed``.
 
         Args:
             content: The text of the message; surrounding white space is removed.

@@ -31,6 +31,7 @@ class RoomSync:
         self._events = events
         self._rooms = rooms
         self._members = MemberCache(channels, clock, self._set_members)
+        # See `MemberCache.is_fresh` and `MemberCache.size`.
         self.is_fresh = self._members.is_fresh
         self.size = self._members.size
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
@@ -71,9 +72,8 @@ class RoomSync:
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
         """Raise unless the user is a member. Call this before any access to the channel's data.
 
-        A user with a socket in the channel's room needs no query, even if the user was removed a
-        moment ago. For other users the storage is queried, which also rejects channel ids that a
-        client made up.
+        Queries the storage, which also rejects channel ids that a client made up. `MessageService`
+        calls this only for a user without a socket in the channel's room.
 
         Raises:
             NotAMember: The user is not a member of the channel.

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 AckFunction = Callable[..., None]
-"""Sends the ack to the client; the first call counts, later calls do nothing."""
+"""An `Acknowledgement`: sends the ack to the client. Only the first call has an effect."""
 
 CONNECTION_PATTERN = "handleConnection"
 """The value of ``get_pattern()`` while a socket connects; Nest's ``cause.pattern``."""

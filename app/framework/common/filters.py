@@ -13,7 +13,7 @@ _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
-    """An exception filter; its `catch` decorator names the exceptions that it handles.
+    """An exception filter. The decorator ``catch`` names the exceptions that it handles.
 
     A filter calls the ack or emits an event. If the filter raises, the error is logged and the
     client gets no answer.

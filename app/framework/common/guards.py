@@ -10,7 +10,7 @@ from app.framework.common.context import ExecutionContext
 from app.framework.common.exceptions import WsForbidden
 
 Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
-"""The ``can_activate`` method of a guard."""
+"""`CanActivate.can_activate` of a guard that ``use_guards`` names, such as the chat's `WsGuard`."""
 
 
 @runtime_checkable

@@ -60,6 +60,7 @@ def loads(text: str) -> Any:
 
 
 def _to_json_value(value: Any) -> Any:
+    # Values that define ``to_wire``, such as the chat's `WireValue`, convert themselves.
     to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
     if to_wire is not None:
         return to_wire()

@@ -18,7 +18,7 @@ from app.framework.websockets.hooks import GATEWAY_HOOKS
 from app.framework.websockets.socket import Socket
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
-"""Created by `compile_connect`; returns whether the socket is admitted.
+"""Created by `compile_connect`; returns False if it has refused the socket.
 
 The handler raises only `CancelledError`.
 """

@@ -26,7 +26,11 @@ from app.framework.websockets.socket import RESERVED_EVENTS
 
 @dataclass(frozen=True, slots=True)
 class EventRoute:
-    """One event of a gateway."""
+    """One event of a gateway.
+
+    Attributes:
+        handler: The gateway's bound method that ``subscribe_message`` decorates.
+    """
 
     pattern: str
     gateway: type

@@ -28,6 +28,7 @@ class ParamMarker:
 
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
+        read: Set by `MessageBody`, `ConnectedSocket` and `create_param_decorator`.
         pipes: The parameter's own pipes, which run after those of method, class and application.
     """
 

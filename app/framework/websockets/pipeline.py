@@ -77,7 +77,8 @@ def compile_event(route: EventRoute) -> EventHandler:
 def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Send one result by Nest's rules; return whether the ack was called.
 
-    For None nothing is sent; a `WsResponse` is emitted; any other value is sent as the ack.
+    For None nothing is sent. A `WsResponse`, or a dict with an ``event``, is emitted. Any other
+    value is sent as the ack.
     """
     if result is None:
         return False

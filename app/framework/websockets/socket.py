@@ -33,7 +33,7 @@ class Handshake:
 
 
 class Hub(Protocol):
-    """Gives access to all sockets of one namespace."""
+    """Gives access to all sockets of one namespace. `NamespaceRooms` implements it."""
 
     def broadcast(
         self,
@@ -51,7 +51,7 @@ class Hub(Protocol):
 
 
 class SocketLink(Protocol):
-    """The operations of the transport that a socket uses."""
+    """The operations of the transport that a socket uses. `ServerSocketLink` implements it."""
 
     @property
     def hub(self) -> Hub:

@@ -1,9 +1,9 @@
 """The payload of events about one channel."""
 
-from app.gateways.dto.client_payload import AnyChannelId, ClientPayload
+from app.gateways.dto.client_payload import CheckedChannelId, ClientPayload
 
 
 class ChannelDto(ClientPayload):
     """``{channelId}``."""
 
-    channel_id: AnyChannelId
+    channel_id: CheckedChannelId

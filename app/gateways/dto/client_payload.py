@@ -16,9 +16,9 @@ def _to_integer(value: object) -> object:
 
 _CHECKED = AfterValidator(checked_id)
 
-AnyChannelId = Annotated[ChannelId, _CHECKED]
-AnyMessageId = Annotated[MessageId, _CHECKED]
-AnyClientMessageId = Annotated[ClientMessageId, _CHECKED]
+CheckedChannelId = Annotated[ChannelId, _CHECKED]
+CheckedMessageId = Annotated[MessageId, _CHECKED]
+CheckedClientMessageId = Annotated[ClientMessageId, _CHECKED]
 
 StorableText = Annotated[str, AfterValidator(checked_storable)]
 """A text of any length without NUL and lone surrogates; add ``Field(max_length=...)``."""

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from app.domain.ids import ChannelId
-from app.gateways.dto.client_payload import AnyChannelId, ClientPayload, Integer
+from app.gateways.dto.client_payload import CheckedChannelId, ClientPayload, Integer
 
 _DEFAULT_LIMIT = 50
 
@@ -15,7 +15,7 @@ class GetOfflineDto(ClientPayload):
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None
-    channel_id: AnyChannelId | None = None
+    channel_id: CheckedChannelId | None = None
     after_seq: Annotated[Integer, Field(ge=0, lt=2**53)] | None = None
 
     @property

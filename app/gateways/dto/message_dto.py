@@ -1,9 +1,9 @@
 """The payload of events about one message."""
 
-from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
+from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class MessageDto(ClientPayload):
     """``{messageId}``."""
 
-    message_id: AnyMessageId
+    message_id: CheckedMessageId

@@ -6,7 +6,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from app.domain.delivery import MAX_RECEIPTS
 from app.domain.ids import MessageId
-from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
+from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class ReceiptDto(ClientPayload):
@@ -14,9 +14,9 @@ class ReceiptDto(ClientPayload):
 
     # Declare `message_ids` first, because the validator of `message_id` reads it.
     message_ids: (
-        Annotated[list[AnyMessageId], Field(min_length=1, max_length=MAX_RECEIPTS)] | None
+        Annotated[list[CheckedMessageId], Field(min_length=1, max_length=MAX_RECEIPTS)] | None
     ) = None
-    message_id: AnyMessageId | None = None
+    message_id: CheckedMessageId | None = None
 
     @property
     def listed(self) -> tuple[MessageId, ...]:

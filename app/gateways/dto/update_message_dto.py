@@ -1,10 +1,10 @@
 """The payload of ``updateMessage``."""
 
-from app.gateways.dto.client_payload import AnyMessageId, ClientPayload
+from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class UpdateMessageDto(ClientPayload):
     """``{messageId, content}``."""
 
-    message_id: AnyMessageId
+    message_id: CheckedMessageId
     content: str

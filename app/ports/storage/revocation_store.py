@@ -10,7 +10,8 @@ from app.domain.credential import Credential, Revocation
 class RevocationStore(Protocol):
     """A set of revocations, each with an expiry time.
 
-    Every method raises `Unavailable` if the storage does not answer.
+    Every method raises `Unavailable` if the storage does not answer. The memory, SQL and Redis
+    adapters each have an implementation.
     """
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:

@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 class WriteAdmission(Protocol):
     """A storage that limits concurrent writes, and rejects writes while it does not answer.
 
+    `Database` and `MemoryStore` implement it.
+
     Attributes:
         writers: The maximum number of concurrent write transactions; at least one.
     """

@@ -1,4 +1,4 @@
-"""The session of one admitted socket."""
+"""The session of one authenticated socket."""
 
 from dataclasses import dataclass
 from datetime import datetime

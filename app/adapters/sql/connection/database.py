@@ -266,6 +266,7 @@ class _Operation:
 
 
 async def _close(resources: AsyncExitStack) -> None:
+    # Leaving the context of `AsyncConnection.begin`, which is one of the resources, commits.
     async with asyncio.timeout(COMMIT_SECONDS), resources:
         pass
 

@@ -161,7 +161,7 @@ def store_all(
             return NotAMember()
         if draft.id in stored:
             return StoredMessage(stored[draft.id], is_new=True)
-        if claims[draft.id] not in earlier:  # An operator has deleted the row, so use a new id.
+        if claims[draft.id] not in earlier:  # An operator deleted the row; a new id works.
             return ClientMessageIdReused()
         first, message = earlier[claims[draft.id]]
         if not first.is_repeated_by(draft, message):

@@ -92,8 +92,8 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     Attributes:
         sockets: The open connections by Engine.IO id. The library requires this attribute.
-        next_id: Returns 15 random bytes as URL-safe text: as unguessable as the library's ids, but
-            without a system call for each id.
+        next_id: Returns 15 random bytes as URL-safe text, from `_random_ids`: as unguessable as the
+            library's ids, but without a system call for each id.
     """
 
     sockets: dict[str, Connection[Link]]

@@ -14,6 +14,7 @@ class CompiledNamespace:
     """The handlers of a namespace, compiled once at boot.
 
     Attributes:
+        socket_class: `IoOptions.socket_class`.
         connect: The results of `compile_connect`, which admit or reject a socket, in this order.
         disconnect: The results of `compile_disconnect`, which run after a disconnect, in this
             order.

@@ -51,7 +51,7 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 
 
 class NamespaceRooms:
-    """Implements `socket.Hub`: the rooms of one namespace.
+    """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
     Only admitted sockets are members, so only they receive broadcasts. The room that is named after
     a socket's id is not stored: the id is looked up among all sockets of the namespace.

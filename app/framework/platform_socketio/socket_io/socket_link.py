@@ -23,7 +23,7 @@ class LinkState(Enum):
     """The state of a socket, which changes only in this order."""
 
     PENDING = auto()
-    """Guards and ``handle_connection`` are running: events and joins are queued."""
+    """Guards and ``handle_connection`` are running: outgoing events and joins are queued."""
     ADMITTED = auto()
     """The client is in the namespace."""
     DETACHED = auto()
@@ -60,7 +60,7 @@ class _PendingChanges:
 
 
 class ServerSocketLink:
-    """Implements `socket.SocketLink`.
+    """Connects a socket to its client. Implements `SocketLink` of ``websockets/socket.py``.
 
     While the state is PENDING, the link queues joins and outgoing events. `admit_or_reject` then
     applies the queued effects at once, without an await, so no broadcast or event handler finds a

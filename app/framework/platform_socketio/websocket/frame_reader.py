@@ -23,7 +23,8 @@ LEAST_FRAME = _START_BYTES + _MASK_BYTES
 """The size of a frame without a payload."""
 
 parse = WebSocketReader.feed_data
-"""aiohttp's parser: takes a `FrameReader` and bytes that follow its rules."""
+"""aiohttp's parser. It takes a `FrameReader` and bytes that follow its rules, and passes each
+message to `feed_data` of the reader's queue, which is `protocol.WebSocket`."""
 
 
 class FrameQueue(WebSocketDataQueue):

@@ -44,8 +44,8 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     aiohttp's parser passes each message to ``feed_data`` of its queue. A `WebSocket` acts as that
     queue, but handles each message instead of queueing it, so it does not call the base's
-    constructor. The `WriteBatcher` writes: it calls ``write``, which is the transport's own method
-    while the client reads.
+    constructor. The `WriteBatcher` writes by calling ``write``, which is the transport's own method
+    while the client reads. `engine_io.connection.Connection` implements the abstract methods.
     """
 
     __slots__ = (

@@ -51,7 +51,7 @@ class Writable(Protocol):
 
 
 class Recipient(Writable, Protocol):
-    """The part of a connection that the `WriteBatcher` needs."""
+    """The part of a connection that the `WriteBatcher` needs. `WebSocket` implements it."""
 
     groups: "RecipientGroups"
     """The groups that contain this client. Only `add_group` and `remove_group` change them."""
