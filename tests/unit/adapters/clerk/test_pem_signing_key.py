@@ -39,7 +39,7 @@ def pem(public_format: PublicFormat = PublicFormat.SubjectPublicKeyInfo) -> str:
 async def test_key_is_read_when_its_text_was_mangled_on_the_way(
     mangle: Callable[[str], str], form: PublicFormat
 ) -> None:
-    """A key is accepted although an environment variable changed its line breaks."""
+    """A key with changed line breaks, quotes or white space is still accepted."""
     key = await PemSigningKey(mangle(pem(form))).find(None)
 
     assert private_key().public_key().public_numbers() == key.public_numbers()
