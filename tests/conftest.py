@@ -134,7 +134,7 @@ def _shared_postgres_url(postgres_server: PostgresServer, postgres_template: str
 
 @pytest.fixture
 def shared_postgres_url(postgres_server: PostgresServer, _shared_postgres_url: str) -> str:
-    """The shared migrated database without rows. Its user may only change rows."""
+    """The shared migrated database without rows. The user of the database may only change rows."""
     postgres_server.execute(_DELETE_ALL_ROWS, _SHARED)
     return _shared_postgres_url
 

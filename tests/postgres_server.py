@@ -161,7 +161,7 @@ def _children(parent: int) -> list[int]:
     """Return all child processes, including those of connections that are being opened."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # the process has ended meanwhile
+        with suppress(OSError):  # The process has ended meanwhile.
             # State and parent come after the program's name, which may contain any characters.
             _, _, fields = status.read_text(encoding="utf-8").rpartition(")")
             if int(fields.split()[1]) == parent:

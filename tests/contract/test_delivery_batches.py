@@ -102,7 +102,7 @@ async def test_advance_all_is_empty_when_there_are_no_reports(storage: Storage) 
 async def test_advance_all_reports_both_steps_when_a_recipient_reports_them_together(
     storage: Storage,
 ) -> None:
-    """DELIVERED and then READ in one batch are two changes, and READ is stored."""
+    """Reports of DELIVERED and READ in one batch are two changes, and READ is stored."""
     message = await sent(storage)
     reports = [Report(message.id, BOB, state) for state in (DELIVERED, DELIVERED, READ, READ)]
 

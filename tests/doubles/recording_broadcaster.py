@@ -21,7 +21,7 @@ class RecordingBroadcaster(Broadcaster):
     """Records what was published.
 
     Attributes:
-        published: Every publication, in the order of the calls. A test may clear it.
+        published: Every publication, in the order of the calls. A test may clear the list.
     """
 
     def __init__(self) -> None:

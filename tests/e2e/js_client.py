@@ -59,7 +59,7 @@ class JsClient:
                 return
 
     async def has_seen(self, event: str) -> bool:
-        """Return whether the server has sent the event before it acks one more request."""
+        """Send another request, and return whether the event arrived before its ack."""
         await self.ask("message:getOfflineCount")
         return event in self.events
 
