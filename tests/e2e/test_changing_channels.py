@@ -75,7 +75,7 @@ def write(chat: Chat, statement: str, *values: str) -> None:
 
 
 async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Send messages until the listener receives one (or receives none), or the time is up.
+    """Send messages until whether the listener receives one equals ``until``, or the time is up.
 
     Returns whether the listener received the last message.
     """

@@ -71,7 +71,7 @@ def read_parameters(
 def _plain_parameters(
     names: list[str], hints: Mapping[str, Any], subject: str
 ) -> tuple[Parameter, ...]:
-    """As in Nest, pipes run for the client (``custom``) and for the data (``body``)."""
+    """Read a handler without markers; as in Nest, pipes run on client and data."""
     if len(names) > len(PLAIN_PARAMETERS):
         raise BootError(
             f"{subject}: a handler without annotations takes at most (client, data, ack), "

@@ -33,7 +33,7 @@ MEMBERSHIP = {
 class TokenIsUser(TokenVerifier):
     """A verifier that accepts a user's id as that user's token.
 
-    A suffix after ``~`` makes another token.
+    ``~`` and a suffix after the id give another token of the same user.
     """
 
     def __init__(self, clock: Clock) -> None:

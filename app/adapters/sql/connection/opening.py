@@ -28,7 +28,7 @@ _SQLITE_FIXES = {
     "SQLITE_NOTADB": "is no SQLite database; move the file away, or set DATABASE_URL to another",
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
-"""Remedies by SQLite's primary error code, with which the extended codes begin."""
+"""Remedies by SQLite's primary error code; the name of an extended code begins with it."""
 
 _SERVER_FIXES = {
     "25006": "is read only; set DATABASE_URL to the primary server",

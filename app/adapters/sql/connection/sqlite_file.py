@@ -16,8 +16,8 @@ _BUSY_RETRY_SECONDS = 0.02
 def prepare_file(file: Path, lock_timeout_seconds: float) -> None:
     """Create the file and its folder, and enable WAL so that readers do not block the writer.
 
-    Blocks for up to ``lock_timeout_seconds``: if several processes change the mode at once, such as
-    two servers that start with a new file, SQLite fails without waiting.
+    Retries for up to ``lock_timeout_seconds``, and blocks meanwhile: SQLite fails at once when
+    several processes change the mode, such as two servers that start with a new file.
 
     Raises:
         sqlite3.Error: The file cannot be used, or was still locked at the timeout.

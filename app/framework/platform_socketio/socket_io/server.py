@@ -76,7 +76,7 @@ class Acknowledgement:
         """Answer the client's event; no effect after a disconnect.
 
         Raises:
-            TypeError: An argument has no JSON form. Nothing is sent, and another call may answer.
+            TypeError: An argument has no JSON form. Nothing is sent; a later call can still answer.
         """
         link = self._link
         if link is not None:
