@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unavailable
@@ -29,11 +30,17 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Channel:
-    """A prepared channel, and the ``seq`` of the last message that this node published."""
+    """A channel that this node publishes to.
+
+    Attributes:
+        published: The ``seq`` of the last message that this node published.
+        prepared_until: The monotonic time until which the members are fresh.
+    """
 
     id: ChannelId
     room: str
     published: int
+    prepared_until: float = -inf
 
 
 class MessagePublisher:
@@ -70,8 +77,9 @@ class MessagePublisher:
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether the channel is prepared and its cached members are fresh."""
-        return channel_id in self._channels and self._room_sync.is_fresh(channel_id)
+        """Return whether `prepare` has loaded the channel's members lately."""
+        channel = self._channels.get(channel_id)
+        return channel is not None and channel.prepared_until > self._clock.monotonic()
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
         """Prepare to publish the messages that are stored in these channels from now on.
@@ -84,7 +92,10 @@ class MessagePublisher:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
                 self._add(channel_id, published=last_seqs[channel_id])
-        await self._room_sync.refresh_all(channel_ids)
+        prepared_until = await self._room_sync.refresh_all(channel_ids)
+        for channel_id in channel_ids:
+            if channel_id in self._channels:  # unless it was deleted meanwhile
+                self._channels[channel_id].prepared_until = prepared_until
 
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
         """Publish stored messages of a prepared channel, except those already published.

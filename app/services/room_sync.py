@@ -60,9 +60,12 @@ class RoomSync:
             with suppress(Unavailable):
                 await self._members.load((channel_id,))
 
-    async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """Refresh several channels with one query before a write, or raise `Unavailable`."""
-        await self._members.load(channel_ids)
+    async def refresh_all(self, channel_ids: Collection[ChannelId]) -> float:
+        """Refresh several channels with one query before a write, or raise `Unavailable`.
+
+        Returns the monotonic time until which the members are fresh.
+        """
+        return await self._members.load(channel_ids)
 
     async def reload(self, channel_id: ChannelId) -> None:
         """Reload the members now, ignoring the cache: the cached list turned out to be stale."""

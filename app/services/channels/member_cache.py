@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.concurrency.eager import EagerTasks
@@ -55,16 +56,15 @@ class MemberCache:
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
         """Return whether the channel's members were loaded less than `REFRESH_SECONDS` ago."""
-        entry = self._entries.get(channel_id)
-        return entry is not None and entry.fresh_until > self._clock.monotonic()
+        return self._fresh_until(channel_id) > self._clock.monotonic()
 
     def size(self, channel_id: ChannelId) -> int:
         """Return the number of members at the last load, at least 1; 1 before the first load."""
         entry = self._entries.get(channel_id)
         return 1 if entry is None else max(1, entry.size)
 
-    async def load(self, channel_ids: Collection[ChannelId]) -> None:
-        """Load the channels that are not fresh, and return when all are loaded.
+    async def load(self, channel_ids: Collection[ChannelId]) -> float:
+        """Load the channels that are not fresh; return the monotonic time until which all are.
 
         One query loads all channels that are not being loaded already. The call suspends only if
         the storage suspends.
@@ -81,6 +81,7 @@ class MemberCache:
                 await asyncio.wait([load])  # unlike `await load`, this does not cancel the load
             if not load.result():
                 raise Unavailable
+        return min((self._fresh_until(each) for each in channel_ids), default=inf)
 
     def invalidate(self, channel_id: ChannelId) -> None:
         """Delete the channel's entry, so that the next caller loads it again."""
@@ -98,6 +99,10 @@ class MemberCache:
             load.cancel()
         if loads:
             await asyncio.wait(loads)
+
+    def _fresh_until(self, channel_id: ChannelId) -> float:
+        entry = self._entries.get(channel_id)
+        return -inf if entry is None else entry.fresh_until
 
     def _start_load(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
         load = self._tasks.start(self._load(channel_ids))

@@ -39,7 +39,7 @@ def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache
     )
 
 
-async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
+async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[float]:
     """Start a load, and return when it has begun."""
     task = asyncio.create_task(cache.load(channel_ids))
     await asyncio.sleep(0)
