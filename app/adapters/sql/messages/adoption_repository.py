@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, o
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.store import (
+from app.adapters.sql.messages.repository import (
     RECIPIENTS,
     deliveries_to,
     insert_sequences,

@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/messages/store.py: storing during concurrent deletions."""
+"""Tests app/adapters/sql/messages/repository.py: storing during concurrent deletions."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/messages/store.py: digests of first sends, and rows without a digest."""
+"""Tests the digests of first sends, and rows without a digest."""
 
 from collections.abc import Sequence
 
