@@ -31,15 +31,12 @@ class CircuitBreaker:
 
     Attributes:
         is_closed: Whether calls pass.
-        linked: The circuit breaker of another pool of the same service. After a call without any
-            answer, the caller opens both circuit breakers.
     """
 
     def __init__(
         self, name: str, probe: Callable[[], Awaitable[None]], retry_seconds: float
     ) -> None:
         self.is_closed = True
-        self.linked: CircuitBreaker | None = None
         self._name = name
         self._probe = probe
         self._retry_seconds = retry_seconds

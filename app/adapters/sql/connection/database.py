@@ -68,20 +68,18 @@ class Database(WriteAdmission):
         self._limits = limits
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
-        self._writing = _Side(
-            asyncio.Semaphore(self.writers),
-            CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS),
-        )
-        self._reading = _Side(
-            asyncio.Semaphore(self._engines.readers),
-            CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS),
-        )
+        writer = CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS)
+        reader = CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS)
         # A server that does not answer writers does not answer readers either, so their circuit
         # breakers are linked. In SQLite, readers continue while another program holds the write
         # lock.
-        if self._file is None:
-            self._writing.breaker.linked = self._reading.breaker
-            self._reading.breaker.linked = self._writing.breaker
+        is_linked = self._file is None
+        self._writing = _Side(
+            asyncio.Semaphore(self.writers), writer, reader if is_linked else None
+        )
+        self._reading = _Side(
+            asyncio.Semaphore(self._engines.readers), reader, writer if is_linked else None
+        )
         self._commits: set[asyncio.Task[None]] = set()
         self.applied_migrations: tuple[str, ...] = ()
         self._closed = False
@@ -139,7 +137,7 @@ class Database(WriteAdmission):
         """
         side = self._writing
         await side.admit()
-        async with self._operation(side, self._engines.writing, side.breaker) as operation:
+        async with self._operation(side, self._engines.writing) as operation:
             yield operation.connection
             operation.commits = True
             await self._commit(operation.resources.pop_all())
@@ -152,7 +150,9 @@ class Database(WriteAdmission):
         must not cause other operations to be rejected.
         """
         await self._writing.admit()
-        async with self._operation(self._writing, self._engines.writing, None) as operation:
+        async with self._operation(
+            self._writing, self._engines.writing, is_health_check=True
+        ) as operation:
             yield operation.connection
 
     @asynccontextmanager
@@ -160,7 +160,7 @@ class Database(WriteAdmission):
         """Open a connection whose queries all see the same state of the database."""
         side = self._reading
         await side.admit()
-        async with self._operation(side, self._engines.reading, side.breaker) as operation:
+        async with self._operation(side, self._engines.reading) as operation:
             yield operation.connection
 
     @asynccontextmanager
@@ -168,17 +168,18 @@ class Database(WriteAdmission):
         """Open a connection for a single query, without the cost of a transaction around it."""
         side = self._reading
         await side.admit()
-        async with self._operation(side, self._engines.asking, side.breaker) as operation:
+        async with self._operation(side, self._engines.asking) as operation:
             yield operation.connection
 
     @asynccontextmanager
     async def _operation(
-        self, side: "_Side", engine: AsyncEngine, breaker: CircuitBreaker | None
+        self, side: "_Side", engine: AsyncEngine, *, is_health_check: bool = False
     ) -> AsyncIterator["_Operation"]:
         """Take a turn and a connection; commit or roll back and give both back at the end.
 
-        Success closes ``breaker``, and a slow failure opens it. The wait for the turn is not
-        measured, because it shows only that other operations are running.
+        Unless this is a health check, success closes the side's circuit breaker, and a slow failure
+        opens it. The wait for the turn is not measured, because it shows only that other operations
+        are running.
         """
         began = None
         operation = None
@@ -202,12 +203,12 @@ class Database(WriteAdmission):
                     raise
         except DATABASE_FAILURES as failure:
             _logger.warning("the database failed: %s", failure_name(failure))
-            if breaker is not None and began is not None:
-                open_if_slow(breaker, time.monotonic() - began, failure)
+            if began is not None and not is_health_check:
+                open_if_slow(side.breaker, side.linked, time.monotonic() - began, failure)
             commits = operation is not None and operation.commits
             raise domain_error(failure, commits=commits) from None
-        if breaker is not None and not breaker.is_closed:
-            breaker.close()
+        if not side.breaker.is_closed and not is_health_check:
+            side.breaker.close()
 
     async def _take_turn(self, turns: asyncio.Semaphore, resources: AsyncExitStack) -> None:
         try:
@@ -241,15 +242,19 @@ class Database(WriteAdmission):
         self, side: "_Side", engine: AsyncEngine, checks: Sequence[Executable]
     ) -> None:
         with suppress(Unavailable):
-            async with self._operation(side, engine, side.breaker) as operation:
+            async with self._operation(side, engine) as operation:
                 for check in checks:
                     await operation.connection.execute(check)
 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
+    """The pool of connections that write or that read."""
+
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
+    linked: CircuitBreaker | None
+    """The other side's circuit breaker, which an operation without any answer opens as well."""
 
     async def admit(self) -> None:
         if not self.breaker.is_closed and not await self.breaker.wait_half_open():

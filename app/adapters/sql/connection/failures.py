@@ -35,12 +35,14 @@ def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
     return StorageRejected() if _is_rejection(failure) else Unavailable()
 
 
-def open_if_slow(breaker: CircuitBreaker, seconds: float, failure: Exception) -> None:
+def open_if_slow(
+    breaker: CircuitBreaker, linked: CircuitBreaker | None, seconds: float, failure: Exception
+) -> None:
     """Open a circuit breaker after a slow failure; without an answer, also open the linked one."""
     if seconds > SLOW_SECONDS:
         breaker.open()
-        if breaker.linked is not None and not sqlstate(failure):
-            breaker.linked.open()
+        if linked is not None and not sqlstate(failure):
+            linked.open()
 
 
 def failure_name(failure: BaseException) -> str:

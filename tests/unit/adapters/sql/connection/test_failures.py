@@ -107,9 +107,8 @@ async def test_a_slow_failure_opens_the_linked_circuit_breaker_when_the_server_d
 ) -> None:
     """A server that reports an error to a writer may still answer readers."""
     writing, reading = a_circuit_breaker(), a_circuit_breaker()
-    writing.linked = reading
 
-    open_if_slow(writing, 2 * SLOW_SECONDS, InterfaceError("SELECT", None, failure))
+    open_if_slow(writing, reading, 2 * SLOW_SECONDS, InterfaceError("SELECT", None, failure))
 
     assert not writing.is_closed
     assert linked_stays_closed is reading.is_closed
@@ -120,6 +119,6 @@ async def test_a_slow_failure_opens_the_linked_circuit_breaker_when_the_server_d
 async def test_a_failure_leaves_the_circuit_breaker_closed_when_it_was_quick() -> None:
     breaker = a_circuit_breaker()
 
-    open_if_slow(breaker, SLOW_SECONDS / 2, ConnectionResetError())
+    open_if_slow(breaker, None, SLOW_SECONDS / 2, ConnectionResetError())
 
     assert breaker.is_closed
