@@ -117,13 +117,13 @@ async def test_run_says_how_to_fix_it_when_it_cannot_start(
     assert "secret" not in finished.err
 
 
-async def test_run_leaves_no_file_when_the_database_url_is_wrong(tmp_path: Path) -> None:
+def test_run_leaves_no_file_when_the_database_url_is_wrong(tmp_path: Path) -> None:
     """``sqlite://data/chat.db`` lacks a slash; neither the database nor its lock is created."""
-    wrong = {"DATABASE_URL": "sqlite://data/chat.db"}
+    environment = {**ENVIRONMENT, "DATABASE_URL": "sqlite://data/chat.db"}
 
-    finished = await ServerProcess(tmp_path, wrong).command("run")
+    finished = run_program([sys.executable, "-m", "app", "run"], tmp_path, environment)
 
-    assert (1, []) == (finished.code, list(tmp_path.iterdir()))
+    assert (1, []) == (finished.returncode, list(tmp_path.iterdir()))
 
 
 @contextmanager
