@@ -81,11 +81,6 @@ class RedisConnection:
         self._lost_at = 0.0
         self._next_log_at = -inf
 
-    @property
-    def is_available(self) -> bool:
-        """Whether the circuit breaker is closed, so that calls are sent to Redis."""
-        return self._breaker.is_closed
-
     def on_reconnected(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` on the event loop after each outage; it must not raise or block."""
         self._listeners.append(listener)

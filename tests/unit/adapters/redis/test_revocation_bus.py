@@ -137,13 +137,15 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
+    reconnected = asyncio.Event()
+    own_connection.on_reconnected(reconnected.set)
 
     await asyncio.to_thread(own_server.stop)
     with pytest.raises(Unavailable):
         await bus.publish(SESSION)
     await asyncio.to_thread(own_server.start_again)
     own_server.client.set("chatgenius:revoked:session:sess_alice", "1", ex=60)
-    await until(lambda: listener.connected == 2 and own_connection.is_available)
+    await until(lambda: listener.connected == 2 and reconnected.is_set())
 
     missed = RedisRevocationStore(own_connection).missed(lambda: [credential()])
     assert [SESSION] == [each async for portion in missed for each in portion]
