@@ -1,13 +1,16 @@
 """Tests app/services/message_service.py: sends that fail or are not confirmed."""
 
+import asyncio
+
 import pytest
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
 from app.domain.errors import ClientMessageIdReused, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
-from app.domain.message import FailedMessage
+from app.domain.message import FailedMessage, Message
 from app.domain.time_limits import UNCONFIRMED_SECONDS
+from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.message_service import MessageService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
@@ -20,6 +23,13 @@ from tests.unit.services.message_stores import (
     store_on_another_node,
 )
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.slow_channels import SlowChannels
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> SlowChannels:
+    """Storage of channels that the test can delay or make unavailable."""
+    return SlowChannels(store)
 
 
 @pytest.fixture
@@ -187,3 +197,35 @@ async def test_channel_receives_a_change_when_it_was_unconfirmed(
 
     published = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == published
+
+
+async def test_later_change_is_published_when_it_was_unconfirmed_during_the_publication_of_another(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    channels: SlowChannels,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Publishing the first change does not forget the second."""
+    sent = await losing_service.send(ALICE, GENERAL, "hello", None)
+    broadcaster.published.clear()
+    losing_messages.losses = 2
+    with pytest.raises(Unconfirmed):
+        await losing_service.update(ALICE, sent.id, "first")
+    clock.advance(REFRESH_SECONDS)
+    channels.hold()
+    catching_up = asyncio.create_task(losing_service.catch_up())
+    await channels.asked.wait()
+
+    with pytest.raises(Unconfirmed):
+        await losing_service.update(ALICE, sent.id, "second")
+    channels.may_answer.set()
+    await catching_up
+    await losing_service.catch_up()
+
+    published = [
+        publication.payload.content
+        for publication in broadcaster.published
+        if isinstance(publication.payload, Message)
+    ]
+    assert ["first", "second"] == published
