@@ -191,13 +191,13 @@ class MessageService:
     async def _publish_stored(
         self, channel_id: ChannelId, messages: Sequence[StoredMessage]
     ) -> None:
-        for each in messages:
-            sender_id = each.message.user_id
-            is_listening = self._events.is_listening(channel_id, sender_id)
-            if not is_listening and self._room_sync.is_connected(sender_id):
-                await self._room_sync.reload(channel_id)
-                break
         try:
+            for each in messages:
+                sender_id = each.message.user_id
+                is_listening = self._events.is_listening(channel_id, sender_id)
+                if not is_listening and self._room_sync.is_connected(sender_id):
+                    await self._publisher.reload_members(channel_id)
+                    break
             await self._publisher.publish(channel_id, messages)
         except Exception as error:  # noqa: BLE001 - committed, so the acks must still succeed
             self._publisher.fall_behind((channel_id,), 0)
