@@ -170,8 +170,9 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        self.hub.add_socket(self.sid, self.connection, pending.rooms)
+        # Before joining: if a join fails, only an ADMITTED socket is removed from its rooms.
         self.state = ADMITTED
+        self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for payload in pending.packets:
             self.connection.send_text(payload)
 
