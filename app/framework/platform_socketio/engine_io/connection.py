@@ -157,6 +157,11 @@ class Connection(WebSocket, Generic[Link]):
         if not self._is_handling:
             self._handle_inbox()
 
+    def limit_time_without_links(self) -> None:
+        """Start the connect timeout if the client is in no namespace."""
+        if not self.links and not self.closed:
+            self._heartbeat.start_connect_timeout(self)
+
     def run_in_background(self, coroutine: Handling) -> bool:
         """Run a coroutine at the same time as the client's events, until the connection ends.
 
