@@ -130,7 +130,7 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        self._namespaces[name] = (compiled, self.manager.rooms_in(name))
+        self._namespaces[name] = (compiled, self.manager.open_namespace(name))
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
         """See `ConnectionOwner.handle_message`."""
