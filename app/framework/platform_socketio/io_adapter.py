@@ -68,10 +68,11 @@ class IoAdapter:
             by_namespace: dict[str, list[GatewayDefinition]] = {}
             for definition in gateways:
                 by_namespace.setdefault(definition.options.namespace, []).append(definition)
-                for name in server_attributes(type(definition.instance)):
-                    setattr(definition.instance, name, self.server_of(definition))
             for namespace, group in by_namespace.items():
                 self._servers[path].open_namespace(namespace, self._compile_namespace(group))
+            for definition in gateways:
+                for name in server_attributes(type(definition.instance)):
+                    setattr(definition.instance, name, self.server_of(definition))
 
     def server_of(self, definition: GatewayDefinition) -> Server:
         """Return the value of the gateway's `WebSocketServer` attribute."""
