@@ -40,19 +40,19 @@ class OriginRule:
         self._origins = frozenset(map(normal_origin, origins))
         self._trusted_proxies = trusted_proxies
         self._setting = setting
-        self._rejections = MinuteLog(self._log_rejection, max_subjects=_MAX_LOGGED)
+        self._refusals = MinuteLog(self._log_refusal, max_subjects=_MAX_LOGGED)
 
     def accepts(self, request: web.Request) -> bool:
-        """Return whether the page may connect. Logs each rejected origin at most once a minute."""
+        """Return whether the page may connect. Logs each refused origin at most once a minute."""
         sent = request.headers.get(hdrs.ORIGIN)
         if sent is None:
             return True
         if sent in self._origins or normal_origin(sent) == self._own_origin(request):
             return True
-        self._rejections.count("origin rejected; if it is yours, add it", log_text(sent))
+        self._refusals.count("origin refused; if it is yours, add it", log_text(sent))
         return False
 
-    def _log_rejection(self, what: str, origin: str, times: int) -> None:
+    def _log_refusal(self, what: str, origin: str, times: int) -> None:
         _log.warning(what, origin=origin, to=self._setting, times=times)
 
     def _own_origin(self, request: web.Request) -> str:
