@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio.websocket.client_address import Network, comes_from_proxy
+from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
 
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
@@ -57,7 +57,7 @@ class OriginRule:
 
     def _own_origin(self, request: web.Request) -> str:
         scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")
-        if comes_from_proxy(request, self._trusted_proxies):
+        if is_proxy(request.remote or "", self._trusted_proxies):
             scheme = _first_value(request, hdrs.X_FORWARDED_PROTO) or scheme
             host = _first_value(request, hdrs.X_FORWARDED_HOST) or host
         return normal_origin(f"{_HTTP_SCHEMES.get(scheme, scheme)}://{host}")
