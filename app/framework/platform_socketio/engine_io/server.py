@@ -41,7 +41,7 @@ _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
 _QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
 
-_TOO_MANY = "connections rejected: too many of this address are not admitted yet"
+_TOO_MANY = "connections refused: too many of this address are not admitted yet"
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_PER_BLOCK = 256
