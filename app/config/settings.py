@@ -146,7 +146,7 @@ class Settings(BaseSettings):
     )
 
     auth_failure_mode: Annotated[Literal["disconnect", "connect_error"], AnyCase] = Field(
-        "disconnect", description="what a rejected client receives: disconnect or connect_error"
+        "disconnect", description="what a refused client receives: disconnect or connect_error"
     )
     auth_accept_bearer: bool = Field(
         default=False, description="whether to accept a 'Bearer ' prefix before the token"

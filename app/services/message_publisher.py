@@ -91,11 +91,22 @@ class MessagePublisher:
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                self._add(channel_id, published=last_seqs[channel_id])
-        prepared_until = await self._room_sync.refresh_all(channel_ids)
+                # Another call may have prepared the channel, and its messages may be published.
+                if channel_id not in self._channels:
+                    self._add(channel_id, published=last_seqs[channel_id])
+        await self._room_sync.refresh_all(channel_ids)
         for channel_id in channel_ids:
-            if channel_id in self._channels:  # unless it was deleted meanwhile
-                self._channels[channel_id].prepared_until = prepared_until
+            self._set_prepared(channel_id)
+
+    async def reload_members(self, channel_id: ChannelId) -> None:
+        """Reload the members now, ignoring the cache: the cached list turned out to be stale.
+
+        If the storage does not answer, the channel is no longer prepared.
+        """
+        try:
+            await self._room_sync.reload(channel_id)
+        finally:
+            self._set_prepared(channel_id)
 
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
         """Publish stored messages of a prepared channel, except those already published.
@@ -177,6 +188,11 @@ class MessagePublisher:
         channel = _Channel(channel_id, channel_room(channel_id), published)
         self._channels[channel_id] = channel
         return channel
+
+    def _set_prepared(self, channel_id: ChannelId) -> None:
+        channel = self._channels.get(channel_id)
+        if channel is not None:  # None if the channel was deleted meanwhile
+            channel.prepared_until = self._room_sync.fresh_until(channel_id)
 
     async def _publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object

@@ -191,13 +191,13 @@ class MessageService:
     async def _publish_stored(
         self, channel_id: ChannelId, messages: Sequence[StoredMessage]
     ) -> None:
-        for each in messages:
-            sender_id = each.message.user_id
-            is_listening = self._events.is_listening(channel_id, sender_id)
-            if not is_listening and self._room_sync.is_connected(sender_id):
-                await self._room_sync.reload(channel_id)
-                break
         try:
+            for each in messages:
+                sender_id = each.message.user_id
+                is_listening = self._events.is_listening(channel_id, sender_id)
+                if not is_listening and self._room_sync.is_connected(sender_id):
+                    await self._publisher.reload_members(channel_id)
+                    break
             await self._publisher.publish(channel_id, messages)
         except Exception as error:  # noqa: BLE001 - committed, so the acks must still succeed
             self._publisher.fall_behind((channel_id,), 0)
@@ -234,18 +234,20 @@ class MessageService:
         message = await self._messages.find(message_id)
         if self._unconfirmed.get(message_id) is not change:
             return  # a later change was published, or is unconfirmed itself
+        is_stored = message is None or message.content == change.content
+        if not is_stored and began < change.until:
+            return  # the commit may still succeed
+        # Forget this change before publishing it: a later change may become unconfirmed meanwhile.
+        self._unconfirmed.forget(message_id)
         if message is None:
             deleted = DeletedMessage(message_id=message_id, channel_id=change.channel_id)
             await self._publisher.publish_change(
                 change.channel_id, ServerEvent.MESSAGE_DELETED, deleted
             )
-        elif message.content == change.content:
+        elif is_stored:
             await self._publisher.publish_change(
                 change.channel_id, ServerEvent.MESSAGE_UPDATED, message
             )
-        elif began < change.until:
-            return  # the commit may still succeed
-        self._unconfirmed.forget(message_id)
 
     def _count_rows(self, draft: MessageDraft) -> int:
         return self._room_sync.size(draft.channel_id)

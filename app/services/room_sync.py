@@ -31,9 +31,6 @@ class RoomSync:
         self._events = events
         self._rooms = rooms
         self._members = MemberCache(channels, clock, self._set_members)
-        # See `MemberCache.is_fresh` and `MemberCache.size`.
-        self.is_fresh = self._members.is_fresh
-        self.size = self._members.size
         self._on_left: Callable[[UserId, ChannelId], None] = _ignore
         self._on_deleted: list[Callable[[ChannelId], None]] = []
         membership.listen(self.apply)
@@ -49,6 +46,18 @@ class RoomSync:
         """Add a listener for deleted channels. The listener must neither raise nor take long."""
         self._on_deleted.append(on_deleted)
 
+    def is_fresh(self, channel_id: ChannelId) -> bool:
+        """Return whether the channel's members were loaded lately: see `MemberCache.is_fresh`."""
+        return self._members.is_fresh(channel_id)
+
+    def fresh_until(self, channel_id: ChannelId) -> float:
+        """Return the monotonic time until which the members are fresh; -inf before a load."""
+        return self._members.fresh_until(channel_id)
+
+    def size(self, channel_id: ChannelId) -> int:
+        """Return the number of members at the last load, at least 1; 1 before the first load."""
+        return self._members.size(channel_id)
+
     async def refresh(self, channel_id: ChannelId) -> None:
         """Make the channel's room equal to its members; call this before publishing to the room.
 
@@ -60,15 +69,15 @@ class RoomSync:
             with suppress(Unavailable):
                 await self._members.load((channel_id,))
 
-    async def refresh_all(self, channel_ids: Collection[ChannelId]) -> float:
-        """Refresh several channels with one query before a write, or raise `Unavailable`.
-
-        Returns the monotonic time until which the members are fresh.
-        """
-        return await self._members.load(channel_ids)
+    async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
+        """Refresh several channels with one query before a write, or raise `Unavailable`."""
+        await self._members.load(channel_ids)
 
     async def reload(self, channel_id: ChannelId) -> None:
-        """Reload the members now, ignoring the cache: the cached list turned out to be stale."""
+        """Reload the members now, ignoring the cache: the cached list turned out to be stale.
+
+        While the storage does not answer, the room stays as it is, and is not fresh.
+        """
         self._members.invalidate(channel_id)
         await self.refresh(channel_id)
 
@@ -76,7 +85,8 @@ class RoomSync:
         """Raise unless the user is a member. Call this before any access to the channel's data.
 
         Queries the storage, which also rejects channel ids that a client made up. `MessageService`
-        calls this only for a user without a socket in the channel's room.
+        calls this only for a user without a socket in the channel's room, and `TypingService` also
+        when the channel's members are not fresh.
 
         Raises:
             NotAMember: The user is not a member of the channel.

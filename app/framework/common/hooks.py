@@ -24,7 +24,8 @@ MODULE_HOOKS: HookArguments = {
 }
 """The hooks that every provider may have."""
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+"""The kinds of parameters that receive a positional argument."""
 
 
 @runtime_checkable
@@ -104,7 +105,7 @@ def _count_accepted(method: Callable[..., Any], arguments: tuple[str, ...], subj
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             count = len(arguments)
-        elif parameter.kind in _POSITIONAL and count < len(arguments):
+        elif parameter.kind in POSITIONAL and count < len(arguments):
             count += 1
         elif (
             parameter.default is inspect.Parameter.empty

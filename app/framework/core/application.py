@@ -2,6 +2,7 @@
 
 import signal as signals
 from dataclasses import replace
+from itertools import chain
 from typing import Any, TypeVar
 
 import structlog
@@ -54,6 +55,7 @@ class NestApplication:
         self._adapter = adapter
         self._globals = Enhancers()
         self._providers: tuple[object, ...] = ()
+        self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
         self._initialized = False
 
@@ -137,12 +139,11 @@ class NestApplication:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
         """
         await self.init()
-        http = web.Application(middlewares=[cors_middleware(self._adapter.origins)])
-        for controller in self._injector.with_metadata(CONTROLLER_PREFIX):
-            http.router.add_routes(routes_of(controller))
+        engine = self._adapter.engine
+        http = web.Application(middlewares=[cors_middleware(engine.origins)])
+        http.router.add_routes(self._routes)
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
-        engine = self._adapter.engine
         self._runner = HttpRunner(
             http,
             engine.max_connecting_per_address,
@@ -191,9 +192,8 @@ class NestApplication:
     def _check_instances(self) -> None:
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
-        refuse_duplicate_routes(
-            route for controller in controllers for route in routes_of(controller)
-        )
+        self._routes = tuple(chain.from_iterable(map(routes_of, controllers)))
+        refuse_duplicate_routes(self._routes)
         guards = (*self._injector.of_kind(AppGuard), *self._globals.guards)
         if controllers and guards:
             raise BootError(

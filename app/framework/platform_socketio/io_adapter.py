@@ -10,11 +10,7 @@ from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.websockets.connections import (
-    checks_connections,
-    compile_connect,
-    compile_disconnect,
-)
+from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.decorators import GatewayOptions
 from app.framework.websockets.explorer import GatewayDefinition, server_attributes
 from app.framework.websockets.pipeline import compile_event
@@ -42,11 +38,6 @@ class IoAdapter:
         self._servers: dict[str, SocketServer] = {}
 
     @property
-    def origins(self) -> tuple[str, ...]:
-        """The origins whose pages may connect."""
-        return self._options.engine.origins
-
-    @property
     def engine(self) -> EngineOptions:
         """Limits and rules of the gateways that do not set their own."""
         return self._options.engine
@@ -68,10 +59,11 @@ class IoAdapter:
             by_namespace: dict[str, list[GatewayDefinition]] = {}
             for definition in gateways:
                 by_namespace.setdefault(definition.options.namespace, []).append(definition)
-                for name in server_attributes(type(definition.instance)):
-                    setattr(definition.instance, name, self.server_of(definition))
             for namespace, group in by_namespace.items():
                 self._servers[path].open_namespace(namespace, self._compile_namespace(group))
+            for definition in gateways:
+                for name in server_attributes(type(definition.instance)):
+                    setattr(definition.instance, name, self.server_of(definition))
 
     def server_of(self, definition: GatewayDefinition) -> Server:
         """Return the value of the gateway's `WebSocketServer` attribute."""
@@ -117,15 +109,12 @@ class IoAdapter:
         return replace(self._options.engine, **values)
 
     def _compile_namespace(self, group: list[GatewayDefinition]) -> CompiledNamespace:
-        hooks = (compile_disconnect(definition) for definition in group)
         timeout_seconds = self._options.engine.connect_timeout_seconds
+        admissions = (compile_connect(definition, timeout_seconds) for definition in group)
+        hooks = (compile_disconnect(definition) for definition in group)
         return CompiledNamespace(
             socket_class=self._options.socket_class,
-            connect=tuple(
-                compile_connect(definition, timeout_seconds)
-                for definition in group
-                if checks_connections(definition)
-            ),
+            connect=tuple(connect for connect in admissions if connect is not None),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
                 route.pattern: compile_event(route)

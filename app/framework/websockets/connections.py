@@ -31,23 +31,20 @@ _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.
 _log = structlog.stdlib.get_logger("Connections")
 
 
-def checks_connections(definition: GatewayDefinition) -> bool:
-    """Return whether a gateway can refuse a socket: it has a guard or ``handle_connection``."""
-    hook = _hook(definition, "handle_connection")
-    return bool(definition.enhancers.guards) or hook is not None
-
-
-def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler:
+def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler | None:
     """Compile a gateway's admission: guards, then ``handle_connection``; filters handle errors.
 
+    Returns None for a gateway without guards and without the hook, which refuses no socket.
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
     guards and hook run before the socket is admitted. After ``timeout_seconds``, guards and hook
     are cancelled, and the socket is refused as ``unavailable``.
     """
     cls = type(definition.instance)
     checks = tuple(guard.can_activate for guard in definition.enhancers.guards)
-    on_error = compile_filters(definition.enhancers.filters)
     hook = _hook(definition, "handle_connection")
+    if not checks and hook is None:
+        return None
+    on_error = compile_filters(definition.enhancers.filters)
     handler = getattr(definition.instance, "handle_connection", None)
 
     async def admit(client: Socket, context: ConnectionContext) -> None:

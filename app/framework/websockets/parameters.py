@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.common.exceptions import BootError
+from app.framework.common.hooks import POSITIONAL
 from app.framework.common.pipes import PipeTransform
 from app.framework.websockets.enhancers import Resolve, check_enhancers
 from app.framework.websockets.param_decorators import (
@@ -16,8 +17,6 @@ from app.framework.websockets.param_decorators import (
     is_param_decorator,
 )
 from app.framework.websockets.socket import Socket
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ def _hints(method: Callable[..., Any], subject: str) -> dict[str, Any]:
 
 
 def _check_form(parameter: inspect.Parameter, subject: str) -> None:
-    if parameter.kind not in _POSITIONAL:
+    if parameter.kind not in POSITIONAL:
         raise BootError(
             f"{subject}: parameter '{parameter.name}' is not positional; a handler is called with "
             "positional arguments, so remove * and **"

@@ -56,15 +56,20 @@ class MemberCache:
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
         """Return whether the channel's members were loaded less than `REFRESH_SECONDS` ago."""
-        return self._fresh_until(channel_id) > self._clock.monotonic()
+        return self.fresh_until(channel_id) > self._clock.monotonic()
+
+    def fresh_until(self, channel_id: ChannelId) -> float:
+        """Return the monotonic time until which the members are fresh; -inf before a load."""
+        entry = self._entries.get(channel_id)
+        return -inf if entry is None else entry.fresh_until
 
     def size(self, channel_id: ChannelId) -> int:
         """Return the number of members at the last load, at least 1; 1 before the first load."""
         entry = self._entries.get(channel_id)
         return 1 if entry is None else max(1, entry.size)
 
-    async def load(self, channel_ids: Collection[ChannelId]) -> float:
-        """Load the channels that are not fresh; return the monotonic time until which all are.
+    async def load(self, channel_ids: Collection[ChannelId]) -> None:
+        """Load the channels that are not fresh.
 
         One query loads all channels that are not being loaded already. The call suspends only if
         the storage suspends.
@@ -81,7 +86,6 @@ class MemberCache:
                 await asyncio.wait([load])  # unlike `await load`, this does not cancel the load
             if not load.result():
                 raise Unavailable
-        return min((self._fresh_until(each) for each in channel_ids), default=inf)
 
     def invalidate(self, channel_id: ChannelId) -> None:
         """Delete the channel's entry, so that the next caller loads it again."""
@@ -93,16 +97,13 @@ class MemberCache:
             self._updates[update.channel_id].append(update)
 
     async def close(self) -> None:
-        """Cancel the running loads."""
+        """Cancel the running loads, and the task that was created for the next one."""
         loads = set(self._loads.values())
         for load in loads:
             load.cancel()
         if loads:
             await asyncio.wait(loads)
-
-    def _fresh_until(self, channel_id: ChannelId) -> float:
-        entry = self._entries.get(channel_id)
-        return -inf if entry is None else entry.fresh_until
+        self._tasks.close()
 
     def _start_load(self, channel_ids: Sequence[ChannelId]) -> "asyncio.Future[bool]":
         load = self._tasks.start(self._load(channel_ids))

@@ -77,7 +77,7 @@ class GroupCommit(Generic[Item, Result]):
         """Commit an item, and return its result.
 
         Args:
-            key: The items of one key are committed in the order of the calls.
+            key: The items of one key are committed in the order in which they are admitted.
             waiting_since: The monotonic time at which the caller began to wait, by default now. The
                 caller waits at most `WAIT_SECONDS` from this time.
 
@@ -186,6 +186,7 @@ class GroupCommit(Generic[Item, Result]):
             return
         try:
             results = await self._store([entry.item for entry in entries])
+            outcomes = list(zip(entries, results, strict=True))
         except StorageRejected as error:
             await self._store_halves(entries, error)
         except Unavailable as error:
@@ -197,7 +198,7 @@ class GroupCommit(Generic[Item, Result]):
             for entry in entries:
                 entry.fail(error)
         else:
-            for entry, result in zip(entries, results, strict=True):
+            for entry, result in outcomes:
                 if not entry.result.done():  # its caller still waits
                     entry.result.set_result(result)
 

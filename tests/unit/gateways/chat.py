@@ -95,7 +95,9 @@ class Chat:
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id
         )
-        admitted = await compile_connect(self._definition, 10.0)(socket)
+        connect = compile_connect(self._definition, 10.0)
+        assert connect is not None
+        admitted = await connect(socket)
         return Client(self, socket, link, admitted=admitted)
 
     async def handle(self, socket: AuthenticatedSocket, event: str, data: Any) -> list[Any]:

@@ -1,4 +1,5 @@
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 
@@ -9,18 +10,37 @@ from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft
 from app.ports import StoredMessage
+from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessagePublisher
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL, RANDOM
 from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """Raises `Unavailable` for every read while ``is_away``."""
+    """Raises `Unavailable` for every read of messages while ``is_away``.
+
+    Attributes:
+        asked: Set when the last ``seq`` of channels is read.
+        may_answer: While cleared, delays the answers with the last ``seq`` of channels.
+    """
 
     is_away = False
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.asked = asyncio.Event()
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        answer = await super().last_seqs(channel_ids)
+        self.asked.set()
+        await self.may_answer.wait()
+        return answer
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
@@ -226,3 +246,56 @@ async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_rea
 
     with pytest.raises(Unavailable):
         await publisher.prepare([GENERAL])
+
+
+async def test_message_is_published_once_when_a_slower_call_prepares_the_same_channel(
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """The slower call has read an older last ``seq``, which must not replace the newer one."""
+    messages.may_answer.clear()
+    preparing = asyncio.create_task(publisher.prepare([GENERAL]))
+    await messages.asked.wait()
+    await publisher.publish(GENERAL, await stored(messages, 1))
+
+    messages.may_answer.set()
+    await preparing
+    await catch_up(publisher)
+
+    assert [1] == published(broadcaster)
+
+
+async def test_each_channel_stays_prepared_for_its_own_time_when_prepared_together(
+    publisher: MessagePublisher, clock: ManualClock
+) -> None:
+    """Members that were loaded earlier shorten only their own channel's time."""
+    await publisher.prepare([GENERAL])
+    clock.advance(1)
+    await publisher.prepare([GENERAL, RANDOM])
+
+    clock.advance(REFRESH_SECONDS - 1)
+
+    assert (False, True) == (publisher.is_prepared(GENERAL), publisher.is_prepared(RANDOM))
+
+
+async def test_channel_stays_prepared_for_longer_when_its_members_are_reloaded(
+    publisher: MessagePublisher, clock: ManualClock
+) -> None:
+    await publisher.prepare([GENERAL])
+    clock.advance(1)
+
+    await publisher.reload_members(GENERAL)
+    clock.advance(REFRESH_SECONDS - 1)
+
+    assert publisher.is_prepared(GENERAL)
+
+
+async def test_channel_is_not_prepared_when_its_members_cannot_be_reloaded(
+    publisher: MessagePublisher, channels: SlowChannels
+) -> None:
+    """The next message must not reach a room whose members turned out to be stale."""
+    await publisher.prepare([GENERAL])
+    channels.is_down = True
+
+    await publisher.reload_members(GENERAL)
+
+    assert not publisher.is_prepared(GENERAL)

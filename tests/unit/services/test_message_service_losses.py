@@ -1,15 +1,21 @@
 """Tests app/services/message_service.py: sends that fail or are not confirmed."""
 
+import asyncio
+from collections.abc import Collection, Mapping
+
 import pytest
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
 from app.domain.errors import ClientMessageIdReused, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
-from app.domain.message import FailedMessage
+from app.domain.ids import ChannelId, SocketId, UserId
+from app.domain.message import FailedMessage, Message
 from app.domain.time_limits import UNCONFIRMED_SECONDS
+from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.message_service import MessageService
 from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.message_stores import (
     CLIENT_ID,
@@ -19,7 +25,30 @@ from tests.unit.services.message_stores import (
     created,
     store_on_another_node,
 )
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL
+from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, DAVE, GENERAL
+from tests.unit.services.slow_channels import SlowChannels
+
+
+class UnreadableChannels(SlowChannels):
+    """Storage of channels that the test can delay.
+
+    Attributes:
+        is_unreadable: Whether the members cannot be read, although the storage answers.
+    """
+
+    is_unreadable = False
+
+    async def members_of_all(
+        self, channel_ids: Collection[ChannelId]
+    ) -> Mapping[ChannelId, frozenset[UserId]]:
+        if self.is_unreadable:
+            raise ValueError("an unexpected row")
+        return await super().members_of_all(channel_ids)
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> UnreadableChannels:
+    return UnreadableChannels(store)
 
 
 @pytest.fixture
@@ -187,3 +216,56 @@ async def test_channel_receives_a_change_when_it_was_unconfirmed(
 
     published = [publication.event for publication in broadcaster.published]
     assert [ServerEvent.MESSAGE_UPDATED, ServerEvent.MESSAGE_DELETED] == published
+
+
+async def test_later_change_is_published_when_it_was_unconfirmed_during_the_publication_of_another(
+    losing_service: MessageService,
+    losing_messages: LosingMessages,
+    channels: UnreadableChannels,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Publishing the first change does not forget the second."""
+    sent = await losing_service.send(ALICE, GENERAL, "hello", None)
+    broadcaster.published.clear()
+    losing_messages.losses = 2
+    with pytest.raises(Unconfirmed):
+        await losing_service.update(ALICE, sent.id, "first")
+    clock.advance(REFRESH_SECONDS)
+    channels.hold()
+    catching_up = asyncio.create_task(losing_service.catch_up())
+    await channels.asked.wait()
+
+    with pytest.raises(Unconfirmed):
+        await losing_service.update(ALICE, sent.id, "second")
+    channels.may_answer.set()
+    await catching_up
+    await losing_service.catch_up()
+
+    published = [
+        publication.payload.content
+        for publication in broadcaster.published
+        if isinstance(publication.payload, Message)
+    ]
+    assert ["first", "second"] == published
+
+
+async def test_stored_message_is_acked_and_published_later_when_members_cannot_be_reloaded(
+    message_service: MessageService,
+    channels: UnreadableChannels,
+    rooms: MemorySocketRooms,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The message is committed before the members are reloaded for its new sender."""
+    rooms.connect(SocketId("daves-phone"), DAVE)
+    await message_service.send(ALICE, GENERAL, "one", None)
+    await channels.seed({DAVE: (GENERAL,)})
+    channels.is_unreadable = True
+
+    acked = await message_service.send(DAVE, GENERAL, "two", None)
+    published_at_first = contents(broadcaster)
+    channels.is_unreadable = False
+    await message_service.catch_up()
+
+    assert ("two", ["one"]) == (acked.content, published_at_first)
+    assert ["one", "two"] == contents(broadcaster)

@@ -22,8 +22,10 @@ from app.framework.platform_socketio.websocket.write_batcher import text_frame
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
 
-Job = Callable[[], Handling]
-"""A job of the server for one client, which runs in order with the client's packets."""
+Job = Callable[[], Handling | None]
+"""A job of the server for one client, which runs in order with the client's packets. Returns a
+coroutine if something is left to do; must not raise.
+"""
 
 INBOX_MAX_JOBS = 64
 """The maximum number of waiting packets of one client; the server then stops reading from it."""
@@ -61,7 +63,6 @@ class Connection(WebSocket, Generic[Link]):
         "_heartbeat",
         "_inbox",
         "_inbox_chars",
-        "_is_handling",
         "_owner",
         "_pause",
         "_second_began_at",
@@ -69,6 +70,7 @@ class Connection(WebSocket, Generic[Link]):
         "_tasks",
         "_tcp_closed",
         "heartbeat_slot",
+        "is_handling",
         "last_received_tick",
         "links",
         "rejected_connects",
@@ -104,6 +106,8 @@ class Connection(WebSocket, Generic[Link]):
         """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0
         """The connection's slot in the heartbeat's timer wheel; only the heartbeat sets it."""
+        self.is_handling = False
+        """Whether a packet or job is being handled, or waits in the inbox."""
         self._owner = owner
         """The Socket.IO server."""
         self._tasks = owner.tasks
@@ -116,8 +120,6 @@ class Connection(WebSocket, Generic[Link]):
         """Packets and jobs that wait until the current one is handled."""
         self._inbox_chars = 0
         """The total length of the packets in the inbox."""
-        self._is_handling = False
-        """Whether a packet or job is being handled, or waits in the inbox."""
         self._task: asyncio.Future[None] | None = None
         """The task that handles the current packet or job; None if it has not had to wait."""
         self._pause: asyncio.Future[None] | None = None
@@ -137,11 +139,6 @@ class Connection(WebSocket, Generic[Link]):
         )
 
     @property
-    def is_handling(self) -> bool:
-        """Whether a packet or job is being handled, or waits in the inbox."""
-        return self._is_handling
-
-    @property
     def answers_pings(self) -> bool:
         """Whether the client has answered its last ping."""
         return self._heartbeat.has_answered(self)
@@ -154,8 +151,13 @@ class Connection(WebSocket, Generic[Link]):
     def enqueue_job(self, job: Job) -> None:
         """Run a job after the packets received so far, or now if all of them are handled."""
         self._append_to_inbox(job)
-        if not self._is_handling:
+        if not self.is_handling:
             self._handle_inbox()
+
+    def limit_time_without_links(self) -> None:
+        """Start the connect timeout if the client is in no namespace."""
+        if not self.links and not self.closed:
+            self._heartbeat.start_connect_timeout(self)
 
     def run_in_background(self, coroutine: Handling) -> bool:
         """Run a coroutine at the same time as the client's events, until the connection ends.
@@ -251,15 +253,15 @@ class Connection(WebSocket, Generic[Link]):
         self.last_received_tick = self._heartbeat.tick
         packet_type = text[:1]
         if packet_type == _MESSAGE:
-            if self._is_handling:
+            if self.is_handling:
                 self._append_to_inbox(text)
             else:
-                self._is_handling = True
+                self.is_handling = True
                 self._start_handling(text)
                 if self._inbox and self._task is None:
                     self._handle_inbox()
                 else:
-                    self._is_handling = self._task is not None
+                    self.is_handling = self._task is not None
         elif packet_type == _CLOSE:
             self.close(DisconnectReason.TRANSPORT_CLOSE)
         elif packet_type != _PONG:  # a pong only updates `last_received_tick`
@@ -301,7 +303,7 @@ class Connection(WebSocket, Generic[Link]):
                 self.pause_reading()
 
     def _handle_inbox(self) -> None:
-        self._is_handling = True
+        self.is_handling = True
         while self._inbox:
             entry = self._inbox.popleft()
             if isinstance(entry, str):
@@ -310,7 +312,7 @@ class Connection(WebSocket, Generic[Link]):
             if self._task is not None:
                 return
         self._inbox = _EMPTY_INBOX
-        self._is_handling = False
+        self.is_handling = False
 
     def _start_handling(self, entry: str | Job) -> None:
         if isinstance(entry, str):
@@ -319,10 +321,10 @@ class Connection(WebSocket, Generic[Link]):
             except MalformedPacketError:
                 self.close(DisconnectReason.PARSE_ERROR)
                 return
-            if handling is None:
-                return
         else:
             handling = entry()
+        if handling is None:
+            return
         future = self._tasks.start(handling)
         if not future.done():
             self._task = future
@@ -332,12 +334,7 @@ class Connection(WebSocket, Generic[Link]):
 
     def _task_done(self, task: "asyncio.Future[None]") -> None:
         self._task = None
-        if task.cancelled() or task.exception() is not None:
-            self._close_after_error(task)
-        if not self._inbox:
-            self._inbox = _EMPTY_INBOX
-            self._is_handling = False
-            return
+        self._close_after_error(task)
         was_reading = self.is_reading
         self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:

@@ -7,7 +7,6 @@ polling nor compression, limits queues and times, and requires configured origin
 """
 
 import base64
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +41,7 @@ _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
 _QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
 
-_TOO_MANY = "connections rejected: too many of this address are not admitted yet"
+_TOO_MANY = "connections refused: too many of this address are not admitted yet"
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_PER_BLOCK = 256
@@ -158,10 +157,6 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         greeting = self._open_packet % connection.sid.encode()
         return upgrade.accept(request, transport, connection, text_frame(greeting))
 
-    def generate_id(self) -> str:
-        """Return an unguessable id. Overrides the library's method; see `next_id`."""
-        return self.next_id()
-
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
         """Send a packet of the library to a connection. The library sends only text packets."""
         connection = self.sockets.get(sid)
@@ -227,7 +222,7 @@ def _encode_open_packet(options: EngineOptions) -> bytes:
         "pingTimeout": round(options.ping_timeout_seconds * 1000),
         "maxPayload": options.max_frame_bytes,
     }
-    return f"0{json.dumps(handshake, separators=(',', ':'))}".encode()
+    return b"0" + json_codec.dump(handshake)
 
 
 def _log_hint(reason: str, hint: str, times: int) -> None:

@@ -46,15 +46,13 @@ class ClosedConnections:
         """Wait until all backlogs are handled and TCP connections closed, or until the timeout."""
         await wait_until_all_idle(self._timers, timeout_seconds)
 
-    async def _end_links_in_turn(
-        self, connection: ClientConnection, reason: DisconnectReason
-    ) -> None:
+    def _end_links_in_turn(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         _end_links(connection, reason)
         connection.enqueue_job(
             partial(self._finish, connection)
         )  # runs after the hooks, which are already enqueued
 
-    async def _finish(self, connection: ClientConnection) -> None:
+    def _finish(self, connection: ClientConnection) -> None:
         timer = self._timers.get(connection)
         if timer is not None:
             timer.cancel()

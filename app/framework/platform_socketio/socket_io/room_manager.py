@@ -2,9 +2,9 @@
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
 a room is a `RecipientGroup` of connections. `RoomManager` overrides the methods of `BaseManager`
-and `AsyncManager` that access rooms; all other methods of the library call the overridden ones. The
-attributes ``rooms`` and ``callbacks`` belong to the library. ``test_library_internals.py`` checks
-this.
+and `AsyncManager` that access rooms, except those that admit and end a socket: `ServerSocketLink`
+does that. The attributes ``rooms`` and ``callbacks`` belong to the library.
+``test_library_internals.py`` checks this.
 """
 
 from collections.abc import Iterator
@@ -30,14 +30,19 @@ class RoomManager(socketio.AsyncManager):
     def __init__(self, batcher: WriteBatcher) -> None:
         super().__init__()
         self._batcher = batcher
+        """Writes to the members."""
+        self._no_rooms = NamespaceRooms("", batcher, self._forget_callbacks)
+        """The rooms of every namespace that is not open: always empty."""
+
+    def open_namespace(self, namespace: str) -> NamespaceRooms:
+        """Create the rooms of a namespace."""
+        rooms = NamespaceRooms(namespace, self._batcher, self._forget_callbacks)
+        self.rooms[namespace] = rooms
+        return rooms
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
-        """Return the rooms of a namespace; the first call creates them."""
-        rooms = self.rooms.get(namespace)
-        if rooms is None:
-            rooms = NamespaceRooms(namespace, self._batcher, self._forget_callbacks)
-            self.rooms[namespace] = rooms
-        return rooms
+        """Return the rooms of a namespace; no socket is in a namespace that is not open."""
+        return self.rooms.get(namespace, self._no_rooms)
 
     async def emit(
         self,

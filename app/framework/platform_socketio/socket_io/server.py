@@ -12,7 +12,6 @@ with ``eio.send``. ``test_library_internals.py`` checks this.
 
 import logging
 from contextvars import copy_context
-from functools import partial
 from typing import Any
 
 import socketio
@@ -131,7 +130,7 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        self._namespaces[name] = (compiled, self.manager.rooms_in(name))
+        self._namespaces[name] = (compiled, self.manager.open_namespace(name))
 
     def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
         """See `ConnectionOwner.handle_message`."""
@@ -272,7 +271,7 @@ class SocketServer(socketio.AsyncServer):
     ) -> None:
         self.heartbeat.stop_connect_timeout(connection)
         sid = self.eio.next_id()
-        link = ServerSocketLink(connection, hub, sid, auth, compiled, self._link_ended)
+        link = ServerSocketLink(connection, hub, sid, auth, compiled)
         connection.links[hub.namespace] = link
         await link.admit_or_reject()
         if link.state is ADMITTED:
@@ -286,19 +285,8 @@ class SocketServer(socketio.AsyncServer):
             max_packets_per_second=self.max_packets_per_second,
         )
 
-    def _link_ended(self, link: ServerSocketLink, reason: DisconnectReason) -> None:
-        """Enqueue the hooks; restart the connect timeout if no namespace is left."""
-        link.connection.enqueue_job(partial(_run_disconnect_hooks, link, reason))
-        if not link.connection.links and not link.connection.closed:
-            self.heartbeat.start_connect_timeout(link.connection)
-
     def _engineio_server_class(self) -> type[EngineServer[ServerSocketLink]]:
         return EngineServer
-
-
-async def _run_disconnect_hooks(link: ServerSocketLink, reason: DisconnectReason) -> None:
-    for hook in link.compiled.disconnect:
-        await hook(link.socket, reason)
 
 
 def _reject_as_draining(link: ServerSocketLink, name: object, ack: Acknowledgement | None) -> None:

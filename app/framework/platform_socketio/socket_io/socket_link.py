@@ -1,9 +1,10 @@
 """`ServerSocketLink`: connects a socket to the transport, from its CONNECT packet to its end."""
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 from typing import Any, NamedTuple
 
 from aiohttp import WSCloseCode
@@ -68,7 +69,6 @@ class ServerSocketLink:
     """
 
     __slots__ = (
-        "_on_end",
         "_pending",
         "compiled",
         "connection",
@@ -86,7 +86,6 @@ class ServerSocketLink:
         sid: str,
         auth: Mapping[str, Any],
         compiled: CompiledNamespace,
-        on_end: Callable[["ServerSocketLink", DisconnectReason], None],
     ) -> None:
         self.connection = connection
         """The client's connection."""
@@ -100,8 +99,6 @@ class ServerSocketLink:
         """The handlers of the namespace."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
-        self._on_end = on_end
-        """Called when the socket has left the namespace."""
         self._pending: _PendingChanges | None = _PendingChanges()
         """The queued effects; None unless the state is PENDING."""
         request = connection.request
@@ -170,8 +167,9 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        self.hub.add_socket(self.sid, self.connection, pending.rooms)
+        # Before joining: if a join fails, only an ADMITTED socket is removed from its rooms.
         self.state = ADMITTED
+        self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for payload in pending.packets:
             self.connection.send_text(payload)
 
@@ -196,7 +194,8 @@ class ServerSocketLink:
         self.state = LinkState.ENDED
         self._pending = None
         self.connection.links.pop(self.namespace, None)
-        self._on_end(self, reason)
+        self.connection.enqueue_job(partial(self._run_disconnect_hooks, reason))
+        self.connection.limit_time_without_links()
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
@@ -255,6 +254,10 @@ class ServerSocketLink:
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
             )
+
+    async def _run_disconnect_hooks(self, reason: DisconnectReason) -> None:
+        for hook in self.compiled.disconnect:
+            await hook(self.socket, reason)
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
         return [packets.encode_connect(self.namespace, self.sid), *pending.packets]

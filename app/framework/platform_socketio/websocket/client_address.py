@@ -34,13 +34,8 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     return str(_unwrap_ipv4(peer))
 
 
-def comes_from_proxy(request: web.Request, trusted: Sequence[Network]) -> bool:
-    """Return whether the request comes from a trusted proxy, whose headers can be trusted."""
-    return is_proxy(request.remote or "", trusted)
-
-
 def is_proxy(address: str, trusted: Sequence[Network]) -> bool:
-    """Return whether this is the address of a trusted proxy."""
+    """Return whether this is the address of a trusted proxy, whose headers can be trusted."""
     peer = _parse_address(address) if trusted else None
     return peer is not None and _is_trusted(peer, trusted)
 

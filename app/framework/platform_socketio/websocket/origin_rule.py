@@ -19,7 +19,7 @@ from aiohttp import hdrs, web
 
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio.websocket.client_address import Network, comes_from_proxy
+from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
 
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
@@ -40,24 +40,24 @@ class OriginRule:
         self._origins = frozenset(map(normal_origin, origins))
         self._trusted_proxies = trusted_proxies
         self._setting = setting
-        self._rejections = MinuteLog(self._log_rejection, max_subjects=_MAX_LOGGED)
+        self._refusals = MinuteLog(self._log_refusal, max_subjects=_MAX_LOGGED)
 
     def accepts(self, request: web.Request) -> bool:
-        """Return whether the page may connect. Logs each rejected origin at most once a minute."""
+        """Return whether the page may connect. Logs each refused origin at most once a minute."""
         sent = request.headers.get(hdrs.ORIGIN)
         if sent is None:
             return True
         if sent in self._origins or normal_origin(sent) == self._own_origin(request):
             return True
-        self._rejections.count("origin rejected; if it is yours, add it", log_text(sent))
+        self._refusals.count("origin refused; if it is yours, add it", log_text(sent))
         return False
 
-    def _log_rejection(self, what: str, origin: str, times: int) -> None:
+    def _log_refusal(self, what: str, origin: str, times: int) -> None:
         _log.warning(what, origin=origin, to=self._setting, times=times)
 
     def _own_origin(self, request: web.Request) -> str:
         scheme, host = request.scheme, request.headers.get(hdrs.HOST, "")
-        if comes_from_proxy(request, self._trusted_proxies):
+        if is_proxy(request.remote or "", self._trusted_proxies):
             scheme = _first_value(request, hdrs.X_FORWARDED_PROTO) or scheme
             host = _first_value(request, hdrs.X_FORWARDED_HOST) or host
         return normal_origin(f"{_HTTP_SCHEMES.get(scheme, scheme)}://{host}")

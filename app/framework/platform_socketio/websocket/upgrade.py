@@ -22,6 +22,7 @@ import base64
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
@@ -55,6 +56,9 @@ _USUAL_HEADERS = {
 interned strings forever, so clients could fill the memory with invented names.
 """
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+"""The headers or parameters of all requests of which none are kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
@@ -72,22 +76,19 @@ class UpgradeRequest:
         query_names: Collection[str] | None = None,
     ) -> "UpgradeRequest":
         """Copy the named headers and parameters (None: all) of aiohttp's request."""
-        headers: dict[str, str] = {}
-        for name, value in request.headers.items():
-            key = name.lower()
-            if header_names is not None and key not in header_names:
-                continue
-            key = _USUAL_HEADERS.get(key, key)
-            headers[key] = (
-                f"{headers[key]}, {value}" if key in headers else value
-            )  # joined as in Node
+        sent, query = request.headers, request.query
+        if header_names is None:
+            header_names = dict.fromkeys(map(str.lower, sent))
+        headers = {
+            _USUAL_HEADERS.get(name, name): ", ".join(sent.getall(name))  # joined as in Node
+            for name in header_names
+            if name in sent
+        }
+        parameters = query if query_names is None else query_names
+        values = {name: query.getall(name)[-1] for name in parameters if name in query}
         return UpgradeRequest(
-            headers=headers,
-            query={
-                name: value
-                for name, value in request.query.items()
-                if query_names is None or name in query_names
-            },
+            headers=headers or _NOTHING,
+            query=values or _NOTHING,
             address=client_address(request, trusted_proxies),
         )
 

@@ -62,7 +62,6 @@ REPLACED += [
     ("python-engineio", "engine_io/server.py", engineio.AsyncServer, name, parameters)
     for name, parameters in (
         ("handle_request", "(self, *args, **kwargs)"),
-        ("generate_id", "(self)"),
         ("send_packet", "(self, sid, pkt)"),
     )
 ]

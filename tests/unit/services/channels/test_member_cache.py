@@ -1,5 +1,6 @@
 import asyncio
 import logging
+from math import inf
 
 import pytest
 
@@ -39,7 +40,7 @@ def cache(channels: SlowChannels, clock: ManualClock, read: Read) -> MemberCache
     )
 
 
-async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[float]:
+async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[None]:
     """Start a load, and return when it has begun."""
     task = asyncio.create_task(cache.load(channel_ids))
     await asyncio.sleep(0)
@@ -222,3 +223,30 @@ async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCac
     await cache.close()
 
     assert ({}, {}) == (cache._loads, cache._updates)
+
+
+async def test_no_task_is_left_when_the_cache_is_closed(cache: MemberCache) -> None:
+    """A load that never waited leaves a spare task, which closing cancels."""
+    await cache.load([GENERAL])
+    before = asyncio.all_tasks()
+
+    await cache.close()
+    await asyncio.wait(before - {asyncio.current_task()}, timeout=ANSWER_SECONDS)
+
+    assert 2 == len(before)
+    assert {asyncio.current_task()} == asyncio.all_tasks()
+
+
+async def test_each_channel_is_fresh_for_its_own_time_when_they_are_loaded_together(
+    cache: MemberCache, clock: ManualClock
+) -> None:
+    """A channel that was fresh already is not loaded again, and expires earlier."""
+    unknown = cache.fresh_until(GENERAL)
+    await cache.load([GENERAL])
+    began = clock.monotonic()
+    clock.advance(1)
+
+    await cache.load([GENERAL, RANDOM])
+
+    assert (-inf, began + REFRESH_SECONDS) == (unknown, cache.fresh_until(GENERAL))
+    assert began + 1 + REFRESH_SECONDS == cache.fresh_until(RANDOM)

@@ -22,7 +22,8 @@ CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 class Store:
     """Records each batch, and the caller in whose context it was stored.
 
-    A batch is stored when the test sets `may_end`.
+    A batch is stored when the test sets `may_end`. If the test sets `is_result_missing`, the next
+    batch gets one result too few.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class Store:
         self.may_end = asyncio.Event()
         self.began = asyncio.Event()
         self.failure: Exception | None = None
+        self.is_result_missing = False
         self.callers: list[str] = []
 
     async def add(self, items: Sequence[str]) -> list[str]:
@@ -42,7 +44,11 @@ class Store:
             raise self.failure
         if REJECTED in items:
             raise StorageRejected
-        return [f"stored {item}" for item in items]
+        results = [f"stored {item}" for item in items]
+        if self.is_result_missing:
+            self.is_result_missing = False
+            results.pop()
+        return results
 
 
 @pytest.fixture
@@ -215,6 +221,26 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 
     assert [type(failure)] * 3 == [type(outcome) for outcome in outcomes]
     assert ["4"] == store.commits[-1]
+
+
+async def test_only_its_batch_fails_when_the_store_returns_too_few_results(
+    make: Make, store: Store
+) -> None:
+    """The items that wait are committed, and so are later items."""
+    group = make(store)
+    store.is_result_missing = True
+    first = started(group, ("a", "1"))
+    await store.began.wait()
+    others = started(group, ("a", "2"), ("b", "3"))
+    await until_waiting(group, 2)
+
+    store.may_end.set()
+    await until_waiting(group, 0)
+    outcomes = await asyncio.gather(*first, *others, return_exceptions=True)
+    later = await group.commit("a", "4")
+
+    assert [ValueError, str, str] == [type(outcome) for outcome in outcomes]
+    assert "stored 4" == later
 
 
 async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(

@@ -105,6 +105,27 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
     assert set() == server.manager.rooms_in("/").pending
 
 
+async def test_socket_leaves_the_namespace_when_it_was_to_join_the_room_of_another_socket(
+    server: SocketServer, door: Door
+) -> None:
+    """The failed join closes the connection, and no room keeps the socket."""
+    (first,) = Server(server.manager.rooms_in("/")).fetch_sockets()
+    door.may_pass.set()
+    await ticks()
+    door.may_pass.clear()
+    connection = Connection("d", FakeTransport(), UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
+    server.eio.sockets["d"] = connection
+    connection.data_received(client_frames.text(b"40"))
+    (second,) = set(Server(server.manager.rooms_in("/")).fetch_sockets()) - {first}
+
+    second.join(first.id)
+    door.may_pass.set()
+    await ticks()
+
+    assert connection.closed
+    assert {first.id} == server.manager.rooms_in("/").all_members.keys()
+
+
 @pytest.mark.parametrize("answer_connect", [True, False])
 async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool

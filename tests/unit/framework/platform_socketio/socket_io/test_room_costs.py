@@ -68,7 +68,7 @@ def manager(batcher: WriteBatcher) -> RoomManager:
 @pytest.fixture
 def rooms(manager: RoomManager) -> NamespaceRooms:
     """Create `MANY` rooms that count accesses, without members."""
-    rooms = manager.rooms_in("/")
+    rooms = manager.open_namespace("/")
     rooms.groups = {name: CountingGroup(name) for name in (None, *ALL_ROOMS)}
     return rooms
 
@@ -114,7 +114,7 @@ async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
 ) -> None:
     """A connection may have a socket in each of several namespaces."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
-    others = manager.rooms_in("/other")
+    others = manager.open_namespace("/other")
     client.links["/other"] = AdmittedLink("b", client.socket)
     others.add_socket("b", client, ["red", "room 1"])
 

@@ -14,6 +14,7 @@ def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
 def manager(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> RoomManager:
     """Add three sockets: a to red and blue, b to blue, c to no room."""
     manager = RoomManager(batcher)
+    manager.open_namespace("/")
     for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
         manager.rooms_in("/").add_socket(sid, clients[sid], rooms)
     return manager
@@ -52,6 +53,19 @@ async def test_emit_reaches_nobody_when_the_namespace_is_unknown(
 
     batcher.flush()
     assert [[], [], []] == [client.written for client in clients.values()]
+    assert {"/"} == manager.rooms.keys()
+
+
+async def test_no_socket_is_found_or_added_when_the_namespace_is_unknown(
+    manager: RoomManager,
+) -> None:
+    """A lookup opens no namespace."""
+    found = (manager.get_rooms("a", "/admin"), list(manager.get_participants("/admin", "red")))
+
+    assert ([], []) == found
+    with pytest.raises(ValueError, match="not connected"):
+        manager.basic_enter_room("a", "/admin", "red")
+    assert {"/"} == manager.rooms.keys()
 
 
 async def test_methods_of_the_library_act_on_the_rooms(manager: RoomManager) -> None:

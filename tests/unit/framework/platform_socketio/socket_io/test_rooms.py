@@ -32,7 +32,7 @@ def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
 @pytest.fixture
 def rooms(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> NamespaceRooms:
     """Add three sockets: a to red and blue, b to blue, c to no room."""
-    rooms = RoomManager(batcher).rooms_in("/")
+    rooms = RoomManager(batcher).open_namespace("/")
     for sid, names in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
         rooms.add_socket(sid, clients[sid], names)
     return rooms

@@ -101,7 +101,7 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
         for origin in origins:
             rule_.accepts(request({"Origin": origin}))
 
-    event = "origin rejected; if it is yours, add it"
+    event = "origin refused; if it is yours, add it"
     shown = ["https://a.example", "x" * 100 + "...", r"https://b.example\x1b[31m"]
     assert [
         {

@@ -37,3 +37,14 @@ def test_named_headers_and_parameters_are_kept_alone_when_the_options_name_any()
     request = UpgradeRequest.of(mocked, (), frozenset({"user-agent"}), frozenset({"EIO"}))
 
     assert ({"user-agent": "phone"}, {"EIO": "4"}) == (request.headers, request.query)
+
+
+def test_connections_share_one_empty_mapping_when_the_options_name_nothing() -> None:
+    """An empty dict takes 64 bytes, and each connection would keep two."""
+    mocked = make_mocked_request("GET", "/?EIO=4", CIMultiDict([("Host", "chat")]))
+
+    first, second = (UpgradeRequest.of(mocked, (), frozenset(), frozenset()) for _ in range(2))
+
+    assert {} == first.headers == first.query
+    assert first.headers is second.headers
+    assert first.query is second.query
