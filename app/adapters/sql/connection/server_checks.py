@@ -1,8 +1,9 @@
 """Checks whether a database server or SQLite file can be used, apart from its tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from app.adapters.sql.connection.opening import DatabaseOpenError
 from app.adapters.sql.schema.tables import metadata
@@ -33,10 +34,14 @@ _SESSION = text(
            current_setting('TimeZone') AS zone
     """
 )
-_MISSING_PRIVILEGE = text(
+# For a missing table, has_table_privilege is NULL, so that the row is not selected.
+_MISSING_PRIVILEGES = text(
     """
-    SELECT 1 FROM (SELECT to_regclass(quote_ident(:table)) AS id) AS found
-    WHERE id IS NOT NULL AND NOT has_table_privilege(id, :privilege)
+    SELECT name, string_agg(privilege, ', ' ORDER BY place) AS privileges
+    FROM unnest(CAST(:tables AS text[]), CAST(:privileges AS text[])) WITH ORDINALITY
+        AS needed (name, privilege, place)
+    WHERE NOT has_table_privilege(to_regclass(quote_ident(name)), privilege)
+    GROUP BY name ORDER BY min(place)
     """
 )
 _MISSING_SEQUENCES = text(
@@ -63,7 +68,7 @@ def check_usable(connection: Connection) -> None:
         write_to_file(connection)
         return
     found = [
-        *_write_obstacles(connection),
+        *_write_obstacles(connection.execute(_SESSION).one()),
         *missing_privileges(connection, PRIVILEGES),
         *missing_sequences(connection),
     ]
@@ -87,8 +92,8 @@ def server_differences(connection: Connection) -> Iterator[str]:
         if mode != "wal":
             yield f"The file has journal mode {mode}, not wal; start the server, which sets it."
         return
-    yield from _write_obstacles(connection)
     session = connection.execute(_SESSION).one()
+    yield from _write_obstacles(session)
     if not session.is_utc:
         yield (
             f"The database fills in dates in the time zone {session.zone}, not UTC; let the pooler "
@@ -102,16 +107,11 @@ def missing_privileges(
     """Describe the privileges on existing tables that the database user lacks; none on SQLite."""
     if connection.dialect.name == "sqlite":
         return
-    for table, privileges in needed.items():
-        missing = [
-            privilege
-            for privilege in privileges
-            if connection.execute(
-                _MISSING_PRIVILEGE, {"table": table, "privilege": privilege}
-            ).first()
-        ]
-        if missing:
-            yield f"This user lacks {', '.join(missing)} on {table}; grant it."
+    pairs = [(table, privilege) for table, each in needed.items() for privilege in each]
+    tables, privileges = map(list, zip(*pairs, strict=True))
+    asked = {"tables": tables, "privileges": privileges}
+    for row in connection.execute(_MISSING_PRIVILEGES, asked):
+        yield f"This user lacks {row.privileges} on {row.name}; grant it."
 
 
 def missing_sequences(connection: Connection) -> Iterator[str]:
@@ -122,8 +122,7 @@ def missing_sequences(connection: Connection) -> Iterator[str]:
         yield f"This user lacks USAGE on the sequence {sequence}; grant it."
 
 
-def _write_obstacles(connection: Connection) -> Iterator[str]:
-    session = connection.execute(_SESSION).one()
+def _write_obstacles(session: Row[Any]) -> Iterator[str]:
     if session.has_no_schema:
         yield (
             "The schema in DATABASE_URL does not exist, or this user may not use it; "
