@@ -96,10 +96,10 @@ class UtcTimestamp(TypeDecorator[datetime]):
         # times.
         return self.impl_instance.bind_processor(dialect) or methodcaller("replace", tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime:
         """Convert naive UTC to an aware time."""
         del dialect
-        return None if value is None else value.replace(tzinfo=UTC)
+        return EARLIEST if value is None else value.replace(tzinfo=UTC)
 
     def column_expression(self, column: ColumnElement[datetime]) -> ColumnElement[datetime]:
         """Return the expression that a query selects instead of the column."""
