@@ -16,9 +16,6 @@ from sqlalchemy.types import NullType, TypeEngine
 from app.adapters.sql.schema.dialects import UtcTimestamp
 from app.adapters.sql.schema.tables import metadata
 
-SHARED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "read_receipts"})
-"""The tables that belong to the original backend. All other tables belong to this project."""
-
 REQUIRED_TABLES = frozenset({"users", "channels", "channel_members", "messages", "read_receipts"})
 """The tables that revision 0001 creates. A database must have either all or none of them."""
 
@@ -34,12 +31,15 @@ USED_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 """The columns of each shared table that this server reads or writes."""
 
+SHARED_TABLES = frozenset(USED_COLUMNS)
+"""The tables that belong to the original backend. All other tables belong to this project."""
+
 _NOT_INSERTED = frozenset({("messages", "replyToId")})
 """The columns of `USED_COLUMNS` that this server omits when it inserts a row."""
 
 _CHARS = {
     ("messages", "id"): 36,
-    ("messages", "content"): 4_000,  # the default of MAX_CONTENT_CHARS
+    ("messages", "content"): 4_000,  # the default of MESSAGE_MAX_CHARS
     ("read_receipts", "messageId"): 36,
 }
 """The maximum lengths of texts that this server writes, in characters."""
