@@ -62,14 +62,7 @@ class StartError(Exception):
 
 
 def create_application(settings: Settings) -> NestApplication:
-    """Build the application without opening any file or connection.
-
-    Raises:
-        StartError: DATABASE_URL is invalid.
-    """
-    if settings.database_url != IN_MEMORY:
-        with start_errors():
-            parse_database_url(settings.database_url)
+    """Build the application without opening any file or connection."""
     engine = EngineOptions(
         origins=settings.cors_origins,
         origins_setting="CORS_ORIGINS",

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 
 from aiohttp import ClientSession, ClientWebSocketResponse
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from app.config.settings import Settings
 from app.domain.ids import UserId
@@ -20,7 +21,7 @@ from app.main import create_application, seed, seed_of
 from app.observability.logging import configure_logging
 from app.ports import TokenIssuer
 from bench.folders import CHECKOUT
-from bench.servers import free_port
+from tests.free_port import free_port
 
 _APP = f"{CHECKOUT / 'app'}{os.sep}"
 _WARM_UP_EVENTS = 20
@@ -73,13 +74,34 @@ def report(title: str, calls: list[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
+class _DefaultSettings(Settings):
+    """The default settings, so that every machine prints the same paths."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Ignore the environment and ``.env``."""
+        del settings_cls
+        return (init_settings,)
+
+
+def default_settings(folder: Path) -> Settings:
+    """Return the defaults, for a server whose SQLite file is in ``folder``."""
+    # The server fetches the development issuer's keys from its own port, so this must be known.
+    return _DefaultSettings(host=_HOST, port=free_port(), data_dir=folder)
+
+
 async def main() -> None:
     """Send one message and connect one client on a warm server on SQLite; print both paths."""
     configure_logging("error", "console")
     recorder = Recorder()
     with TemporaryDirectory() as folder:
-        # The server fetches the development issuer's keys from its own port, so this must be known.
-        settings = Settings(host=_HOST, port=free_port(), data_dir=Path(folder))
+        settings = default_settings(Path(folder))
         async with _running(settings) as (app, url), ClientSession() as http:
             alice = await _connect(http, app, url, "user_alice")
             bob = await _connect(http, app, url, "user_bob")

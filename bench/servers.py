@@ -14,6 +14,7 @@ from bench.credentials import Credentials
 from bench.failure import BenchError
 from bench.folders import CHECKOUT, WORK
 from bench.measured_servers import Peer
+from tests.free_port import free_port
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
@@ -116,11 +117,3 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def free_port() -> int:
-    """Return an unused port of 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

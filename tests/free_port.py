@@ -1,4 +1,4 @@
-"""Finds a port for a server of the tests."""
+"""Finds a port for a server of the tests or of the bench."""
 
 import socket
 from contextlib import suppress

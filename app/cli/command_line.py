@@ -22,7 +22,7 @@ from app.cli.welcome import welcome
 from app.domain.credential import Revocation, RevocationKind
 from app.domain.ids import UserId
 from app.framework.websockets.event_table import EventRow, event_rows
-from app.main import StartError, bootstrap, create_application, seed_of
+from app.main import StartError, bootstrap, create_application, seed_of, start_errors
 
 # Offer completion only for ``chatgenius-realtime``: shells cannot complete ``python -m app``.
 cli = typer.Typer(no_args_is_help=True, add_completion=is_script(), pretty_exceptions_enable=False)
@@ -143,7 +143,7 @@ def events(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False
 ) -> None:
     """Print the event table: event, handler, guards, payload, ack."""
-    with errors_as_sentences():
+    with errors_as_sentences(), start_errors():
         rows = event_rows(create_application(settings_and_logging()).events())
     if as_json:
         typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
@@ -160,7 +160,7 @@ def gateway(
     name: Annotated[str, typer.Argument(help="The gateway's name, such as poll or poll-votes.")],
 ) -> None:
     """Write a gateway, its DTO and its test, and register it."""
-    with errors_as_sentences():
+    with errors_as_sentences(), start_errors():
         routes = create_application(settings_and_logging()).events()
         root = Path(__file__).parents[2]
         written = new_gateway(name, root, {route.pattern: route.handler_name for route in routes})

@@ -170,6 +170,11 @@ class InvalidPayload(ChatError):
         self.message = message
         super().__init__(f"{path}: {message}")
 
+    @property
+    def details(self) -> Mapping[str, object]:
+        """Return ``fields`` with one error, in the form of an invalid payload's errors."""
+        return {"fields": [{"path": self.path, "message": self.message}]}
+
 
 class NotAMember(ChatError):
     """The user is not a member of the channel, and has no access to it."""

@@ -5,13 +5,11 @@ from random import randrange
 
 import structlog
 
-from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError, InvalidPayload
+from app.domain.errors import AuthenticationCode, AuthenticationError, ChatError
 from app.domain.events import SECRET_EVENTS, ServerEvent
 from app.framework import (
     BaseWsExceptionFilter,
     ExecutionContext,
-    FieldError,
-    WsBadRequest,
     WsException,
     WsTooManyRequests,
     catch,
@@ -122,15 +120,11 @@ def _ws_exception(exception: Exception) -> Exception:
     """Convert a domain error to a `WsException` caused by it; return other errors unchanged."""
     if not isinstance(exception, ChatError):
         return exception
-    if isinstance(exception, InvalidPayload):
-        field = FieldError(path=exception.path, message=exception.message)
-        error: WsException = WsBadRequest((field,))
-    else:
-        error = WsException(
-            exception.message if isinstance(exception, AuthenticationError) else str(exception),
-            code=str(exception.code),
-            temporary=exception.temporary,
-            details=exception.details,
-        )
+    error = WsException(
+        exception.message if isinstance(exception, AuthenticationError) else str(exception),
+        code=str(exception.code),
+        temporary=exception.temporary,
+        details=exception.details,
+    )
     error.__cause__ = exception
     return error

@@ -31,7 +31,7 @@ class BaseGateway:
 
     def get_client_user_id(self, client: AuthenticatedSocket) -> UserId | None:
         """Return the user's id; None if the client is not authenticated."""
-        return None if client.session is None else client.user_id
+        return None if client.session is None else client.session.user_id
 
     async def handle_disconnect(self, client: AuthenticatedSocket, _reason: str) -> None:
         """Close the session, if there is one. Subclasses clean up first, then call this."""

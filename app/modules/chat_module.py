@@ -74,7 +74,6 @@ class ChatModule(containers.DeclarativeContainer):
     )
     typing_service = providers.Singleton(
         TypingService,
-        channels=channels,
         events=event_service,
         room_sync=room_sync,
         broadcaster=broadcaster,

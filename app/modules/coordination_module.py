@@ -79,7 +79,6 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
     revocation_bus = providers.Singleton(
         RedisRevocationBus,
         connection,
-        settings.provided.redis_url,
         settings.provided.redis_timeout_seconds,
         clock,
     )

@@ -85,7 +85,8 @@ class RoomSync:
         """Raise unless the user is a member. Call this before any access to the channel's data.
 
         Queries the storage, which also rejects channel ids that a client made up. `MessageService`
-        calls this only for a user without a socket in the channel's room.
+        calls this only for a user without a socket in the channel's room, and `TypingService` also
+        when the channel's members are not fresh.
 
         Raises:
             NotAMember: The user is not a member of the channel.

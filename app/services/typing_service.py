@@ -1,18 +1,19 @@
 """Typing indicators: which members of a channel are typing."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from app.concurrency.eager import EagerTasks
-from app.domain.errors import NotAMember, Unavailable
+from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.time_limits import WAIT_SECONDS
 from app.domain.typing_indicator import TypingIndicator
-from app.ports import Broadcaster, ChannelRepository, Clock, Timer
+from app.ports import Broadcaster, Clock, Timer
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 
@@ -45,13 +46,11 @@ class TypingService:
     not answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
 
     Attributes:
-        typists: The typing members of each channel; a channel without typing members is absent.
-            Other classes must not change this dict.
+        typists: A read-only view of the channels with typing members; other channels are absent.
     """
 
     def __init__(
         self,
-        channels: ChannelRepository,
         events: EventService,
         room_sync: RoomSync,
         broadcaster: Broadcaster,
@@ -59,7 +58,6 @@ class TypingService:
         expiry_seconds: float,
         wait_seconds: float = WAIT_SECONDS,
     ) -> None:
-        self._channels = channels
         self._events = events
         self._room_sync = room_sync
         self._broadcaster = broadcaster
@@ -67,7 +65,8 @@ class TypingService:
         self._tasks = EagerTasks()
         self._expiry_seconds = expiry_seconds
         self._wait_seconds = wait_seconds
-        self.typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        self._typists: dict[ChannelId, dict[UserId, _Typist]] = {}
+        self.typists: Mapping[ChannelId, object] = self._typists
         # Tasks that publish the end of a user's typing after the channel's members have been
         # loaded.
         self._endings: set[asyncio.Future[None]] = set()
@@ -127,7 +126,7 @@ class TypingService:
             NotAMember: The user is not a member of the channel.
         """
         await self._require_member(user_id, channel_id)
-        typists = self.typists.get(channel_id)
+        typists = self._typists.get(channel_id)
         if typists is None:
             return ()
         # A member's entry moves to the end of the map each time it changes.
@@ -156,10 +155,10 @@ class TypingService:
 
     async def on_module_destroy(self) -> None:
         """Forget all typing and cancel every timer, without publishing anything."""
-        for typists in self.typists.values():
+        for typists in self._typists.values():
             for typist in typists.values():
                 typist.expiry.cancel()
-        self.typists.clear()
+        self._typists.clear()
         endings = tuple(self._endings)
         for ending in endings:
             ending.cancel()
@@ -188,13 +187,10 @@ class TypingService:
             return
         try:
             async with asyncio.timeout(self._wait_seconds):
-                is_member = await self._channels.is_member(channel_id, user_id)
-                if is_member:
-                    await self._room_sync.refresh(channel_id)
+                await self._room_sync.require_member(channel_id, user_id)
+                await self._room_sync.refresh(channel_id)
         except TimeoutError:
             raise Unavailable from None
-        if not is_member:
-            raise NotAMember
 
     def _indicator(
         self, user_id: UserId, channel_id: ChannelId, *, is_typing: bool
@@ -207,7 +203,7 @@ class TypingService:
         )
 
     def _typist(self, user_id: UserId, channel_id: ChannelId) -> _Typist | None:
-        return self.typists.get(channel_id, {}).get(user_id)
+        return self._typists.get(channel_id, {}).get(user_id)
 
     def _typing_elsewhere(
         self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId
@@ -226,16 +222,16 @@ class TypingService:
             max(until.values()) - self._clock.monotonic(),
             partial(self._end_for_members, user_id, channel_id),
         )
-        self.typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
+        self._typists.setdefault(channel_id, {})[user_id] = _Typist(indicator, expiry, until)
 
     def _remove(self, user_id: UserId, channel_id: ChannelId) -> bool:
-        typists = self.typists.get(channel_id, {})
+        typists = self._typists.get(channel_id, {})
         typist = typists.pop(user_id, None)
         if typist is None:
             return False
         typist.expiry.cancel()
         if not typists:
-            del self.typists[channel_id]
+            del self._typists[channel_id]
         return True
 
     def _publish_indicator(

@@ -113,5 +113,4 @@ def revocation_bus(request: pytest.FixtureRequest, clock: ManualClock) -> Revoca
     if request.param == "memory":
         return SilentRevocationBus()
     connection: RedisConnection = request.getfixturevalue("redis_connection")
-    server: RedisServer = request.getfixturevalue("redis_server")
-    return RedisRevocationBus(connection, server.url, TIMEOUT_SECONDS, clock)
+    return RedisRevocationBus(connection, TIMEOUT_SECONDS, clock)

@@ -74,6 +74,30 @@ def nothing(folder: Path) -> None:
             "The database cannot be reached",
             "start it, or correct DATABASE_URL",
         ),
+        (
+            nothing,
+            {"DATABASE_URL": "sqlite://data/chat.db"},
+            "DATABASE_URL must have three slashes before a relative path",
+            "(sqlite:///data/chat.db)",
+        ),
+        (
+            nothing,
+            {"DATABASE_URL": "postgresql://nobody:secret@127.0.0.1:1/none?sslmode=on"},
+            "DATABASE_URL's sslmode (or ssl) must be one of",
+            "disable, allow, prefer, require, verify-ca, verify-full",
+        ),
+        (
+            nothing,
+            {"CLERK_JWT_KEY": "secret", "CLERK_ISSUER": "https://clerk.example"},
+            "CLERK_JWT_KEY is not a public key",
+            "copy the PEM public key from Clerk's dashboard",
+        ),
+        (
+            nothing,
+            {"REDIS_URL": "redis://127.0.0.1:secret"},
+            "REDIS_URL must be redis://",
+            "with special characters percent-encoded",
+        ),
     ],
 )
 async def test_run_says_how_to_fix_it_when_it_cannot_start(
@@ -91,6 +115,15 @@ async def test_run_says_how_to_fix_it_when_it_cannot_start(
     assert problem in finished.err
     assert fix in finished.err
     assert "secret" not in finished.err
+
+
+def test_run_leaves_no_file_when_the_database_url_is_wrong(tmp_path: Path) -> None:
+    """``sqlite://data/chat.db`` lacks a slash; neither the database nor its lock is created."""
+    environment = {**ENVIRONMENT, "DATABASE_URL": "sqlite://data/chat.db"}
+
+    finished = run_program([sys.executable, "-m", "app", "run"], tmp_path, environment)
+
+    assert (1, []) == (finished.returncode, list(tmp_path.iterdir()))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from math import inf
 from typing import Literal, TypeVar
 
 from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
 from redis.commands.core import AsyncScript
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
@@ -81,10 +82,12 @@ class RedisConnection:
         self._lost_at = 0.0
         self._next_log_at = -inf
 
-    @property
-    def is_available(self) -> bool:
-        """Whether the circuit breaker is closed, so that calls are sent to Redis."""
-        return self._breaker.is_closed
+    def new_connection(self) -> AbstractConnection:
+        """Return another connection to the server; the caller opens it by using it, and closes it.
+
+        The circuit breaker and the limit of concurrent calls do not apply to it.
+        """
+        return self._pool.connection_class(**self._pool.connection_kwargs)
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` on the event loop after each outage; it must not raise or block."""

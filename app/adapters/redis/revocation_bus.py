@@ -14,7 +14,6 @@ from redis.exceptions import RedisError
 from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
-from app.adapters.redis.pool import redis_pool
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
 from app.domain.credential import Revocation
 from app.ports import Clock, RevocationBus
@@ -33,22 +32,17 @@ class RedisRevocationBus(RevocationBus):
     ``on_connected`` is called.
 
     Args:
-        timeout_seconds: The timeout for connecting and for subscribing.
-
-    Raises:
-        RedisUrlError: The URL is invalid.
+        timeout_seconds: The timeout for subscribing, including the time to connect.
     """
 
     def __init__(
         self,
         connection: RedisConnection,
-        url: str,
         timeout_seconds: float,
         clock: Clock,
         ping_seconds: float = PING_SECONDS,
     ) -> None:
         self._connection = connection
-        self._pool = redis_pool(url, timeout_seconds)
         self._timeout_seconds = timeout_seconds
         self._ping_seconds = ping_seconds
         self._on_revoked: list[Callable[[Revocation], None]] = []
@@ -100,7 +94,7 @@ class RedisRevocationBus(RevocationBus):
     async def _subscription(self) -> AsyncIterator[AbstractConnection]:
         # Do not use redis-py's PubSub: it resubscribes without a notification, so revocations
         # missed in between would go undetected.
-        subscription = self._pool.connection_class(**self._pool.connection_kwargs)
+        subscription = self._connection.new_connection()
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 await subscription.send_command("SUBSCRIBE", REVOCATIONS_CHANNEL)

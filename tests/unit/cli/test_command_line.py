@@ -73,3 +73,29 @@ def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
     assert (
         "DATABSE_URL is not a setting; did you mean DATABASE_URL?" in call(*command.split()).stderr
     )
+
+
+@pytest.mark.parametrize("command", ["events", "new gateway poll"])
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"DATABASE_URL": "mysql://127.0.0.1/chat"}, "DATABASE_URL must start with"),
+        ({"DATABASE_URL": "postgresql://127.0.0.1/chat?sslmode=on"}, "DATABASE_URL's sslmode"),
+        (
+            {"CLERK_JWT_KEY": "no key", "CLERK_ISSUER": "https://clerk.example"},
+            "CLERK_JWT_KEY is not a public key",
+        ),
+        ({"REDIS_URL": "redis://127.0.0.1:port"}, "REDIS_URL must be"),
+    ],
+)
+def test_command_prints_a_sentence_when_the_application_cannot_be_built(
+    monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], problem: str
+) -> None:
+    """The commands that only build the application print no traceback, and write nothing."""
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    finished = call(*command.split())
+
+    assert (1, "", 1) == (finished.exit_code, finished.stdout, len(finished.stderr.splitlines()))
+    assert finished.stderr.startswith(problem)

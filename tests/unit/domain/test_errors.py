@@ -57,6 +57,7 @@ def test_invalid_payload_names_its_field_when_it_is_raised() -> None:
 
     assert ("content", "is missing") == (error.path, error.message)
     assert "content: is missing" == str(error)
+    assert {"fields": [{"path": "content", "message": "is missing"}]} == error.details
 
 
 def test_authentication_details_say_how_to_mend_it_when_refused() -> None:

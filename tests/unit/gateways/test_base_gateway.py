@@ -2,6 +2,7 @@ from app.framework.testing import RecordingLink, fake_socket
 from app.gateways.ws_gateway import WsGateway
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.unit.gateways.chat import open_chat
+from tests.unit.sessions import session_of
 
 
 async def test_validate_client_refuses_when_no_guard_has_run() -> None:
@@ -34,3 +35,12 @@ async def test_get_client_user_id_gives_the_user_when_there_is_a_session() -> No
 
     assert "user_alice" == chat.module.get(WsGateway).get_client_user_id(alice.socket)
     assert chat.module.get(WsGateway).validate_client(alice.socket)
+
+
+async def test_get_client_user_id_gives_the_user_when_a_guard_set_only_the_session() -> None:
+    """A guard written for an earlier version sets `session` without calling `authenticate`."""
+    chat = await open_chat()
+    client = fake_socket(AuthenticatedSocket)
+    client.session = session_of("user_alice", client)
+
+    assert "user_alice" == chat.module.get(WsGateway).get_client_user_id(client)

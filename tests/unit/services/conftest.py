@@ -110,13 +110,12 @@ def channel_service(
 
 @pytest.fixture
 def typing_service(
-    channels: MemoryChannelRepository,
     events: EventService,
     room_sync: RoomSync,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> TypingService:
-    return TypingService(channels, events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
+    return TypingService(events, room_sync, broadcaster, clock, TYPING_EXPIRY_SECONDS)
 
 
 @pytest.fixture

@@ -114,7 +114,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
 ) -> None:
     """Removed users no longer receive events of the room, not even the end of their own typing."""
     broadcaster = RoomRecorder(rooms)
-    typing = TypingService(channels, events, room_sync, broadcaster, clock, 5.0)
+    typing = TypingService(events, room_sync, broadcaster, clock, 5.0)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await typing.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.recorded.clear()

@@ -167,7 +167,7 @@ async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gon
         await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
         clock.advance(TYPING_EXPIRY_SECONDS / 2)
 
-    assert 2 == len(typing_service.typists[GENERAL][ALICE].until)
+    assert 2 == len(typing_service._typists[GENERAL][ALICE].until)
 
 
 async def test_nothing_expires_when_typing_was_stopped(

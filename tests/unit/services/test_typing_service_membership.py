@@ -124,7 +124,6 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
 ) -> None:
     """The user gets `Unavailable`, and nothing is published."""
     typing = TypingService(
-        channels,
         events,
         room_sync,
         broadcaster,

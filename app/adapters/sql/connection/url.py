@@ -29,7 +29,7 @@ def parse_database_url(text: str) -> URL:
     Also accepts ``postgres://``, and schemes with the two drivers' names, as SQLAlchemy has them.
 
     Raises:
-        DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names no file.
+        DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names a host or no file.
     """
     try:
         url = make_url(text)
@@ -43,8 +43,15 @@ def parse_database_url(text: str) -> URL:
         )
     if url.port is not None:
         port_number(str(url.port))
-    if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise DatabaseUrlError("DATABASE_URL names no file; without one, use memory:.")
+    if url.get_backend_name() == "sqlite":
+        if url.host or url.username or url.port:
+            # For SQLAlchemy, the first folder of sqlite://data/chat.db is a host.
+            raise DatabaseUrlError(
+                "DATABASE_URL must have three slashes before a relative path "
+                "(sqlite:///data/chat.db), and four before an absolute path."
+            )
+        if url.database in {None, "", ":memory:"}:
+            raise DatabaseUrlError("DATABASE_URL names no file; without one, use memory:.")
     return url.set(drivername=_DRIVERS[url.drivername])
 
 

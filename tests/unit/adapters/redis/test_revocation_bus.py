@@ -41,27 +41,21 @@ class Listener:
         self.connected += 1
 
 
-def bus_to(server: RedisServer, connection: RedisConnection, query: str = "") -> RedisRevocationBus:
+def bus_on(connection: RedisConnection) -> RedisRevocationBus:
     """Return the bus of a node, with a short ping interval."""
-    return RedisRevocationBus(
-        connection, server.url + query, TIMEOUT_SECONDS, SystemClock(), PING_SECONDS
-    )
+    return RedisRevocationBus(connection, TIMEOUT_SECONDS, SystemClock(), PING_SECONDS)
 
 
 @pytest.fixture
-async def bus(
-    own_server: RedisServer, own_connection: RedisConnection
-) -> AsyncIterator[RedisRevocationBus]:
-    bus = bus_to(own_server, own_connection)
+async def bus(own_connection: RedisConnection) -> AsyncIterator[RedisRevocationBus]:
+    bus = bus_on(own_connection)
     yield bus
     await bus.on_module_destroy()
 
 
-async def test_publish_reaches_every_node_when_they_listen(
-    redis_server: RedisServer, connection: RedisConnection
-) -> None:
+async def test_publish_reaches_every_node_when_they_listen(connection: RedisConnection) -> None:
     """Every node receives the revocations in order; none of them contains a token."""
-    buses = [bus_to(redis_server, connection) for _ in range(2)]
+    buses = [bus_on(connection) for _ in range(2)]
     listeners = [Listener(bus) for bus in buses]
     for bus in buses:
         await bus.on_module_init()
@@ -81,10 +75,12 @@ async def test_publish_reaches_every_node_when_they_listen(
 
 @pytest.mark.parametrize("query", ["?decode_responses=true", "?protocol=3"])
 async def test_a_node_hears_when_the_address_asks_for_other_replies(
-    redis_server: RedisServer, connection: RedisConnection, query: str
+    redis_server: RedisServer, query: str
 ) -> None:
     """Parameters of the URL cannot change the types of the replies."""
-    bus = bus_to(redis_server, connection, query)
+    connection = RedisConnection(redis_server.url + query, TIMEOUT_SECONDS, SystemClock())
+    await connection.on_module_init()
+    bus = bus_on(connection)
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
@@ -93,6 +89,7 @@ async def test_a_node_hears_when_the_address_asks_for_other_replies(
 
     assert SESSION == await listener.next()
     await bus.on_module_destroy()
+    await connection.on_application_shutdown(None)
 
 
 async def test_a_message_is_ignored_when_it_is_none_of_ours(
@@ -137,13 +134,15 @@ async def test_a_node_hears_again_and_says_so_when_redis_was_restarted(
     listener = Listener(bus)
     await bus.on_module_init()
     await until(lambda: listener.connected == 1)
+    reconnected = asyncio.Event()
+    own_connection.on_reconnected(reconnected.set)
 
     await asyncio.to_thread(own_server.stop)
     with pytest.raises(Unavailable):
         await bus.publish(SESSION)
     await asyncio.to_thread(own_server.start_again)
     own_server.client.set("chatgenius:revoked:session:sess_alice", "1", ex=60)
-    await until(lambda: listener.connected == 2 and own_connection.is_available)
+    await until(lambda: listener.connected == 2 and reconnected.is_set())
 
     missed = RedisRevocationStore(own_connection).missed(lambda: [credential()])
     assert [SESSION] == [each async for portion in missed for each in portion]

@@ -229,10 +229,12 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
     node = await start_node(own_connection)
     await node.acquire(ALICE)
     old_name = node._writer.node_id
+    reconnected = asyncio.Event()
+    own_connection.on_reconnected(reconnected.set)
 
     with own_server.frozen():
         await node.acquire(ALICE)
-    await until(lambda: node._writer.node_id != old_name and own_connection.is_available)
+    await until(lambda: node._writer.node_id != old_name and reconnected.is_set())
     other = await start_node(own_connection)
     await until(lambda: 2 in written(own_server))
 

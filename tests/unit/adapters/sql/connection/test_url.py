@@ -61,3 +61,21 @@ def test_parse_speaks_of_the_port_when_it_is_none(port: str) -> None:
         parse_database_url(f"postgresql://chat:secret@127.0.0.1:{port}/chatgenius")
 
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sqlite://data/chat.db",
+        "sqlite://chat.db",
+        "sqlite+aiosqlite://data/chat.db",
+        "sqlite://user:secret@/chat.db",
+        "sqlite://:5432/chat.db",
+    ],
+)
+def test_parse_speaks_of_the_slashes_when_an_sqlite_url_has_a_host(text: str) -> None:
+    """SQLAlchemy would read the first folder, or a whole relative path, as a host."""
+    with pytest.raises(DatabaseUrlError, match="three slashes before a relative path") as caught:
+        parse_database_url(text)
+
+    assert "secret" not in str(caught.value)
