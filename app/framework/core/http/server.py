@@ -26,8 +26,8 @@ from aiohttp import web
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from app.framework.common.connection_limiter import ConnectionLimiter
 from app.framework.common.minute_log import MinuteLog
-from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
 from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
 
 MAX_HEAD_BYTES = 16_384
@@ -67,7 +67,7 @@ class HttpRunner(web.AppRunner):
         super().__init__(
             app, max_line_size=_MAX_LINE_BYTES, max_field_size=_MAX_LINE_BYTES, **options
         )
-        self._limiter = AdmissionLimiter(max_per_network, client_network)
+        self._limiter = ConnectionLimiter(max_per_network, client_network)
         self._trusted_proxies = trusted_proxies
 
     async def _make_server(self) -> web.Server:
@@ -85,7 +85,7 @@ class _HttpServer(web.Server):
     def __init__(
         self,
         handler: Any,
-        limiter: AdmissionLimiter,
+        limiter: ConnectionLimiter,
         trusted_proxies: Sequence[Network],
         **options: Any,
     ) -> None:

@@ -18,10 +18,10 @@ import structlog
 from aiohttp import hdrs, web
 from engineio import packet as engineio_packet
 
+from app.framework.common.connection_limiter import ConnectionLimiter
 from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
-from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Link
 from app.framework.platform_socketio.websocket import upgrade
@@ -103,9 +103,13 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     ) -> None:
         super().__init__(**kwargs)
         self.options = options
-        self.admission_limiter = AdmissionLimiter(
+        self.admission_limiter = ConnectionLimiter(
             options.max_connecting_per_address, options.client_network
         )
+        """Limits the connections without an admitted socket: anybody can open one without a token,
+        and keep it open for the connect timeout. `HttpRunner` limits HTTP connections separately,
+        because every WebSocket starts as one.
+        """
         self._owner = owner
         """The Socket.IO server."""
         self._is_accepting = True

@@ -1,17 +1,17 @@
 import pytest
 
-from app.framework.platform_socketio.engine_io.admission_limiter import AdmissionLimiter
+from app.framework.common.connection_limiter import ConnectionLimiter
 
 MAX = 2
 
 
 @pytest.fixture
-def limiter() -> AdmissionLimiter:
+def limiter() -> ConnectionLimiter:
     """Create a limiter that takes addresses with the same first part as one network."""
-    return AdmissionLimiter(MAX, client_network=lambda address: address.split(".")[0])
+    return ConnectionLimiter(MAX, client_network=lambda address: address.split(".")[0])
 
 
-def test_add_refuses_when_the_owner_has_the_maximum(limiter: AdmissionLimiter) -> None:
+def test_add_refuses_when_the_owner_has_the_maximum(limiter: ConnectionLimiter) -> None:
     """A full network cannot add another connection, but other networks can."""
     added = [limiter.try_add(str(number), f"a.{number}") for number in range(MAX + 1)]
 
@@ -19,7 +19,7 @@ def test_add_refuses_when_the_owner_has_the_maximum(limiter: AdmissionLimiter) -
     assert limiter.try_add("other", "b.1")
 
 
-def test_add_succeeds_once_when_one_was_removed_twice(limiter: AdmissionLimiter) -> None:
+def test_add_succeeds_once_when_one_was_removed_twice(limiter: ConnectionLimiter) -> None:
     """A connection is removed when it is admitted, and again when it is closed."""
     for number in range(MAX):
         limiter.try_add(str(number), "a.1")
@@ -30,7 +30,7 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: AdmissionLimiter)
     assert [True, False] == [limiter.try_add(each, "a.1") for each in ("new", "newer")]
 
 
-def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: AdmissionLimiter) -> None:
+def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: ConnectionLimiter) -> None:
     """The limiter forgets empty networks, and does not count rejected connections."""
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")

@@ -1,15 +1,11 @@
-"""`AdmissionLimiter`: limits how many connections of one network wait for their admission."""
+"""`ConnectionLimiter`: limits how many connections a client network may have at a time."""
 
 from collections import Counter
 from collections.abc import Callable, Hashable
 
 
-class AdmissionLimiter:
-    """Counts, for each client network, the connections without an admitted socket.
-
-    Anybody can open such a connection without a token, and keep it open for the connect timeout.
-    HTTP connections are limited separately, because every WebSocket starts as an HTTP connection.
-    """
+class ConnectionLimiter:
+    """Counts the connections of each client network, from `try_add` to `discard`."""
 
     def __init__(self, max_per_network: int, client_network: Callable[[str], str]) -> None:
         self._max_per_network = max_per_network
@@ -27,7 +23,7 @@ class AdmissionLimiter:
         return True
 
     def discard(self, connection_id: Hashable) -> None:
-        """Stop counting a connection that is admitted or closed. Repeating this is harmless."""
+        """Stop counting a connection. Repeating this is harmless."""
         network = self._networks.pop(connection_id, None)
         if network is not None:
             self._counts[network] -= 1
