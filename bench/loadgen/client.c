@@ -19,6 +19,7 @@
 
 #define CONNECT_SECONDS 240
 #define MAX_PACKET 8192
+#define REFUSAL "[{\"error\""
 
 Client *clients;
 int ready_count, failed_count, dropped_count, refusal_count;
@@ -118,7 +119,7 @@ static void refused(Client *client, const char *packet, size_t length) {
 static void on_ack(Client *client, const char *packet) {
   char *answer;
   uint64_t id = strtoull(packet, &answer, 10);
-  if (!strncmp(answer, "[{\"error\"", 10)) refusal_count++;
+  if (!strncmp(answer, REFUSAL, sizeof REFUSAL - 1)) refusal_count++;
   handlers->on_ack(client, id);
 }
 
