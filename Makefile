@@ -7,6 +7,7 @@ WEB := app/web
 JS := tests/e2e/js
 BROWSER := tests/browser/js
 PEERS := bench/peers/nest bench/peers/socketio
+PRISMA := bench/peers/nest-prisma
 NPM := node_modules/.installed
 # Many tests wait, so use more workers than cores. A part of the suite runs faster without workers.
 WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
@@ -57,7 +58,7 @@ screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## update the p
 bench: .venv/.dev $(PEERS:=/$(NPM)) ## compare the server with its peers (a part: make bench ARGS='--only ack,fan100')
 	@$(BIN)/python -m bench $(ARGS)
 
-storage: .venv/.dev ## measure the databases: group commit, single commits, and reading missed messages
+storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma and this server, group commit, and reading missed messages
 	@$(BIN)/python -m bench.storage $(ARGS)
 
 soak: .venv/.dev ## measure the memory while 2,000 users connect, chat and disconnect for 20 minutes

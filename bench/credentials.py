@@ -76,7 +76,7 @@ def _make(folder: Path) -> None:
     now = int(time.time())
     tokens = (jwt.encode(_claims(user, now), key, algorithm="RS256") for user in range(USERS))
     (folder / "tokens.txt").write_text("".join(f"{token}\n" for token in tokens))
-    membership = {_user_id(user): channels_of(user) for user in range(USERS)}
+    membership = {user_id(user): channels_of(user) for user in range(USERS)}
     (folder / "membership.json").write_text(json.dumps(membership))
 
 
@@ -88,9 +88,10 @@ def _claims(user: int, now: int) -> dict[str, str | int]:
         "iss": ISSUER,
         "nbf": now - 10,
         "sid": f"sess_{user:027}",
-        "sub": _user_id(user),
+        "sub": user_id(user),
     }
 
 
-def _user_id(user: int) -> str:
+def user_id(user: int) -> str:
+    """Return the id of the user with this number."""
     return f"user_{user:027}"

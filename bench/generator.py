@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.credentials import Credentials
@@ -40,16 +41,28 @@ class Generator:
             BenchError: No client could connect, or the server ended.
         """
         process = self.start(server, arguments, seconds)
-        try:
-            out, err = process.communicate(timeout=_PATIENCE_SECONDS + (seconds or 0))
-        except subprocess.TimeoutExpired:
-            raise BenchError("the load generator did not finish in time.") from None
-        finally:
-            process.kill()
-        if process.returncode:
-            code = process.returncode
-            raise BenchError(err.strip() or f"the load generator failed, with code {code}.")
-        return parse_reading(out)
+        return _reading_of(process, _PATIENCE_SECONDS + (seconds or 0))
+
+    def run_beside(
+        self,
+        server: RunningServer,
+        arguments: tuple[str, ...],
+        seconds: float,
+        read: Callable[[], float],
+    ) -> tuple[Reading, float]:
+        """Run the generator, and return its figures and the growth of ``read()`` meanwhile.
+
+        The growth is that of the measured time, without connecting and the warm-up.
+
+        Raises:
+            BenchError: No client could connect, or the server ended.
+        """
+        process = self.start(server, arguments, seconds)
+        for _ in process.stdout or ():
+            break  # the warm-up has ended
+        before = read()
+        reading = _reading_of(process, _PATIENCE_SECONDS + seconds)
+        return reading, read() - before
 
     def start(
         self, server: RunningServer, arguments: tuple[str, ...], seconds: float | None
@@ -70,6 +83,19 @@ class Generator:
         if self._cores.load is not None:
             os.sched_setaffinity(process.pid, {self._cores.load})
         return process
+
+
+def _reading_of(process: "subprocess.Popen[str]", patience_seconds: float) -> Reading:
+    try:
+        out, err = process.communicate(timeout=patience_seconds)
+    except subprocess.TimeoutExpired:
+        raise BenchError("the load generator did not finish in time.") from None
+    finally:
+        process.kill()
+    if process.returncode:
+        code = process.returncode
+        raise BenchError(err.strip() or f"the load generator failed, with code {code}.")
+    return parse_reading(out)
 
 
 def built_generator(made: Credentials, cores: Cores) -> Generator:

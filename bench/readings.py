@@ -12,6 +12,7 @@ class Figure(StrEnum):
     """The generator's names of the figures."""
 
     CPU_US = "cpu_us_per_unit"
+    UNITS = "units"
     PER_SECOND = "per_second"
     P50_US = "p50_us"
     P99_US = "p99_us"
@@ -31,13 +32,13 @@ Reading = dict[Figure, float]
 
 
 def parse_reading(text: str) -> Reading:
-    """Parse the generator's line of JSON; figures that it did not measure are left out.
+    """Parse the generator's last line, which is JSON; figures that it did not measure are left out.
 
     Raises:
-        BenchError: The text is not such a line.
+        BenchError: The line is not JSON.
     """
     try:
-        found = json.loads(text)
+        found = json.loads(text.strip().rpartition("\n")[2])
         return {figure: float(found[figure]) for figure in Figure if figure in found}
     except (TypeError, ValueError):
         raise BenchError(f"the load generator printed no JSON: {text[:200]!r}") from None

@@ -77,7 +77,7 @@ def _check_installed(peer: Peer) -> None:
     if shutil.which(peer.command[0]) is None:
         raise BenchError(f"{peer.title} needs Node.js 20 or newer; see nodejs.org.")
     if peer.packages is not None and not (peer.packages / "node_modules").exists():
-        raise BenchError(f"{peer.title} is not installed; make bench installs it.")
+        raise BenchError(f"{peer.title} is not installed; make bench and make storage install it.")
 
 
 def _prepare(peer: Peer, environment: dict[str, str]) -> None:

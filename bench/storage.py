@@ -1,36 +1,53 @@
-"""``make storage``: measures storing messages and reading missed ones, on each database."""
+"""``make storage``: measures storing messages and reading missed ones, on each database.
+
+It also compares this server with the original backend, which stores with Prisma.
+"""
 
 import sys
 from argparse import ArgumentParser, Namespace
 
-from bench import missed_messages, storing_messages
+from bench import missed_messages, sending_messages, storing_messages
 from bench.failure import BenchError
 from bench.machine import machine
+from bench.sending_cases import CASES
+
+STORING, MISSED = "storing", "missed"
 
 
 def main(arguments: list[str]) -> None:
-    """Print both tables.
+    """Print the tables.
 
     Raises:
         BenchError: Something is missing or does not run.
     """
     asked = _parse(arguments)
     print(machine(), flush=True)
-    if asked.only in {None, "storing"}:
+    cases = [CASES[name] for name in asked.only if name in CASES]
+    if cases:
+        print(f"\n{sending_messages.HEADING}", flush=True)
+        for sent in sending_messages.compare(cases, asked.rounds):
+            print(sent.row(), flush=True)
+    if STORING in asked.only:
         print(f"\n{storing_messages.HEADING}", flush=True)
         for comparison in storing_messages.compare(asked.rounds):
             print(comparison.row(), flush=True)
-    if asked.only in {None, "missed"}:
+    if MISSED in asked.only:
         print(f"\n{missed_messages.HEADING}", flush=True)
         for found in missed_messages.find():
             print(found.row(), flush=True)
 
 
 def _parse(arguments: list[str]) -> Namespace:
+    known = [*CASES, STORING, MISSED]
     parser = ArgumentParser(prog="make storage ARGS=...", description=__doc__)
-    parser.add_argument("--only", choices=("storing", "missed"))
+    parser.add_argument(
+        "--only", type=lambda text: text.split(","), default=known, help=", ".join(known)
+    )
     parser.add_argument("--rounds", type=int, default=storing_messages.ROUNDS)
-    return parser.parse_args(arguments)
+    asked = parser.parse_args(arguments)
+    for name in set(asked.only) - set(known):
+        parser.error(f"{name} is not one of {', '.join(known)}")
+    return asked
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 // A Socket.IO load generator: one thread, epoll, 127.0.0.1 only. It connects to a server, runs a mode,
-// and prints one line of JSON with the cost for the server.
+// and prints one line of JSON with the cost for the server. The line before it, "measuring", is printed
+// when the warm-up ends.
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -29,6 +30,8 @@ static void poll_for(double seconds, void (*step)(uint64_t now)) {
 
 void measure(void (*step)(uint64_t now)) {
   poll_for(options.warmup, step);
+  puts("measuring");  // so that the caller can read figures of its own now
+  fflush(stdout);
   measured.began = usage_of(options.pid);
   measured.counts = true;
   poll_for(options.seconds, step);

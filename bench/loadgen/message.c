@@ -8,6 +8,7 @@
 #include "options.h"
 
 #define CONTENT_CHARS 64
+#define LONGEST_ID 64
 #define CREATED "[\"message.created\","
 
 Stamp message_send(Client *client, bool acked, int number) {
@@ -29,4 +30,13 @@ bool message_read(const char *packet, size_t length, Stamp *stamp) {
   stamp->sent_at = strtoull(found + 3, &end, 10);
   stamp->number = atoi(end + 1);
   return true;
+}
+
+void message_report(Client *client, const char *packet, size_t length) {
+  const char *id = memmem(packet, length, "\"id\":\"", 6);
+  if (!id) return;
+  id += 6;
+  size_t chars = strcspn(id, "\"");
+  if (chars > LONGEST_ID) return;
+  client_emit(client, true, "message:delivered", "{\"messageId\":\"%.*s\"}", (int)chars, id);
 }

@@ -16,4 +16,7 @@ Stamp message_send(Client *client, bool acked, int number);
 // Returns whether the packet is the event of a new message.
 bool message_read(const char *packet, size_t length, Stamp *stamp);
 
+// Reports that the client received the message of this event.
+void message_report(Client *client, const char *packet, size_t length);
+
 #endif

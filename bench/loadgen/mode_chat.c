@@ -2,7 +2,6 @@
 // acked event; the latency is that of a message to a member. With `--life` users also disconnect, half
 // of them without a close frame, and connect again.
 #include <stdlib.h>
-#include <string.h>
 
 #include "clock.h"
 #include "message.h"
@@ -10,7 +9,6 @@
 
 #define TYPING_SECONDS 2
 #define AWAY_SECONDS 3
-#define LONGEST_ID 64
 
 // Returns a random duration between half and one and a half of `seconds`.
 static uint64_t about(double seconds) {
@@ -57,20 +55,11 @@ static void on_ack(Client *client, uint64_t id) {
   if (measured.counts) measured.units++;
 }
 
-static void report(Client *client, const char *packet, size_t length) {
-  const char *id = memmem(packet, length, "\"id\":\"", 6);
-  if (!id) return;
-  id += 6;
-  size_t chars = strcspn(id, "\"");
-  if (chars > LONGEST_ID) return;
-  client_emit(client, true, "message:delivered", "{\"messageId\":\"%.*s\"}", (int)chars, id);
-}
-
 static void on_event(Client *client, const char *packet, size_t length) {
   Stamp stamp;
   if (!message_read(packet, length, &stamp)) return;
   if (measured.counts) histogram_add(&measured.latency, read_at - stamp.sent_at);
-  if (stamp.number != client->index) report(client, packet, length);
+  if (stamp.number != client->index) message_report(client, packet, length);
 }
 
 static void run(void) {

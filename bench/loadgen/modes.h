@@ -15,7 +15,7 @@ struct Mode {
   void (*run)(void);   // called when all are connected; calls `measure` at most once
 };
 
-extern const Mode ack_mode, fanout_mode, chat_mode, connect_mode, idle_mode;
+extern const Mode ack_mode, fanout_mode, chat_mode, send_mode, connect_mode, idle_mode;
 
 typedef struct {
   bool counts;             // whether the measurement is running

@@ -47,10 +47,11 @@ static void read_tokens(const char *path) {
 }
 
 static const Mode *mode_named(const char *name) {
-  const Mode *modes[] = {&ack_mode, &fanout_mode, &chat_mode, &connect_mode, &idle_mode};
+  const Mode *modes[] = {&ack_mode,  &fanout_mode,  &chat_mode,
+                         &send_mode, &connect_mode, &idle_mode};
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
     if (!strcmp(modes[i]->name, name)) return modes[i];
-  die("--mode %s: ack, fanout, chat, connect or idle", name);
+  die("--mode %s: ack, fanout, chat, send, connect or idle", name);
 }
 
 void options_parse(int count, char **arguments) {
@@ -60,7 +61,7 @@ void options_parse(int count, char **arguments) {
       {"window", 1, 0, 'w'},  {"rooms", 1, 0, 'r'},   {"senders", 1, 0, 's'},
       {"rate", 1, 0, 'R'},    {"every", 1, 0, 'e'},   {"life", 1, 0, 'l'},
       {"warmup", 1, 0, 'W'},  {"seconds", 1, 0, 'd'}, {"channels", 1, 0, 'x'},
-      {"first", 1, 0, 'f'},   {0, 0, 0, 0},
+      {"first", 1, 0, 'f'},   {"report", 0, 0, 'o'},  {0, 0, 0, 0},
   };
   int option;
   while ((option = getopt_long(count, arguments, "", known, 0)) != -1) switch (option) {
@@ -79,6 +80,7 @@ void options_parse(int count, char **arguments) {
     case 'W': options.warmup = atof(optarg); break;
     case 'd': options.seconds = atof(optarg); break;
     case 'f': options.first = atoi(optarg); break;
+    case 'o': options.reports = true; break;
     case 'x': options.channels = optarg; break;
     default: die("unknown option; bench/workloads.py has examples");
   }

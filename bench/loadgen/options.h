@@ -2,6 +2,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 typedef struct Mode Mode;
@@ -14,7 +15,8 @@ typedef struct {
   int concurrency;           // connections that are opened at the same time
   int window;                // ack: events in flight per connection; fanout: messages per sender
   int rooms;                 // connection i is in room i modulo this
-  int senders;               // fanout: senders per room
+  int senders;               // fanout: senders per room; send: in total
+  bool reports;              // send: whether members report the delivery of each message
   double rate;               // fanout: messages per second in total; 0: next one when all have the last
   double every;              // chat: seconds between messages of a user
   double life;               // chat: seconds until a user reconnects; 0: never

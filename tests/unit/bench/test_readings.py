@@ -6,7 +6,7 @@ from bench.readings import Figure, parse_reading, troubles
 
 def test_reading_has_the_figures_that_were_measured() -> None:
     """A reading omits unknown figures and figures that were not measured."""
-    reading = parse_reading('{"mode":"ack","failed":0,"cpu_us_per_unit":11.5,"later":1}')
+    reading = parse_reading('measuring\n{"mode":"ack","failed":0,"cpu_us_per_unit":11.5,"later":1}')
 
     assert {Figure.FAILED: 0.0, Figure.CPU_US: 11.5} == reading
 
