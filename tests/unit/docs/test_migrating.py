@@ -1,11 +1,14 @@
 """Tests docs/migrating.md."""
 
+import re
 from importlib import import_module
 
 import pytest
 
 import app.framework
-from tests.unit.docs.markdown import ROOT, codes, table
+from app.adapters.sql.schema.shared_tables import SHARED_TABLES
+from app.adapters.sql.schema.tables import metadata
+from tests.unit.docs.markdown import ROOT, blocks, codes, table
 
 PAGE = ROOT / "docs" / "migrating.md"
 HEADINGS = ("The document", "Gateways", "Enhancers", "Modules and life cycle", "Tests")
@@ -34,3 +37,11 @@ def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
     listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
 
     assert name in listed
+
+
+def test_prismas_configuration_names_the_tables_that_are_ours() -> None:
+    (code,) = [block.code for block in blocks(PAGE, "ts") if "external: [" in block.code]
+
+    ours = {f"public.{name}" for name in (*metadata.tables, "alembic_version")}
+    shared = {f"public.{name}" for name in SHARED_TABLES}
+    assert sorted(ours - shared) == re.findall(r"'(public\.\w+)'", code)

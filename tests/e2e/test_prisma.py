@@ -1,0 +1,205 @@
+"""Tests this server and real Prisma on one database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from itertools import count
+
+import pytest
+import pytest_asyncio
+
+from tests.e2e.clerk import PRODUCTION, clerk_token
+from tests.e2e.expected_payloads import A_DATE, a_message, a_status
+from tests.e2e.js_client import JsClient, JsDriver
+from tests.e2e.prisma_peer import PEER, PrismaClient, prisma_client, prisma_gateway
+from tests.e2e.server_process import Serve, ServerProcess, run_command
+from tests.postgres_server import PostgresServer
+
+SENDERS = tuple(f"sender_{number}" for number in range(12))
+ATTEMPTS = 10
+
+_numbers = count()
+
+
+class Users:
+    """Users and a channel of one test, which Prisma has created.
+
+    Attributes:
+        channel_id: The channel of which all users are members.
+    """
+
+    def __init__(self, prisma: PrismaClient, driver: JsDriver) -> None:
+        self.channel_id = f"channel_{next(_numbers)}"
+        self._prisma = prisma
+        self._driver = driver
+        self._clients: list[JsClient] = []
+
+    def id(self, name: str) -> str:
+        return f"{name}_in_{self.channel_id}"
+
+    async def add(self, *names: str) -> None:
+        """Create users who are members of the channel; the first call creates the channel."""
+        users = [{"id": self.id(name), "name": name} for name in names]
+        members = [{"channelId": self.channel_id, "userId": user["id"]} for user in users]
+        channel = {"id": self.channel_id, "name": "general", "createdById": self.id(names[0])}
+        await self._prisma.transaction(
+            ("user", "createMany", {"data": users}),
+            ("channel", "createMany", {"data": [channel], "skipDuplicates": True}),
+            ("channelMember", "createMany", {"data": members}),
+        )
+
+    async def client(self, url: str, name: str) -> JsClient:
+        """Connect a user to this server or to the gateway, which accept the same tokens."""
+        token = clerk_token({"sub": self.id(name)})
+        client = self._driver.connect(url, self.id(name), {"token": token})
+        self._clients.append(client)
+        await client.admitted()
+        return client
+
+    def leave(self) -> None:
+        for client in self._clients:
+            client.disconnect()
+
+
+@pytest.fixture(scope="module")
+def database_url(postgres_server: PostgresServer) -> str:
+    """A database with the original backend's tables."""
+    postgres_server.create_database("prisma")
+    tables = (PEER / "prisma" / "tables.sql").read_text(encoding="utf-8")
+    postgres_server.execute(tables, "prisma")
+    return postgres_server.url("prisma")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(
+    serve: Serve, database_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> ServerProcess:
+    """This server, after its migration of the database."""
+    settings = {**PRODUCTION, "DATABASE_URL": database_url, "SEED_FILE": ""}
+    migrated = await run_command(tmp_path_factory.mktemp("migrate"), settings, "migrate")
+    assert 0 == migrated.code
+    return await serve(**settings)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def gateway(server: ServerProcess) -> AsyncIterator[str]:
+    """The URL of the NestJS gateway on the same database."""
+    async with prisma_gateway(server.settings["DATABASE_URL"]) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def prisma(server: ServerProcess) -> AsyncIterator[PrismaClient]:
+    """Prisma's client on the same database."""
+    async with prisma_client(server.settings["DATABASE_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def users(prisma: PrismaClient, driver: JsDriver) -> Iterator[Users]:
+    """The users of the test."""
+    users = Users(prisma, driver)
+    yield users
+    users.leave()
+
+
+async def test_a_message_of_the_gateway_is_received_and_is_in_the_history(
+    users: Users, server: ServerProcess, gateway: str
+) -> None:
+    """Connected members receive the message, and later ones read it, numbered like our own."""
+    await users.add("alice", "bob")
+    alice = await users.client(gateway, "alice")
+    bob = await users.client(server.url, "bob")
+
+    sent = await alice.ask("sendMessage", {"content": "hello", "channelId": users.channel_id})
+    received = await bob.sees("message.created")
+    history = await bob.ask("message:getOffline", {"channelId": users.channel_id, "afterSeq": 0})
+
+    expected = a_message(alice, users.channel_id, "hello")
+    expected |= {"id": sent["data"]["id"], "deliveryStatus": "DELIVERED"}
+    assert expected == received
+    assert [expected] == history["data"]["messages"]
+
+
+async def test_a_message_of_this_server_is_read_and_updated_by_the_gateway(
+    users: Users, server: ServerProcess, gateway: str, prisma: PrismaClient
+) -> None:
+    """Prisma reads the message with its author, and its author may update it there."""
+    await users.add("alice", "bob")
+    alice, alice_there = [await users.client(url, "alice") for url in (server.url, gateway)]
+    sent = await alice.ask("sendMessage", {"content": "hello", "channelId": users.channel_id})
+    message_id = sent["data"]["id"]
+
+    read = await prisma.call(
+        "message", "findUnique", where={"id": message_id}, include={"user": True}
+    )
+    await alice_there.ask("updateMessage", {"messageId": message_id, "content": "hello again"})
+    history = await alice.ask("message:getOffline", {"channelId": users.channel_id, "afterSeq": 0})
+
+    assert ("hello", "SENT", "alice") == (
+        read["content"],
+        read["deliveryStatus"],
+        read["user"]["name"],
+    )
+    assert sent["data"]["createdAt"] == read["createdAt"]
+    assert ["hello again"] == [message["content"] for message in history["data"]["messages"]]
+
+
+async def test_a_receipt_of_this_server_is_a_read_receipt_of_prisma(
+    users: Users, server: ServerProcess, gateway: str, prisma: PrismaClient
+) -> None:
+    """The gateway shows that a message was read on this server."""
+    await users.add("alice", "bob")
+    alice_there = await users.client(gateway, "alice")
+    alice, bob = [await users.client(server.url, name) for name in ("alice", "bob")]
+    sent = await alice.ask("sendMessage", {"content": "hello", "channelId": users.channel_id})
+    question = {"messageId": sent["data"]["id"]}
+
+    await bob.ask("message:seen", question)
+    receipts = await prisma.call("readReceipt", "findMany", where=question)
+    message = await prisma.call("message", "findUnique", where={"id": question["messageId"]})
+    there = await alice_there.ask("message:getStatus", question)
+
+    assert [{**question, "userId": bob.user_id, "readAt": A_DATE}] == receipts
+    assert "READ" == message["deliveryStatus"]
+    assert [a_status(sent["data"], bob, "READ")] == there["data"]
+
+
+async def test_every_send_is_stored_while_prisma_deletes_messages(
+    users: Users, server: ServerProcess, prisma: PrismaClient
+) -> None:
+    """Prisma deletes messages of this server one by one, and every send is stored."""
+    await users.add(*SENDERS)
+    async with sending(users, server) as acked:
+        first = [await acked.get() for _ in range(ATTEMPTS)]
+        for message_id in first:
+            await prisma.call("message", "delete", where={"id": message_id})
+
+    stored = await prisma.call(
+        "message", "findMany", where={"channelId": users.channel_id}, select={"id": True}
+    )
+    kept = {acked.get_nowait() for _ in range(acked.qsize())}
+    assert len(kept) >= ATTEMPTS
+    assert kept == {message["id"] for message in stored}
+
+
+@asynccontextmanager
+async def sending(users: Users, server: ServerProcess) -> AsyncIterator[asyncio.Queue[str]]:
+    """Let all senders send inside the block; the queue receives the ids of acked messages."""
+    acked: asyncio.Queue[str] = asyncio.Queue()
+    is_over = False
+
+    async def send_on(client: JsClient) -> None:
+        while not is_over:
+            message = {"content": "hello", "channelId": users.channel_id}
+            answer = await client.ask("sendMessage", message)
+            acked.put_nowait(answer["data"]["id"])
+
+    clients = [await users.client(server.url, name) for name in SENDERS]
+    async with asyncio.TaskGroup() as tasks:
+        for client in clients:
+            tasks.create_task(send_on(client))
+        try:
+            yield acked
+        finally:
+            is_over = True
