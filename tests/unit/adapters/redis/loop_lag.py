@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 _TICK_SECONDS = 0.005
 
-LEAST_TURNS = 5
-"""The minimum of event loop turns per second, even on a busy machine. A blocked loop turns once."""
+LEAST_TURNS = 2
+"""The minimum of event loop turns, even on a busy machine. A blocked loop turns once."""
 
 
 class LoopLag:
