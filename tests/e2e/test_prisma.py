@@ -11,9 +11,10 @@ import pytest_asyncio
 from tests.e2e.clerk import PRODUCTION, clerk_token
 from tests.e2e.expected_payloads import A_DATE, a_message, a_status
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.prisma_peer import PEER, PrismaClient, prisma_client, prisma_gateway
+from tests.e2e.prisma_peer import PrismaClient, prisma_client, prisma_gateway
 from tests.e2e.server_process import Serve, ServerProcess, run_command
 from tests.postgres_server import PostgresServer
+from tests.prisma import TABLES
 
 SENDERS = tuple(f"sender_{number}" for number in range(12))
 ATTEMPTS = 10
@@ -65,8 +66,7 @@ class Users:
 def database_url(postgres_server: PostgresServer) -> str:
     """A database with the original backend's tables."""
     postgres_server.create_database("prisma")
-    tables = (PEER / "prisma" / "tables.sql").read_text(encoding="utf-8")
-    postgres_server.execute(tables, "prisma")
+    postgres_server.execute(TABLES, "prisma")
     return postgres_server.url("prisma")
 
 

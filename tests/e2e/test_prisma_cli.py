@@ -14,6 +14,7 @@ from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.prisma_peer import PEER
 from tests.e2e.server_process import CHECKOUT, run_command
 from tests.postgres_server import PostgresServer
+from tests.prisma import PRISMA_TABLES
 from tests.unit.docs.markdown import blocks
 
 CLI = Path(__file__).parent / "prisma_cli"
@@ -38,8 +39,7 @@ class PrismaCli:
         self._url = url
         migration = folder / "migrations" / MIGRATION
         migration.mkdir(parents=True)
-        tables = (PEER / "prisma" / "tables.sql").read_text(encoding="utf-8")
-        (migration / "migration.sql").write_text(tables, encoding="utf-8")
+        (migration / "migration.sql").write_text(PRISMA_TABLES, encoding="utf-8")
         (folder / "migrations" / "migration_lock.toml").write_text('provider = "postgresql"\n')
 
     async def output_of(

@@ -2,6 +2,12 @@
 
 from pathlib import Path
 
-TABLES = (Path(__file__).parent / "tables.sql").read_text(encoding="utf-8")
-LOOSE_TABLES = (Path(__file__).parent / "loose_tables.sql").read_text(encoding="utf-8")
-ROWS = (Path(__file__).parent / "rows.sql").read_text(encoding="utf-8")
+_FOLDER = Path(__file__).parent
+_PEER = _FOLDER.parents[1] / "bench" / "peers" / "nest-prisma"
+
+PRISMA_TABLES = (_PEER / "prisma" / "tables.sql").read_text(encoding="utf-8")
+"""The SQL of Prisma's migrations up to 20250113183827_add_file_model."""
+TABLES = PRISMA_TABLES + (_FOLDER / "migrations.sql").read_text(encoding="utf-8")
+"""The tables, with Prisma's own table of migrations."""
+LOOSE_TABLES = (_FOLDER / "loose_tables.sql").read_text(encoding="utf-8")
+ROWS = (_FOLDER / "rows.sql").read_text(encoding="utf-8")
