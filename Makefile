@@ -65,7 +65,7 @@ storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma a
 soak: .venv/.dev ## measure the memory while 2,000 users connect, chat and disconnect for 20 minutes
 	@$(BIN)/python -m bench.soak $(ARGS)
 
-reliability: .venv/.dev $(JS)/$(NPM) ## kill and starve the server for minutes while users chat, and look for lost messages
+reliability: .venv/.dev $(JS)/$(NPM) $(PRISMA)/$(NPM) ## kill and starve the server for minutes while users chat, and look for lost messages
 	@$(BIN)/python -m tests.reliability $(ARGS)
 
 profile: .venv/.dev ## show where the server spends its time: make profile ARGS=ack

@@ -1,31 +1,22 @@
-"""Simulates the original backend, which stores messages in the same tables without publishing."""
+"""Lets Prisma store messages in the same tables without publishing, like the original backend."""
 
 import asyncio
 import random
 from uuid import uuid4
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from tests.e2e.prisma_peer import PrismaClient, PrismaError
 from tests.reliability.evidence import Notes, Send
 from tests.reliability.participants import channels_to_send_in
 from tests.reliability.progress import Progress
-from tests.reliability.storage import Storage
 
 _AUTHOR = "carol"
 _FIRST, _LAST = 0.05, 0.95
 """The progress (0 to 1) at which the original backend stores its first and last message."""
 _RETRY_SECONDS = 0.1
 
-# As in Prisma's statement, the client creates the id, and times are in UTC without a zone.
-_INSERT = """
-    INSERT INTO messages (id, content, "channelId", "userId", "createdAt", "updatedAt")
-    VALUES (:id, :content, :channel, :author, timezone('utc', now()), timezone('utc', now()))
-    ON CONFLICT (id) DO NOTHING
-"""
-
 
 async def store_as_prisma(
-    times: int, storage: Storage, notes: Notes, progress: Progress, dice: random.Random
+    times: int, prisma: PrismaClient, notes: Notes, progress: Progress, dice: random.Random
 ) -> None:
     """Store ``times`` messages, spread over the scenario. Requires PostgreSQL."""
     channels = channels_to_send_in(_AUTHOR)
@@ -37,13 +28,14 @@ async def store_as_prisma(
         row = {
             "id": str(uuid4()),
             "content": send.content,
-            "channel": send.channel_id,
-            "author": _AUTHOR,
+            "channelId": send.channel_id,
+            "userId": _AUTHOR,
         }
         while True:
             try:
-                await storage.write(_INSERT, row)
-            except (OSError, SQLAlchemyError):  # The database is unavailable.
+                # Skip the message if an attempt without an answer has stored it.
+                await prisma.call("message", "createMany", data=[row], skipDuplicates=True)
+            except PrismaError:  # The database is unavailable.
                 await asyncio.sleep(_RETRY_SECONDS)
             else:
                 break

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
+from tests.e2e.prisma_peer import PrismaClient, prisma_client
 from tests.e2e.server_process import ServerProcess, running
 from tests.postgres_server import PostgresServer
 from tests.reliability.device import Device
@@ -107,9 +108,12 @@ async def play(
         ]
         stage = Stage(servers, progress, random.Random(f"{seed} faults"), file, postgres)
         storage = Storage(url)
+        prisma = None
+        if scenario.uses_postgres:
+            prisma = await stack.enter_async_context(prisma_client(url))
         async with _connected(servers, notes, seed) as devices:
             people = _people(devices, notes, progress, seed, scenario.doubled)
-            await _chat(scenario, size, seed, stage, storage, notes, people)
+            await _chat(scenario, size, seed, stage, storage, prisma, notes, people)
             # Nodes share no bus, so clients of a node receive no events about messages of other
             # nodes.
             stored = await _quiet(devices, storage, by_fetching=scenario.nodes > 1)
@@ -133,6 +137,7 @@ async def _chat(
     seed: int,
     stage: Stage,
     storage: Storage,
+    prisma: PrismaClient | None,
     notes: Notes,
     people: Mapping[str, Person],
 ) -> None:
@@ -143,9 +148,9 @@ async def _chat(
             tasks.create_task(person.send_all(share))
         tasks.create_task(_inject(stage, scenario.faults, size.faults))
         tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
-        if scenario.uses_postgres:
+        if prisma is not None:
             dice = random.Random(f"{seed} original")
-            stored = store_as_prisma(size.by_original, storage, notes, stage.progress, dice)
+            stored = store_as_prisma(size.by_original, prisma, notes, stage.progress, dice)
             tasks.create_task(stored)
 
 

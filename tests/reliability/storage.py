@@ -1,7 +1,7 @@
-"""Reads and writes the database directly, without a server."""
+"""Reads the database directly, without a server."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import NullPool, text
@@ -51,10 +51,6 @@ class Storage:
     async def last_seq(self, channel_id: str) -> int:
         last_seqs: dict[str, int] = dict(await self._rows(_LAST_SEQS))
         return last_seqs.get(channel_id, 0)
-
-    async def write(self, statement: str, row: Mapping[str, str]) -> None:
-        async with asyncio.timeout(ANSWER_SECONDS), self._engine.begin() as connection:
-            await connection.execute(text(statement), row)
 
     async def _rows(self, statement: str) -> Sequence[Any]:
         async with asyncio.timeout(ANSWER_SECONDS), self._engine.connect() as connection:
