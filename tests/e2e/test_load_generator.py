@@ -3,7 +3,7 @@ import json
 from pathlib import Path
 
 from bench.credentials import Credentials
-from bench.generator import built_generator
+from bench.generator import Generator, built_generator
 from bench.readings import Figure, Reading
 from bench.servers import Cores, RunningServer
 from tests.e2e.server_process import Serve, ServerProcess
@@ -19,17 +19,47 @@ async def test_refusals_are_counted_when_events_are_answered_with_an_error(
     seed.write_text(json.dumps({"user_alice": ["a1"], "user_bob": ["b1"]}))
     server = await serve(SEED_FILE=str(seed), DATABASE_URL="memory:")
 
-    accepted, refused = [await _ask(server, channels, tmp_path) for channels in ("a", "b")]
+    generator = await _generator(server, tmp_path, "user_alice")
+    accepted, refused = [await _ask(server, generator, channels) for channels in ("a", "b")]
 
     assert 0 == accepted[Figure.REFUSED]
     assert refused[Figure.REFUSED] >= refused[Figure.PER_SECOND] * _SECONDS > 0
 
 
-async def _ask(server: ServerProcess, channels: str, folder: Path) -> Reading:
-    """Let Alice send events for the first of these channels."""
+async def test_every_report_is_acked_when_members_report_deliveries(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """A unit is a report; figures of the caller are read when the measurement begins and ends."""
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"user_alice": ["a1"], "user_bob": ["a1"]}))
+    server = await serve(SEED_FILE=str(seed), DATABASE_URL="memory:")
+    generator = await _generator(server, tmp_path, "user_alice", "user_bob")
+    arguments = ("--mode", "send", "--conns", "2", "--report", "--warmup", "0", "--channels", "a")
+    readings = iter((5.0, 12.0))
+
+    reading, growth = await asyncio.to_thread(
+        generator.run_beside,
+        RunningServer(server.pid, server.port),
+        arguments,
+        _SECONDS,
+        lambda: next(readings),
+    )
+
+    assert reading[Figure.UNITS] > 0
+    assert (0, 0) == (reading[Figure.REFUSED], reading[Figure.FAILED])
+    assert 7.0 == growth
+
+
+async def _generator(server: ServerProcess, folder: Path, *user_ids: str) -> Generator:
+    """Compile the generator, whose connections belong to these users."""
     tokens = folder / "tokens.txt"
-    tokens.write_text(f"{await server.token('user_alice')}\n")
-    generator = built_generator(Credentials("", tokens, tokens), Cores(None, None))
+    lines = [f"{await server.token(user_id)}\n" for user_id in user_ids]
+    tokens.write_text("".join(lines))
+    return built_generator(Credentials("", tokens, tokens), Cores(None, None))
+
+
+async def _ask(server: ServerProcess, generator: Generator, channels: str) -> Reading:
+    """Let the user send events for the first of these channels."""
     arguments = ("--mode", "ack", "--conns", "1", "--warmup", "0", "--channels", channels)
     running = RunningServer(server.pid, server.port)
     return await asyncio.to_thread(generator.run, running, arguments, _SECONDS)
