@@ -56,7 +56,7 @@ class SendingComparison:
         """Return a line of the table."""
         cells = [self.title, _cpu(self.prisma)]
         for ours in (self.postgres, self.sqlite):
-            cells += [_cpu(ours), f"{self.prisma.us / ours.us:.1f}"]
+            cells += [_cpu(ours), f"{self.prisma.us / ours.us:.2f}"]
         every = (self.prisma, self.postgres, self.sqlite)
         cells += [f"{each.written_bytes / 1000:,.1f}" for each in every]
         cells += [f"{each.written_rows:,.1f}" for each in every if each.written_rows is not None]

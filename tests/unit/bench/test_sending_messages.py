@@ -9,5 +9,5 @@ def test_ratio_is_that_of_server_and_database_together() -> None:
 
     row = SendingComparison("1 sender", prisma, postgres, sqlite).row()
 
-    cpu = "2,000 + 1,000 | 300 + 200 | 6.0 | 1,500 | 2.0"
+    cpu = "2,000 + 1,000 | 300 + 200 | 6.00 | 1,500 | 2.00"
     assert f"| 1 sender | {cpu} | 0.7 | 0.9 | 12.0 | 2.0 | 3.0 |" == row
