@@ -57,6 +57,7 @@ screenshots: .venv/.dev $(WEB)/$(NPM) $(BROWSER)/$(NPM) chromium ## update the p
 	@$(BIN)/python -m tests.browser.screenshots
 
 bench: .venv/.dev $(PEERS:=/$(NPM)) ## compare the server with its peers (a part: make bench ARGS='--only ack,fan100')
+	@$(BIN)/python -m pytest --quiet -m c_compiler tests/e2e/test_load_generator.py
 	@$(BIN)/python -m bench $(ARGS)
 
 storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma and this server, group commit, and reading missed messages

@@ -15,7 +15,7 @@ from app.adapters.sql.deliveries.repository import SqlDeliveryRepository
 from app.adapters.sql.messages.repository import SqlMessageRepository
 from app.adapters.sql.schema.tables import (
     channel_sequences,
-    message_deliveries,
+    delivered_ranges,
     message_sequences,
     messages,
 )
@@ -124,11 +124,10 @@ async def _fill(database: Database, first: int, end: int) -> None:
             insert(message_sequences),
             [{"message_id": id_, "seq": number, **place} for number, id_ in ids.items()],
         )
-        # In an empty database the first position is 1, like the first sequence number.
-        delivered = {"recipient_id": _READER, "status": "DELIVERED", "updated_at": now, **place}
+        await connection.execute(delete(delivered_ranges))
         await connection.execute(
-            insert(message_deliveries),
-            [{"message_id": id_, "position": n, **delivered} for n, id_ in ids.items()],
+            insert(delivered_ranges).values(**place, first_seq=1, end_seq=end),
+            [{"user_id": _READER}, {"user_id": _WRITER}],
         )
         await connection.execute(delete(channel_sequences))
         await connection.execute(insert(channel_sequences).values(**place, last_seq=end - 1))

@@ -73,7 +73,9 @@ def migrate() -> None:
         migration = run_async(migrate_database(settings_and_logging()))
     for applied in migration.applied:
         typer.echo(f"Applied migration {applied}.")
-    if not migration.applied:
+    for sentence in migration.changes:
+        typer.echo(sentence)
+    if not migration.applied and not migration.changes:
         typer.echo("The database is up to date; nothing was changed.")
     _list(migration.warnings)
 

@@ -4,12 +4,14 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.adapters.development.issuer import DevelopmentIssuer
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.examine import Examination, examine_database
+from app.adapters.sql.doctor.message_repairs import repair_messages
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationError, Unavailable
@@ -23,9 +25,16 @@ from app.services.session_service import Revoked, SessionService
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """The migrations that ran, and a sentence for each possible problem in the database."""
+    """The result of ``migrate``.
+
+    Attributes:
+        applied: The migrations that ran.
+        changes: A sentence for each repair, and for each phase of converting old rows, that ran.
+        warnings: A sentence for each possible problem in the database.
+    """
 
     applied: Sequence[str]
+    changes: Sequence[str]
     warnings: Sequence[str]
 
 
@@ -41,7 +50,17 @@ async def migrate_database(settings: Settings) -> Migration:
             await database.on_module_init()
         finally:
             await database.on_application_shutdown(None)
-    return Migration(database.applied_migrations, (await examine(settings)).warnings)
+    examination = await examine(settings)
+    changes = database.changes
+    if not examination.differences:
+        with start_errors():
+            repairs = await repair_messages(
+                settings.database_url, database_limits(settings), datetime.now(UTC)
+            )
+        if repairs:
+            examination = await examine(settings)
+            changes += repairs
+    return Migration(database.applied_migrations, changes, examination.warnings)
 
 
 async def examine(settings: Settings) -> Examination:

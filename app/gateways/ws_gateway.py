@@ -32,6 +32,7 @@ from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_service import MessageService
 from app.services.offline_message_service import OfflineMessageService
+from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
 from app.sockets.authenticated_socket import AuthenticatedSocket
@@ -51,6 +52,7 @@ class WsGateway(BaseGateway):
         self,
         session_service: SessionService,
         event_service: EventService,
+        room_sync: RoomSync,
         message_service: MessageService,
         delivery_service: DeliveryService,
         typing_service: TypingService,
@@ -58,6 +60,7 @@ class WsGateway(BaseGateway):
     ) -> None:
         super().__init__(session_service)
         self._events = event_service
+        self._room_sync = room_sync
         self._messages = message_service
         self._deliveries = delivery_service
         self._typing = typing_service
@@ -72,6 +75,8 @@ class WsGateway(BaseGateway):
         client.join(user_room(user_id), *map(channel_room, channel_ids))
         for channel_id in channel_ids:
             self._events.subscribe(channel_id, client.id, user_id)
+        # The user's other sockets may have connected before another program added the user.
+        self._room_sync.join(user_id, channel_ids)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
         """End the subscriptions, typing and session of a socket that has already left its rooms."""

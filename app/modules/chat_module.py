@@ -110,6 +110,7 @@ class ChatModule(containers.DeclarativeContainer):
         WsGateway,
         session_service=session_service,
         event_service=event_service,
+        room_sync=room_sync,
         message_service=message_service,
         delivery_service=delivery_service,
         typing_service=typing_service,

@@ -1,6 +1,7 @@
 """Stores the delivery receipts that recipients send, and publishes them to the authors."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import TypeAlias
 
@@ -18,7 +19,6 @@ from app.ports import (
     Clock,
     DeliveryRepository,
     Report,
-    UnconfirmedAdvances,
     WriteAdmission,
 )
 from app.services.messages.page_cursor import RecipientCursor, decode_recipient_cursor
@@ -29,8 +29,11 @@ from app.services.writes.unconfirmed_changes import UnconfirmedChanges
 MAX_UNCONFIRMED = 10_000
 """The maximum number of remembered unconfirmed reports."""
 
-MAX_REPORTS = 256
+MAX_REPORTS = 1_000
 """The maximum number of reports in a transaction, counting each report of a list."""
+
+MAX_ATTEMPTS = 10
+"""The maximum number of remembered attempts for each unconfirmed report."""
 
 _LISTS = "lists"
 """One key for all lists: concurrent lists could lock the same rows in different orders."""
@@ -71,9 +74,16 @@ class DeliveryService:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        self._unconfirmed = UnconfirmedChanges[Report, None](MAX_UNCONFIRMED)
+        # The times of the batches: a receipt has the time of the batch that has stored it.
+        self._unconfirmed = UnconfirmedChanges[Report, tuple[datetime, ...]](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
-            self._store_reports, KeyedQueue(), clock, admission, weigh=len, max_weight=MAX_REPORTS
+            self._store_reports,
+            KeyedQueue(),
+            clock,
+            admission,
+            weigh=len,
+            max_items=MAX_REPORTS,
+            max_weight=MAX_REPORTS,
         )
         # For each running batch: the receipts that other batches published as READ since it
         # started.
@@ -163,18 +173,20 @@ class DeliveryService:
         reports = [report for item in batch for report in item]
         read: set[_Pair] = set()
         self._read_meanwhile.append(read)
+        now = self._clock.now()
         try:
-            outcomes = await self._deliveries.advance_all(reports, self._clock.now())
-        except UnconfirmedAdvances as error:
-            for outcome in error.outcomes:
-                if isinstance(outcome, Advance) and outcome.changed:
-                    self._unconfirmed.remember(_report_of(outcome.status), None)
-            raise Unconfirmed from None
+            outcomes = await self._deliveries.advance_all(reports, now)
+        except Unconfirmed:
+            for report in reports:
+                self._remember_unconfirmed(report, now)
+            raise
         finally:
             self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
-        for outcome in outcomes:
+        for report, outcome in zip(reports, outcomes, strict=True):
             if isinstance(outcome, Advance):
                 self._publish_advance(outcome, read)
+            elif isinstance(outcome, Unconfirmed):
+                self._remember_unconfirmed(report, now)
         remaining = iter(outcomes)
         return [tuple(islice(remaining, len(item))) for item in batch]
 
@@ -191,11 +203,13 @@ class DeliveryService:
                 read_meanwhile.add(pair)
         elif pair in read:
             return
-        is_new = self._unconfirmed.forget(_report_of(status)) or advance.changed
-        if is_new and advance.author_is_member:
+        report = Report(status.message_id, status.recipient_id, status.status)
+        was_unconfirmed = status.timestamp in (self._unconfirmed.get(report) or ())
+        self._unconfirmed.forget(report)
+        if (advance.changed or was_unconfirmed) and advance.author_is_member:
             event = _EVENTS[status.status]
             self._broadcaster.publish(user_room(advance.author_id), event, status)
 
-
-def _report_of(status: DeliveryStatus) -> Report:
-    return Report(status.message_id, status.recipient_id, status.status)
+    def _remember_unconfirmed(self, report: Report, now: datetime) -> None:
+        earlier = self._unconfirmed.get(report) or ()
+        self._unconfirmed.remember(report, (*earlier[-MAX_ATTEMPTS:], now))

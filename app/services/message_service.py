@@ -80,7 +80,6 @@ class MessageService:
             publisher.turns,
             clock,
             admission,
-            weigh=self._count_rows,
             max_items=max_batch,
         )
         self._changes = KeyedQueue()
@@ -124,6 +123,8 @@ class MessageService:
             # `commit` calls `_store_and_publish` with this draft and others that arrive at the same
             # time.
             outcome = await self._drafts.commit(channel_id, draft, waiting_since=began)
+            if isinstance(outcome, Unavailable):
+                raise outcome
         except Unavailable as error:
             failed = FailedMessage(
                 channel_id, client_message_id, str(error), error.code, error.temporary
@@ -248,6 +249,3 @@ class MessageService:
             await self._publisher.publish_change(
                 change.channel_id, ServerEvent.MESSAGE_UPDATED, message
             )
-
-    def _count_rows(self, draft: MessageDraft) -> int:
-        return self._room_sync.size(draft.channel_id)

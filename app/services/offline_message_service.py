@@ -81,8 +81,7 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """Return the first page of undelivered messages, or the page after ``cursor``.
 
-        A page that is not full may still have a next page: see `UndeliveredPage.looked_until`. A
-        cursor from `after` is accepted too, and returns the next messages of its channel.
+        A cursor from `after` is accepted too, and returns the next messages of its channel.
 
         Raises:
             InvalidPayload: The cursor is invalid.
@@ -114,12 +113,10 @@ class OfflineMessageService:
     async def _undelivered_after(self, user_id: UserId, position: int, limit: int) -> MessagePage:
         found = await self._deliveries.undelivered(user_id, position, limit + 1)
         messages = self._first_page(found.messages, limit)
-        if len(messages) < len(found.messages):
-            end: int | None = found.positions[len(messages) - 1]
-        else:
-            end = found.looked_until
-        cursor = None if end is None else UndeliveredCursor(end).encode()
-        return MessagePage(messages=messages, next_cursor=cursor)
+        if len(messages) == len(found.messages):
+            return MessagePage(messages=messages, next_cursor=None)
+        cursor = UndeliveredCursor(found.positions[len(messages) - 1])
+        return MessagePage(messages=messages, next_cursor=cursor.encode())
 
     def _first_page(self, found: Sequence[Message], limit: int) -> tuple[Message, ...]:
         """Return the messages that fit into one page: at least one, at most ``limit``."""

@@ -1,6 +1,6 @@
 """Keeps the rooms of channels equal to their members, so that events reach members only."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 
 from app.domain.channel import MembershipEvent, MembershipUpdate
@@ -54,10 +54,6 @@ class RoomSync:
         """Return the monotonic time until which the members are fresh; -inf before a load."""
         return self._members.fresh_until(channel_id)
 
-    def size(self, channel_id: ChannelId) -> int:
-        """Return the number of members at the last load, at least 1; 1 before the first load."""
-        return self._members.size(channel_id)
-
     async def refresh(self, channel_id: ChannelId) -> None:
         """Make the channel's room equal to its members; call this before publishing to the room.
 
@@ -94,6 +90,11 @@ class RoomSync:
         """
         if not await self._channels.is_member(channel_id, user_id):
             raise NotAMember
+
+    def join(self, user_id: UserId, channel_ids: Iterable[ChannelId]) -> None:
+        """Add every socket of the user on this node to the rooms of these channels."""
+        for channel_id in channel_ids:
+            self._join(channel_id, (user_id,))
 
     def is_connected(self, user_id: UserId) -> bool:
         """Return whether the user has a socket on this node."""

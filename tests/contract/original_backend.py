@@ -40,7 +40,7 @@ async def store_as_prisma(
 async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
     """Search once for messages, adopt them, and return their ids by channel."""
     found = await storage.adoption.find_unsequenced(limit, LATER)
-    await storage.adoption.adopt([each for ids in found.values() for each in ids], LATER)
+    await storage.adoption.adopt([each for ids in found.values() for each in ids])
     return {channel_id: list(ids) for channel_id, ids in found.items()}
 
 

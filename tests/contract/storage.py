@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from sqlalchemy import delete
 
@@ -32,6 +33,8 @@ from app.ports import (
 )
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+
+OpenDatabase = TypeVar("OpenDatabase", bound=Database)
 
 ALICE = UserId("user_alice")
 BOB = UserId("user_bob")
@@ -107,7 +110,7 @@ def sql_storage(database: Database) -> Storage:
 
 
 @asynccontextmanager
-async def opened(database: Database) -> AsyncIterator[Database]:
+async def opened(database: OpenDatabase) -> AsyncIterator[OpenDatabase]:
     """Open a database inside the block."""
     try:
         await database.on_module_init()

@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.adapters.sql.channels.deletion import DELIVERIES_AT_ONCE, MESSAGES_AT_ONCE
+from app.adapters.sql.channels.deletion import MESSAGES_AT_ONCE, RECEIPTS_AT_ONCE
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
+from app.domain.delivery import DeliveryState
 from app.domain.errors import ChannelExists, ChannelNotFound, NotAMember, UserNotFound
 from app.domain.ids import ChannelId, UserId
+from app.ports import Report
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, RANDOM, Storage, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
@@ -242,7 +244,8 @@ async def test_nobody_is_left_when_all_members_are_removed(storage: Storage) -> 
 
 async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Storage) -> None:
     """The deletion takes several batches, and other channels keep their messages."""
-    await storage.channels.seed({UserId(f"user_{number}"): [RANDOM] for number in range(10)})
+    readers = [UserId(f"user_{number}") for number in range(10)]
+    await storage.channels.seed({user_id: [RANDOM] for user_id in readers})
     drafts = [
         draft(ALICE, RANDOM, client_message_id=f"{number}")
         for number in range(MESSAGES_AT_ONCE + 1)
@@ -250,7 +253,10 @@ async def test_channel_is_gone_with_its_messages_when_it_is_deleted(storage: Sto
     for start in range(0, len(drafts), BATCH):
         await storage.messages.add_all(drafts[start : start + BATCH], now=NOW)
     await storage.messages.add_all([draft(ALICE, GENERAL)], now=NOW)
-    assert MESSAGES_AT_ONCE * 11 > DELIVERIES_AT_ONCE
+    for reader in readers:
+        reports = [Report(each.id, reader, DeliveryState.DELIVERED) for each in drafts]
+        await storage.deliveries.advance_all(reports, NOW)
+    assert len(drafts) * len(readers) > RECEIPTS_AT_ONCE
     await storage.channels.remove_members(RANDOM)
 
     await storage.channels.delete(RANDOM)

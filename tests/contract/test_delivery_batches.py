@@ -178,3 +178,19 @@ async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_bat
 
     assert [SENT, SENT, SENT, READ] == states
     assert {} == (await storage.deliveries.undelivered_counts(recipients[0])).channels
+
+
+async def test_nothing_is_undelivered_when_a_batch_closes_gaps_on_both_sides(
+    storage: Storage,
+) -> None:
+    """The delivered message between two reported ones joins them."""
+    messages = [await sent(storage) for _ in range(5)]
+    between, others = messages[1::2], messages[::2]
+    await storage.deliveries.advance_all([Report(each.id, BOB, READ) for each in between], LATER)
+
+    await storage.deliveries.advance_all([Report(each.id, BOB, READ) for each in others], LATER)
+
+    assert {} == (await storage.deliveries.undelivered_counts(BOB)).channels
+    following = await sent(storage)
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    assert [following.id] == [each.id for each in page.messages]

@@ -5,9 +5,19 @@ import pytest
 from app.domain.delivery import DeliveryState, DeliveryStatus
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
-from app.ports import Advance
+from app.ports import MAX_COUNTED_OF_CHANNEL, Advance
 from tests.contract.receipts import advanced, own_state, reported, sent
-from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, MALLORY, NOBODY_ELSE, RANDOM, Storage
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    MALLORY,
+    NOBODY_ELSE,
+    RANDOM,
+    Storage,
+    draft,
+)
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 
 SENT, DELIVERED, READ = DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ
@@ -192,16 +202,16 @@ async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) ->
 
 async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage) -> None:
     """The limit applies to each channel. Counting does not stop early at exactly the limit."""
-    for _ in range(3):
-        await sent(storage)
-        await sent(storage, channel_id=RANDOM)
+    most = MAX_COUNTED_OF_CHANNEL
+    await storage.messages.add_all([draft() for _ in range(most)], NOW)
+    await sent(storage, channel_id=RANDOM)
+
+    all_counted = await storage.deliveries.undelivered_counts(BOB)
     await sent(storage)
+    counts = await storage.deliveries.undelivered_counts(BOB)
 
-    counts = await storage.deliveries.undelivered_counts(BOB, of_channel=3)
-    all_counted = await storage.deliveries.undelivered_counts(BOB, of_channel=4)
-
-    assert ({GENERAL: 3, RANDOM: 3}, True) == (counts.channels, counts.more)
-    assert ({GENERAL: 4, RANDOM: 3}, False) == (all_counted.channels, all_counted.more)
+    assert ({GENERAL: most, RANDOM: 1}, False) == (all_counted.channels, all_counted.more)
+    assert ({GENERAL: most, RANDOM: 1}, True) == (counts.channels, counts.more)
 
 
 async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
@@ -276,3 +286,18 @@ async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None
 
     assert ((), ()) == (page.messages, page.positions)
     assert {} == (await storage.deliveries.undelivered_counts(ALICE)).channels
+
+
+async def test_the_message_follows_when_messages_before_it_were_deleted(storage: Storage) -> None:
+    """A recipient's own and an undelivered message are gone, and the recipient's report counts."""
+    await advanced(storage, (await sent(storage)).id, BOB, DELIVERED)
+    undelivered, own = await sent(storage), await sent(storage, BOB)
+    await storage.messages.delete(undelivered.id, ALICE)
+    await storage.messages.delete(own.id, BOB)
+    message = await sent(storage)
+
+    for user_id in (BOB, CAROL):
+        await advanced(storage, message.id, user_id, DELIVERED)
+
+    assert DELIVERED is await own_state(storage, message)
+    assert {} == (await storage.deliveries.undelivered_counts(BOB)).channels

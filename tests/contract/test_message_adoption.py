@@ -80,7 +80,7 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
     order = await order_of(storage)
 
     assert {} == await storage.adoption.find_unsequenced(10, LATER)
-    await storage.adoption.adopt([MessageId("msg_001")], LATER)
+    await storage.adoption.adopt([MessageId("msg_001")])
     assert order == await order_of(storage)
     assert {GENERAL: 1} == await storage.messages.last_seqs([GENERAL])
 
@@ -94,8 +94,8 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
     second = (await storage.adoption.find_unsequenced(3, LATER))[GENERAL]
 
-    await storage.adoption.adopt(first, LATER)
-    await storage.adoption.adopt(list(reversed(second)), LATER)
+    await storage.adoption.adopt(first)
+    await storage.adoption.adopt(list(reversed(second)))
 
     assert [(1, "msg_1"), (2, "msg_2"), (3, "msg_3")] == await order_of(storage)
     assert {GENERAL: ["msg_4"]} == await storage.adoption.find_unsequenced(10, LATER)
@@ -107,9 +107,9 @@ async def test_adopt_passes_over_a_message_when_it_was_deleted(
     """An empty list of messages is allowed."""
     await store_as_prisma(database, "msg_001")
 
-    await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")], LATER)
-    await storage.adoption.adopt([MessageId("msg_000")], LATER)
-    await storage.adoption.adopt([], LATER)
+    await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")])
+    await storage.adoption.adopt([MessageId("msg_000")])
+    await storage.adoption.adopt([])
 
     assert [(1, "msg_001")] == await order_of(storage)
 
@@ -174,7 +174,7 @@ async def test_adopt_takes_over_receipts_when_the_other_backend_has_written_them
     message_id = MessageId("msg_001")
     expected = (
         DeliveryStatus(message_id, BOB, DeliveryState.READ, read_at),
-        DeliveryStatus(message_id, CAROL, DeliveryState.SENT, LATER),
+        DeliveryStatus(message_id, CAROL, DeliveryState.SENT, NOW),
     )
     assert expected == (await storage.deliveries.statuses(message_id, ALICE)).statuses
     assert {} == (await storage.deliveries.undelivered_counts(BOB)).channels
@@ -240,7 +240,7 @@ async def test_adopt_examines_every_message_in_turn_when_there_are_many(
 
     for _ in range(20):
         for ids in (await repository.find_unsequenced(10, LATER)).values():
-            await repository.adopt(ids, LATER)
+            await repository.adopt(ids)
 
     late = [message_id for _, message_id in await order_of(storage)][-4:]
     assert {f"late_{number}" for number in range(4)} == set(late)

@@ -174,7 +174,7 @@ async def test_every_message_has_a_sequence_when_only_this_server_stores(storage
     """Adopting a message that already has a sequence does not change it."""
     message = await add(storage, draft())
 
-    await storage.adoption.adopt([message.id], LATER)
+    await storage.adoption.adopt([message.id])
 
     assert {} == await storage.adoption.find_unsequenced(10, LATER)
     assert (message,) == await storage.messages.stored_after(GENERAL, 0, 10)

@@ -1,12 +1,18 @@
+"""Tests the load generator of the bench, which is in C: ``make bench`` runs this test."""
+
 import asyncio
 import json
 from pathlib import Path
+
+import pytest
 
 from bench.credentials import Credentials
 from bench.generator import Generator, built_generator
 from bench.readings import Figure, Reading
 from bench.servers import Cores, RunningServer
 from tests.e2e.server_process import Serve, ServerProcess
+
+pytestmark = pytest.mark.c_compiler
 
 _SECONDS = 0.2
 

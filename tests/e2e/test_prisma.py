@@ -183,6 +183,54 @@ async def test_every_send_is_stored_while_prisma_deletes_messages(
     assert kept == {message["id"] for message in stored}
 
 
+async def test_messages_are_stored_while_prisma_deletes_their_recipients(
+    users: Users, server: ServerProcess, prisma: PrismaClient
+) -> None:
+    """Neither Prisma's `deleteMany` nor a send fails because of the other."""
+    await users.add(*SENDERS)
+    async with sending(users, server) as acked:
+        for attempt in range(ATTEMPTS):
+            names = [f"guest_{attempt}_{number}" for number in range(6)]
+            await users.add(*names)
+            for _ in SENDERS:
+                await acked.get()
+            deleted = await prisma.call(
+                "user", "deleteMany", where={"id": {"in": [users.id(name) for name in names]}}
+            )
+            assert {"count": len(names)} == deleted
+
+
+async def test_a_channel_is_deleted_by_prisma_while_its_members_send(
+    users: Users, server: ServerProcess, prisma: PrismaClient
+) -> None:
+    """Prisma's transaction succeeds, and leaves no message of the channel."""
+    await users.add(*SENDERS)
+    members = [{"userId": users.id(name)} for name in SENDERS]
+    clients = [await users.client(server.url, name) for name in SENDERS]
+    for attempt in range(ATTEMPTS):
+        channel_id = f"{users.channel_id}_{attempt}"
+        channel = {"id": channel_id, "name": "temporary", "createdById": users.id(SENDERS[0])}
+        await prisma.call(
+            "channel", "create", data={**channel, "members": {"createMany": {"data": members}}}
+        )
+        message = {"content": "hello", "channelId": channel_id}
+        first = await clients[0].ask("sendMessage", message)
+
+        sends = [client.ask("sendMessage", message) for client in clients for _ in range(3)]
+        in_channel = {"where": {"channelId": channel_id}}
+        await asyncio.gather(
+            prisma.transaction(
+                ("message", "deleteMany", in_channel),
+                ("channelMember", "deleteMany", in_channel),
+                ("channel", "delete", {"where": {"id": channel_id}}),
+            ),
+            *sends,
+        )
+
+        assert "data" in first
+        assert 0 == await prisma.call("message", "count", **in_channel)
+
+
 @asynccontextmanager
 async def sending(users: Users, server: ServerProcess) -> AsyncIterator[asyncio.Queue[str]]:
     """Let all senders send inside the block; the queue receives the ids of acked messages."""

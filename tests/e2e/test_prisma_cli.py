@@ -130,6 +130,28 @@ async def test_db_push_has_nothing_to_do_with_the_documented_configuration(cli: 
     assert IN_SYNC in output
 
 
+async def test_migrate_repairs_the_database_when_db_push_has_dropped_our_tables(
+    postgres_server: PostgresServer, tmp_path: Path
+) -> None:
+    """`migrate` creates again what Prisma has dropped, although it left a partial index."""
+    postgres_server.create_database("prisma_dropped")
+    settings = {"DATABASE_URL": postgres_server.url("prisma_dropped")}
+    cli = PrismaCli(tmp_path, settings["DATABASE_URL"])
+    await cli.output_of("migrate", "deploy", until=CREATED)
+    await run_command(tmp_path, settings, "migrate")
+    now_in_sync = "Your database is now in sync with your Prisma schema."
+    await cli.output_of(*("db", "push", "--skip-generate", "--accept-data-loss"), until=now_in_sync)
+
+    broken = await run_command(tmp_path, settings, "doctor")
+    migrated = await run_command(tmp_path, settings, "migrate")
+    repaired = await run_command(tmp_path, settings, "doctor")
+    postgres_server.drop_database("prisma_dropped")
+
+    assert 1 == broken.code
+    assert (0, "") == (migrated.code, migrated.err)
+    assert 0 == repaired.code
+
+
 def with_documented_indexes(schema: str) -> str:
     """Add the index lines of the page's Prisma models to the models of the schema."""
     (block,) = blocks(PAGE, "prisma")

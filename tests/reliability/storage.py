@@ -18,7 +18,21 @@ _MESSAGES = """
 """
 _LAST_SEQS = "SELECT channel_id, last_seq FROM channel_sequences"
 _CLIENT_MESSAGES = "SELECT user_id, client_message_id, message_id FROM client_messages"
-_DELIVERIES = "SELECT message_id, recipient_id, status FROM message_deliveries"
+_DELIVERIES = """
+    SELECT s.message_id, r.recipient_id, r.status
+    FROM message_receipts r JOIN message_sequences s ON s.position = r.position
+    UNION ALL
+    SELECT s.message_id, b.user_id, 'SENT'
+    FROM message_sequences s
+    JOIN messages m ON m.id = s.message_id
+    JOIN memberships b ON b.channel_id = s.channel_id AND b.user_id <> m."userId"
+        AND COALESCE(b.left_after, s.seq) >= s.seq
+    WHERE NOT EXISTS (
+        SELECT 1 FROM delivered_ranges d
+        WHERE d.channel_id = s.channel_id AND d.user_id = b.user_id
+            AND d.first_seq <= s.seq AND d.end_seq > s.seq
+    )
+"""
 _MEMBERS = 'SELECT "channelId", "userId" FROM channel_members'
 
 

@@ -17,5 +17,7 @@ class MemoryAdoptionRepository(AdoptionRepository):
         del limit, now
         return {}
 
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Do nothing: every message in memory already has a ``seq``."""
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        """Return 0: every message in memory already has a ``seq``."""
+        del message_ids
+        return 0

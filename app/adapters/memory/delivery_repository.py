@@ -12,9 +12,7 @@ from app.domain.delivery import DeliveryState, DeliveryStatus, overall_state
 from app.domain.errors import MessageNotFound, NotARecipient
 from app.domain.ids import MessageId, UserId
 from app.ports import (
-    MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
-    MAX_PASSED,
     MAX_STATUSES,
     Advance,
     AdvanceOutcome,
@@ -58,27 +56,18 @@ class MemoryDeliveryRepository(DeliveryRepository):
             return RecipientsPage(statuses)
         return RecipientsPage(statuses, has_more, row.counts())
 
-    async def undelivered_counts(
-        self,
-        user_id: UserId,
-        of_channel: int = MAX_COUNTED_OF_CHANNEL,
-        in_all: int = MAX_COUNTED,
-    ) -> UndeliveredCounts:
+    async def undelivered_counts(self, user_id: UserId) -> UndeliveredCounts:
         """Return the number of undelivered messages by channel. Counting never stops early."""
-        del in_all
         channels = self._store.channels_of_user.get(user_id, {})
         counts = {
             channel_id: channel.undelivered_count(user_id)
             for channel_id, channel in channels.items()
         }
         undelivered = {channel_id: count for channel_id, count in counts.items() if count}
-        return UndeliveredCounts.limited(undelivered, of_channel)
+        return UndeliveredCounts.limited(undelivered, MAX_COUNTED_OF_CHANNEL)
 
-    async def undelivered(
-        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
-    ) -> UndeliveredPage:
+    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
         """Return the first undelivered messages after a position."""
-        del most_passed
         channels = self._store.channels_of_user.get(user_id, {}).values()
         by_channel = (channel.undelivered(user_id, after) for channel in channels)
         page = list(islice(merge(*by_channel, key=position_of), limit))

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.schema.dialects import as_text
 from app.adapters.sql.schema.tables import channel_members, message_sequences, messages, users
-from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.delivery import DeliveryState
 from app.domain.errors import MessageNotFound
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message, User
@@ -71,16 +71,6 @@ def to_message(row: RowMapping) -> Message:
 def to_user(row: RowMapping) -> User:
     """Convert the `USER_COLUMNS` of a row."""
     return User(id=row["user_id"], name=row["user_name"], image_url=row["user_image_url"])
-
-
-def to_status(row: RowMapping) -> DeliveryStatus:
-    """Convert a row of ``message_deliveries``."""
-    return DeliveryStatus(
-        message_id=row["message_id"],
-        recipient_id=row["recipient_id"],
-        status=DeliveryState(row["status"]),
-        timestamp=row["updated_at"],
-    )
 
 
 def to_state(text: str | None) -> DeliveryState:

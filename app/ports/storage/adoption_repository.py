@@ -21,10 +21,16 @@ class AdoptionRepository(Protocol):
         """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel."""
         ...
 
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
         """Assign a ``seq`` to each of these messages that has none, in the order of their dates.
 
-        For every other member who had joined before the message, a SENT delivery is stored, or a
-        READ delivery if the member has a read receipt.
+        The recipients are the other members who had joined before the message. Those who have a
+        read receipt have READ it.
+
+        Returns the number of adopted messages. Messages that are locked by another program are not
+        adopted.
+
+        Raises:
+            StorageRejected: The storage cannot store one of the messages.
         """
         ...

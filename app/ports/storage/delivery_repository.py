@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol, Self, TypeAlias, runtime_checkable
 
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient, Unconfirmed
+from app.domain.errors import MessageNotFound, NotARecipient, Unavailable
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import Message
 
@@ -17,10 +17,7 @@ MAX_COUNTED_OF_CHANNEL = 1_000
 """The maximum count of undelivered messages for one channel."""
 
 MAX_COUNTED = 10_000
-"""The maximum count of undelivered messages for all channels together."""
-
-MAX_PASSED = 2_000
-"""The maximum number of undelivered messages that are examined for one page."""
+"""The maximum number of undelivered messages that are read to count them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +44,8 @@ class Advance:
     changed: bool
 
 
-AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient
-"""The outcome of a report. Refusals are returned, not raised, as other reports may be accepted."""
-
-
-class UnconfirmedAdvances(Unconfirmed):
-    """The commit of a batch was interrupted. If the commit succeeds, ``outcomes`` are valid."""
-
-    def __init__(self, outcomes: Sequence[AdvanceOutcome]) -> None:
-        super().__init__()
-        self.outcomes = outcomes
+AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient | Unavailable
+"""The outcome of a report. Errors are returned, not raised, as other reports may be stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +87,10 @@ class UndeliveredPage:
     Attributes:
         positions: The position of each message. To continue after a message, request the page after
             the message's position.
-        looked_until: If the search stopped before the page was full, the position after which to
-            continue; None if the page is full or the last one.
     """
 
     messages: tuple[Message, ...]
     positions: tuple[int, ...]
-    looked_until: int | None = None
 
 
 @runtime_checkable
@@ -132,8 +118,8 @@ class DeliveryRepository(Protocol):
         - `NotARecipient`: the reporter is the author, or joined the channel after the message was
           sent.
 
-        Raises:
-            UnconfirmedAdvances: The commit was interrupted; the reports may be stored.
+        The outcome is `Unavailable` if another program holds a lock on the message or the reporter
+        for too long, or if the message of the original backend is not adopted yet.
         """
         ...
 
@@ -154,25 +140,18 @@ class DeliveryRepository(Protocol):
         """
         ...
 
-    async def undelivered_counts(
-        self,
-        user_id: UserId,
-        of_channel: int = MAX_COUNTED_OF_CHANNEL,
-        in_all: int = MAX_COUNTED,
-    ) -> UndeliveredCounts:
+    async def undelivered_counts(self, user_id: UserId) -> UndeliveredCounts:
         """Count the messages that are SENT to the user and not yet DELIVERED, by channel.
 
-        Only the user's current channels are included, and no count exceeds ``of_channel``. If there
-        are more than ``in_all`` messages, an implementation may count only the newest ones.
+        Only the user's current channels are included, and no count exceeds
+        `MAX_COUNTED_OF_CHANNEL`. If there are `MAX_COUNTED` messages or more, an implementation may
+        leave any of them uncounted.
         """
         ...
 
-    async def undelivered(
-        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
-    ) -> UndeliveredPage:
+    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
         """Return the first ``limit`` undelivered messages with a position above ``after``.
 
-        Positions begin at 1. Only messages in the user's current channels are returned. The search
-        stops after ``most_passed`` messages, including messages of channels that the user has left.
+        Positions begin at 1. Only messages in the user's current channels are returned.
         """
         ...

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember
+from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember, Unavailable
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
 
@@ -22,8 +22,10 @@ class StoredMessage:
     is_new: bool
 
 
-AddOutcome: TypeAlias = StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused
-"""The outcome of a draft. Refusals are returned, not raised, as other drafts may be accepted."""
+AddOutcome: TypeAlias = (
+    StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused | Unavailable
+)
+"""The outcome of a draft. Errors are returned, not raised, as other drafts may be stored."""
 
 
 @runtime_checkable
@@ -49,6 +51,9 @@ class MessageRepository(Protocol):
         - `ClientMessageIdReused`: the first send with the client message id had another channel or
           content (see `FirstSend`).
         - `MessageDeleted`: the message with the client message id was deleted.
+
+        The outcome is `Unavailable` if another program holds a lock on the sender or the channel
+        for too long.
         """
         ...
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -20,12 +19,6 @@ MAX_CHANNELS = 100_000
 """The maximum number of cached channels."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    size: int
-    fresh_until: float
 
 
 class MemberCache:
@@ -49,7 +42,7 @@ class MemberCache:
         self._clock = clock
         self._tasks = EagerTasks()
         self._on_loaded = on_loaded
-        self._entries: BoundedDict[ChannelId, _Entry] = BoundedDict(MAX_CHANNELS)
+        self._fresh_until: BoundedDict[ChannelId, float] = BoundedDict(MAX_CHANNELS)
         self._loads: dict[ChannelId, asyncio.Future[bool]] = {}
         # For each channel that is being loaded: the updates that arrived since the load started.
         self._updates: dict[ChannelId, list[MembershipUpdate]] = {}
@@ -60,13 +53,7 @@ class MemberCache:
 
     def fresh_until(self, channel_id: ChannelId) -> float:
         """Return the monotonic time until which the members are fresh; -inf before a load."""
-        entry = self._entries.get(channel_id)
-        return -inf if entry is None else entry.fresh_until
-
-    def size(self, channel_id: ChannelId) -> int:
-        """Return the number of members at the last load, at least 1; 1 before the first load."""
-        entry = self._entries.get(channel_id)
-        return 1 if entry is None else max(1, entry.size)
+        return self._fresh_until.get(channel_id, -inf)
 
     async def load(self, channel_ids: Collection[ChannelId]) -> None:
         """Load the channels that are not fresh.
@@ -89,7 +76,7 @@ class MemberCache:
 
     def invalidate(self, channel_id: ChannelId) -> None:
         """Delete the channel's entry, so that the next caller loads it again."""
-        self._entries.pop(channel_id, None)
+        self._fresh_until.pop(channel_id, None)
 
     def apply(self, update: MembershipUpdate) -> None:
         """Apply an update to a running load, whose query may not have seen the change."""
@@ -124,7 +111,7 @@ class MemberCache:
                 members = stored[channel_id]
                 for update in self._updates[channel_id]:
                     members = _updated(members, update)
-                self._entries[channel_id] = _Entry(len(members), fresh_until)
+                self._fresh_until[channel_id] = fresh_until
                 self._on_loaded(channel_id, members)
             return True
         finally:

@@ -20,6 +20,17 @@ from tests.unit.adapters.clerk import signed_tokens
 TOKEN = signed_tokens.token()
 CREDENTIAL = Credential.of(TOKEN, Principal(UserId("user_alice"), "sess_alice", None, 0.0))
 
+MESSAGE_LIKE_OURS = """
+INSERT INTO users (id, updatedAt) VALUES ('user_zoe', '2025-01-14 00:00:00.000000');
+INSERT INTO channels (id, name, createdById, updatedAt)
+VALUES ('theirs', 'theirs', 'user_zoe', '2025-01-14 00:00:00.000000');
+INSERT INTO messages (id, content, channelId, userId, updatedAt) VALUES (
+    '00000000-0000-8000-8000-000000000001', 'hello', 'theirs', 'user_zoe',
+    '2025-01-14 00:00:00.000000'
+);
+"""
+"""A message of the original backend that running servers do not adopt."""
+
 
 @pytest.fixture
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
@@ -179,4 +190,22 @@ async def test_examining_is_refused_when_there_is_no_database(in_memory: Setting
 
 async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
     """The doctor examines the database of the settings."""
+    assert Examination() == await examine(migrated)
+
+
+async def test_migrating_repairs_messages_when_the_original_backend_has_changed_them(
+    migrated: Settings, tmp_path: Path
+) -> None:
+    """The doctor warns of a message without a number until the database is migrated again."""
+    with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database, database:
+        database.executescript(MESSAGE_LIKE_OURS)
+
+    found = await examine(migrated)
+    migration = await migrate_database(migrated)
+
+    assert 1 == len(found.warnings)
+    assert (
+        "Messages that were adopted although their ids look like those of this server: 1.",
+    ) == migration.changes
+    assert () == migration.warnings
     assert Examination() == await examine(migrated)

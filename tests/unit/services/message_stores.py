@@ -7,17 +7,20 @@ from datetime import UTC, datetime
 
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import Unavailable, Unconfirmed
+from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, ClientMessageId, MessageId, UserId, new_message_id
 from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import AddOutcome, AdoptionRepository, MessageRepository, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
 from app.services.message_service import MessageService
+from tests.doubles.manual_clock import DEFAULT_START
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
 from tests.unit.services.people import ALICE, BOB, GENERAL
 
 MAX_CHARS = 10
+REJECTED = "rejected"
+"""The content of a message that `LosingMessages` cannot adopt."""
 CLIENT_ID = ClientMessageId("client-1")
 
 MakeService = Callable[[MessageRepository], MessageService]
@@ -119,12 +122,15 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
             found.setdefault(draft.channel_id, []).append(draft.id)
         return found
 
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
         self.adopted_at_once.append(len(message_ids))
         taken = [draft for draft in self.unadopted if draft.id in message_ids]
+        if any(draft.content == REJECTED for draft in taken):
+            raise StorageRejected
         self.unadopted = [draft for draft in self.unadopted if draft.id not in message_ids]
-        await super().add_all(taken, now)
+        await super().add_all(taken, DEFAULT_START)
         self._lose()
+        return len(taken)
 
     def _lose(self) -> None:
         if self.losses:

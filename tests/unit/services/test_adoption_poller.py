@@ -7,6 +7,7 @@ from app.domain.errors import Unconfirmed
 from app.services.adoption_poller import MAX_ADOPTED
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
+    REJECTED,
     LosingMessages,
     MakeServices,
     UnreadableMessages,
@@ -54,6 +55,42 @@ async def test_channel_receives_it_when_the_adoption_was_unconfirmed(
 
     assert [str(number) for number in range(MAX_ADOPTED)] == published
     assert [MAX_ADOPTED, MAX_ADOPTED // 2] == losing_messages.adopted_at_once[:2]
+
+
+async def test_other_messages_are_adopted_when_the_storage_rejects_one(
+    make_services: MakeServices,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The rejected message is logged once, without its content, and not tried again."""
+    losing_messages = LosingMessages(store)
+    services = make_services(losing_messages, losing_messages)
+    rejected = by_bob(REJECTED)
+    losing_messages.unadopted = [by_bob("1"), rejected, by_bob("2")]
+
+    for _ in range(2):
+        await services.poller.adopt()
+
+    assert ["1", "2"] == contents(broadcaster)
+    assert [f"cannot adopt the message {rejected.id} of the original backend"] == caplog.messages
+
+
+async def test_other_channels_are_adopted_when_one_cannot_be_adopted_now(
+    make_services: MakeServices,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The storage fails for the first channel only."""
+    losing_messages = LosingMessages(store)
+    services = make_services(losing_messages, losing_messages)
+    losing_messages.unadopted = [by_bob("1"), replace(by_bob("2"), channel_id=RANDOM)]
+    losing_messages.losses = 1
+
+    with pytest.raises(Unconfirmed):
+        await services.poller.adopt()
+
+    assert ["1", "2"] == contents(broadcaster)
 
 
 async def test_sends_are_acked_and_other_channels_published_when_a_row_cannot_be_read(

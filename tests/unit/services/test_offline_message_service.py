@@ -50,16 +50,14 @@ class SlowCounts(MemoryDeliveryRepository):
         self.may_answer = asyncio.Event()
         self._under_way: Counter[UserId] = Counter()
 
-    async def undelivered_counts(
-        self, user_id: UserId, of_channel: int = 10, in_all: int = 10
-    ) -> UndeliveredCounts:
+    async def undelivered_counts(self, user_id: UserId) -> UndeliveredCounts:
         self.counted.append(user_id)
         self._under_way[user_id] += 1
         self.most_at_once |= self._under_way
         self.asked.set()
         await self.may_answer.wait()
         self._under_way[user_id] -= 1
-        return await super().undelivered_counts(user_id, of_channel, in_all)
+        return await super().undelivered_counts(user_id)
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from sqlalchemy import delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.schema.tables import channels, message_deliveries, messages
+from app.adapters.sql.schema.tables import channels, message_receipts, message_sequences, messages
 from app.domain.ids import ChannelId
 
 MESSAGES_AT_ONCE = 1_000
-DELIVERIES_AT_ONCE = 10_000
-"""The maximum number of deliveries per batch: a thousand messages may have a million deliveries."""
+RECEIPTS_AT_ONCE = 10_000
+"""The maximum number of receipts per batch: a thousand messages may have a million receipts."""
 
 # A session caches the query plans of its foreign keys. A plan made when the tables were small scans
 # a whole table for each message, so deleting a batch would exceed the time limit.
@@ -39,17 +39,24 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
     """Lock the messages of the next batch, which has at least one message."""
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
-    # Lock in the same order as all transactions: messages before deliveries, sorted by id.
+    # Lock in the same order as all transactions: messages first, sorted by id.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)
     ids = (await connection.scalars(locked.with_for_update())).all()
+    sequences = (
+        select(message_sequences.c.message_id, message_sequences.c.position)
+        .where(message_sequences.c.message_id.in_(ids))
+        .order_by(message_sequences.c.position)
+    )
+    positions = (await connection.execute(sequences)).all() if ids else ()
     too_many = (
-        select(message_deliveries.c.message_id)
-        .where(message_deliveries.c.message_id.in_(ids))
-        .order_by(message_deliveries.c.message_id)
-        .offset(DELIVERIES_AT_ONCE)
+        select(message_receipts.c.position)
+        .where(message_receipts.c.position.in_([position for _, position in positions]))
+        .order_by(message_receipts.c.position)
+        .offset(RECEIPTS_AT_ONCE)
         .limit(1)
     )
-    first_left_out = await connection.scalar(too_many) if ids else None
+    first_left_out = await connection.scalar(too_many) if positions else None
     if first_left_out is None:
         return ids
-    return ids[: max(1, ids.index(first_left_out))]
+    fitting = [message_id for message_id, position in positions if position < first_left_out]
+    return fitting or [positions[0].message_id]

@@ -3,13 +3,18 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 
+from app.adapters.sql.connection.conversion_loop import convert_deliveries
+from app.adapters.sql.connection.engines import Result, Write
 from app.adapters.sql.connection.failures import (
     DATABASE_FAILURES,
     domain_error,
@@ -27,7 +32,12 @@ from app.adapters.sql.connection.server_checks import check_usable
 from app.adapters.sql.connection.sqlite import SqliteFileWatch
 from app.adapters.sql.connection.sqlite_file import prepare_file
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
-from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS, check_schema, upgrade_schema
+from app.adapters.sql.schema.upgrade import (
+    MIGRATION_SECONDS,
+    check_schema,
+    repair_schema,
+    upgrade_schema,
+)
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
 from app.domain.time_limits import COMMIT_SECONDS
@@ -54,7 +64,10 @@ class Database(WriteAdmission):
             missing.
 
     Attributes:
+        lock_seconds: The maximum wait of an operation for a lock of another program.
         applied_migrations: The number and title of each migration that opening has run, in order.
+        changes: A sentence for each repair, and each phase of converting old rows, that opening
+            has run.
 
     Raises:
         DatabaseUrlError: The URL is invalid.
@@ -66,6 +79,7 @@ class Database(WriteAdmission):
         self._file_watch = SqliteFileWatch()
         self._migrate = migrate
         self._limits = limits
+        self.lock_seconds = limits.lock_timeout_seconds
         self._engines = make_engines(address, limits)
         self.writers = self._engines.writers
         writer = CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS)
@@ -80,8 +94,9 @@ class Database(WriteAdmission):
         self._reading = _Side(
             asyncio.Semaphore(self._engines.readers), reader, writer if is_linked else None
         )
-        self._commits: set[asyncio.Task[None]] = set()
+        self._commits: set[asyncio.Task[Any]] = set()
         self.applied_migrations: tuple[str, ...] = ()
+        self.changes: tuple[str, ...] = ()
         self._closed = False
 
     async def on_module_init(self) -> None:
@@ -102,8 +117,11 @@ class Database(WriteAdmission):
                 await connection.run_sync(check_usable)
                 if self._migrate:
                     self.applied_migrations = await connection.run_sync(upgrade_schema)
+                    self.changes = await connection.run_sync(repair_schema)
                 else:
                     await connection.run_sync(check_schema)
+            if self._migrate:
+                self.changes += await convert_deliveries(self._engines.writing)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Wait for running operations, within their limits, then close every connection."""
@@ -139,8 +157,25 @@ class Database(WriteAdmission):
         await side.admit()
         async with self._operation(side, self._engines.writing) as operation:
             yield operation.connection
-            operation.commits = True
-            await self._commit(operation.resources.pop_all())
+            operation.attempt.commits = True
+            await self._outlive_caller(_close(operation.attempt.resources.pop_all()))
+
+    async def write(self, write: Write[Result]) -> Result:
+        """Run a frequent write, and commit it: one round trip to PostgreSQL or SQLite's thread.
+
+        If the caller is cancelled or times out, the write continues in the background, and keeps
+        its turn.
+
+        Raises:
+            Unconfirmed: The write was interrupted, or timed out.
+        """
+        side = self._writing
+        await side.admit()
+        async with self._attempt(side) as attempt:
+            pooled = await check_out(self._engines.writing)
+            attempt.commits = True
+            writing = self._engines.write(pooled, write)
+            return await self._outlive_caller(_finish(writing, attempt.resources.pop_all()))
 
     @asynccontextmanager
     async def probing(self) -> AsyncIterator[AsyncConnection]:
@@ -175,14 +210,32 @@ class Database(WriteAdmission):
     async def _operation(
         self, side: "_Side", engine: AsyncEngine, *, is_health_check: bool = False
     ) -> AsyncIterator["_Operation"]:
-        """Take a turn and a connection; commit or roll back and give both back at the end.
+        """Take a turn and a connection; commit or roll back and give both back at the end."""
+        async with self._attempt(side, is_health_check=is_health_check) as attempt:
+            resources = attempt.resources
+            connection = await resources.enter_async_context(engine.connect())
+            await resources.enter_async_context(connection.begin())
+            operation = _Operation(connection, attempt)
+            try:
+                yield operation
+            except asyncio.CancelledError:
+                # Do not roll back: a rollback could wait forever for a server that does not answer.
+                if not attempt.commits:
+                    await connection.invalidate()
+                raise
+
+    @asynccontextmanager
+    async def _attempt(
+        self, side: "_Side", *, is_health_check: bool = False
+    ) -> AsyncIterator["_Attempt"]:
+        """Take a turn, and give it back at the end; translate failures.
 
         Unless this is a health check, success closes the side's circuit breaker, and a slow failure
         opens it. The wait for the turn is not measured, because it shows only that other operations
         are running.
         """
         began = None
-        operation = None
+        attempt = None
         try:
             async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as resources:
                 await self._take_turn(side.turns, resources)
@@ -190,22 +243,13 @@ class Database(WriteAdmission):
                 # Check the file before connecting, because connecting would create a missing file.
                 if self._file is not None and not self._file_watch.is_in_place():
                     raise Unavailable
-                connection = await resources.enter_async_context(engine.connect())
-                await resources.enter_async_context(connection.begin())
-                operation = _Operation(connection, resources)
-                try:
-                    yield operation
-                except asyncio.CancelledError:
-                    # Do not roll back: a rollback could wait forever for a server that does not
-                    # answer.
-                    if not operation.commits:
-                        await connection.invalidate()
-                    raise
+                attempt = _Attempt(resources)
+                yield attempt
         except DATABASE_FAILURES as failure:
             _logger.warning("the database failed: %s", failure_name(failure))
             if began is not None and not is_health_check:
                 open_if_slow(side.breaker, side.linked, time.monotonic() - began, failure)
-            commits = operation is not None and operation.commits
+            commits = attempt is not None and attempt.commits
             raise domain_error(failure, commits=commits) from None
         if not side.breaker.is_closed and not is_health_check:
             side.breaker.close()
@@ -221,13 +265,13 @@ class Database(WriteAdmission):
             )
             raise Unavailable from None
 
-    async def _commit(self, resources: AsyncExitStack) -> None:
+    async def _outlive_caller(self, committing: Coroutine[Any, Any, Result]) -> Result:
         """Commit and give back connection and turn, in a task that outlives a cancelled caller."""
-        task = asyncio.create_task(_close(resources))
+        task = asyncio.create_task(committing)
         self._commits.add(task)
         task.add_done_callback(self._commits.discard)
         try:
-            await asyncio.shield(task)
+            return await asyncio.shield(task)
         except asyncio.CancelledError:
             task.add_done_callback(_log_failed_commit)
             raise
@@ -247,6 +291,18 @@ class Database(WriteAdmission):
                     await operation.connection.execute(check)
 
 
+async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
+    """Take a connection from the pool, without a transaction.
+
+    Raises:
+        Exception: The driver's exception, as SQLAlchemy wraps it only for its own connections.
+    """
+    try:
+        return await greenlet_spawn(engine.sync_engine.raw_connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise error.__cause__ or error from None
+
+
 @dataclass(frozen=True, slots=True)
 class _Side:
     """The pool of connections that write or that read."""
@@ -262,12 +318,24 @@ class _Side:
 
 
 @dataclass(slots=True)
-class _Operation:
-    """A running operation."""
+class _Attempt:
+    """A running operation: what to give back at its end, and whether its commit has begun."""
 
-    connection: AsyncConnection
     resources: AsyncExitStack
     commits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """A running operation of SQLAlchemy."""
+
+    connection: AsyncConnection
+    attempt: _Attempt
+
+
+async def _finish(writing: Awaitable[Result], resources: AsyncExitStack) -> Result:
+    async with asyncio.timeout(COMMIT_SECONDS), resources:
+        return await writing
 
 
 async def _close(resources: AsyncExitStack) -> None:
@@ -276,6 +344,6 @@ async def _close(resources: AsyncExitStack) -> None:
         pass
 
 
-def _log_failed_commit(task: asyncio.Task[None]) -> None:
+def _log_failed_commit(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (failure := task.exception()) is not None:
         _logger.warning("a commit failed after its caller was cancelled: %s", failure_name(failure))

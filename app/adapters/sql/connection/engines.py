@@ -1,11 +1,25 @@
 """The common parts of the SQLAlchemy engines for SQLite and PostgreSQL."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import PoolProxiedConnection
+
+Result = TypeVar("Result")
+_Result_co = TypeVar("_Result_co", covariant=True)
+
+
+class PostgresConnection(Protocol):
+    """The method of asyncpg's connection that writes use."""
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Sequence[Any]]:
+        """Run a statement, which is prepared once per connection, and return its rows."""
+        ...
+
 
 POOL_OPTIONS: Final[dict[str, Any]] = {
     # Keep statement parameters, such as chat messages, out of exception texts and logs.
@@ -15,6 +29,18 @@ POOL_OPTIONS: Final[dict[str, Any]] = {
     "pool_reset_on_return": None,
 }
 """Options of ``create_async_engine``."""
+
+
+class Write(Protocol[_Result_co]):
+    """A frequent write that uses the driver directly: SQLAlchemy costs more than the statements."""
+
+    def on_sqlite(self, connection: sqlite3.Connection) -> _Result_co:
+        """Run in the thread of an SQLite connection, inside a transaction."""
+        ...
+
+    async def on_postgres(self, connection: PostgresConnection) -> _Result_co:
+        """Run one statement on PostgreSQL, which commits it at its end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +59,8 @@ class Engines:
             statements change nothing, and do not wait for locks.
         reading_checks: Statements of the same kind for ``reading``, which fail if messages cannot
             be read.
+        write: Runs a `Write` on a connection of ``writing``, commits it, and gives the connection
+            back.
     """
 
     writing: AsyncEngine
@@ -42,3 +70,4 @@ class Engines:
     readers: int
     writing_checks: Sequence[Executable]
     reading_checks: Sequence[Executable]
+    write: Callable[[PoolProxiedConnection, Write[Any]], Awaitable[Any]]

@@ -3,17 +3,26 @@
 import sqlite3
 from typing import Final
 
+import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.adapters.sql.connection.limits import SLOW_SECONDS
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 
-DATABASE_FAILURES: Final = (SQLAlchemyError, sqlite3.Error, OSError)
+DATABASE_FAILURES: Final = (
+    SQLAlchemyError,
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    sqlite3.Error,
+    OSError,
+)
 """The exceptions that a failing database raises. `OSError` includes `TimeoutError`."""
 
 _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
-"""The classes of SQLSTATE that mean a rollback: constraints and conflicts."""
+"""The classes of SQLSTATE that mean a rollback even during a commit: constraints and conflicts."""
+
+_UNKNOWN_SQLSTATES = frozenset({"08", "57P", "58", "XX"})
+"""SQLSTATEs of a lost connection or a stopped server, after which a statement may be committed."""
 
 _INVALID_DATA_SQLSTATES = frozenset({"22", "23", "54", "P0"})
 """The classes of SQLSTATE for invalid data: values, constraints, sizes, errors of a trigger."""
@@ -77,4 +86,7 @@ def _is_rolled_back(failure: BaseException) -> bool:
     # to write or sync the log, the log may contain the commit, and a recovery would restore it.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
-    return sqlstate(failure)[:2] in _ROLLED_BACK_SQLSTATES
+    state = sqlstate(failure)
+    if isinstance(failure, asyncpg.PostgresError):  # not of a COMMIT, but of a single statement
+        return not state.startswith(tuple(_UNKNOWN_SQLSTATES))
+    return state[:2] in _ROLLED_BACK_SQLSTATES

@@ -1,6 +1,8 @@
 """Makes engines for PostgreSQL, with time limits, durable commits and connection checks."""
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Protocol, cast
 
 from sqlalchemy import URL, Executable, Table, event, text
@@ -8,8 +10,15 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util import greenlet_spawn
 
-from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
+from app.adapters.sql.connection.engines import (
+    POOL_OPTIONS,
+    Engines,
+    PostgresConnection,
+    Result,
+    Write,
+)
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.connection.postgres_url import connect_arguments, is_pooled, session_settings
 from app.adapters.sql.schema.tables import (
@@ -17,18 +26,28 @@ from app.adapters.sql.schema.tables import (
     channel_sequences,
     channels,
     client_messages,
-    message_deliveries,
+    delivered_ranges,
+    message_receipts,
     message_sequences,
     messages,
     users,
 )
 from app.domain.time_limits import COMMIT_SECONDS
 
-_SHORT_QUERIES = {"jit": "off", "max_parallel_workers_per_gather": "0"}
-"""Disables JIT compilation and parallel workers.
+_SHORT_QUERIES = {
+    "jit": "off",
+    "max_parallel_workers_per_gather": "0",
+    "enable_bitmapscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
+"""Disables what is of no use to queries that read a few rows by an index, as all of ours do.
 
-All queries read a few rows by an index. If the planner overestimates the rows, these features take
-ten times longer than the query itself.
+If the planner overestimates the rows, JIT compilation and parallel workers take ten times longer
+than the query itself. A plan that was made for small tables, and is kept by the session while they
+grow, must not read whole tables.
 """
 
 _DURABLY = """
@@ -40,12 +59,17 @@ WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 Other values of this setting concern replicas, and are not changed.
 """
 
-_WRITTEN = (messages, message_sequences, channel_sequences, client_messages, message_deliveries)
+_WRITTEN = (
+    *(messages, message_sequences, channel_sequences, client_messages),
+    *(delivered_ranges, message_receipts),
+)
 _READ = (users, channels, channel_members)
 """The other tables that are read when a message or receipt is stored."""
 
 
-class _Driver(Protocol):
+class _Driver(PostgresConnection, Protocol):
+    def transaction(self) -> AbstractAsyncContextManager[object]: ...
+
     def is_closed(self) -> bool: ...
 
     def terminate(self) -> None: ...
@@ -59,6 +83,8 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     pooled = is_pooled(url)
     if not pooled:
         settings |= time_limits
+        # For statements without a transaction of SQLAlchemy.
+        settings["default_transaction_isolation"] = "read committed"
     engine = create_async_engine(
         url.set(query={}),
         pool_size=limits.pool_size,
@@ -68,11 +94,11 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
+    # A pooler accepts few settings for a session, and shares sessions between clients. So the time
+    # limits are set in each transaction.
+    calls = (f"set_config('{name}', '{value}', true)" for name, value in time_limits.items())
+    statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
     if pooled:
-        # A pooler accepts few settings for a session, and shares sessions between clients. So the
-        # time limits are set in each transaction.
-        calls = (f"set_config('{name}', '{value}', true)" for name, value in time_limits.items())
-        statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
         event.listen(engine.sync_engine, "begin", lambda each: each.exec_driver_sql(statement))
     else:
         event.listen(engine.sync_engine, "connect", _commit_durably)
@@ -89,7 +115,28 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         readers=limits.pool_size - writers,
         writing_checks=(_lock(_WRITTEN, "ROW EXCLUSIVE"), _lock(_READ, "ROW SHARE")),
         reading_checks=(_lock((*_WRITTEN, *_READ), "ACCESS SHARE"),),
+        write=partial(_write, statement if pooled else None),
     )
+
+
+async def _write(
+    set_limits: str | None, pooled: PoolProxiedConnection, write: Write[Result]
+) -> Result:
+    connection = cast("_Driver", pooled.driver_connection)
+    try:
+        if set_limits is None:
+            return await write.on_postgres(connection)
+        async with connection.transaction():
+            await connection.fetch(set_limits)
+            return await write.on_postgres(connection)
+    except BaseException as error:
+        # After an ERROR, which the server reports, the connection can be used again. After a FATAL
+        # error it cannot, although it may not be closed yet.
+        if getattr(error, "severity_en", None) != "ERROR":
+            await greenlet_spawn(pooled.invalidate)
+        raise
+    finally:
+        pooled.close()
 
 
 def _lock(tables: Sequence[Table], mode: str) -> Executable:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,10 +13,10 @@ import aiosqlite
 from sqlalchemy import URL, Connection, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util import await_only
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.util import await_only, greenlet_spawn
 
-from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines
+from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines, Result, Write
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences
 
@@ -76,7 +76,19 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
         readers=_READERS,
         writing_checks=(_READ_THE_FILE,),
         reading_checks=(_READ_THE_FILE,),
+        write=_write,
     )
+
+
+async def _write(pooled: PoolProxiedConnection, write: Write[Result]) -> Result:
+    try:
+        connection = cast("BufferedConnection", pooled.driver_connection)
+        return await connection.run_transaction(write.on_sqlite)
+    except asyncio.CancelledError:
+        await greenlet_spawn(pooled.invalidate)
+        raise
+    finally:
+        pooled.close()
 
 
 def _begin(connection: Connection) -> None:
@@ -128,6 +140,23 @@ class BufferedConnection(aiosqlite.Connection):
     async def load(self, cursor: "BufferedCursor", method: str, *args: object) -> None:
         """Run a statement, and store its whole result in ``cursor``."""
         await self._execute(self._load, cursor, method, args)  # type: ignore[no-untyped-call] # aiosqlite's
+
+    async def run_transaction(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a function in the thread, between BEGIN and COMMIT; roll back if it raises."""
+        result: Result = await self._execute(self._transact, function)  # type: ignore[no-untyped-call] # aiosqlite's
+        return result
+
+    def _transact(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
+        connection = self._conn
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = function(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # some errors have already rolled back
+                connection.execute("ROLLBACK")
+            raise
+        return result
 
     def _load(self, buffered: "BufferedCursor", method: str, args: tuple[object, ...]) -> None:
         cursor: sqlite3.Cursor = getattr(self._conn, method)(*args)

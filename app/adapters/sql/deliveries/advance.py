@@ -1,212 +1,453 @@
-"""Advances deliveries together: the steps of `SqlDeliveryRepository.advance_all`'s transaction.
+"""The statements that store receipts: a batch is one statement on PostgreSQL, one call on SQLite.
 
-Each step takes one or two statements for any number of reports. The functions are synchronous, for
-``run_sync``: it creates only one greenlet per batch.
+Like those of `app.adapters.sql.messages.storing`, they are run by the drivers.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum, auto
 from typing import TypeAlias
 
-from sqlalchemy import Connection, ScalarSelect, bindparam, case, literal_column, select, update
+from app.adapters.sql.connection.engines import PostgresConnection, Write
+from app.adapters.sql.locked_rows import Locked
+from app.adapters.sql.queries import to_state
+from app.adapters.sql.schema.dialects import from_naive, from_sqlite_time, sqlite_time
+from app.domain.delivery import DeliveryState
+from app.domain.ids import MessageId, UserId
 
-from app.adapters.sql.queries import to_state, to_status
-from app.adapters.sql.schema.dialects import UPSERTS, as_text, is_among, listed_pairs
-from app.adapters.sql.schema.tables import (
-    channel_members,
-    channels,
-    message_deliveries,
-    messages,
-    read_receipts,
-    users,
-)
-from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient
-from app.domain.ids import ChannelId, MessageId, UserId
-from app.ports import Advance, AdvanceOutcome, Report
-
-_Pair: TypeAlias = tuple[MessageId, UserId]
-
-_AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
-_AMONG_PAIRS = is_among(message_deliveries.c.message_id, message_deliveries.c.recipient_id, "pairs")
-_REPORTS = listed_pairs("reports")
-# Lock the reporting users, the authors and the channels first, so that a concurrent delete by the
-# original backend blocks here instead of deadlocking with us later.
-_LOCK_USERS_AND_CHANNELS = (
-    select(users.c.id)
-    .select_from(_REPORTS)
-    .join(messages, messages.c.id == _REPORTS.c.first)
-    .join(channels, channels.c.id == messages.c.channelId)
-    .join(users, users.c.id.in_((_REPORTS.c.second, messages.c.userId)))
-    .order_by(users.c.id)
-    .with_for_update(read=True, key_share=True, of=(users, channels))
-)
-# Lock in the same order on every node, to prevent deadlocks. FOR NO KEY UPDATE does not block
-# inserts of replies, whose foreign key only needs the id.
-_LOCKED_MESSAGES = (
-    select(
-        messages.c.id,
-        messages.c.channelId,
-        messages.c.userId,
-        as_text(messages.c.deliveryStatus),
-    )
-    .where(_AMONG_IDS)
-    .order_by(messages.c.id)
-    .with_for_update(key_share=True)
-)
-_MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
-    is_among(channel_members.c.channelId, channel_members.c.userId, "seats")
-)
-_DELIVERIES = select(message_deliveries).where(_AMONG_PAIRS)
-_ADVANCE = (
-    update(message_deliveries)
-    .where(_AMONG_PAIRS)
-    .values(
-        status=bindparam("reached"),
-        updated_at=bindparam("now", type_=message_deliveries.c.updated_at.type),
-    )
-)
-_RECEIPTS = {
-    dialect: upsert(read_receipts).on_conflict_do_nothing() for dialect, upsert in UPSERTS.items()
-}
+Pair: TypeAlias = tuple[MessageId, UserId]
+"""A message and one of its recipients."""
 
 
-def _first_not_in(*states: DeliveryState) -> ScalarSelect[str]:
-    # With this ORDER BY and LIMIT, planners use the primary key even without statistics, and stop
-    # at the first row. With EXISTS, PostgreSQL might read the whole table, and with ``status =
-    # 'SENT'`` the whole index of undelivered messages.
-    return (
-        select(message_deliveries.c.recipient_id)
-        .where(message_deliveries.c.message_id == messages.c.id)
-        .where(message_deliveries.c.status.not_in(states))
-        .order_by(message_deliveries.c.recipient_id)
-        .limit(1)
-        .scalar_subquery()
-    )
+class NoDelivery(Enum):
+    """Why a report about a message is not stored."""
 
-
-# Computes the same as `app.domain.delivery.overall_state`, without reading every recipient.
-_OVERALL = select(
-    messages.c.id,
-    case(
-        (
-            _first_not_in(DeliveryState.DELIVERED, DeliveryState.READ).is_not(None),
-            literal_column("'SENT'"),
-        ),
-        (_first_not_in(DeliveryState.READ).is_not(None), literal_column("'DELIVERED'")),
-        else_=literal_column("'READ'"),
-    ),
-).where(_AMONG_IDS)
-_ADVANCE_MESSAGES = update(messages).where(_AMONG_IDS).values(deliveryStatus=bindparam("overall"))
-
-
-def advance_all(
-    connection: Connection, reports: Sequence[Report], now: datetime
-) -> list[AdvanceOutcome]:
-    """Advance deliveries and the states of their messages, and return one outcome per report."""
-    batch = _read_batch(connection, reports)
-    outcomes = [batch.advance(report, now) for report in reports]
-    _write_deliveries(connection, batch, now)
-    _write_messages(connection, batch)
-    return outcomes
+    NOT_FOUND = auto()
+    """There is no such message, or the reporter is not a member of its channel."""
+    NOT_ADOPTED = auto()
+    """The original backend has stored the message, and it has no sequence number yet."""
+    NOT_A_RECIPIENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
-    channel_id: ChannelId
-    author_id: UserId
+class Delivery:
+    """A delivery as it was before the batch.
+
+    Attributes:
+        updated_at: The time at which ``state`` was reached; None for SENT.
+    """
+
     state: DeliveryState
+    updated_at: datetime | None
+    author_id: UserId
+    author_is_member: bool
+
+
+AdvanceResult: TypeAlias = Delivery | NoDelivery | Locked
+
+# A batch locks the messages and their sequences, and increments ``revision``. The statement sees
+# receipts as they were when it began. ``pair`` leaves out the messages whose revision has changed
+# since, and ``locked`` those that are locked; both are tried again (see
+# `app.adapters.sql.locked_rows`). ``low`` is the number after the latest earlier message, so that a
+# range extends over the numbers of deleted messages. Ranges are locked in sorted order, because a
+# sender extends ranges as well. The steps are written for nested loops, as in
+# `app.adapters.sql.messages.storing`.
+_ADVANCE_ON_POSTGRES = """
+WITH report AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
+    WITH ORDINALITY AS report (message_id, user_id, state, number)
+), locked AS MATERIALIZED (
+    SELECT report.*, message."channelId" AS channel_id, message."userId" AS author_id,
+        message."deliveryStatus"::text AS status, sequence.position, sequence.seq,
+        sequence.channel_id AS seq_channel, sequence.reached, sequence.waiting_for,
+        sequence.revision, begun.revision AS begun_revision
+    FROM report
+    JOIN users AS reporter ON reporter.id = report.user_id
+    JOIN messages AS message ON message.id = report.message_id
+    JOIN channels AS channel ON channel.id = message."channelId"
+    -- With a plain join, PostgreSQL may read all members of the channel.
+    CROSS JOIN LATERAL (
+        SELECT FROM channel_members
+        WHERE "channelId" = message."channelId" AND "userId" = report.user_id LIMIT 1
+    ) AS member
+    JOIN message_sequences AS begun ON begun.message_id = report.message_id
+    JOIN message_sequences AS sequence ON sequence.message_id = report.message_id
+    FOR NO KEY UPDATE OF message, sequence SKIP LOCKED
+    FOR KEY SHARE OF reporter, channel SKIP LOCKED
+), pair AS MATERIALIZED (
+    SELECT locked.*, receipt.status AS before, receipt.updated_at,
+        receipt.status IS NULL AND user_id <> author_id AND EXISTS (
+            SELECT FROM memberships AS member
+            WHERE member.channel_id = locked.seq_channel AND member.user_id = locked.user_id
+                AND COALESCE(left_after, seq) >= seq
+        ) AND COALESCE((
+            SELECT end_seq FROM delivered_ranges AS range
+            WHERE range.channel_id = locked.seq_channel AND range.user_id = locked.user_id
+                AND first_seq <= seq
+            ORDER BY first_seq DESC LIMIT 1
+        ), 0) <= seq AS is_sent,
+        EXISTS (
+            SELECT FROM channel_members
+            WHERE "channelId" = locked.channel_id AND "userId" = locked.author_id
+        ) AS author_is_member
+    FROM locked LEFT JOIN message_receipts AS receipt
+        ON receipt.position = locked.position AND receipt.recipient_id = locked.user_id
+    WHERE revision = begun_revision
+), changed AS MATERIALIZED (
+    SELECT * FROM pair WHERE is_sent OR (before = 'DELIVERED' AND state = 'READ')
+), receipt AS (
+    INSERT INTO message_receipts (position, recipient_id, status, updated_at)
+    SELECT position, user_id, state, $4::timestamp FROM changed
+    ON CONFLICT (position, recipient_id)
+        DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at
+        WHERE message_receipts.status = 'DELIVERED' AND excluded.status = 'READ'
+), read_receipt AS (
+    INSERT INTO read_receipts ("messageId", "userId", "readAt")
+    SELECT message_id, user_id, $4::timestamp FROM changed WHERE state = 'READ'
+    ON CONFLICT DO NOTHING
+), delivered AS MATERIALIZED (
+    SELECT seq_channel AS channel_id, user_id, seq, 1 + COALESCE((
+        SELECT seq FROM message_sequences AS earlier
+        WHERE earlier.channel_id = changed.seq_channel AND earlier.seq < changed.seq
+        ORDER BY seq DESC LIMIT 1
+    ), 0) AS low
+    FROM changed WHERE is_sent
+), island AS MATERIALIZED (
+    SELECT channel_id, user_id, MIN(low) AS first_seq, MAX(seq) + 1 AS end_seq
+    FROM (
+        SELECT delivered.*, SUM(starts) OVER by_user AS number
+        FROM (
+            SELECT delivered.*,
+                CASE WHEN low <= LAG(seq) OVER by_user + 1 THEN 0 ELSE 1 END AS starts
+            FROM delivered WINDOW by_user AS (PARTITION BY channel_id, user_id ORDER BY seq)
+        ) AS delivered
+        WINDOW by_user AS (PARTITION BY channel_id, user_id ORDER BY seq)
+    ) AS delivered
+    GROUP BY channel_id, user_id, number
+    ORDER BY channel_id, user_id, first_seq
+), found AS MATERIALIZED (
+    SELECT island.*, earlier.first_seq AS earlier_first, later.end_seq AS later_end
+    FROM island
+    LEFT JOIN LATERAL (
+        SELECT first_seq, end_seq FROM delivered_ranges AS range
+        WHERE range.channel_id = island.channel_id AND range.user_id = island.user_id
+            AND range.first_seq <= island.first_seq
+        ORDER BY first_seq DESC LIMIT 1 FOR UPDATE
+    ) AS earlier ON earlier.end_seq >= island.first_seq
+    LEFT JOIN LATERAL (
+        SELECT end_seq FROM delivered_ranges AS range
+        WHERE range.channel_id = island.channel_id AND range.user_id = island.user_id
+            AND range.first_seq = island.end_seq
+        FOR UPDATE
+    ) AS later ON true
+), grown AS MATERIALIZED (
+    SELECT channel_id, user_id, first_seq, end_seq, earlier_first,
+        -- The later range may be the earlier range of the next island, which extends it.
+        CASE WHEN LEAD(earlier_first) OVER by_user IS DISTINCT FROM end_seq THEN later_end END
+            AS later_end
+    FROM found WINDOW by_user AS (PARTITION BY channel_id, user_id ORDER BY first_seq)
+), joined AS (
+    -- Ranges inside an island contain only numbers of deleted messages.
+    DELETE FROM delivered_ranges AS range USING grown
+    WHERE range.channel_id = grown.channel_id AND range.user_id = grown.user_id
+        AND range.first_seq > grown.first_seq AND range.first_seq <= grown.end_seq
+        AND (range.first_seq < grown.end_seq OR grown.later_end IS NOT NULL)
+), extended AS (
+    UPDATE delivered_ranges AS range
+    SET end_seq = GREATEST(range.end_seq, grown.end_seq, grown.later_end)
+    FROM grown
+    WHERE range.channel_id = grown.channel_id AND range.user_id = grown.user_id
+        AND range.first_seq = grown.earlier_first
+), added AS (
+    INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
+    SELECT channel_id, user_id, first_seq, COALESCE(later_end, end_seq)
+    FROM grown WHERE earlier_first IS NULL
+    ON CONFLICT (channel_id, user_id, first_seq)
+        DO UPDATE SET end_seq = GREATEST(delivered_ranges.end_seq, excluded.end_seq)
+), touched AS MATERIALIZED (
+    SELECT position, message_id, status, seq_channel, seq, author_id, reached, waiting_for,
+        MIN(user_id) FILTER (WHERE state = 'DELIVERED') AS now_delivered
+    FROM changed
+    GROUP BY position, message_id, status, seq_channel, seq, author_id, reached, waiting_for
+), waiting AS MATERIALIZED (
+    SELECT touched.*, (
+        SELECT member.user_id FROM memberships AS member
+        WHERE touched.reached = 'SENT' AND member.channel_id = touched.seq_channel
+            AND member.user_id >= COALESCE(touched.waiting_for, '')
+            AND member.user_id <> touched.author_id
+            AND COALESCE(member.left_after, touched.seq) >= touched.seq
+            AND (touched.position, member.user_id)
+                NOT IN (SELECT changed.position, changed.user_id FROM changed)
+            AND COALESCE((
+                SELECT end_seq FROM delivered_ranges AS range
+                WHERE range.channel_id = member.channel_id AND range.user_id = member.user_id
+                    AND range.first_seq <= touched.seq
+                ORDER BY range.first_seq DESC LIMIT 1
+            ), 0) <= touched.seq
+            AND NOT EXISTS (
+                SELECT FROM message_receipts
+                WHERE position = touched.position AND recipient_id = member.user_id
+            )
+        ORDER BY member.user_id LIMIT 1
+    ) AS sent_to
+    FROM touched
+), unread AS MATERIALIZED (
+    SELECT waiting.*, CASE WHEN sent_to IS NULL THEN LEAST(now_delivered, (
+        SELECT recipient_id FROM message_receipts AS receipt
+        WHERE receipt.position = waiting.position AND receipt.status = 'DELIVERED'
+            AND receipt.recipient_id >= CASE
+                WHEN waiting.reached = 'DELIVERED' THEN COALESCE(waiting.waiting_for, '') ELSE ''
+            END
+            AND (receipt.position, receipt.recipient_id)
+                NOT IN (SELECT changed.position, changed.user_id FROM changed)
+        ORDER BY recipient_id LIMIT 1
+    )) END AS delivered_to
+    FROM waiting
+), overall AS MATERIALIZED (
+    SELECT message_id, position, status, COALESCE(sent_to, delivered_to) AS waiting_for, CASE
+        WHEN sent_to IS NOT NULL THEN 'SENT' WHEN delivered_to IS NOT NULL THEN 'DELIVERED'
+        ELSE 'READ' END AS reached
+    FROM unread
+), sequence AS (
+    UPDATE message_sequences AS sequence SET revision = sequence.revision + 1,
+        reached = overall.reached, waiting_for = overall.waiting_for
+    FROM overall WHERE sequence.position = overall.position
+), sent_message AS (
+    UPDATE messages SET "deliveryStatus" = 'SENT' FROM overall
+    WHERE messages.id = overall.message_id AND overall.reached = 'SENT'
+        AND overall.status IN ('SENDING', 'FAILED')
+), delivered_message AS (
+    UPDATE messages SET "deliveryStatus" = 'DELIVERED' FROM overall
+    WHERE messages.id = overall.message_id AND overall.reached = 'DELIVERED'
+        AND COALESCE(overall.status, '') NOT IN ('DELIVERED', 'READ')
+), read_message AS (
+    UPDATE messages SET "deliveryStatus" = 'READ' FROM overall
+    WHERE messages.id = overall.message_id AND overall.reached = 'READ'
+        AND COALESCE(overall.status, '') <> 'READ'
+)
+SELECT number, true, before, updated_at, is_sent, author_id, author_is_member, NULL, NULL
+FROM pair
+UNION ALL
+SELECT number, false, NULL, NULL, NULL, NULL, NULL, EXISTS (
+    SELECT FROM channel_members WHERE "userId" = report.user_id
+        AND "channelId" = (SELECT "channelId" FROM messages WHERE id = report.message_id)
+), EXISTS (SELECT FROM message_sequences WHERE message_id = report.message_id)
+FROM report WHERE number NOT IN (SELECT number FROM pair)
+ORDER BY number
+"""
+
+_MESSAGE_ON_SQLITE = """
+SELECT message."channelId", message."userId", message."deliveryStatus", EXISTS (
+        SELECT 1 FROM channel_members
+        WHERE "channelId" = message."channelId" AND "userId" = message."userId"
+    ), sequence.position, sequence.seq, sequence.channel_id, sequence.reached, sequence.waiting_for
+FROM messages AS message LEFT JOIN message_sequences AS sequence ON message_id = message.id
+WHERE message.id = ?
+"""
+_IS_MEMBER_ON_SQLITE = """
+SELECT 1 FROM channel_members WHERE "channelId" = ? AND "userId" = ?
+"""
+_RECEIPT_ON_SQLITE = """
+SELECT status, updated_at FROM message_receipts WHERE position = ? AND recipient_id = ?
+"""
+_IS_SENT_ON_SQLITE = """
+SELECT 1 FROM memberships AS member
+WHERE channel_id = ?1 AND user_id = ?2 AND COALESCE(left_after, ?3) >= ?3 AND COALESCE((
+    SELECT end_seq FROM delivered_ranges AS range
+    WHERE range.channel_id = ?1 AND range.user_id = ?2 AND first_seq <= ?3
+    ORDER BY first_seq DESC LIMIT 1
+), 0) <= ?3
+"""
+_STORE_RECEIPT_ON_SQLITE = """
+INSERT INTO message_receipts (position, recipient_id, status, updated_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (position, recipient_id)
+    DO UPDATE SET status = excluded.status, updated_at = excluded.updated_at
+"""
+_STORE_READ_RECEIPT_ON_SQLITE = """
+INSERT INTO read_receipts ("messageId", "userId", "readAt") VALUES (?, ?, ?) ON CONFLICT DO NOTHING
+"""
+_LOW_ON_SQLITE = """
+SELECT 1 + COALESCE(MAX(seq), 0) FROM message_sequences WHERE channel_id = ? AND seq < ?
+"""
+_JOIN_ON_SQLITE = """
+DELETE FROM delivered_ranges
+WHERE channel_id = ? AND user_id = ? AND first_seq > ? AND first_seq <= ?
+RETURNING end_seq
+"""
+_EXTEND_ON_SQLITE = """
+UPDATE delivered_ranges SET end_seq = ?4
+WHERE channel_id = ?1 AND user_id = ?2 AND end_seq >= ?3 AND first_seq = (
+    SELECT MAX(first_seq) FROM delivered_ranges
+    WHERE channel_id = ?1 AND user_id = ?2 AND first_seq <= ?3
+)
+"""
+_ADD_RANGE_ON_SQLITE = """
+INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq) VALUES (?, ?, ?, ?)
+"""
+_SENT_TO_ON_SQLITE = """
+SELECT user_id FROM memberships AS member
+WHERE channel_id = ?1 AND user_id >= ?2 AND user_id <> ?3 AND COALESCE(left_after, ?4) >= ?4
+    AND NOT EXISTS (
+        SELECT 1 FROM message_receipts WHERE position = ?5 AND recipient_id = member.user_id
+    )
+    AND COALESCE((
+        SELECT end_seq FROM delivered_ranges AS range
+        WHERE range.channel_id = ?1 AND range.user_id = member.user_id AND first_seq <= ?4
+        ORDER BY first_seq DESC LIMIT 1
+    ), 0) <= ?4
+ORDER BY user_id LIMIT 1
+"""
+_DELIVERED_TO_ON_SQLITE = """
+SELECT recipient_id FROM message_receipts
+WHERE position = ? AND recipient_id >= ? AND status = 'DELIVERED' ORDER BY recipient_id LIMIT 1
+"""
+_REACH_ON_SQLITE = """
+UPDATE message_sequences SET revision = revision + 1, reached = ?, waiting_for = ?
+WHERE position = ?
+"""
+_REACH_MESSAGE_ON_SQLITE = """
+UPDATE messages SET "deliveryStatus" = ? WHERE id = ?
+"""
+
+_Execute: TypeAlias = Callable[..., sqlite3.Cursor]
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceDeliveries(Write[list[AdvanceResult]]):
+    """Advances each recipient of a message to DELIVERED or READ, and the messages' own states.
+
+    Attributes:
+        pairs: The messages and recipients, each with the reported state.
+    """
+
+    pairs: Mapping[Pair, DeliveryState]
+    now: datetime
+
+    async def on_postgres(self, connection: PostgresConnection) -> list[AdvanceResult]:
+        """Run one statement for all pairs."""
+        rows = await connection.fetch(
+            _ADVANCE_ON_POSTGRES,
+            [message_id for message_id, _ in self.pairs],
+            [user_id for _, user_id in self.pairs],
+            list(self.pairs.values()),
+            self.now.replace(tzinfo=None),
+        )
+        return [_result(*row[1:]) for row in rows]
+
+    def on_sqlite(self, connection: sqlite3.Connection) -> list[AdvanceResult]:
+        """Run a few prepared statements for each pair, and for each message."""
+        execute = connection.execute
+        messages: dict[MessageId, _SqliteMessage | None] = {}
+        results: list[AdvanceResult] = []
+        for (message_id, user_id), state in self.pairs.items():
+            if message_id not in messages:
+                row = execute(_MESSAGE_ON_SQLITE, (message_id,)).fetchone()
+                messages[message_id] = row and _SqliteMessage(message_id, *row)
+            results.append(self._advance(execute, messages[message_id], user_id, state))
+        for message in messages.values():
+            if message is not None and message.is_touched:
+                message.update(execute)
+        return results
+
+    def _advance(
+        self,
+        execute: _Execute,
+        message: "_SqliteMessage | None",
+        user_id: UserId,
+        state: DeliveryState,
+    ) -> AdvanceResult:
+        if (
+            message is None
+            or not execute(_IS_MEMBER_ON_SQLITE, (message.channel_id, user_id)).fetchone()
+        ):
+            return NoDelivery.NOT_FOUND
+        if message.position is None:
+            return NoDelivery.NOT_ADOPTED
+        key = (message.position, user_id)
+        receipt = execute(_RECEIPT_ON_SQLITE, key).fetchone()
+        before, updated_at = DeliveryState.SENT, None
+        if receipt is not None:
+            before, updated_at = DeliveryState(receipt[0]), from_sqlite_time(receipt[1])
+        elif (
+            user_id == message.author_id
+            or not execute(
+                _IS_SENT_ON_SQLITE, (message.seq_channel, user_id, message.seq)
+            ).fetchone()
+        ):
+            return NoDelivery.NOT_A_RECIPIENT
+        if before.may_become(state):
+            time = sqlite_time(self.now)
+            message.is_touched = True
+            execute(_STORE_RECEIPT_ON_SQLITE, (*key, state, time))
+            if state is DeliveryState.READ:
+                execute(_STORE_READ_RECEIPT_ON_SQLITE, (message.id, user_id, time))
+            if receipt is None:
+                message.mark_delivered(execute, user_id)
+        return Delivery(before, updated_at, message.author_id, message.author_is_member)
 
 
 @dataclass(slots=True)
-class _Batch:
-    """The rows for a batch of reports, as they were read and then changed by `advance`."""
+class _SqliteMessage:
+    """A row of ``_MESSAGE_ON_SQLITE``, and whether the batch has changed one of its receipts."""
 
-    messages: Mapping[MessageId, _Message]
-    members: Collection[tuple[ChannelId, UserId]]
-    statuses: dict[_Pair, DeliveryStatus]
-    changed: set[_Pair] = field(default_factory=set)
+    id: MessageId
+    channel_id: str
+    author_id: UserId
+    status: str | None
+    author_is_member: bool
+    position: int | None
+    seq: int
+    seq_channel: str
+    reached: str
+    waiting_for: str | None
+    is_touched: bool = False
 
-    def advance(self, report: Report, now: datetime) -> AdvanceOutcome:
-        message = self.messages.get(report.message_id)
-        if message is None or (message.channel_id, report.recipient_id) not in self.members:
-            return MessageNotFound()
-        pair = (report.message_id, report.recipient_id)
-        status = self.statuses.get(pair)
-        if status is None:
-            return NotARecipient()
-        changed = status.status.may_become(report.state)
-        if changed:
-            status = replace(status, status=report.state, timestamp=now)
-            self.statuses[pair] = status
-            self.changed.add(pair)
-        return Advance(
-            status,
-            message.author_id,
-            author_is_member=(message.channel_id, message.author_id) in self.members,
-            changed=changed,
-        )
+    def __post_init__(self) -> None:
+        self.author_is_member = bool(self.author_is_member)
 
+    def mark_delivered(self, execute: _Execute, user_id: UserId) -> None:
+        key = (self.seq_channel, user_id)
+        (low,) = execute(_LOW_ON_SQLITE, (self.seq_channel, self.seq)).fetchone()
+        # Joins the next range, and ranges that contain only numbers of deleted messages.
+        joined = execute(_JOIN_ON_SQLITE, (*key, low, self.seq + 1)).fetchall()
+        end_seq = max((end for (end,) in joined), default=0)
+        end_seq = max(end_seq, self.seq + 1)
+        if not execute(_EXTEND_ON_SQLITE, (*key, low, end_seq)).rowcount:
+            execute(_ADD_RANGE_ON_SQLITE, (*key, low, end_seq))
 
-def _read_batch(connection: Connection, reports: Sequence[Report]) -> _Batch:
-    """Lock the messages, and read their deliveries and members.
-
-    The deliveries and members are read in separate statements after the lock. Under READ COMMITTED,
-    a join would use the snapshot taken before the wait for the lock, and a delivery could go back
-    to an earlier state.
-    """
-    ids = {report.message_id for report in reports}
-    if connection.dialect.name == "postgresql":  # SQLite has locked the whole database
-        both = [(report.message_id, report.recipient_id) for report in reports]
-        connection.execute(_LOCK_USERS_AND_CHANNELS, {"reports": both})
-    locked = {
-        message_id: _Message(channel_id, author_id, to_state(state))
-        for message_id, channel_id, author_id, state in connection.execute(
-            _LOCKED_MESSAGES, {"message_ids": ids}
-        )
-    }
-    pairs = {
-        (report.message_id, report.recipient_id)
-        for report in reports
-        if report.message_id in locked
-    }
-    if not pairs:
-        return _Batch({}, (), {})
-    seats = {(locked[message_id].channel_id, recipient_id) for message_id, recipient_id in pairs}
-    seats.update((message.channel_id, message.author_id) for message in locked.values())
-    members = connection.execute(_MEMBERS, {"seats": list(seats)})
-    rows = connection.execute(_DELIVERIES, {"pairs": list(pairs)}).mappings()
-    return _Batch(
-        messages=locked,
-        members={(channel_id, user_id) for channel_id, user_id in members},
-        statuses={(row["message_id"], row["recipient_id"]): to_status(row) for row in rows},
-    )
+    def update(self, execute: _Execute) -> None:
+        """Advance the message to the state that all recipients have reached."""
+        reached, waiting, first = DeliveryState.SENT, None, self.waiting_for or ""
+        if self.reached == DeliveryState.SENT:
+            start = (self.seq_channel, first, self.author_id, self.seq, self.position)
+            waiting = execute(_SENT_TO_ON_SQLITE, start).fetchone()
+            first = ""
+        if waiting is None:
+            waiting = execute(_DELIVERED_TO_ON_SQLITE, (self.position, first)).fetchone()
+            reached = DeliveryState.READ if waiting is None else DeliveryState.DELIVERED
+        execute(_REACH_ON_SQLITE, (reached, waiting and waiting[0], self.position))
+        if to_state(self.status).may_become(reached):
+            execute(_REACH_MESSAGE_ON_SQLITE, (reached, self.id))
 
 
-def _write_deliveries(connection: Connection, batch: _Batch, now: datetime) -> None:
-    """Update the changed deliveries. READ also inserts a read receipt for the original backend."""
-    by_state: dict[DeliveryState, list[_Pair]] = {}
-    for pair in batch.changed:
-        by_state.setdefault(batch.statuses[pair].status, []).append(pair)
-    for state, pairs in by_state.items():
-        connection.execute(_ADVANCE, {"reached": state, "now": now, "pairs": pairs})
-    read = by_state.get(DeliveryState.READ)
-    if read:
-        connection.execute(
-            _RECEIPTS[connection.dialect.name],
-            [{"messageId": mid, "userId": user_id, "readAt": now} for mid, user_id in read],
-        )
-
-
-def _write_messages(connection: Connection, batch: _Batch) -> None:
-    ids = {message_id for message_id, _ in batch.changed}
-    if not ids:
-        return
-    by_state: dict[DeliveryState, list[MessageId]] = {}
-    for message_id, overall in connection.execute(_OVERALL, {"message_ids": ids}):
-        state = DeliveryState(overall)
-        if batch.messages[message_id].state.may_become(state):
-            by_state.setdefault(state, []).append(message_id)
-    for state, those in by_state.items():
-        connection.execute(_ADVANCE_MESSAGES, {"overall": state, "message_ids": those})
+def _result(
+    is_found: bool,  # noqa: FBT001 - a row
+    before: str | None,
+    updated_at: datetime | None,
+    is_sent: bool,  # noqa: FBT001
+    author_id: UserId,
+    author_is_member: bool,  # noqa: FBT001
+    is_seen: bool,  # noqa: FBT001
+    is_adopted: bool,  # noqa: FBT001
+) -> AdvanceResult:
+    if not is_found:
+        if not is_seen:
+            return NoDelivery.NOT_FOUND
+        return Locked.LOCKED if is_adopted else NoDelivery.NOT_ADOPTED
+    if before is None and not is_sent:
+        return NoDelivery.NOT_A_RECIPIENT
+    state = DeliveryState.SENT if before is None else DeliveryState(before)
+    time = None if updated_at is None else from_naive(updated_at)
+    return Delivery(state, time, author_id, author_is_member)

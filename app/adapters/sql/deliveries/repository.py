@@ -1,57 +1,95 @@
 """Stores and reads deliveries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
-from sqlalchemy import Select, and_, func, select, true
+from sqlalchemy import Row, Select, Text, func, literal, or_, select, union_all
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.deliveries.advance import advance_all
-from app.adapters.sql.queries import belongs, select_messages, to_message, to_status
+from app.adapters.sql.deliveries.advance import (
+    AdvanceDeliveries,
+    AdvanceResult,
+    Delivery,
+    NoDelivery,
+    Pair,
+)
+from app.adapters.sql.deliveries.undelivered import COUNT_UNDELIVERED, UNDELIVERED_POSITIONS
+from app.adapters.sql.locked_rows import Locked, retry_locked
+from app.adapters.sql.queries import belongs, select_messages, to_message
+from app.adapters.sql.schema.dialects import UtcTimestamp
 from app.adapters.sql.schema.tables import (
-    WAITING,
-    channel_members,
-    message_deliveries,
+    delivered_ranges,
+    memberships,
+    message_receipts,
     message_sequences,
     messages,
 )
-from app.domain.delivery import DeliveryState
-from app.domain.errors import MessageNotFound, Unconfirmed
+from app.domain.delivery import DeliveryState, DeliveryStatus
+from app.domain.errors import MessageNotFound, NotARecipient, Unavailable
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.ports import (
     MAX_COUNTED,
     MAX_COUNTED_OF_CHANNEL,
-    MAX_PASSED,
     MAX_STATUSES,
+    Advance,
     AdvanceOutcome,
     DeliveryRepository,
     RecipientsPage,
     Report,
-    UnconfirmedAdvances,
     UndeliveredCounts,
     UndeliveredPage,
 )
 
-_MAX_POSITION = 2**63 - 1
+_positions = UNDELIVERED_POSITIONS.subquery("page")
+_READ_UNDELIVERED = (
+    select_messages()
+    .add_columns(_positions.c.position)
+    .join(_positions, _positions.c.position == message_sequences.c.position)
+    .order_by(_positions.c.position)
+)
 
 
 class SqlDeliveryRepository(DeliveryRepository):
-    """Stores one row per recipient, and updates the columns that the original backend reads."""
+    """Stores receipts and delivered ranges, and updates what the original backend reads.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        max_counted_of_channel: The maximum count for one channel.
+        max_counted: The maximum number of messages that one count reads.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        max_counted_of_channel: int = MAX_COUNTED_OF_CHANNEL,
+        max_counted: int = MAX_COUNTED,
+    ) -> None:
         self._database = database
+        self._max_counted_of_channel = max_counted_of_channel
+        self._max_counted = max_counted
 
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
         """Advance deliveries together, without changing ``messages.updatedAt``."""
-        outcomes: list[AdvanceOutcome] = []
-        try:
-            async with self._database.transaction() as connection:
-                outcomes = await connection.run_sync(advance_all, reports, now)
-        except Unconfirmed:
-            raise UnconfirmedAdvances(outcomes) from None
-        return outcomes
+        pairs: dict[Pair, DeliveryState] = {}
+        for report in reports:
+            pair = (report.message_id, report.recipient_id)
+            if pairs.get(pair) is not DeliveryState.READ:
+                pairs[pair] = report.state
+        advance = partial(self._advance, pairs=pairs, now=now)
+        results: Sequence[AdvanceResult | Unavailable] = await advance(list(pairs))
+        if Locked.LOCKED in results:
+            results = await retry_locked(list(pairs), results, advance, self._database.lock_seconds)
+        return _outcomes(reports, dict(zip(pairs, results, strict=True)), now)
+
+    async def _advance(
+        self, those: Sequence[Pair], pairs: Mapping[Pair, DeliveryState], now: datetime
+    ) -> Sequence[AdvanceResult]:
+        return await self._database.write(
+            AdvanceDeliveries({pair: pairs[pair] for pair in those}, now)
+        )
 
     async def statuses(
         self,
@@ -61,106 +99,154 @@ class SqlDeliveryRepository(DeliveryRepository):
         after: UserId | None = None,
     ) -> RecipientsPage:
         """Read a page of recipients by id; count all recipients if there is more than one page."""
-        visible = select(messages.c.id).where(
-            messages.c.id == message_id, belongs(messages.c.channelId, reader_id)
-        )
-        of_message = message_deliveries.c.message_id == message_id
-        query = (
-            select(message_deliveries)
-            .where(of_message)
-            .order_by(message_deliveries.c.recipient_id)
-            .limit(limit + 1)
-        )
-        if after is not None:
-            query = query.where(message_deliveries.c.recipient_id > after)
-        counting = (
-            select(message_deliveries.c.status, func.count())
-            .where(of_message)
-            .group_by(message_deliveries.c.status)
+        visible = (
+            select(
+                message_sequences.c.position,
+                message_sequences.c.seq,
+                messages.c.channelId.label("channel_id"),
+                messages.c.userId.label("author_id"),
+                messages.c.createdAt.label("created_at"),
+            )
+            .join(message_sequences, message_sequences.c.message_id == messages.c.id)
+            .where(messages.c.id == message_id, belongs(messages.c.channelId, reader_id))
         )
         async with self._database.reading() as connection:
-            if await connection.scalar(visible) is None:
+            message = (await connection.execute(visible)).one_or_none()
+            if message is None:
                 raise MessageNotFound
-            rows = (await connection.execute(query)).mappings().all()
-            statuses = tuple(map(to_status, rows[:limit]))
-            has_more = len(rows) > limit
+            recipients = (_silent_recipients(message), _reporting_recipients(message))
+            page = _first_of(recipients, limit + 1, after)
+            statuses = tuple(
+                DeliveryStatus(message_id, recipient_id, DeliveryState(status), since)
+                for recipient_id, status, since in await connection.execute(page)
+            )
+            has_more = len(statuses) > limit
             if not has_more and after is None:
                 return RecipientsPage(statuses)
-            counted = (await connection.execute(counting)).all()
-        return RecipientsPage(statuses, has_more, {DeliveryState(state): n for state, n in counted})
+            counted = (await connection.execute(_counts_of(recipients))).all()
+        counts = {DeliveryState(status): count for status, count in counted}
+        return RecipientsPage(statuses[:limit], has_more, counts)
 
-    async def undelivered_counts(
-        self,
-        user_id: UserId,
-        of_channel: int = MAX_COUNTED_OF_CHANNEL,
-        in_all: int = MAX_COUNTED,
-    ) -> UndeliveredCounts:
-        """Count the user's undelivered messages by channel: at most the newest ``in_all``."""
-        # Limit before joining, so that the query is fast however many messages are undelivered.
-        newest = (
-            select(message_deliveries.c.channel_id)
-            .where(message_deliveries.c.recipient_id == user_id, WAITING)
-            .order_by(message_deliveries.c.position.desc())
-            .limit(in_all)
-            .subquery("newest")
-        )
-        query = select(
-            newest.c.channel_id, func.count(), newest.c.channel_id.in_(_channels_of(user_id))
-        ).group_by(newest.c.channel_id)
+    async def undelivered_counts(self, user_id: UserId) -> UndeliveredCounts:
+        """Count the user's undelivered messages by channel, in no particular order."""
+        parameters = {
+            "user_id": user_id,
+            "size": self._max_counted_of_channel + 1,
+            "in_all": self._max_counted,
+        }
         async with self._database.asking() as connection:
-            rows = (await connection.execute(query)).all()
-        return UndeliveredCounts.limited(
-            {ChannelId(each): count for each, count, is_theirs in rows if is_theirs},
-            of_channel,
-            stopped=sum(count for _, count, _ in rows) == in_all,
-        )
+            rows = (await connection.execute(COUNT_UNDELIVERED, parameters)).all()
+        counts = {ChannelId(channel_id): count for channel_id, count in rows}
+        stopped = sum(counts.values()) == self._max_counted
+        return UndeliveredCounts.limited(counts, self._max_counted_of_channel, stopped=stopped)
 
-    async def undelivered(
-        self, user_id: UserId, after: int, limit: int, most_passed: int = MAX_PASSED
-    ) -> UndeliveredPage:
-        """Read ``limit`` undelivered messages, among the next ``most_passed`` after a position."""
-        following = and_(
-            message_deliveries.c.recipient_id == user_id,
-            WAITING,
-            message_deliveries.c.position > after,
-        )
-        end = (
-            select(message_deliveries.c.position)
-            .where(following)
-            .order_by(message_deliveries.c.position)
-            .limit(1)
-            .offset(most_passed - 1)
-        )
-        # The page is determined from the index alone, and then joined with the messages.
-        page = (
-            select(message_deliveries.c.position)
-            .where(
-                following,
-                message_deliveries.c.position
-                <= func.coalesce(end.scalar_subquery(), _MAX_POSITION),
-                # IS TRUE makes PostgreSQL check membership row by row. Without IS TRUE it would
-                # plan a join, which might read all undelivered messages once per channel.
-                message_deliveries.c.channel_id.in_(_channels_of(user_id)).is_(true()),
-            )
-            .order_by(message_deliveries.c.position)
-            .limit(limit)
-            .subquery("page")
-        )
-        query = (
-            select_messages()
-            .add_columns(page.c.position)
-            .join(page, page.c.position == message_sequences.c.position)
-            .order_by(page.c.position)
-        )
+    async def undelivered(self, user_id: UserId, after: int, limit: int) -> UndeliveredPage:
+        """Read the first undelivered messages after a position."""
+        parameters = {"user_id": user_id, "after": after, "size": limit}
         async with self._database.asking() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-            looked_until = None if len(rows) == limit else await connection.scalar(end)
+            rows = (await connection.execute(_READ_UNDELIVERED, parameters)).mappings().all()
         return UndeliveredPage(
-            messages=tuple(to_message(row) for row in rows),
+            messages=tuple(map(to_message, rows)),
             positions=tuple(row["position"] for row in rows),
-            looked_until=looked_until,
         )
 
 
-def _channels_of(user_id: UserId) -> Select[tuple[str]]:
-    return select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
+def _outcomes(
+    reports: Sequence[Report], results: Mapping[Pair, AdvanceResult | Unavailable], now: datetime
+) -> list[AdvanceOutcome]:
+    """Return the outcomes as if the reports had been stored one after the other."""
+    reached: dict[Pair, DeliveryStatus] = {}
+    outcomes: list[AdvanceOutcome] = []
+    for report in reports:
+        pair = (report.message_id, report.recipient_id)
+        result = results[pair]
+        if not isinstance(result, Delivery):
+            outcomes.append(_error(result))
+            continue
+        status = reached.get(pair)
+        state = result.state if status is None else status.status
+        changed = state.may_become(report.state)
+        if changed:
+            status = DeliveryStatus(*pair, report.state, now)
+        elif status is None:
+            status = DeliveryStatus(*pair, state, result.updated_at or now)
+        reached[pair] = status
+        outcomes.append(Advance(status, result.author_id, result.author_is_member, changed))
+    return outcomes
+
+
+def _error(result: NoDelivery | Locked | Unavailable) -> AdvanceOutcome:
+    match result:
+        case NoDelivery.NOT_FOUND:
+            return MessageNotFound()
+        case NoDelivery.NOT_A_RECIPIENT:
+            return NotARecipient()
+        case NoDelivery.NOT_ADOPTED:
+            return Unavailable("The message")
+        case Unavailable():
+            return result
+        case Locked.LOCKED:  # `retry_locked` has replaced it
+            return Unavailable()
+
+
+def _silent_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Select the recipients who have reported nothing: id, status and time."""
+    covered_until = (
+        select(delivered_ranges.c.end_seq)
+        .where(
+            delivered_ranges.c.channel_id == memberships.c.channel_id,
+            delivered_ranges.c.user_id == memberships.c.user_id,
+            delivered_ranges.c.first_seq <= message.seq,
+        )
+        .order_by(delivered_ranges.c.first_seq.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    # Not EXISTS, which PostgreSQL would plan as a join of all members with all receipts.
+    receipt = (
+        select(message_receipts.c.recipient_id)
+        .where(
+            message_receipts.c.position == message.position,
+            message_receipts.c.recipient_id == memberships.c.user_id,
+        )
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(
+        memberships.c.user_id.label("recipient_id"),
+        literal(DeliveryState.SENT.value, Text).label("status"),
+        literal(message.created_at, UtcTimestamp).label("since"),
+    ).where(
+        memberships.c.channel_id == message.channel_id,
+        memberships.c.user_id != message.author_id,
+        or_(memberships.c.left_after.is_(None), memberships.c.left_after >= message.seq),
+        func.coalesce(covered_until, 0) <= message.seq,
+        receipt.is_(None),
+    )
+
+
+def _reporting_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """Select the recipients who have reported the message: id, status and time."""
+    return select(
+        message_receipts.c.recipient_id,
+        message_receipts.c.status,
+        message_receipts.c.updated_at.label("since"),
+    ).where(message_receipts.c.position == message.position)
+
+
+def _first_of(
+    recipients: Sequence[Select[*tuple[Any, ...]]], limit: int, after: UserId | None
+) -> Select[*tuple[Any, ...]]:
+    """Select the first recipients by id. Each part is limited, so that few rows are sorted."""
+    parts = []
+    for part in recipients:
+        recipient_id, *_ = part.selected_columns
+        following = part if after is None else part.where(recipient_id > after)
+        parts.append(select(following.order_by(recipient_id).limit(limit).subquery()))
+    page = union_all(*parts).subquery()
+    return select(page).order_by(page.c.recipient_id).limit(limit)
+
+
+def _counts_of(recipients: Sequence[Select[*tuple[Any, ...]]]) -> Select[*tuple[Any, ...]]:
+    everyone = union_all(*recipients).subquery()
+    return select(everyone.c.status, func.count()).group_by(everyone.c.status)

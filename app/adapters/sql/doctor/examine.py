@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, exists, func, not_, select
+from sqlalchemy import Connection, exists, func, inspect, not_, select
 
 from app.adapters.sql.connection.limits import OPENING_SECONDS, DatabaseLimits
 from app.adapters.sql.connection.opening import explained_opening, make_engines
@@ -18,8 +18,10 @@ from app.adapters.sql.connection.server_checks import (
 )
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.durability_warnings import durability_warnings
+from app.adapters.sql.doctor.message_warnings import STATEMENT_SECONDS, message_warnings
 from app.adapters.sql.doctor.shared_table_warnings import shared_table_warnings
 from app.adapters.sql.doctor.table_differences import missing_indexes, table_differences
+from app.adapters.sql.schema.membership_triggers import membership_differences
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES, shared_table_differences
 from app.adapters.sql.schema.tables import OTHERS, message_sequences, messages, metadata
 from app.adapters.sql.schema.upgrade import SchemaError, check_schema, takeover_differences
@@ -52,7 +54,7 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
     file = sqlite_file(address)
     if file is not None and not await asyncio.to_thread(file.exists):
         return Examination((f"There is no file {file}; run `python -m app migrate`.",))
-    engines = make_engines(address, replace(limits, statement_timeout_seconds=OPENING_SECONDS))
+    engines = make_engines(address, replace(limits, statement_timeout_seconds=STATEMENT_SECONDS))
     # Use a write transaction for an SQLite file, to check whether it can be written.
     engine = engines.reading if file is None else engines.writing
     try:
@@ -61,7 +63,12 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
                 transaction = await connection.begin()
                 examination = await connection.run_sync(_examine)
                 await transaction.rollback()
+            if examination.differences:
                 return examination
+            # Not in the transaction above, during which no server can write to an SQLite file.
+            async with engines.reading.begin() as connection:
+                found = await connection.run_sync(lambda each: tuple(message_warnings(each)))
+            return replace(examination, warnings=examination.warnings + found)
     finally:
         await engine.dispose()
 
@@ -72,7 +79,11 @@ def _examine(connection: Connection) -> Examination:
     if unreadable := tuple(missing_privileges(connection, REVISION_PRIVILEGES)):
         return Examination(unreadable)
     differences = tuple(_differences(connection))
-    warnings = (*shared_table_warnings(connection), *durability_warnings(connection))
+    warnings = (
+        *shared_table_warnings(connection),
+        *durability_warnings(connection),
+        *_unused_tables(connection, is_converted=not differences),
+    )
     return Examination(differences, warnings, 0 if differences else _waiting(connection))
 
 
@@ -88,8 +99,19 @@ def _differences(connection: Connection) -> Iterator[str]:
     own = table_differences(connection, metadata.tables.keys() - SHARED_TABLES)
     yield from sorted([*shared, *own])
     yield from missing_indexes(connection, metadata.tables.keys())
-    yield from missing_privileges(connection, PRIVILEGES)
+    lacking = list(missing_privileges(connection, PRIVILEGES))
+    yield from lacking
+    if not (shared or own or lacking):
+        yield from membership_differences(connection)
     yield from missing_sequences(connection)
+
+
+def _unused_tables(connection: Connection, *, is_converted: bool) -> Iterator[str]:
+    if is_converted and inspect(connection).has_table("message_deliveries"):
+        yield (
+            "The table message_deliveries is not used any more; when no server of the previous "
+            "version runs, drop it: DROP TABLE message_deliveries."
+        )
 
 
 def _waiting(connection: Connection) -> int:

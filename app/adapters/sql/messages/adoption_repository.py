@@ -5,22 +5,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.repository import (
-    RECIPIENTS,
-    deliveries_to,
-    insert_sequences,
-    take_sequences,
-)
-from app.adapters.sql.schema.dialects import EARLIEST, LATEST
+from app.adapters.sql.messages.repository import insert_sequences, take_sequences
+from app.adapters.sql.schema.dialects import EARLIEST, LATEST, UPSERTS
 from app.adapters.sql.schema.tables import (
     OTHERS,
     channel_members,
     channels,
-    message_deliveries,
+    delivered_ranges,
+    message_receipts,
     message_sequences,
     messages,
     read_receipts,
@@ -38,31 +46,97 @@ RANGE_MESSAGES = 5_000
 
 _TICK = timedelta(milliseconds=1)
 
-_DELIVERIES = deliveries_to(
-    RECIPIENTS.add_columns(
-        case(
-            (read_receipts.c.messageId.is_not(None), DeliveryState.READ), else_=DeliveryState.SENT
-        ),
-        func.coalesce(
-            read_receipts.c.readAt,
-            bindparam("now", type_=message_deliveries.c.updated_at.type),
+_SINGLE_RANGES = ["channel_id", "user_id", "first_seq", "end_seq"]
+_AMONG_SEQUENCES = message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True))
+# The members who joined after a message are not its recipients. ``_OLDEST`` leaves few members to
+# compare with every message.
+_OLDEST = (
+    select(messages.c.channelId, func.min(messages.c.createdAt).label("createdAt"))
+    .where(messages.c.id.in_(bindparam("message_ids", expanding=True)))
+    .group_by(messages.c.channelId)
+    .subquery("oldest")
+)
+_JOINED_LATER = (
+    select(
+        message_sequences.c.channel_id,
+        channel_members.c.userId,
+        message_sequences.c.seq,
+        message_sequences.c.seq + 1,
+    )
+    .select_from(_OLDEST)
+    .join(
+        channel_members,
+        and_(
+            channel_members.c.channelId == _OLDEST.c.channelId,
+            channel_members.c.joined_at > _OLDEST.c.createdAt,
         ),
     )
-    .outerjoin(
-        read_receipts,
+    .join(message_sequences, message_sequences.c.channel_id == channel_members.c.channelId)
+    .join(messages, messages.c.id == message_sequences.c.message_id)
+    .where(
+        _AMONG_SEQUENCES,
+        channel_members.c.joined_at > messages.c.createdAt,
+        channel_members.c.userId != messages.c.userId,
+    )
+    .join(users, users.c.id == channel_members.c.userId)
+    .with_for_update(read=True, key_share=True, of=users, skip_locked=True)
+)
+_HAVE_READ = (
+    select(
+        message_sequences.c.position,
+        read_receipts.c.userId,
+        literal(DeliveryState.READ, message_receipts.c.status.type),
+        read_receipts.c.readAt,
+    )
+    .join(messages, messages.c.id == message_sequences.c.message_id)
+    .join(read_receipts, read_receipts.c.messageId == messages.c.id)
+    .join(
+        channel_members,
         and_(
-            read_receipts.c.messageId == messages.c.id,
-            read_receipts.c.userId == channel_members.c.userId,
+            channel_members.c.channelId == message_sequences.c.channel_id,
+            channel_members.c.userId == read_receipts.c.userId,
         ),
     )
     .where(
+        _AMONG_SEQUENCES,
+        read_receipts.c.userId != messages.c.userId,
         or_(
             channel_members.c.joined_at.is_(None),
             messages.c.createdAt.is_(None),
             channel_members.c.joined_at <= messages.c.createdAt,
-        )
+        ),
     )
+    .join(users, users.c.id == channel_members.c.userId)
+    .with_for_update(read=True, key_share=True, of=users, skip_locked=True)
 )
+_RANGES_OF_READERS = (
+    select(
+        message_sequences.c.channel_id,
+        message_receipts.c.recipient_id,
+        message_sequences.c.seq,
+        message_sequences.c.seq + 1,
+    )
+    .join(message_receipts, message_receipts.c.position == message_sequences.c.position)
+    .where(_AMONG_SEQUENCES)
+)
+
+_AUTHORED = (
+    select(message_sequences.c.channel_id, messages.c.userId, message_sequences.c.seq)
+    .join(messages, messages.c.id == message_sequences.c.message_id)
+    .where(_AMONG_SEQUENCES)
+    .order_by(message_sequences.c.channel_id, message_sequences.c.seq)
+)
+_EXTEND_RANGE = text("""
+UPDATE delivered_ranges SET end_seq = :end
+WHERE channel_id = :channel_id AND user_id = :user_id AND end_seq = :first AND first_seq = (
+    SELECT MAX(first_seq) FROM delivered_ranges
+    WHERE channel_id = :channel_id AND user_id = :user_id AND first_seq < :first
+)
+""")
+_ADD_RANGE = text("""
+INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
+VALUES (:channel_id, :user_id, :first, :end) ON CONFLICT DO NOTHING
+""")
 
 # Use scalar subqueries, which look up a single row: for NOT EXISTS, PostgreSQL may read the table.
 _SEQUENCE = (
@@ -80,18 +154,15 @@ _UNSEQUENCED = (
     .order_by(messages.c.createdAt, messages.c.id)
 )
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
-_UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS).with_for_update(
-    read=True, key_share=True, of=messages
-)
-# Locks channels and authors against deletion. This statement runs first, so that it waits for a
-# concurrent deletion before the transaction holds a lock that the deletion needs.
-_LOCK_CHANNELS_AND_AUTHORS = (
-    select(channels.c.id)
-    .join(messages, messages.c.channelId == channels.c.id)
+_UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS)
+# Locks messages, channels and authors against deletion, and leaves out those that another
+# transaction has locked (see `app.adapters.sql.locked_rows`): the next poll finds them again.
+_LOCKED = (
+    select(messages.c.id, channels.c.id)
+    .join(channels, channels.c.id == messages.c.channelId)
     .join(users, users.c.id == messages.c.userId)
     .where(_AMONG_IDS)
-    .order_by(users.c.id, channels.c.id)
-    .with_for_update(read=True, key_share=True, of=(users, channels))
+    .with_for_update(read=True, key_share=True, of=(messages, users, channels), skip_locked=True)
 )
 
 
@@ -121,10 +192,10 @@ class SqlAdoptionRepository(AdoptionRepository):
             self._examined_until = dates.end
         return found
 
-    async def adopt(self, message_ids: Sequence[MessageId], now: datetime) -> None:
-        """Insert the missing sequence numbers and deliveries of these messages."""
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        """Insert the missing sequence numbers, and what members have reported already."""
         async with self._database.transaction() as connection:
-            await connection.run_sync(_adopt_all, message_ids, now)
+            return await connection.run_sync(adopt_all, message_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,26 +264,59 @@ async def _find_unsequenced(
     return found
 
 
-def _adopt_all(connection: Connection, message_ids: Sequence[MessageId], now: datetime) -> None:
-    """Insert the missing sequences and deliveries of these messages.
+def adopt_again(connection: Connection, message_ids: Sequence[MessageId]) -> int:
+    """Replace the sequences of these messages, and receipts other than ``read_receipts``.
+
+    Returns the number of messages, without those that another transaction has locked.
+    """
+    locked = list(_lock(connection, message_ids))
+    connection.execute(delete(message_sequences).where(_AMONG_SEQUENCES), {"message_ids": locked})
+    return adopt_all(connection, locked)
+
+
+def adopt_all(connection: Connection, message_ids: Sequence[MessageId]) -> int:
+    """Insert the missing sequences of these messages; return how many were missing.
 
     Another node may adopt the same messages, so this first locks their channels, and then reads
     which messages still have no sequence.
     """
-    locked = connection.execute(_LOCK_CHANNELS_AND_AUTHORS, {"message_ids": message_ids})
-    channel_ids = {channel_id for (channel_id,) in locked}
-    if not channel_ids:
-        return
+    locked = _lock(connection, message_ids)
+    if not locked:
+        return 0
+    channel_ids = set(locked.values())
     take_sequences(connection, dict.fromkeys(channel_ids, 0))  # A count of 0 only locks.
-    rows = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": message_ids})
-    found = [(message_id, channel_id) for message_id, channel_id in rows]
+    left = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": list(locked)})
+    found = [(message_id, channel_id) for message_id, channel_id in left]
     if not found:
-        return
+        return 0
     numbers = take_sequences(connection, Counter(channel_id for _, channel_id in found))
     taken = [
-        {"message_id": message_id, "channel_id": channel_id, "seq": next(numbers[channel_id])}
+        {
+            "message_id": message_id,
+            "channel_id": channel_id,
+            "seq": next(numbers[channel_id]),
+            "revision": 1,
+        }
         for message_id, channel_id in found
     ]
     insert_sequences(connection, taken)
     ids = [message_id for message_id, _ in found]
-    connection.execute(_DELIVERIES, {"message_ids": ids, "now": now})
+    insert_range = UPSERTS[connection.dialect.name](delivered_ranges).on_conflict_do_nothing
+    receipts = ["position", "recipient_id", "status", "updated_at"]
+    for statement in (
+        insert_range().from_select(_SINGLE_RANGES, _JOINED_LATER),
+        insert(message_receipts).from_select(receipts, _HAVE_READ),
+        insert_range().from_select(_SINGLE_RANGES, _RANGES_OF_READERS),
+    ):
+        connection.execute(statement, {"message_ids": ids})
+    for channel_id, author_id, seq in connection.execute(_AUTHORED, {"message_ids": ids}).all():
+        row = {"channel_id": channel_id, "user_id": author_id, "first": seq, "end": seq + 1}
+        if not connection.execute(_EXTEND_RANGE, row).rowcount:
+            connection.execute(_ADD_RANGE, row)
+    return len(found)
+
+
+def _lock(connection: Connection, message_ids: Sequence[MessageId]) -> dict[MessageId, ChannelId]:
+    """Lock the messages, except those locked by other transactions; return their channels."""
+    rows = connection.execute(_LOCKED, {"message_ids": message_ids})
+    return {message_id: channel_id for message_id, channel_id in rows}  # noqa: C416 - typed

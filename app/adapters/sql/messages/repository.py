@@ -1,109 +1,35 @@
 """Stores, changes and reads messages."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import count
-from typing import Any, TypeAlias
+from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Insert,
-    Select,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    literal,
-    select,
-    update,
-)
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.messages.client_message_ids import Claim, claim_ids, find_first_sends
-from app.adapters.sql.queries import (
-    USER_COLUMNS,
-    belongs,
-    lock_message,
-    read_page,
-    select_messages,
-    to_message,
+from app.adapters.sql.locked_rows import Locked, retry_locked
+from app.adapters.sql.messages.client_message_ids import find_first_sends
+from app.adapters.sql.messages.storing import NotStored, StoreMessages, StoringResult
+from app.adapters.sql.queries import belongs, lock_message, read_page, select_messages, to_message
+from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_one_of
+from app.adapters.sql.schema.tables import channel_sequences, message_sequences, messages
+from app.domain.errors import (
+    ClientMessageIdReused,
+    MessageDeleted,
+    NotAMember,
+    NotTheAuthor,
+    Unavailable,
 )
-from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_among, is_one_of
-from app.adapters.sql.schema.tables import (
-    channel_members,
-    channel_sequences,
-    channels,
-    message_deliveries,
-    message_sequences,
-    messages,
-    users,
-)
-from app.domain.delivery import DeliveryState
-from app.domain.errors import ClientMessageIdReused, MessageDeleted, NotAMember, NotTheAuthor
 from app.domain.ids import ChannelId, MessageId, UserId
-from app.domain.message import DeletedMessage, Message, MessageDraft, User
+from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import AddOutcome, MessageRepository, StoredMessage
 
-_Membership: TypeAlias = tuple[ChannelId, UserId]
-
-# Locks members, users and channels against deletion until the transaction ends: without these
-# locks, one deletion could make a foreign key fail the whole batch. Deletions lock in the same
-# order. SQLite ignores FOR UPDATE, because its transaction has locked the whole database.
-_SENDERS = (
-    select(channel_members.c.channelId, *USER_COLUMNS)
-    .select_from(users)
-    .join(channel_members, channel_members.c.userId == users.c.id)
-    .join(channels, channels.c.id == channel_members.c.channelId)
-    .where(is_among(channel_members.c.channelId, channel_members.c.userId, "memberships"))
-    .with_for_update(read=True, key_share=True, of=(users, channels, channel_members))
-)
-RECIPIENTS = (
-    select(
-        message_sequences.c.message_id,
-        users.c.id,
-        message_sequences.c.channel_id,
-        message_sequences.c.position,
-    )
-    .join(messages, messages.c.id == message_sequences.c.message_id)
-    .join(
-        channel_members,
-        and_(
-            channel_members.c.channelId == message_sequences.c.channel_id,
-            channel_members.c.userId != messages.c.userId,
-        ),
-    )
-    .join(users, users.c.id == channel_members.c.userId)
-    .where(message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True)))
-    .with_for_update(read=True, key_share=True, of=users)
-)
-"""Selects the recipients of ``message_ids``: every member of the channel except the author.
-
-Locks the users' rows before the foreign keys do, so that a user who is being deleted is left out
-instead of failing the statement.
-"""
 _LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq).where(
     is_one_of(channel_sequences.c.channel_id, "channel_ids")
-)
-
-
-def deliveries_to(recipients: Select[*tuple[Any, ...]]) -> Insert:
-    """Build the statement that inserts a delivery for each of the `RECIPIENTS`.
-
-    Args:
-        recipients: `RECIPIENTS` with two more columns: the status of the delivery, and its time.
-    """
-    columns = ["message_id", "recipient_id", "channel_id", "position", "status", "updated_at"]
-    return insert(message_deliveries).from_select(columns, recipients)
-
-
-_DELIVERIES = deliveries_to(
-    RECIPIENTS.add_columns(
-        literal(DeliveryState.SENT, message_deliveries.c.status.type),
-        bindparam("now", type_=message_deliveries.c.updated_at.type),
-    )
 )
 
 
@@ -115,7 +41,6 @@ def _taking(given: Upsert) -> ReturningInsert[*tuple[Any, ...]]:
 
 
 _TAKE = {dialect: _taking(upsert(channel_sequences)) for dialect, upsert in UPSERTS.items()}
-_STORE = insert(messages)
 _SEQUENCE = insert(message_sequences)
 
 
@@ -149,8 +74,46 @@ class SqlMessageRepository(MessageRepository):
         self._database = database
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
-        async with self._database.transaction() as connection:
-            return await connection.run_sync(_store_all, drafts, now)
+        store = partial(self._store, now=now)
+        results: Sequence[StoringResult | Unavailable] = await store(drafts)
+        if Locked.LOCKED in results:
+            results = await retry_locked(drafts, results, store, self._database.lock_seconds)
+        repeated = [
+            draft
+            for draft, result in zip(drafts, results, strict=True)
+            if result is NotStored.REPEATED
+        ]
+        earlier = await self._find_earlier(repeated) if repeated else {}
+
+        def outcome_of(draft: MessageDraft, result: StoringResult | Unavailable) -> AddOutcome:
+            if isinstance(result, Message):
+                return StoredMessage(result, is_new=True)
+            if isinstance(result, Unavailable):
+                return result
+            return earlier.get(draft.id, NotAMember())
+
+        return list(map(outcome_of, drafts, results))
+
+    async def _store(
+        self, drafts: Sequence[MessageDraft], now: datetime
+    ) -> Sequence[StoringResult]:
+        return await self._database.write(StoreMessages(drafts, now))
+
+    async def _find_earlier(self, drafts: Sequence[MessageDraft]) -> dict[MessageId, AddOutcome]:
+        """Return the outcome of each draft whose client message id is taken."""
+        async with self._database.asking() as connection:
+            found = await find_first_sends(connection, drafts)
+        outcomes: dict[MessageId, AddOutcome] = {}
+        for draft in drafts:
+            first, message = found.get((draft.user_id, draft.client_message_id), (None, None))
+            # Without a row, an operator has deleted it, and a new id works.
+            if first is None or not first.is_repeated_by(draft, message):
+                outcomes[draft.id] = ClientMessageIdReused()
+            elif message is None:
+                outcomes[draft.id] = MessageDeleted()
+            else:
+                outcomes[draft.id] = StoredMessage(message, is_new=False)
+        return outcomes
 
     async def update(
         self, message_id: MessageId, editor_id: UserId, content: str, now: datetime
@@ -198,95 +161,3 @@ class SqlMessageRepository(MessageRepository):
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()
         return None if row is None else to_message(row)
-
-
-def _store_all(
-    connection: Connection, drafts: Sequence[MessageDraft], now: datetime
-) -> list[AddOutcome]:
-    """Store the drafts that are allowed and new, and return one outcome per draft.
-
-    A batch takes as many statements as a single message. All nodes lock rows in the same order:
-    first client message ids, then channels, both sorted.
-
-    Synchronous, for ``run_sync``, which creates one greenlet per batch. `AsyncConnection` would
-    create one for each statement, which is slow for a batch of one message.
-    """
-    senders = _find_senders(connection, drafts)
-    allowed: list[MessageDraft] = []
-    claims: dict[MessageId, Claim] = {}
-    for draft in drafts:
-        if (draft.channel_id, draft.user_id) in senders:
-            allowed.append(draft)
-            if draft.client_message_id is not None:
-                claims[draft.id] = (draft.user_id, draft.client_message_id)
-    claimed = claim_ids(connection, allowed, claims) if claims else set()
-    new = [draft for draft in allowed if draft.id not in claims or draft.id in claimed]
-    stored = _insert(connection, new, senders, now) if new else {}
-    repeated = claims.keys() - stored.keys()
-    earlier = find_first_sends(connection, {claims[each] for each in repeated}) if repeated else {}
-
-    def outcome_of(draft: MessageDraft) -> AddOutcome:
-        if (draft.channel_id, draft.user_id) not in senders:
-            return NotAMember()
-        if draft.id in stored:
-            return StoredMessage(stored[draft.id], is_new=True)
-        if claims[draft.id] not in earlier:  # An operator deleted the row; a new id works.
-            return ClientMessageIdReused()
-        first, message = earlier[claims[draft.id]]
-        if not first.is_repeated_by(draft, message):
-            return ClientMessageIdReused()
-        return MessageDeleted() if message is None else StoredMessage(message, is_new=False)
-
-    return [outcome_of(draft) for draft in drafts]
-
-
-def _find_senders(
-    connection: Connection, drafts: Iterable[MessageDraft]
-) -> dict[_Membership, User]:
-    memberships = dict.fromkeys((draft.channel_id, draft.user_id) for draft in drafts)
-    senders: dict[_Membership, User] = {}
-    for channel_id, *fields in connection.execute(_SENDERS, {"memberships": list(memberships)}):
-        user = User(*fields)
-        senders[channel_id, user.id] = user
-    return senders
-
-
-def _insert(
-    connection: Connection,
-    drafts: Sequence[MessageDraft],
-    senders: Mapping[_Membership, User],
-    now: datetime,
-) -> dict[MessageId, Message]:
-    sequences = take_sequences(connection, Counter(draft.channel_id for draft in drafts))
-    stored: dict[MessageId, Message] = {}
-    rows: list[dict[str, object]] = []
-    sequence_rows: list[dict[str, object]] = []
-    for draft in drafts:
-        seq = next(sequences[draft.channel_id])
-        stored[draft.id] = Message(
-            id=draft.id,
-            content=draft.content,
-            channel_id=draft.channel_id,
-            user_id=draft.user_id,
-            created_at=now,
-            updated_at=now,
-            delivery_status=DeliveryState.SENT,
-            user=senders[draft.channel_id, draft.user_id],
-            seq=seq,
-        )
-        rows.append(
-            {
-                "id": draft.id,
-                "content": draft.content,
-                "channelId": draft.channel_id,
-                "userId": draft.user_id,
-                "createdAt": now,
-                "updatedAt": now,
-                "deliveryStatus": DeliveryState.SENT,
-            }
-        )
-        sequence_rows.append({"message_id": draft.id, "channel_id": draft.channel_id, "seq": seq})
-    connection.execute(_STORE, rows)
-    insert_sequences(connection, sequence_rows)
-    connection.execute(_DELIVERIES, {"message_ids": list(stored), "now": now})
-    return stored

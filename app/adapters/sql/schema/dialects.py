@@ -76,6 +76,21 @@ def _read_text(value: object) -> datetime:
         return EARLIEST
 
 
+def sqlite_time(time: datetime) -> str:
+    """Write a time, which must be aware UTC, as `UtcTimestamp` does on SQLite."""
+    return time.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def from_sqlite_time(text: str) -> datetime:
+    """Read a time that `sqlite_time` has written."""
+    return from_naive(_read_text(text))
+
+
+def from_naive(time: datetime) -> datetime:
+    """Convert a time of PostgreSQL's driver, naive UTC, to aware UTC."""
+    return time.replace(tzinfo=UTC)
+
+
 class UtcTimestamp(TypeDecorator[datetime]):
     """Prisma's ``TIMESTAMP(3)``: without a time zone in the table, aware UTC in Python.
 

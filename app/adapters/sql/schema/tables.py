@@ -27,7 +27,6 @@ NOW = text("CURRENT_TIMESTAMP")
 
 # Conditions of partial indexes. A database uses a partial index only if the query repeats its
 # condition exactly, with literals instead of bound parameters.
-WAITING = text("status = 'SENT'")
 OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
 """The condition for the original backend's messages: this server's ids are UUIDs of version 8."""
 
@@ -148,30 +147,56 @@ message_sequences = Table(
     Column("message_id", Text, _references("messages.id"), nullable=False),
     Column("channel_id", Text, nullable=False),
     Column("seq", Integer, nullable=False),
+    # Incremented by each batch of receipts for the message. This detects a batch that read the
+    # receipts before another batch changed them. 0 only in rows from servers of revision 0005.
+    Column("revision", Integer, nullable=False, server_default=text("0")),
+    # The state that every recipient has reached.
+    Column("reached", Text, nullable=False, server_default="SENT"),
+    # A recipient who is still in that state, so that most receipts need not search for one. All
+    # recipients with a smaller id have passed that state. NULL if none was searched yet.
+    Column("waiting_for", Text),
     UniqueConstraint("message_id"),
     UniqueConstraint("channel_id", "seq"),
     sqlite_autoincrement=True,
 )
 
-message_deliveries = Table(
-    "message_deliveries",
+memberships = Table(
+    "memberships",
     metadata,
-    Column("message_id", Text, _references("messages.id"), primary_key=True),
+    # Present and former members. Only triggers on channel_members write this table, so that it also
+    # contains the members that the original backend adds and removes.
+    Column("channel_id", Text, _references("channels.id"), primary_key=True),
+    Column("user_id", Text, _references("users.id"), primary_key=True),
+    # The channel's last seq when the member left; NULL for a present member.
+    Column("left_after", Integer),
+    sqlite_with_rowid=False,
+)
+
+delivered_ranges = Table(
+    "delivered_ranges",
+    metadata,
+    # Which messages need no more delivery to a user, as ranges of seq: those that the user wrote or
+    # received, and those sent while the user was no member. A message is SENT to a member unless
+    # its seq is in a range.
+    Column("channel_id", Text, _references("channels.id"), primary_key=True),
+    Column("user_id", Text, _references("users.id"), primary_key=True),
+    Column("first_seq", Integer, primary_key=True),
+    # The first seq after the range. Not in an index, and with free space in each page, so that
+    # PostgreSQL extends a range without touching an index.
+    Column("end_seq", Integer, nullable=False),
+    sqlite_with_rowid=False,
+    postgresql_with={"fillfactor": 70},
+)
+
+message_receipts = Table(
+    "message_receipts",
+    metadata,
+    # What recipients have reported: DELIVERED or READ. A recipient who has reported nothing has no
+    # row.
+    Column("position", BigInteger, _references("message_sequences.position"), primary_key=True),
     Column("recipient_id", Text, _references("users.id"), primary_key=True),
-    # Copies of the message's columns, for the index.
-    Column("channel_id", Text, nullable=False),
-    Column("position", BigInteger, nullable=False),
     Column("status", Text, nullable=False),
     Column("updated_at", UtcTimestamp, nullable=False),
-    # This index contains only undelivered messages, so it stays small.
-    Index(
-        "message_deliveries_waiting_idx",
-        "recipient_id",
-        "position",
-        "channel_id",
-        sqlite_where=WAITING,
-        postgresql_where=WAITING,
-    ),
     sqlite_with_rowid=False,
 )
 

@@ -8,6 +8,14 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
+from app.adapters.sql.schema.conversion import (
+    STEP_ROWS,
+    ConversionStep,
+    convert_some,
+    is_unfinished,
+)
+from app.adapters.sql.schema.membership_triggers import repair_memberships
+from app.adapters.sql.schema.old_servers import drop_old_server_triggers
 from app.adapters.sql.schema.shared_tables import (
     REQUIRED_TABLES,
     SHARED_TABLES,
@@ -17,8 +25,12 @@ from app.adapters.sql.schema.tables import metadata
 
 MIGRATION_SECONDS = 600.0
 """The time limit for all migrations together. Numbering many old messages takes minutes."""
-_LOCK_SECONDS = 20
+LOCK_SECONDS = 20
 """The maximum wait of a migration for a lock, during which it blocks later users of the table."""
+STEP_SECONDS = 60
+"""The time limit for a step of the conversion, which usually takes a tenth of a second."""
+_STEP_LOCK_MILLISECONDS = 400
+"""Below PostgreSQL's ``deadlock_timeout``: a deadlock ends the step, not another transaction."""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REFERENCE_REVISION = "0001"
@@ -34,7 +46,8 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     """Run the missing migrations in the caller's transaction; return each one's number and title.
 
     Takes over the tables of the original backend unchanged. If several processes migrate at the
-    same time, one of them runs the migrations, and the others wait for it.
+    same time, one of them runs the migrations, and the others wait for it. Afterwards, the caller
+    must call `convert_step` until it returns None.
 
     Raises:
         SchemaError: A newer version of this server has migrated the database, or a table has the
@@ -43,6 +56,7 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     if connection.dialect.name == "postgresql":
         _prepare_server(connection)
     config = alembic_config()
+    _forget_dropped_tables(connection, config)
     if _is_current(connection, config):
         return ()
     config.attributes["connection"] = connection  # read by env.py
@@ -50,23 +64,76 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
         command.stamp(config, _REFERENCE_REVISION)
     before = next(iter(_revisions(connection)), "base")
     command.upgrade(config, "head")
+    if before in {"base", _REFERENCE_REVISION}:
+        # No server of an earlier revision uses this database.
+        drop_old_server_triggers(connection)
+        connection.exec_driver_sql("DROP TABLE message_deliveries")
     ran = ScriptDirectory.from_config(config).iterate_revisions("head", before)
     return tuple(f"{script.revision} ({script.doc.rstrip('.')})" for script in ran)[::-1]
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise `SchemaError` if migrations are missing, or if a newer version has added some."""
-    if not _is_current(connection, alembic_config()):
+    """Raise `SchemaError` if migrations are missing or unfinished, or if there are newer ones."""
+    if not _is_current(connection, alembic_config()) or is_unfinished(connection):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
-def _prepare_server(connection: Connection) -> None:
+def repair_schema(connection: Connection) -> tuple[str, ...]:
+    """Create missing triggers and indexes, and correct memberships; describe what was changed.
+
+    Runs in the transaction of `upgrade_schema`. Does not create single missing tables: their rows
+    are lost, so `doctor` reports them.
+    """
+    sentences = []
+    present = set(inspect(connection).get_table_names())
+    for table in (each for each in metadata.tables.values() if each.name in present):
+        found = {each["name"] for each in inspect(connection).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in found:
+                index.create(connection)
+                sentences.append(f"Created the index {index.name}.")
+    if present.issuperset(metadata.tables) and repair_memberships(connection):
+        sentences.append("Corrected the table memberships and its triggers.")
+    return tuple(sentences)
+
+
+def convert_step(connection: Connection, rows: int = STEP_ROWS) -> ConversionStep | None:
+    """Convert up to ``rows`` rows in the caller's transaction; return None if there are none.
+
+    Fails if a server holds a lock for long; the caller then repeats the step. If several processes
+    convert at the same time, they take turns.
+    """
+    if connection.dialect.name == "postgresql":
+        _prepare_server(connection, STEP_SECONDS, _STEP_LOCK_MILLISECONDS)
+        # Without this, each step would read and sort all rows that are left, instead of a page.
+        connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+    return convert_some(connection, rows)
+
+
+def _prepare_server(
+    connection: Connection,
+    seconds: float = MIGRATION_SECONDS,
+    lock_milliseconds: int = 1000 * LOCK_SECONDS,
+) -> None:
     # Override the session's time limits: they are set for sending a message and are too short for a
     # migration.
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{MIGRATION_SECONDS:.0f}s'")
+    connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds:.0f}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_milliseconds}ms'")
+
+
+def _forget_dropped_tables(connection: Connection, config: Config) -> None:
+    """Forget the revision if all tables of this project were dropped, so that they are created.
+
+    A revision that is unknown is kept, because it may belong to another program.
+    """
+    present = set(inspect(connection).get_table_names())
+    if present.isdisjoint(metadata.tables.keys() - SHARED_TABLES):
+        for revision in _known_revisions(config).intersection(_revisions(connection)):
+            connection.exec_driver_sql(
+                f"DELETE FROM alembic_version WHERE version_num = '{revision}'"  # noqa: S608 - ours
+            )
 
 
 def takeover_differences(connection: Connection) -> list[str]:
@@ -106,15 +173,18 @@ def _is_current(connection: Connection, config: Config) -> bool:
             "have one; delete the rows that do not belong to this database."
         )
     revision = next(iter(revisions), None)
-    scripts = ScriptDirectory.from_config(config)
-    known = {script.revision for script in scripts.walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and revision not in _known_revisions(config):
         message = (
             f"The database has revision {revision}, which this version does not know; "
             "start the newer version that migrated it."
         )
         raise SchemaError(message)
-    return revision == scripts.get_current_head()
+    return revision == ScriptDirectory.from_config(config).get_current_head()
+
+
+def _known_revisions(config: Config) -> set[str]:
+    scripts = ScriptDirectory.from_config(config)
+    return {script.revision for script in scripts.walk_revisions()}
 
 
 def _revisions(connection: Connection) -> list[str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from app.adapters.sql.connection.database import Database
-from tests.contract.storage import MEMBERSHIP, Storage, sql_storage
+from tests.contract.storage import MEMBERSHIP, UNHURRIED, Storage, opened, sql_storage
+from tests.unit.adapters.sql.counting_database import CountingDatabase
 
 
 @pytest.fixture
@@ -49,3 +50,18 @@ async def either_storage(either_database: Database) -> Storage:
     storage = sql_storage(either_database)
     await storage.channels.seed(MEMBERSHIP)
     return storage
+
+
+@pytest.fixture
+async def counting_sqlite_database(url: str) -> AsyncIterator[CountingDatabase]:
+    """An SQLite database that counts writes, migrated and open."""
+    async with opened(CountingDatabase(url, migrate=True, limits=UNHURRIED)) as database:
+        yield database
+
+
+@pytest.fixture
+async def counting_database(shared_postgres_url: str) -> AsyncIterator[CountingDatabase]:
+    """A PostgreSQL database that counts writes, with long time limits."""
+    database = CountingDatabase(shared_postgres_url, migrate=False, limits=UNHURRIED)
+    async with opened(database):
+        yield database

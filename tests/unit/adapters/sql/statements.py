@@ -40,7 +40,7 @@ async def plans_of(database: Database, statements: list[Statement]) -> list[str]
     lines: list[str] = []
     async with database.reading() as connection:
         for statement, parameters in statements:
-            if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE")):
+            if statement.lstrip().startswith(("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")):
                 plan = await connection.exec_driver_sql(
                     f"EXPLAIN QUERY PLAN {statement}", parameters
                 )

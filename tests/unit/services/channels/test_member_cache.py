@@ -61,7 +61,6 @@ async def test_members_are_loaded_again_when_they_are_old(
     await cache.load([GENERAL])
 
     assert (1, 2) == (queries_when_fresh, channels.queries)
-    assert 2 == cache.size(GENERAL)
 
 
 async def test_age_counts_from_the_query_when_the_answer_takes_long(
@@ -178,17 +177,6 @@ async def test_updates_are_applied_when_they_arrive_during_a_load(
     await loading
 
     assert [(GENERAL, expected)] == read
-
-
-async def test_size_is_that_of_the_last_load_when_it_is_old(
-    cache: MemberCache, clock: ManualClock
-) -> None:
-    """The size is at least 1, so that callers can divide by it."""
-    unknown = cache.size(GENERAL)
-    await cache.load([GENERAL, NOWHERE])
-    clock.advance(10 * REFRESH_SECONDS)
-
-    assert (1, 3, 1) == (unknown, cache.size(GENERAL), cache.size(NOWHERE))
 
 
 async def test_oldest_entry_is_deleted_when_too_many_channels_were_loaded(

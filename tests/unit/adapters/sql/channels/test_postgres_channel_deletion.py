@@ -15,7 +15,7 @@ GROWN = 2_000
 
 STILL = "; ".join(
     f"ALTER TABLE {name} SET (autovacuum_enabled = off); ANALYZE {name}"
-    for name in ("messages", "message_sequences", "message_deliveries", "read_receipts")
+    for name in ("messages", "message_sequences", "message_receipts", "read_receipts")
 )
 """SQL that analyzes the tables, and turns off later updates of their statistics."""
 STORE = """

@@ -2,27 +2,78 @@
 
 import asyncio
 import logging
+import sqlite3
+import threading
 import traceback
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from itertools import count
 from time import monotonic
 
 import pytest
-from sqlalchemy import Connection, event, text
-from sqlalchemy.util import await_only
+from sqlalchemy import text
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.engines import PostgresConnection, Result, Write
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
-from tests.contract.storage import BOB, CAROL, GENERAL, Storage, add, add_one, draft
+from app.ports import StoredMessage
+from tests.contract.storage import (
+    CAROL,
+    GENERAL,
+    MEMBERSHIP,
+    Storage,
+    add,
+    add_one,
+    draft,
+    opened,
+    sql_storage,
+)
 from tests.deadlines import ANSWER_SECONDS
 from tests.unit.adapters.sql.insisting import insist
 
-STATEMENTS_OF_A_SEND = 7
+STATEMENTS_OF_A_SEND = 8
+"""The statements of a message with a client message id, and COMMIT."""
 SECRET = "what-alice-wrote-to-bob"
-FAIL_ON_DELIVERY = """
-CREATE TRIGGER fail BEFORE INSERT ON message_deliveries
+FAIL_ON_SEQUENCE = """
+CREATE TRIGGER fail BEFORE INSERT ON message_sequences
 BEGIN SELECT RAISE(ABORT, 'made to fail'); END
 """
 FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+
+
+class WatchedDatabase(Database):
+    """Calls ``on_statement`` with the number of each statement of a write, in SQLite's thread."""
+
+    on_statement: Callable[[int], object] | None = None
+
+    async def write(self, write: Write[Result]) -> Result:
+        return await super().write(_WatchedWrite(write, self))
+
+
+@dataclass(frozen=True, slots=True)
+class _WatchedWrite(Write[Result]):
+    write: Write[Result]
+    database: WatchedDatabase
+
+    def on_sqlite(self, connection: sqlite3.Connection) -> Result:
+        numbers = count(1)
+
+        def trace(_: str) -> None:
+            number = next(numbers)
+            if self.database.on_statement is not None:
+                self.database.on_statement(number)
+
+        connection.set_trace_callback(trace)  # stays for the COMMIT
+        return self.write.on_sqlite(connection)
+
+    async def on_postgres(self, connection: PostgresConnection) -> Result:
+        return await self.write.on_postgres(connection)
+
+
+@pytest.fixture
+async def watched_database(url: str) -> AsyncIterator[WatchedDatabase]:
+    async with opened(WatchedDatabase(url, migrate=True)) as database:
+        yield database
 
 
 async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
@@ -30,7 +81,7 @@ async def test_nothing_is_half_stored_when_a_statement_fails_in_the_middle(
 ) -> None:
     """The failed send uses no sequence and no client message id, so a repeated send succeeds."""
     async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
+        await connection.execute(text(FAIL_ON_SEQUENCE))
     with pytest.raises(StorageRejected):
         await add(storage, draft(client_message_id="c-1"))
     async with database.transaction() as connection:
@@ -48,7 +99,7 @@ async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logg
     caplog.set_level(logging.DEBUG)
     await add(storage, draft(content=SECRET))
     async with database.transaction() as connection:
-        await connection.execute(text(FAIL_ON_DELIVERY))
+        await connection.execute(text(FAIL_ON_SEQUENCE))
 
     with pytest.raises(Unavailable) as caught:
         await add(storage, draft(content=SECRET))
@@ -60,41 +111,28 @@ async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logg
 
 
 @pytest.mark.parametrize("statement", range(1, STATEMENTS_OF_A_SEND + 1))
-async def test_nothing_is_stored_when_a_send_is_cancelled_at_any_statement(
-    database: Database, storage: Storage, statement: int
+async def test_a_send_is_whole_when_it_is_cancelled_at_any_statement(
+    watched_database: WatchedDatabase, statement: int
 ) -> None:
-    """The interrupted connection is closed and its lock released, so the next send succeeds."""
-    executed = count(1)
-
-    def cancel(*_: object) -> None:
-        if next(executed) == statement:
-            send.cancel()
-
-    engine = database._engines.reading.sync_engine
-    event.listen(engine, "before_cursor_execute", cancel)
+    """The send goes on. Sending the same client message id again returns the stored message."""
+    storage = sql_storage(watched_database)
+    await storage.channels.seed(MEMBERSHIP)
     send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))
-    await asyncio.wait([send])
-    event.remove(engine, "before_cursor_execute", cancel)
+    loop = asyncio.get_running_loop()
 
-    stored = await add(storage, draft(client_message_id="c-1"))
+    def cancel(number: int) -> None:
+        if number == statement:
+            loop.call_soon_threadsafe(send.cancel)
+
+    watched_database.on_statement = cancel
+    await asyncio.wait([send])
+    watched_database.on_statement = None
+
+    repeated = await add_one(storage, draft(client_message_id="c-1"))
 
     assert send.cancelled()
-    assert 1 == stored.seq
-
-
-async def test_a_send_is_whole_or_absent_when_it_is_cancelled_while_it_commits(
-    database: Database, storage: Storage
-) -> None:
-    """Sending the same client message id again returns the stored message, or stores it."""
-    engine = database._engines.reading.sync_engine
-    event.listen(engine, "commit", lambda _: send.cancel(), once=True)
-    send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))
-    await asyncio.wait([send])
-
-    await add_one(storage, draft(client_message_id="c-1"))
-
-    assert send.cancelled()
-    assert 1 == len(await storage.messages.list_after(GENERAL, BOB, 0, 10))
+    assert isinstance(repeated, StoredMessage)
+    assert (1, False) == (repeated.message.seq, repeated.is_new)
     assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(CAROL)).channels
 
 
@@ -138,21 +176,22 @@ async def test_an_operation_is_unavailable_in_time_when_its_statement_does_not_e
 
 
 async def test_a_commit_is_unconfirmed_in_time_when_the_disk_hangs(
-    database: Database, storage: Storage
+    watched_database: WatchedDatabase,
 ) -> None:
     """While the commit hangs, other writers wait; it completes when the disk works again."""
-    disk_is_back = asyncio.Event()
-
-    def hang(_: Connection) -> None:
-        await_only(disk_is_back.wait())
-
-    event.listen(database._engines.reading.sync_engine, "commit", hang, once=True)
+    storage = sql_storage(watched_database)
+    await storage.channels.seed(MEMBERSHIP)
+    disk_is_back = threading.Event()
+    watched_database.on_statement = lambda number: (
+        disk_is_back.wait() if number == STATEMENTS_OF_A_SEND else None
+    )
     began = monotonic()
     with pytest.raises(Unconfirmed):
-        await add(storage, draft())
+        await add(storage, draft(client_message_id="c-1"))
     took = monotonic() - began
     with pytest.raises(Unavailable) as late:
         await add(storage, draft())
+    watched_database.on_statement = None
     disk_is_back.set()
 
     following = await insist(lambda: add(storage, draft()))

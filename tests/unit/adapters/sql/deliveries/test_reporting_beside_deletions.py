@@ -1,85 +1,123 @@
-"""Tests app/adapters/sql/deliveries/advance.py: reports during concurrent deletions.
-
-Each test would end in a deadlock if a report locked the deliveries before the users and messages
-that they refer to.
-"""
+"""Tests app/adapters/sql/deliveries/advance.py: reports during concurrent deletions and reports."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Table, delete, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Table, delete, select, update
 
-from app.adapters.sql.connection.database import Database
-from app.adapters.sql.schema.tables import channel_members, channels, messages, users
+from app.adapters.sql.schema.tables import channels, messages, users
 from app.domain.delivery import DeliveryState
-from app.domain.errors import MessageNotFound
-from app.domain.ids import new_message_id
+from app.domain.errors import MessageNotFound, Unavailable
+from app.domain.ids import UserId, new_message_id
 from app.domain.message import MessageDraft
 from app.ports import Advance, Report
 from tests.contract.receipts import own_state, sent
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, Storage
 from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.unit.adapters.sql.counting_database import CountingDatabase
 
-WAITING = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
 LATER = NOW + timedelta(seconds=1)
 
 
 @pytest.fixture
-def database(postgres_database: Database) -> Database:
+def database(counting_database: CountingDatabase) -> CountingDatabase:
     """A PostgreSQL database, because SQLite has only one writer."""
-    return postgres_database
-
-
-async def delete_row(database: Database, table: Table, row_id: str) -> None:
-    """Delete a row and everything that refers to it, as the original backend does."""
-    async with database.transaction() as connection:
-        await connection.execute(delete(table).where(table.c.id == row_id))
-
-
-async def until_waiting(connection: AsyncConnection, count: int) -> None:
-    """Poll until this many backends wait for locks; only pytest's timeout limits the polling."""
-    while await connection.scalar(WAITING) != count:
-        pass
+    return counting_database
 
 
 async def test_both_succeed_when_a_reporter_is_being_deleted(
-    database: Database, storage: Storage
+    database: CountingDatabase, storage: Storage
 ) -> None:
     """The deleted user's report fails, and the other report of the batch succeeds."""
     message = await sent(storage)
     reports = [Report(message.id, user_id, DeliveryState.READ) for user_id in (BOB, CAROL)]
-    bobs_seat = select(channel_members).where(channel_members.c.userId == BOB)
 
-    async with database.transaction() as holder:
-        await holder.execute(bobs_seat.with_for_update())
-        deleting = asyncio.create_task(delete_row(database, users, BOB))
-        await until_waiting(holder, 1)
+    async with database.transaction() as connection:
+        await connection.execute(delete(users).where(users.c.id == BOB))
+        before = database.writes
         reporting = asyncio.create_task(storage.deliveries.advance_all(reports, LATER))
-        await until_waiting(holder, 2)
-    await deleting
+        await database.until_writes(before + 2)
 
     assert [MessageNotFound, Advance] == [type(outcome) for outcome in await reporting]
-    assert DeliveryState.READ is await own_state(storage, message)
+    await storage.deliveries.advance_all([Report(message.id, CAROL, DeliveryState.READ)], LATER)
 
 
 @pytest.mark.parametrize(("table", "row_id"), [(users, BOB), (channels, GENERAL)])
-async def test_both_succeed_when_messages_are_being_deleted_in_another_order(
-    database: Database, storage: Storage, table: Table, row_id: str
+async def test_reports_fail_when_their_messages_are_being_deleted(
+    database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """A deletion by author or channel locks messages in the order of the table, not by id."""
-    first, second, third = ids = sorted(new_message_id() for _ in range(3))
-    drafts = [MessageDraft(each, GENERAL, BOB, "hello", None) for each in (third, second, first)]
-    await storage.messages.add_all(drafts, NOW)
+    """Deleting an author or a channel deletes the messages, in any order."""
+    ids = [new_message_id() for _ in range(3)]
+    await storage.messages.add_all(
+        [MessageDraft(each, GENERAL, BOB, "hello", None) for each in ids], NOW
+    )
     reports = [Report(message_id, ALICE, DeliveryState.READ) for message_id in ids]
 
-    async with database.transaction() as holder:
-        await holder.execute(select(messages).where(messages.c.id == second).with_for_update())
-        deleting = asyncio.create_task(delete_row(database, table, row_id))
-        await until_waiting(holder, 1)
+    async with database.transaction() as connection:
+        await connection.execute(delete(table).where(table.c.id == row_id))
+        before = database.writes
         reporting = asyncio.create_task(storage.deliveries.advance_all(reports, LATER))
-        await until_waiting(holder, 2)
-    await deleting
+        await database.until_writes(before + 2)
 
     assert [MessageNotFound] * 3 == [type(outcome) for outcome in await reporting]
+
+
+async def test_report_is_unavailable_when_its_message_is_locked_for_long(
+    database: CountingDatabase, storage: Storage
+) -> None:
+    """Another program holds the lock; the report about the other message is stored."""
+    locked, other = await sent(storage), await sent(storage)
+    reports = [Report(each.id, BOB, DeliveryState.READ) for each in (locked, other)]
+
+    async with database.transaction() as connection:
+        await connection.execute(
+            select(messages.c.id).where(messages.c.id == locked.id).with_for_update()
+        )
+        database.lock_seconds = 0.05
+        outcomes = await storage.deliveries.advance_all(reports, LATER)
+
+    assert [Unavailable, Advance] == [type(outcome) for outcome in outcomes]
+
+
+async def test_the_message_follows_when_two_nodes_store_receipts_of_it_at_once(
+    storage: Storage,
+) -> None:
+    """No batch overwrites what another has stored: at the end the message is READ by all."""
+    readers = [UserId(f"user_{number:03}") for number in range(60)]
+    await storage.channels.seed({user_id: [GENERAL] for user_id in readers})
+    message = await sent(storage)
+
+    outcomes = await asyncio.gather(
+        *(
+            storage.deliveries.advance_all([Report(message.id, user_id, state)], LATER)
+            for user_id in (*readers, BOB, CAROL)
+            for state in (DeliveryState.DELIVERED, DeliveryState.READ)
+        )
+    )
+
+    assert {Advance} == {type(outcome) for (outcome,) in outcomes}
+    assert DeliveryState.READ is await own_state(storage, message)
+    counts = [await storage.deliveries.undelivered_counts(each) for each in readers]
+    assert [{}] * len(readers) == [each.channels for each in counts]
+
+
+async def test_an_update_by_the_original_backend_is_kept_when_receipts_are_stored(
+    database: CountingDatabase, storage: Storage
+) -> None:
+    """A content that was changed while a report waited for the row's lock stays changed."""
+    message = await sent(storage)
+    async with database.transaction() as connection:
+        await connection.execute(
+            update(messages).where(messages.c.id == message.id).values(content="edited")
+        )
+        before = database.writes
+        reporting = asyncio.create_task(
+            storage.deliveries.advance_all([Report(message.id, BOB, DeliveryState.READ)], LATER)
+        )
+        await database.until_writes(before + 2)
+    await reporting
+
+    stored = await storage.messages.find(message.id)
+    assert stored is not None
+    assert "edited" == stored.content

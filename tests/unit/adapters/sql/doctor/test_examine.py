@@ -10,7 +10,7 @@ from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.limits import DEFAULT_LIMITS
 from app.adapters.sql.connection.opening import DatabaseOpenError
 from app.adapters.sql.doctor.examine import Examination, examine_database
-from tests.contract.storage import UNHURRIED, opened
+from tests.contract.storage import MEMBERSHIP, UNHURRIED, add, draft, opened, sql_storage
 from tests.deadlines import ANSWER_SECONDS
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
@@ -29,14 +29,12 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {0};
 """
 
 
-ANOTHER_WAITING_INDEX = (
+ANOTHER_INDEX_OF_OTHERS = (
     (
-        "DROP INDEX message_deliveries_waiting_idx;"
-        "CREATE INDEX message_deliveries_waiting_idx"
-        " ON message_deliveries (recipient_id, position, channel_id)"
-        " WHERE status = 'READ'"
+        "DROP INDEX messages_others_idx;"
+        """CREATE INDEX messages_others_idx ON messages ("createdAt") WHERE length(id) <> 36"""
     ),
-    "The index message_deliveries_waiting_idx of message_deliveries is missing or different.",
+    "The index messages_others_idx of messages is missing or different.",
 )
 """SQL that replaces an index by a different one, and the difference that the doctor reports."""
 
@@ -172,24 +170,17 @@ async def test_messages_are_counted_when_they_wait_to_be_taken_in(
             "The type MemberRole has no value OWNER.",
         ),
         (
-            "DROP INDEX message_deliveries_waiting_idx",
-            (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing or "
-                "different."
-            ),
+            "DROP INDEX messages_others_idx",
+            "The index messages_others_idx of messages is missing or different.",
         ),
         (
             (
-                "DROP INDEX message_deliveries_waiting_idx;"
-                "CREATE INDEX message_deliveries_waiting_idx"
-                " ON message_deliveries (recipient_id, position, channel_id)"
+                "DROP INDEX messages_others_idx;"
+                """CREATE INDEX messages_others_idx ON messages ("createdAt")"""
             ),
-            (
-                "The index message_deliveries_waiting_idx of message_deliveries is missing or "
-                "different."
-            ),
+            "The index messages_others_idx of messages is missing or different.",
         ),
-        ANOTHER_WAITING_INDEX,
+        ANOTHER_INDEX_OF_OTHERS,
         (
             (
                 "DROP INDEX messages_channel_idx;"
@@ -238,13 +229,13 @@ async def test_a_position_is_named_when_it_is_missing_with_its_key_and_counter(
     postgres_url: str, postgres_server: PostgresServer
 ) -> None:
     """The doctor does not also report the missing default of a missing column."""
-    postgres_server.execute("ALTER TABLE message_sequences DROP position", "chat")
+    postgres_server.execute("ALTER TABLE revocations DROP position", "chat")
 
     found = await examined(postgres_url)
 
     assert (
-        "The column message_sequences.position is missing.",
-        "The primary key of message_sequences is (), but must be (position).",
+        "The column revocations.position is missing.",
+        "The primary key of revocations is (), but must be (position).",
     ) == found.differences
 
 
@@ -425,6 +416,135 @@ async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
     assert not await asyncio.to_thread(file.exists)
 
 
+MISSING_TRIGGER = (
+    "The trigger {} of channel_members is missing or disabled; run `python -m app migrate`."
+)
+NOT_RECORDED = (
+    "1 rows of channel_members are missing in memberships, so these members receive no undelivered "
+    "messages; run `python -m app migrate`."
+)
+STILL_RECORDED = (
+    "1 rows of memberships are of users who are not members any more; run `python -m app migrate`."
+)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database with the members of the contract tests."""
+    url: str = request.getfixturevalue("url" if request.param == "sqlite" else "postgres_url")
+    return url
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("DELETE FROM memberships WHERE user_id = 'user_carol'", NOT_RECORDED),
+        (
+            "UPDATE memberships SET left_after = 0 WHERE user_id = 'user_carol'",
+            NOT_RECORDED,
+        ),
+        (
+            "INSERT INTO memberships (channel_id, user_id) VALUES ('general', 'user_mallory')",
+            STILL_RECORDED,
+        ),
+    ],
+)
+async def test_wrong_memberships_are_named_until_the_database_is_migrated(
+    migrated_url: str, change: str, sentence: str
+) -> None:
+    """The next ``migrate`` corrects them. The missing member receives only later messages."""
+    async with opened(Database(migrated_url, migrate=True, limits=UNHURRIED)) as database:
+        storage = sql_storage(database)
+        await storage.channels.seed(MEMBERSHIP)
+        await add(storage, draft())
+        async with database.transaction() as connection:
+            await connection.exec_driver_sql(change)
+
+    found = (await examined(migrated_url)).differences
+    async with opened(Database(migrated_url, migrate=True, limits=UNHURRIED)) as database:
+        await add(sql_storage(database), draft())
+        async with database.reading() as connection:
+            ranges = await connection.exec_driver_sql(
+                "SELECT first_seq, end_seq FROM delivered_ranges WHERE user_id = 'user_carol'"
+            )
+            of_carol = [tuple(row) for row in ranges]
+
+    assert (sentence,) == found
+    assert () == (await examined(migrated_url)).differences
+    assert ([(1, 2)] if sentence is NOT_RECORDED else []) == of_carol
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("DROP TRIGGER record_membership ON channel_members", "record_membership"),
+        ("DROP FUNCTION record_membership CASCADE", "record_membership"),
+        ("ALTER TABLE channel_members DISABLE TRIGGER record_membership", "record_membership"),
+    ],
+)
+async def test_a_missing_trigger_is_named_when_postgres_lacks_it(
+    postgres_url: str, postgres_server: PostgresServer, change: str, name: str
+) -> None:
+    postgres_server.execute(change, "chat")
+
+    found = await examined(postgres_url)
+    await migrate(postgres_url)
+
+    assert (MISSING_TRIGGER.format(name),) == found.differences
+    assert WELL_BUT_FOR_FSYNC == await examined(postgres_url)
+
+
+@pytest.mark.parametrize("name", ["record_joined", "record_left", "record_moved"])
+async def test_a_missing_trigger_is_named_when_sqlite_lacks_it(
+    url: str, file: Path, name: str
+) -> None:
+    await migrate(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(f"DROP TRIGGER {name}")
+
+    found = await examined(url)
+    await migrate(url)
+
+    assert (MISSING_TRIGGER.format(name),) == found.differences
+    assert WELL == await examined(url)
+
+
+async def test_an_index_is_created_when_the_database_is_migrated_again(
+    url: str, file: Path
+) -> None:
+    await migrate(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP INDEX messages_others_idx")
+
+    await migrate(url)
+
+    assert WELL == await examined(url)
+
+
+async def test_the_old_table_may_be_dropped_when_it_is_converted(url: str, file: Path) -> None:
+    """The doctor says so in a warning, and then accepts that the table is missing."""
+    await migrate(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("CREATE TABLE message_deliveries (message_id TEXT)")
+
+    found = await examined(url)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("DROP TABLE message_deliveries")
+
+    assert (
+        Examination(
+            warnings=(
+                (
+                    "The table message_deliveries is not used any more; when no server of the "
+                    "previous version runs, drop it: DROP TABLE message_deliveries."
+                ),
+            )
+        )
+        == found
+    )
+    assert WELL == await examined(url)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -440,7 +560,7 @@ async def test_no_file_is_made_when_there_is_none(url: str, file: Path) -> None:
                 "one; delete the rows that do not belong to this database."
             ),
         ),
-        ANOTHER_WAITING_INDEX,
+        ANOTHER_INDEX_OF_OTHERS,
         (
             "DROP INDEX messages_others_idx",
             "The index messages_others_idx of messages is missing or different.",

@@ -5,34 +5,31 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import Table, delete, text
+from sqlalchemy import Table, delete
 
-from app.adapters.sql.connection.database import Database
 from app.adapters.sql.schema.tables import channels, messages, users
-from app.domain.errors import NotAMember
+from app.domain.errors import NotAMember, Unavailable
 from app.ports import AddOutcome, StoredMessage
 from tests.contract.original_backend import store_as_prisma
 from tests.contract.storage import ALICE, BOB, CAROL, GENERAL, RANDOM, Storage, add, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
-
-SOMEBODY_WAITS = text("SELECT 1 FROM pg_locks WHERE NOT granted")
+from tests.unit.adapters.sql.counting_database import CountingDatabase
 
 
 @pytest.fixture
-def database(postgres_database: Database) -> Database:
+def database(counting_database: CountingDatabase) -> CountingDatabase:
     """A PostgreSQL database, because SQLite has only one writer."""
-    return postgres_database
+    return counting_database
 
 
 @asynccontextmanager
-async def deleting(database: Database, table: Table, row_id: str) -> AsyncIterator[None]:
-    """Delete a row as the original backend does, and commit once another backend waits for it."""
+async def deleting(database: CountingDatabase, table: Table, row_id: str) -> AsyncIterator[None]:
+    """Delete a row as the original backend does, and commit once a write was tried again."""
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
+        before = database.writes
         yield
-        # Only pytest's timeout limits the polling.
-        while not await connection.scalar(SOMEBODY_WAITS):
-            pass
+        await database.until_writes(before + 2)
 
 
 def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
@@ -43,7 +40,7 @@ def numbers(outcomes: Sequence[AddOutcome]) -> list[int | type[AddOutcome]]:
 
 
 async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
-    database: Database, storage: Storage
+    database: CountingDatabase, storage: Storage
 ) -> None:
     """The deleted user's message is rejected, and the batch's other messages are stored."""
     async with deleting(database, users, BOB):
@@ -55,7 +52,7 @@ async def test_neighbours_are_stored_when_a_sender_is_being_deleted(
 
 
 async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
-    database: Database, storage: Storage
+    database: CountingDatabase, storage: Storage
 ) -> None:
     """The message to the deleted channel is rejected, and the batch's other messages are stored."""
     async with deleting(database, channels, RANDOM):
@@ -66,14 +63,28 @@ async def test_neighbours_are_stored_when_a_channel_is_being_deleted(
     assert [1, NotAMember, 2] == numbers(await storing)
 
 
-async def test_messages_are_stored_when_a_recipient_is_being_deleted(
-    database: Database, storage: Storage
+async def test_nothing_is_stored_when_a_deletion_takes_too_long(
+    database: CountingDatabase, storage: Storage
 ) -> None:
-    """Deliveries are stored for the recipients that still exist."""
-    async with deleting(database, users, CAROL):
-        storing = asyncio.create_task(storage.messages.add_all([draft(), draft(BOB)], NOW))
+    """The outcome of the locked draft is `Unavailable`, and the other draft is stored."""
+    async with database.transaction() as connection:
+        await connection.execute(delete(users).where(users.c.id == BOB))
+        database.lock_seconds = 0.05
 
-    assert [1, 2] == numbers(await storing)
+        outcomes = await storage.messages.add_all([draft(BOB), draft(CAROL)], NOW)
+
+    assert [Unavailable, 1] == numbers(outcomes)
+
+
+async def test_messages_are_stored_when_a_recipient_is_being_deleted(
+    database: CountingDatabase, storage: Storage
+) -> None:
+    """Storing locks no recipients, so it does not wait; the deleted user is no recipient."""
+    async with database.transaction() as connection:
+        await connection.execute(delete(users).where(users.c.id == CAROL))
+        outcomes = await storage.messages.add_all([draft(), draft(BOB)], NOW)
+
+    assert [1, 2] == numbers(outcomes)
     first, second = await storage.messages.stored_after(GENERAL, 0, 10)
     recipients = [
         status.recipient_id
@@ -83,34 +94,22 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
     assert [BOB, ALICE] == recipients
 
 
-async def test_adopting_passes_over_a_message_when_it_is_being_deleted(
-    database: Database, storage: Storage
+@pytest.mark.parametrize(
+    ("table", "row_id"), [(messages, "msg_001"), (channels, RANDOM), (users, BOB)]
+)
+async def test_adopting_passes_over_what_is_being_deleted(
+    database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """The deleted message gets no ``seq``, and the sequences have no gap."""
-    for message_id in ("msg_001", "msg_002"):
-        await store_as_prisma(database, message_id)
+    """The other message gets its ``seq`` at once, and the sequences have no gap."""
+    await store_as_prisma(database, "msg_001", channel_id=RANDOM, user_id=BOB)
+    await store_as_prisma(database, "msg_002")
+    found = await storage.adoption.find_unsequenced(10, NOW)
 
-    async with deleting(database, messages, "msg_001"):
-        found = await storage.adoption.find_unsequenced(10, NOW)
-        adopting = asyncio.create_task(storage.adoption.adopt(found[GENERAL], NOW))
-    await adopting
+    async with database.transaction() as connection:
+        await connection.execute(delete(table).where(table.c.id == row_id))
+        await storage.adoption.adopt([*found[RANDOM], *found[GENERAL]])
     following = await add(storage, draft())
 
     stored = await storage.messages.stored_after(GENERAL, 0, 10)
     assert [("msg_002", 1), (following.id, 2)] == [(each.id, each.seq) for each in stored]
-
-
-async def test_adopting_passes_over_a_channel_when_it_is_being_deleted(
-    database: Database, storage: Storage
-) -> None:
-    """Messages of other channels still get their ``seq``."""
-    await store_as_prisma(database, "msg_001", channel_id=RANDOM)
-    await store_as_prisma(database, "msg_002")
-
-    async with deleting(database, channels, RANDOM):
-        found = await storage.adoption.find_unsequenced(10, NOW)
-        ids = [*found[RANDOM], *found[GENERAL]]
-        adopting = asyncio.create_task(storage.adoption.adopt(ids, NOW))
-    await adopting
-
-    assert {RANDOM: 0, GENERAL: 1} == await storage.messages.last_seqs([RANDOM, GENERAL])
+    assert {RANDOM: 0} == await storage.messages.last_seqs([RANDOM])

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.schema.conversion import convert_some
 from app.adapters.sql.schema.tables import messages
 from app.adapters.sql.schema.upgrade import upgrade_schema
 from app.domain.ids import ChannelId
@@ -83,6 +84,8 @@ async def storage(database: Database, storage: Storage) -> Storage:
         go_back(connection)
         fill(connection)
         upgrade_schema(connection)
+        while convert_some(connection) is not None:
+            pass
 
     async with database.transaction() as connection:
         await connection.run_sync(prepare)

@@ -19,7 +19,8 @@ def upgrade() -> None:
     _number_history()
     _rebuild_sequences()
     _rebuild_deliveries()
-    # An operator may have created this index before.
+    # An operator may have created the first index before. The second one remains after
+    # `prisma db push` has dropped the tables of this project, because Prisma cannot see it.
     op.create_index("messages_channel_idx", "messages", ["channelId"], if_not_exists=True)
     others = sa.text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
     op.create_index(
@@ -28,6 +29,7 @@ def upgrade() -> None:
         ["createdAt"],
         sqlite_where=others,
         postgresql_where=others,
+        if_not_exists=True,
     )
 
 

@@ -1,0 +1,59 @@
+"""Runs the steps of the conversion of old rows, when the database is opened to migrate it."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.adapters.sql.connection.failures import sqlstate
+from app.adapters.sql.schema.conversion import STEP_ROWS, ConversionStep, Phase
+from app.adapters.sql.schema.upgrade import LOCK_SECONDS, STEP_SECONDS, convert_step
+
+_SENTENCES: Final = {
+    Phase.DELIVERIES: "Converted {rows:,} rows of message_deliveries to receipts",
+    Phase.MEMBERSHIPS: "Stored what is delivered for {rows:,} memberships",
+    Phase.UNDELIVERED: "Kept {rows:,} messages undelivered",
+}
+_REPEATED_SQLSTATES: Final = {"55P03", "40P01", "23503"}
+"""A lock timeout, a deadlock, and a foreign key to a row that was deleted meanwhile."""
+_PAUSE_SECONDS: Final = 0.1
+
+_logger = logging.getLogger(__name__)
+
+
+async def convert_deliveries(engine: AsyncEngine, rows_of_step: int = STEP_ROWS) -> tuple[str, ...]:
+    """Run all steps that are left, each in a transaction; return and log a sentence per phase.
+
+    Raises:
+        TimeoutError: The database did not answer.
+        DBAPIError: A step failed, or another transaction held a lock for too long. The next call
+            continues with that step.
+    """
+    sentences: list[str] = []
+    step = await _repeat_step(engine, rows_of_step)
+    while step is not None:
+        phase, rows, began = step.phase, 0, time.monotonic()
+        while step is not None and step.phase is phase:
+            rows += step.rows
+            step = await _repeat_step(engine, rows_of_step)
+        if rows:
+            sentence = _SENTENCES[phase].format(rows=rows)
+            sentences.append(f"{sentence} ({time.monotonic() - began:.1f} s).")
+            _logger.info("%s", sentences[-1])
+    return tuple(sentences)
+
+
+async def _repeat_step(engine: AsyncEngine, rows: int) -> ConversionStep | None:
+    began = time.monotonic()
+    while True:
+        try:
+            async with asyncio.timeout(STEP_SECONDS), engine.begin() as connection:
+                return await connection.run_sync(convert_step, rows)
+        except DBAPIError as failure:
+            is_over = time.monotonic() - began > LOCK_SECONDS
+            if is_over or sqlstate(failure) not in _REPEATED_SQLSTATES:
+                raise
+        await asyncio.sleep(_PAUSE_SECONDS)

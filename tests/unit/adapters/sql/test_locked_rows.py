@@ -1,0 +1,84 @@
+"""Tests app/adapters/sql/locked_rows.py."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeAlias
+
+import pytest
+
+from app.adapters.sql.locked_rows import Locked, retry_locked
+from app.domain.errors import NotAMember, Unavailable, Unconfirmed
+from tests.deadlines import ANSWER_SECONDS
+
+LOCKED = Locked.LOCKED
+
+Answer: TypeAlias = Sequence[str | Locked] | Exception
+
+
+def answering(
+    *answers: Answer,
+) -> tuple[Callable[[Sequence[str]], Awaitable[Sequence[str | Locked]]], list[list[str]]]:
+    """Return a write with one answer per attempt, and the items of each attempt."""
+    attempts: list[list[str]] = []
+
+    async def write(items: Sequence[str]) -> Sequence[str | Locked]:
+        answer = answers[len(attempts)]
+        attempts.append(list(items))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return write, attempts
+
+
+async def test_locked_items_are_written_when_they_are_tried_again() -> None:
+    """Each attempt writes only what was left out, and the results keep their order."""
+    write, attempts = answering([LOCKED, "B"], ["D"])
+
+    results = await retry_locked("abcd", ["A", LOCKED, "C", LOCKED], write, ANSWER_SECONDS)
+
+    # The first attempt wrote d, the second b.
+    assert [["b", "d"], ["b"]] == attempts
+    assert ["A", "D", "C", "B"] == results
+
+
+async def test_nothing_is_written_when_nothing_was_locked() -> None:
+    write, attempts = answering()
+
+    assert ["A", "B"] == await retry_locked("ab", ["A", "B"], write, ANSWER_SECONDS)
+    assert [] == attempts
+
+
+async def test_locked_items_are_unavailable_when_the_time_is_over() -> None:
+    """At least one attempt is made within the time; the other items keep their results."""
+    attempts: list[list[str]] = []
+
+    async def write(items: Sequence[str]) -> Sequence[str | Locked]:
+        attempts.append(list(items))
+        return [LOCKED for _ in items]
+
+    first, *others = await retry_locked("abc", ["A", LOCKED, LOCKED], write, 0.05)
+
+    assert "A" == first
+    assert [Unavailable, Unavailable] == [type(each) for each in others]
+    assert {("b", "c")} == {tuple(items) for items in attempts}
+
+
+@pytest.mark.parametrize("error", [Unavailable, Unconfirmed])
+async def test_only_locked_items_fail_when_a_later_attempt_fails(
+    error: type[Unavailable],
+) -> None:
+    """The items that an earlier attempt has written keep their results."""
+    write, attempts = answering(["B", LOCKED], error())
+
+    results = await retry_locked("abc", ["A", LOCKED, LOCKED], write, ANSWER_SECONDS)
+
+    assert [["b", "c"], ["c"]] == attempts
+    assert ["A", "B"] == list(results[:2])
+    assert error is type(results[2])
+
+
+async def test_another_error_is_raised_when_a_later_attempt_raises_it() -> None:
+    write, _ = answering(NotAMember())
+
+    with pytest.raises(NotAMember):
+        await retry_locked("a", [LOCKED], write, ANSWER_SECONDS)

@@ -1,0 +1,368 @@
+"""Tests app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py: costs.
+
+Storing messages and receipts costs the same in large channels, and in batches.
+"""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias, cast
+
+import pytest
+from sqlalchemy import event, text
+
+from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.engines import PostgresConnection, Write
+from app.adapters.sql.connection.sqlite import BufferedConnection
+from app.adapters.sql.deliveries.advance import AdvanceDeliveries
+from app.adapters.sql.messages.storing import StoreMessages
+from app.domain.delivery import DeliveryState
+from app.domain.ids import ChannelId, UserId
+from app.ports import Report, StoredMessage
+from tests.contract.storage import (
+    ALICE,
+    BOB,
+    CAROL,
+    GENERAL,
+    MEMBERSHIP,
+    RANDOM,
+    Storage,
+    add,
+    draft,
+    sql_storage,
+)
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.unit.adapters.sql.counting_database import CountingDatabase
+from tests.unit.adapters.sql.statements import Statement, is_whole_table, plans_of, recorded
+
+DELIVERED, READ = DeliveryState.DELIVERED, DeliveryState.READ
+
+_NUMBERS = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :size)"
+_FILL = [
+    f"""
+    INSERT INTO users (id, "updatedAt")
+    {_NUMBERS} SELECT :channel_id || i, CURRENT_TIMESTAMP FROM n
+    """,  # noqa: S608 - our own statements
+    f"""
+    INSERT INTO channel_members ("channelId", "userId")
+    {_NUMBERS} SELECT :channel_id, :channel_id || i FROM n
+    """,  # noqa: S608
+    f"""
+    INSERT INTO messages (id, content, "channelId", "userId", "updatedAt")
+    {_NUMBERS} SELECT :channel_id || i, 'x', :channel_id, '{ALICE}', CURRENT_TIMESTAMP FROM n
+    """,  # noqa: S608
+    f"""
+    INSERT INTO message_sequences (message_id, channel_id, seq)
+    {_NUMBERS} SELECT :channel_id || i, :channel_id, i FROM n ORDER BY i
+    """,  # noqa: S608
+    "INSERT INTO channel_sequences (channel_id, last_seq) VALUES (:channel_id, :size)",
+    f"""
+    INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
+    {_NUMBERS} SELECT :channel_id, :channel_id || 2, i, i + 1 FROM n WHERE i % 2 = 0
+    """,  # noqa: S608
+]
+"""Add members with messages. The second member has reported every second message."""
+_ROWS_WRITTEN = "SELECT SUM(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables"
+
+
+Batch: TypeAlias = Callable[[Storage, int], Awaitable[Write[object]]]
+"""Stores what a batch of this size needs, and returns the batch."""
+
+
+async def messages_of_all_kinds(storage: Storage, size: int) -> StoreMessages:
+    """Return sends of two users to two channels, some with new or repeated client message ids."""
+    await storage.messages.add_all([draft(client_message_id="d-0")], NOW)
+    return StoreMessages(
+        [
+            draft(
+                (ALICE, BOB)[number % 2],
+                (GENERAL, RANDOM)[number // 2 % 2],
+                client_message_id=(None, f"c-{number}", f"d-{number // 50}")[number % 3],
+            )
+            for number in range(size)
+        ],
+        NOW,
+    )
+
+
+async def receipts_of_all_kinds(storage: Storage, size: int) -> AdvanceDeliveries:
+    """Return reports of both states by two recipients, some of them repeated."""
+    added = await storage.messages.add_all(
+        [draft(ALICE, (GENERAL, RANDOM)[number % 2]) for number in range((size + 1) // 2)], NOW
+    )
+    ids = [each.message.id for each in added if isinstance(each, StoredMessage)]
+    pairs = {
+        (ids[number // 2], (BOB, CAROL)[number % 2]): (READ, DELIVERED)[number % 3 % 2]
+        for number in range(size)
+    }
+    return AdvanceDeliveries(pairs, NOW)
+
+
+BATCHES = pytest.mark.parametrize("batch", [messages_of_all_kinds, receipts_of_all_kinds])
+
+
+@BATCHES
+@pytest.mark.parametrize("size", [1, 256, 1_000])
+async def test_a_batch_is_one_statement_when_postgres_stores_it(
+    counting_database: CountingDatabase, batch: Batch, size: int
+) -> None:
+    """Nothing else is sent to PostgreSQL, whatever the batch contains."""
+    write = await prepared(counting_database, batch, size)
+
+    with recorded() as others:
+        await counting_database.write(write)
+
+    assert [] == others
+    assert 1 == len(counting_database.statements)
+
+
+@BATCHES
+@pytest.mark.parametrize("size", [1, 256, 1_000])
+async def test_a_batch_is_one_call_of_the_thread_when_sqlite_stores_it(
+    sqlite_database: Database, batch: Batch, size: int
+) -> None:
+    """Begin, all statements and commit run in one call."""
+    write = await prepared(sqlite_database, batch, size)
+
+    with calls_counted(sqlite_database) as calls:
+        await sqlite_database.write(write)
+
+    assert 1 == len(calls)
+
+
+@BATCHES
+async def test_a_batch_reads_no_whole_table_when_sqlite_stores_it(
+    counting_sqlite_database: CountingDatabase, batch: Batch
+) -> None:
+    """The rows are found by keys, and only members and ranges are searched in order."""
+    write = await prepared(counting_sqlite_database, batch, 12)
+
+    await counting_sqlite_database.write(write)
+
+    plans = await plans_of(counting_sqlite_database, counting_sqlite_database.statements)
+    for table in ("channel_members", "delivered_ranges"):
+        assert any(f"SEARCH {table} USING" in line for line in plans)
+    assert [] == [line for line in plans if is_whole_table(line)]
+    assert [] == [line for line in plans if "TEMP B-TREE" in line]
+
+
+@BATCHES
+async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
+    counting_database: CountingDatabase, batch: Batch
+) -> None:
+    """PostgreSQL's plan for any parameters reads tables by indexes, each with a condition."""
+    write = await prepared(counting_database, batch, 12)
+    await counting_database.write(write)
+    (statement,) = counting_database.statements
+
+    nodes = list(steps_of(await explained(counting_database, statement)))
+
+    indexes = [node for node in nodes if "Index Name" in node]
+    used = {(node["Relation Name"], node["Index Name"]) for node in indexes}
+    assert ("delivered_ranges", "delivered_ranges_pkey") in used
+    # Any other index would find all members of a channel, or all channels of a member.
+    assert {"channel_members_pkey"} == {
+        index for table, index in used if table == "channel_members"
+    }
+    assert [] == [node["Index Name"] for node in indexes if "Index Cond" not in node]
+    assert not {"Seq Scan", "Hash Join", "Merge Join"} & {node["Node Type"] for node in nodes}
+
+
+async def message_to(storage: Storage, channel_id: ChannelId, size: int) -> StoreMessages:
+    """Return a message by the member who joined last, and has written before."""
+    author_id = UserId(f"{channel_id}{size}")
+    await add(storage, draft(author_id, channel_id))
+    await add(storage, draft(ALICE, channel_id))
+    return StoreMessages([draft(author_id, channel_id, client_message_id="c-1")], NOW)
+
+
+async def first_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
+    """Return the first report of a message, by the member who joined last."""
+    message = await add(storage, draft(ALICE, channel_id))
+    return AdvanceDeliveries({(message.id, UserId(f"{channel_id}{size}")): READ}, NOW)
+
+
+async def later_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
+    """Return the report that the message waits for, by a member whose ranges have many gaps."""
+    message = await add(storage, draft(ALICE, channel_id))
+    others = [UserId(f"{channel_id}{number}") for number in range(3, size + 1)]
+    await storage.deliveries.advance_all(
+        [Report(message.id, each, DELIVERED) for each in (*others, BOB)], NOW
+    )
+    return AdvanceDeliveries({(message.id, UserId(f"{channel_id}2")): READ}, NOW)
+
+
+Single: TypeAlias = Callable[[Storage, ChannelId, int], Awaitable[Write[object]]]
+SINGLES = pytest.mark.parametrize("single", [message_to, first_receipt_in, later_receipt_in])
+
+
+@SINGLES
+async def test_work_is_the_same_when_there_are_ten_times_as_many_members_and_messages(
+    counting_database: CountingDatabase,
+    single: Single,
+) -> None:
+    """PostgreSQL accesses as many pages, and checks as many foreign keys."""
+    storage = sql_storage(counting_database)
+    pages, checks = [], []
+    for size in (400, 4_000):
+        channel_id = await filled(counting_database, storage, size)
+        write = await single(storage, channel_id, size)
+        counting_database.statements.clear()
+        plan = await explained(counting_database, await statement_of(write), "ANALYZE, BUFFERS,")
+        pages.append(
+            sum(step["Shared Hit Blocks"] + step["Shared Read Blocks"] for step in steps_of(plan))
+        )
+        checks.append({each["Constraint Name"]: each["Calls"] for each in plan["Triggers"]})
+
+    few, many = pages
+    assert 0 < many < 1.3 * few
+    assert checks[0] == checks[1]
+
+
+@SINGLES
+async def test_as_many_rows_are_written_when_there_are_many_members(
+    either_database: Database,
+    single: Single,
+) -> None:
+    """No row is written for a recipient who has reported nothing."""
+    storage = sql_storage(either_database)
+    written = []
+    for size in (10, 4_000):
+        channel_id = await filled(either_database, storage, size)
+        write = await single(storage, channel_id, size)
+        written.append(await rows_written(either_database, write))
+
+    few, many = written
+    assert 0 < few == many
+
+
+@BATCHES
+async def test_nothing_is_written_when_a_batch_is_repeated(
+    either_database: Database, batch: Batch
+) -> None:
+    """Repeated receipts and repeated sends only read."""
+    write = await prepared(either_database, batch, 12)
+    if isinstance(write, StoreMessages):
+        write = StoreMessages([each for each in write.drafts if each.client_message_id], NOW)
+    await either_database.write(write)
+
+    assert 0 == await rows_written(either_database, write)
+
+
+async def prepared(database: Database, batch: Batch, size: int) -> Write[object]:
+    """Return a batch of this size, and forget the statements that have prepared it."""
+    storage = sql_storage(database)
+    await storage.channels.seed(MEMBERSHIP)
+    write = await batch(storage, size)
+    if isinstance(database, CountingDatabase):
+        database.statements.clear()
+    return write
+
+
+@contextmanager
+def calls_counted(database: Database) -> Iterator[list[object]]:
+    """Collect what runs in the threads of SQLite's connections."""
+    calls: list[object] = []
+
+    def count(connection: BufferedConnection, *_: object) -> None:
+        execute = type(connection)._execute
+
+        async def counted(function: object, *args: object) -> Any:
+            calls.append(function)
+            return await execute(connection, function, *args)  # type: ignore[no-untyped-call] # aiosqlite's
+
+        connection._execute = counted  # type: ignore[method-assign] # to count
+
+    def checked_out(pooled: Any, *_: object) -> None:
+        count(cast("BufferedConnection", pooled.driver_connection))
+
+    engine = database._engines.writing.sync_engine
+    event.listen(engine, "checkout", checked_out)
+    try:
+        yield calls
+    finally:
+        event.remove(engine, "checkout", checked_out)
+
+
+async def filled(database: Database, storage: Storage, size: int) -> ChannelId:
+    """Make a channel with this number of members and of messages."""
+    channel_id = ChannelId(f"channel-{size}-")
+    await storage.channels.seed({ALICE: [channel_id], BOB: [channel_id]})
+    async with database.transaction() as connection:
+        for statement in _FILL:
+            given = {"size": size, "channel_id": channel_id}
+            names = [name for name in given if f":{name}" in statement]
+            await connection.execute(text(statement), {name: given[name] for name in names})
+    return channel_id
+
+
+async def statement_of(write: Write[object]) -> Statement:
+    """Return the statement for PostgreSQL with its parameters, without running it."""
+    with pytest.raises(_Collected) as collected:
+        await write.on_postgres(_Collecting())
+    return collected.value.statement
+
+
+async def explained(database: Database, statement: Statement, options: str = "") -> dict[str, Any]:
+    """Return PostgreSQL's plan for any parameters, as sessions use it; undo what ANALYZE writes."""
+    sql, parameters = statement
+    literals = ", ".join(map(_literal, parameters))
+    async with database.transaction() as connection:
+        await connection.exec_driver_sql(f"PREPARE explained AS {sql}")
+        rows = await connection.exec_driver_sql(
+            f"EXPLAIN ({options} FORMAT JSON) EXECUTE explained ({literals})"
+        )
+        (plan,) = rows.scalar_one()
+        await connection.exec_driver_sql("DEALLOCATE explained")
+        await connection.rollback()
+    return cast("dict[str, Any]", plan)
+
+
+def steps_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield every node of a plan."""
+    nodes = [plan["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        yield node
+        nodes += node.get("Plans", ())
+
+
+async def rows_written(database: Database, write: Write[object]) -> int:
+    """Run a write, and return the number of rows that it inserted, changed and deleted."""
+    return await database.write(_Counted(write))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted(Write[int]):
+    write: Write[object]
+
+    def on_sqlite(self, connection: sqlite3.Connection) -> int:
+        before = connection.total_changes
+        self.write.on_sqlite(connection)
+        return connection.total_changes - before
+
+    async def on_postgres(self, connection: PostgresConnection) -> int:
+        await connection.fetch("BEGIN")
+        # PostgreSQL still counts what earlier transactions of the session have written.
+        ((before,),) = await connection.fetch(_ROWS_WRITTEN)
+        await self.write.on_postgres(connection)
+        ((after,),) = await connection.fetch(_ROWS_WRITTEN)
+        await connection.fetch("COMMIT")
+        return int(after - before)
+
+
+class _Collected(Exception):
+    def __init__(self, statement: Statement) -> None:
+        self.statement = statement
+
+
+class _Collecting(PostgresConnection):
+    async def fetch(self, query: str, *args: object) -> Sequence[Sequence[Any]]:
+        raise _Collected((query, args))
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(_literal, value))}]::text[]"
+    return "NULL" if value is None else f"'{value}'"
