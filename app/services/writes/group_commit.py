@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextvars import Context
 from functools import partial
+from math import inf
 from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
@@ -15,9 +16,6 @@ from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
 """The maximum number of items in a batch."""
-
-MAX_WEIGHT = 20_000
-"""The maximum total weight of a batch; a single heavier item forms a separate batch."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -43,6 +41,8 @@ class GroupCommit(Generic[Item, Result]):
         turns: Runs the batches of a key one after another. Jobs in the same queue do not run while
             a batch of their key is running.
         weigh: Returns the weight of an item. By default, every item weighs 1.
+        max_weight: The maximum total weight of a batch; a single heavier item forms a separate
+            batch. By default, only ``max_items`` limits a batch.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class GroupCommit(Generic[Item, Result]):
         *,
         weigh: Callable[[Item], int] | None = None,
         max_items: int = MAX_ITEMS,
-        max_weight: int = MAX_WEIGHT,
+        max_weight: float = inf,
     ) -> None:
         self._store = store
         self._turns = turns
