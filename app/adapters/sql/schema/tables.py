@@ -163,8 +163,9 @@ message_sequences = Table(
 memberships = Table(
     "memberships",
     metadata,
-    # Present and former members. Only triggers on channel_members write this table, so that it also
-    # contains the members that the original backend adds and removes.
+    # Present and former members. Triggers on channel_members write this table, so that it also
+    # contains the members that the original backend adds and removes. The server never writes it,
+    # but the conversion of an older database and the repair by `python -m app migrate` do.
     Column("channel_id", Text, _references("channels.id"), primary_key=True),
     Column("user_id", Text, _references("users.id"), primary_key=True),
     # The channel's last seq when the member left; NULL for a present member.
