@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
@@ -19,6 +19,9 @@ MAX_ADOPTED = 500
 
 MAX_SET_ASIDE = 1_000
 """The maximum number of messages that are not tried again until the server restarts."""
+
+MAX_LEFT_OUT = 1_000
+"""If this number of channels is left out, the call ends: each is a parameter of the search."""
 
 _logger = logging.getLogger(__name__)
 
@@ -43,7 +46,8 @@ class AdoptionPoller:
         self._messages = messages
         self._clock = clock
         self._interval_seconds = interval_seconds
-        self._max_adopted = MAX_ADOPTED
+        # The numbers of messages per transaction of the channels that have failed.
+        self._limits: BoundedDict[ChannelId, int] = BoundedDict(MAX_LEFT_OUT)
         self._set_aside: BoundedDict[MessageId, None] = BoundedDict(MAX_SET_ASIDE)
         self._polling: asyncio.Task[None] | None = None
         self._is_failing = False
@@ -59,40 +63,57 @@ class AdoptionPoller:
             await asyncio.wait([self._polling])
 
     async def adopt(self) -> None:
-        """Adopt the messages that the original backend has stored, and publish them.
+        """Publish unpublished changes; adopt and publish messages of the original backend.
 
-        Channels are independent: a channel that cannot be adopted now does not delay the others.
+        Channels are independent: a channel that cannot be adopted now is left out for the rest of
+        the call, and does not delay the others.
 
         Raises:
-            Unavailable: The storage failed for at least one channel. `MessageService.catch_up`
-                publishes the messages that are already adopted. The next call adopts fewer messages
-                per transaction.
+            Unavailable: The storage failed for at least one channel. The next call publishes the
+                messages that are already adopted, and adopts fewer messages of this channel per
+                transaction.
         """
-        while found := await self._find_unsequenced():
-            adopted = 0
-            failure: Unavailable | None = None
+        left_out: set[ChannelId] = set()
+        failure: Unavailable | None = None
+        while len(left_out) < MAX_LEFT_OUT:
+            try:
+                await self._messages.catch_up()
+            except Unavailable as error:  # other channels must still be adopted
+                failure = error
+            found = await self._adoption.find_unsequenced(
+                MAX_ADOPTED,
+                self._clock.now(),
+                except_messages=list(self._set_aside),
+                except_channels=list(left_out),
+            )
+            if not found:
+                break
             for channel_id, message_ids in found.items():
                 try:
-                    await self._publisher.prepare((channel_id,))
-                    adopted += await self._adopt(channel_id, message_ids)
+                    may_continue = await self._adopt_some(channel_id, message_ids)
                 except Unavailable as error:
                     failure = error
-            await self._messages.catch_up()
-            if failure is not None:
-                self._max_adopted = max(1, self._max_adopted // 2)
-                raise failure
-            self._max_adopted = min(2 * self._max_adopted, MAX_ADOPTED)
-            if not adopted:  # locked by others, or just adopted by another node
-                return
+                    may_continue = False
+                if not may_continue:
+                    left_out.add(channel_id)
+        if failure is not None:
+            raise failure
 
-    async def _find_unsequenced(self) -> Mapping[ChannelId, Sequence[MessageId]]:
-        limit = self._max_adopted + len(self._set_aside)
-        found = await self._adoption.find_unsequenced(limit, self._clock.now())
-        left = {
-            channel_id: [each for each in message_ids if each not in self._set_aside]
-            for channel_id, message_ids in found.items()
-        }
-        return {channel_id: message_ids for channel_id, message_ids in left.items() if message_ids}
+    async def _adopt_some(self, channel_id: ChannelId, message_ids: Sequence[MessageId]) -> bool:
+        """Adopt the first messages of a channel; return whether to adopt the next ones now."""
+        limit = self._limits.pop(channel_id, MAX_ADOPTED)
+        message_ids = message_ids[:limit]
+        try:
+            await self._publisher.prepare((channel_id,))
+            adopted = await self._adopt(channel_id, message_ids)
+        except Unavailable:
+            self._limits[channel_id] = max(1, len(message_ids) // 2)
+            raise
+        if 2 * limit < MAX_ADOPTED:
+            self._limits[channel_id] = 2 * limit
+        # Other messages are locked, or were just adopted by another node.
+        acceptable = sum(message_id not in self._set_aside for message_id in message_ids)
+        return 0 < adopted == acceptable
 
     async def _adopt(self, channel_id: ChannelId, message_ids: Sequence[MessageId]) -> int:
         """Adopt messages of a channel; set aside the messages that the storage rejects."""
@@ -119,7 +140,6 @@ class AdoptionPoller:
 
     async def _poll(self) -> None:
         try:
-            await self._messages.catch_up()
             await self.adopt()
         except Unavailable:
             if not self._is_failing:  # log once per outage

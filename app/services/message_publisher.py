@@ -166,19 +166,23 @@ class MessagePublisher:
         """Publish the unpublished messages of every channel marked by `fall_behind`.
 
         Raises:
-            Unavailable: The messages cannot be read now; the next call tries again.
+            Unavailable: The messages of a channel cannot be read now; the next call tries again.
         """
+        failure: Unavailable | None = None
         for channel_id, until in list(self._behind.items()):
             began = self._clock.monotonic()
             try:
                 await self.turns.run(channel_id, partial(self._catch_up, channel_id), None)
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 - other channels must still be published
+            except Unavailable as error:  # other channels must still be published
+                failure = error
+                continue
+            except Exception as error:  # noqa: BLE001 - as above
                 log_unpublished(error)
                 continue
             if began >= until and self._behind.get(channel_id) == until:
                 del self._behind[channel_id]
+        if failure is not None:
+            raise failure
 
     def forget(self, channel_id: ChannelId) -> None:
         """Forget a deleted channel; a new channel with the same id starts again at ``seq`` 1."""

@@ -225,6 +225,26 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     assert {GENERAL: 1} == (await storage.deliveries.undelivered_counts(BOB)).channels
 
 
+@pytest.mark.parametrize("excluded", ["message", "channel"])
+async def test_find_unsequenced_searches_older_messages_when_new_ones_are_excluded(
+    database: Database, storage: Storage, excluded: str
+) -> None:
+    """An excluded message does not count towards the limit either."""
+    await store_as_prisma(database, "newest", created_at=NOW)
+    await adopt_all(storage)
+    year_ago = NOW - timedelta(days=365)
+    await store_as_prisma(database, "new", channel_id=RANDOM, created_at=NOW)
+    await store_as_prisma(database, "old", created_at=year_ago)
+    new_messages = [MessageId("new")] if excluded == "message" else []
+    its_channels = [RANDOM] if excluded == "channel" else []
+
+    usual = await storage.adoption.find_unsequenced(1, LATER)
+    older = await storage.adoption.find_unsequenced(1, LATER, new_messages, its_channels)
+
+    assert {RANDOM: ["new"]} == usual
+    assert {GENERAL: ["old"]} == older
+
+
 async def test_adopt_examines_every_message_in_turn_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:

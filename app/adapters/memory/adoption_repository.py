@@ -1,6 +1,6 @@
 """Implements the adoption of messages for the storage in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from app.domain.ids import ChannelId, MessageId
@@ -11,10 +11,14 @@ class MemoryAdoptionRepository(AdoptionRepository):
     """Never finds a message: the original backend cannot write to the memory of this process."""
 
     async def find_unsequenced(
-        self, limit: int, now: datetime
+        self,
+        limit: int,
+        now: datetime,
+        except_messages: Collection[MessageId] = (),
+        except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """Return an empty mapping."""
-        del limit, now
+        del limit, now, except_messages, except_channels
         return {}
 
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:

@@ -1,6 +1,6 @@
 """Adopts messages that the original backend stores in the same database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
@@ -16,9 +16,18 @@ class AdoptionRepository(Protocol):
     """
 
     async def find_unsequenced(
-        self, limit: int, now: datetime
+        self,
+        limit: int,
+        now: datetime,
+        except_messages: Collection[MessageId] = (),
+        except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel."""
+        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel.
+
+        Args:
+            except_messages: Messages to ignore, as if they had a ``seq``.
+            except_channels: Channels whose messages to ignore.
+        """
         ...
 
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:

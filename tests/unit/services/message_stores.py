@@ -1,7 +1,7 @@
 """Message stores that are slow or fail, and helpers to use them."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -79,6 +79,8 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         holds_back: Whether an interrupted message is stored only when the test calls `land`.
         unadopted: The messages of the original backend that were not adopted yet.
         adopted_at_once: The number of messages in each call of `adopt`.
+        failing: The channels in which no message can be adopted now.
+        locked: The messages that another program has locked.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -87,6 +89,8 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         self.holds_back = False
         self.unadopted: list[MessageDraft] = []
         self.adopted_at_once: list[int] = []
+        self.failing: set[ChannelId] = set()
+        self.locked: set[MessageId] = set()
         self._late: list[MessageDraft] = []
 
     async def land(self) -> None:
@@ -114,11 +118,20 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         return deleted
 
     async def find_unsequenced(
-        self, limit: int, now: datetime
+        self,
+        limit: int,
+        now: datetime,
+        except_messages: Collection[MessageId] = (),
+        except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
         del now
         found: dict[ChannelId, list[MessageId]] = {}
-        for draft in self.unadopted[:limit]:
+        left = [
+            draft
+            for draft in self.unadopted
+            if draft.id not in except_messages and draft.channel_id not in except_channels
+        ]
+        for draft in left[:limit]:
             found.setdefault(draft.channel_id, []).append(draft.id)
         return found
 
@@ -127,6 +140,10 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         taken = [draft for draft in self.unadopted if draft.id in message_ids]
         if any(draft.content == REJECTED for draft in taken):
             raise StorageRejected
+        if any(draft.channel_id in self.failing for draft in taken):
+            raise Unavailable
+        taken = [draft for draft in taken if draft.id not in self.locked]
+        message_ids = [draft.id for draft in taken]
         self.unadopted = [draft for draft in self.unadopted if draft.id not in message_ids]
         await super().add_all(taken, DEFAULT_START)
         self._lose()
@@ -143,15 +160,17 @@ class UnreadableMessages(LosingMessages):
 
     Attributes:
         is_unreadable: Whether reading that row still fails.
+        error: What is raised in this case.
     """
 
     is_unreadable = True
+    error: Exception = ValueError("what somebody wrote")
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
         if self.is_unreadable and channel_id == GENERAL:
-            raise ValueError("what somebody wrote")
+            raise self.error
         return await super().stored_after(channel_id, after_seq, limit)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from app.adapters.memory.store import MemoryStore
-from app.domain.errors import Unconfirmed
+from app.domain.errors import Unavailable, Unconfirmed
 from app.services.adoption_poller import MAX_ADOPTED
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
@@ -67,12 +67,14 @@ async def test_other_messages_are_adopted_when_the_storage_rejects_one(
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     rejected = by_bob(REJECTED)
-    losing_messages.unadopted = [by_bob("1"), rejected, by_bob("2")]
+    others = [by_bob(str(number)) for number in range(MAX_ADOPTED)]
+    losing_messages.unadopted = [rejected, *others]
 
-    for _ in range(2):
-        await services.poller.adopt()
+    await services.poller.adopt()
+    published_by_one_call = contents(broadcaster)
+    await services.poller.adopt()
 
-    assert ["1", "2"] == contents(broadcaster)
+    assert [draft.content for draft in others] == published_by_one_call == contents(broadcaster)
     assert [f"cannot adopt the message {rejected.id} of the original backend"] == caplog.messages
 
 
@@ -91,6 +93,82 @@ async def test_other_channels_are_adopted_when_one_cannot_be_adopted_now(
         await services.poller.adopt()
 
     assert ["1", "2"] == contents(broadcaster)
+
+
+async def test_other_channels_are_adopted_when_the_oldest_messages_cannot_be(
+    make_services: MakeServices,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """Only the failing channel gets smaller transactions, one in each call."""
+    losing_messages = LosingMessages(store)
+    services = make_services(losing_messages, losing_messages)
+    old = [by_bob(f"old {number}") for number in range(MAX_ADOPTED + 1)]
+    new = [replace(by_bob(str(number)), channel_id=RANDOM) for number in range(2 * MAX_ADOPTED + 1)]
+    losing_messages.unadopted = [*old, *new]
+    losing_messages.failing = {GENERAL}
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await services.poller.adopt()
+    published_meanwhile = contents(broadcaster)
+    losing_messages.failing = set()
+    await services.poller.adopt()
+
+    whole, half, quarter = MAX_ADOPTED, MAX_ADOPTED // 2, MAX_ADOPTED // 4
+    assert [draft.content for draft in new] == published_meanwhile
+    assert [draft.content for draft in [*new, *old]] == contents(broadcaster)
+    assert [whole, whole, whole, 1, half, quarter, half, quarter + 1] == (
+        losing_messages.adopted_at_once
+    )
+
+
+async def test_other_channels_are_adopted_when_a_message_is_locked(
+    make_services: MakeServices,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The channel with the locked message continues at the next call."""
+    losing_messages = LosingMessages(store)
+    services = make_services(losing_messages, losing_messages)
+    locked = by_bob("locked")
+    others = [by_bob(str(number)) for number in range(1, MAX_ADOPTED)]
+    losing_messages.unadopted = [
+        locked,
+        *others,
+        by_bob("later"),
+        replace(by_bob("in random"), channel_id=RANDOM),
+    ]
+    losing_messages.locked = {locked.id}
+
+    await services.poller.adopt()
+    published_meanwhile = contents(broadcaster)
+    losing_messages.locked = set()
+    await services.poller.adopt()
+
+    expected = [*(draft.content for draft in others), "in random"]
+    assert expected == published_meanwhile
+    assert [*expected, "locked", "later"] == contents(broadcaster)
+
+
+async def test_other_channels_are_adopted_and_published_when_one_cannot_be_read(
+    make_services: MakeServices, store: MemoryStore, broadcaster: RecordingBroadcaster
+) -> None:
+    messages = UnreadableMessages(store)
+    messages.error = Unavailable()
+    services = make_services(messages, messages)
+    in_general = [by_bob(str(number)) for number in range(MAX_ADOPTED)]
+    messages.unadopted = [*in_general, replace(by_bob("in random"), channel_id=RANDOM)]
+
+    with pytest.raises(Unavailable):
+        await services.poller.adopt()
+    published_meanwhile = contents(broadcaster)
+    messages.is_unreadable = False
+    await services.poller.adopt()
+
+    expected = ["in random", *(draft.content for draft in in_general)]
+    assert ["in random"] == published_meanwhile
+    assert expected == contents(broadcaster)
 
 
 async def test_sends_are_acked_and_other_channels_published_when_a_row_cannot_be_read(

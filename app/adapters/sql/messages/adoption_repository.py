@@ -1,13 +1,14 @@
 """Adopts messages that the original backend stores in the same database."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     and_,
     bindparam,
     delete,
@@ -179,15 +180,24 @@ class SqlAdoptionRepository(AdoptionRepository):
         self._examined_until: datetime | None = None
 
     async def find_unsequenced(
-        self, limit: int, now: datetime
+        self,
+        limit: int,
+        now: datetime,
+        except_messages: Collection[MessageId] = (),
+        except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
         """Search the newest messages. If this finds none, search a range of older messages."""
+        query = _UNSEQUENCED
+        if except_messages:
+            query = query.where(messages.c.id.not_in(except_messages))
+        if except_channels:
+            query = query.where(messages.c.channelId.not_in(except_channels))
         async with self._database.reading() as connection:
             dates = await _newest_range(connection, now)
-            found = await _find_unsequenced(connection, dates, limit)
+            found = await _find_unsequenced(connection, query, dates, limit)
             if not found:
                 dates = await _range_from(connection, self._examined_until, self._range_messages)
-                found = await _find_unsequenced(connection, dates, limit)
+                found = await _find_unsequenced(connection, query, dates, limit)
         if not found:
             self._examined_until = dates.end
         return found
@@ -248,7 +258,7 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
 
 
 async def _find_unsequenced(
-    connection: AsyncConnection, dates: DateRange, limit: int
+    connection: AsyncConnection, query: Select[tuple[str, str]], dates: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
     """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
     conditions = [dates.contains_date()]
@@ -257,8 +267,8 @@ async def _find_unsequenced(
         conditions.append(messages.c.createdAt.is_(None))
     found: dict[ChannelId, list[MessageId]] = {}
     for condition in conditions:
-        query = _UNSEQUENCED.where(OTHERS, condition).limit(limit)
-        for message_id, channel_id in await connection.execute(query):
+        selected = query.where(OTHERS, condition).limit(limit)
+        for message_id, channel_id in await connection.execute(selected):
             found.setdefault(channel_id, []).append(message_id)
         limit -= sum(map(len, found.values()))
     return found
