@@ -182,9 +182,11 @@ class MessageService:
             self._publisher.fall_behind(channel_ids, UNCONFIRMED_SECONDS)
             raise
         stored: dict[ChannelId, list[StoredMessage]] = {}
-        for outcome in outcomes:
+        for draft, outcome in zip(drafts, outcomes, strict=True):
             if isinstance(outcome, StoredMessage):
                 stored.setdefault(outcome.message.channel_id, []).append(outcome)
+            elif isinstance(outcome, Unconfirmed):
+                self._publisher.fall_behind((draft.channel_id,), UNCONFIRMED_SECONDS)
         for channel_id, messages in stored.items():
             await self._publish_stored(channel_id, messages)
         return outcomes

@@ -305,3 +305,25 @@ async def test_adopt_gives_each_message_one_number_when_many_do_it_at_once(
         adopted = [each for each in ids if each.startswith("msg_")]
         assert sorted(adopted, key=lambda each: int(each.removeprefix("msg_"))) == adopted
         assert 20 == len(set(ids))
+
+
+async def test_author_can_join_when_an_adopted_message_is_from_before(
+    database: Database, storage: Storage
+) -> None:
+    """The author left before the adoption. Neither that message nor later ones are undelivered."""
+    await add(storage, draft())
+    await store_as_prisma(database, "msg_001", user_id=BOB)
+    await storage.leave(GENERAL, BOB)
+    await adopt(storage)
+    for _ in range(2):
+        await add(storage, draft())
+
+    await storage.channels.seed({BOB: [GENERAL]})
+    missed = await add(storage, draft())
+
+    page = await storage.deliveries.undelivered(BOB, after=0, limit=10)
+    recipients = (await storage.deliveries.statuses(missed.id, ALICE)).statuses
+    counts = (await storage.deliveries.undelivered_counts(BOB)).channels
+    assert [1, missed.seq] == [message.seq for message in page.messages]
+    assert {GENERAL: 2} == counts
+    assert BOB in {status.recipient_id for status in recipients}

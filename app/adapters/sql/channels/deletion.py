@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import Connection, column, delete, inspect, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
@@ -13,6 +13,7 @@ MESSAGES_AT_ONCE = 1_000
 RECEIPTS_AT_ONCE = 10_000
 """The maximum number of receipts per batch: a thousand messages may have a million receipts."""
 
+_OLD_DELIVERIES = table("message_deliveries", column("message_id"))
 # A session caches the query plans of its foreign keys. A plan made when the tables were small scans
 # a whole table for each message, so deleting a batch would exceed the time limit.
 _FORGET_PLANS = text("DISCARD PLANS")
@@ -29,6 +30,8 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
             if connection.dialect.name == "postgresql":
                 await connection.execute(_FORGET_PLANS)
             batch = await _lock_batch(connection, channel_id)
+            if await connection.run_sync(_has_old_deliveries):
+                batch = await _with_few_old_deliveries(connection, batch)
             if not batch:
                 await connection.execute(delete(channels).where(channels.c.id == channel_id))
                 return
@@ -60,3 +63,24 @@ async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Seq
         return ids
     fitting = [message_id for message_id, position in positions if position < first_left_out]
     return fitting or [positions[0].message_id]
+
+
+def _has_old_deliveries(connection: Connection) -> bool:
+    return inspect(connection).has_table(_OLD_DELIVERIES.name)
+
+
+async def _with_few_old_deliveries(
+    connection: AsyncConnection, message_ids: Sequence[str]
+) -> Sequence[str]:
+    """Return the first of these messages: those with few rows in the table of revision 0005."""
+    too_many = (
+        select(_OLD_DELIVERIES.c.message_id)
+        .where(_OLD_DELIVERIES.c.message_id.in_(message_ids))
+        .order_by(_OLD_DELIVERIES.c.message_id)
+        .offset(RECEIPTS_AT_ONCE)
+        .limit(1)
+    )
+    first_left_out = await connection.scalar(too_many) if message_ids else None
+    if first_left_out is None:
+        return message_ids
+    return [each for each in message_ids if each < first_left_out] or [first_left_out]

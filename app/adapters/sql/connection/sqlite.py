@@ -81,11 +81,13 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
 
 
 async def _write(pooled: PoolProxiedConnection, write: Write[Result]) -> Result:
+    connection = cast("BufferedConnection", pooled.driver_connection)
     try:
-        connection = cast("BufferedConnection", pooled.driver_connection)
         return await connection.run_transaction(write.on_sqlite)
-    except asyncio.CancelledError:
-        await greenlet_spawn(pooled.invalidate)
+    except BaseException as error:
+        # A transaction is still open if its rollback has failed.
+        if isinstance(error, asyncio.CancelledError) or connection.in_transaction:
+            await greenlet_spawn(pooled.invalidate)
         raise
     finally:
         pooled.close()

@@ -64,18 +64,28 @@ WITH report AS MATERIALIZED (
         sequence.channel_id AS seq_channel, sequence.reached, sequence.waiting_for,
         sequence.revision, begun.revision AS begun_revision
     FROM report
-    JOIN users AS reporter ON reporter.id = report.user_id
-    JOIN messages AS message ON message.id = report.message_id
-    JOIN channels AS channel ON channel.id = message."channelId"
-    -- With a plain join, PostgreSQL may read all members of the channel.
+    -- With plain joins, a plan that was made while the tables were small may read whole tables.
+    -- FOR UPDATE also leaves out a message for which Prisma is storing a read receipt.
+    CROSS JOIN LATERAL (
+        SELECT FROM users WHERE id = report.user_id FOR KEY SHARE SKIP LOCKED
+    ) AS reporter
+    CROSS JOIN LATERAL (
+        SELECT * FROM messages WHERE id = report.message_id FOR UPDATE SKIP LOCKED
+    ) AS message
+    CROSS JOIN LATERAL (
+        SELECT FROM channels WHERE id = message."channelId" FOR KEY SHARE SKIP LOCKED
+    ) AS channel
     CROSS JOIN LATERAL (
         SELECT FROM channel_members
         WHERE "channelId" = message."channelId" AND "userId" = report.user_id LIMIT 1
     ) AS member
-    JOIN message_sequences AS begun ON begun.message_id = report.message_id
-    JOIN message_sequences AS sequence ON sequence.message_id = report.message_id
-    FOR NO KEY UPDATE OF message, sequence SKIP LOCKED
-    FOR KEY SHARE OF reporter, channel SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT revision FROM message_sequences WHERE message_id = report.message_id LIMIT 1
+    ) AS begun
+    CROSS JOIN LATERAL (
+        SELECT * FROM message_sequences
+        WHERE message_id = report.message_id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS sequence
 ), pair AS MATERIALIZED (
     SELECT locked.*, receipt.status AS before, receipt.updated_at,
         receipt.status IS NULL AND user_id <> author_id AND EXISTS (
@@ -230,10 +240,11 @@ WITH report AS MATERIALIZED (
 SELECT number, true, before, updated_at, is_sent, author_id, author_is_member, NULL, NULL
 FROM pair
 UNION ALL
-SELECT number, false, NULL, NULL, NULL, NULL, NULL, EXISTS (
-    SELECT FROM channel_members WHERE "userId" = report.user_id
+SELECT number, false, NULL, NULL, NULL, NULL, NULL, (
+    SELECT "userId" FROM channel_members WHERE "userId" = report.user_id
         AND "channelId" = (SELECT "channelId" FROM messages WHERE id = report.message_id)
-), EXISTS (SELECT FROM message_sequences WHERE message_id = report.message_id)
+) IS NOT NULL AND (SELECT id FROM users WHERE id = report.user_id) IS NOT NULL,
+(SELECT seq FROM message_sequences WHERE message_id = report.message_id) IS NOT NULL
 FROM report WHERE number NOT IN (SELECT number FROM pair)
 ORDER BY number
 """
@@ -277,7 +288,7 @@ WHERE channel_id = ? AND user_id = ? AND first_seq > ? AND first_seq <= ?
 RETURNING end_seq
 """
 _EXTEND_ON_SQLITE = """
-UPDATE delivered_ranges SET end_seq = ?4
+UPDATE delivered_ranges SET end_seq = MAX(end_seq, ?4)
 WHERE channel_id = ?1 AND user_id = ?2 AND end_seq >= ?3 AND first_seq = (
     SELECT MAX(first_seq) FROM delivered_ranges
     WHERE channel_id = ?1 AND user_id = ?2 AND first_seq <= ?3

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -258,7 +259,7 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
 
 
 async def _find_unsequenced(
-    connection: AsyncConnection, query: Select[tuple[str, str]], dates: DateRange, limit: int
+    connection: AsyncConnection, query: Select[*tuple[Any, ...]], dates: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
     """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
     conditions = [dates.contains_date()]
@@ -268,8 +269,9 @@ async def _find_unsequenced(
     found: dict[ChannelId, list[MessageId]] = {}
     for condition in conditions:
         selected = query.where(OTHERS, condition).limit(limit)
-        for message_id, channel_id in await connection.execute(selected):
-            found.setdefault(channel_id, []).append(message_id)
+        rows = await connection.execute(selected)
+        for row in rows:
+            found.setdefault(row.channelId, []).append(row.id)
         limit -= sum(map(len, found.values()))
     return found
 
@@ -296,7 +298,7 @@ def adopt_all(connection: Connection, message_ids: Sequence[MessageId]) -> int:
     channel_ids = set(locked.values())
     take_sequences(connection, dict.fromkeys(channel_ids, 0))  # A count of 0 only locks.
     left = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": list(locked)})
-    found = [(message_id, channel_id) for message_id, channel_id in left]
+    found = [(row.id, row.channelId) for row in left]
     if not found:
         return 0
     numbers = take_sequences(connection, Counter(channel_id for _, channel_id in found))

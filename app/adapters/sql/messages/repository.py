@@ -100,9 +100,15 @@ class SqlMessageRepository(MessageRepository):
         return await self._database.write(StoreMessages(drafts, now))
 
     async def _find_earlier(self, drafts: Sequence[MessageDraft]) -> dict[MessageId, AddOutcome]:
-        """Return the outcome of each draft whose client message id is taken."""
-        async with self._database.asking() as connection:
-            found = await find_first_sends(connection, drafts)
+        """Return the outcome of each draft whose client message id is taken.
+
+        Does not raise `Unavailable`, because the other drafts are stored.
+        """
+        try:
+            async with self._database.asking() as connection:
+                found = await find_first_sends(connection, drafts)
+        except Unavailable:
+            return {draft.id: Unavailable() for draft in drafts}
         outcomes: dict[MessageId, AddOutcome] = {}
         for draft in drafts:
             first, message = found.get((draft.user_id, draft.client_message_id), (None, None))
@@ -127,7 +133,7 @@ class SqlMessageRepository(MessageRepository):
             return replace(message, content=content, updated_at=now)
 
     async def delete(self, message_id: MessageId, editor_id: UserId) -> DeletedMessage:
-        """Delete the message. Foreign keys delete its sequence, deliveries and receipts."""
+        """Delete the message. Foreign keys delete its sequence and receipts."""
         async with self._database.transaction() as connection:
             message = await lock_message(connection, message_id, editor_id)
             if message.user_id != editor_id:

@@ -42,18 +42,40 @@ WITH draft AS MATERIALIZED (
 ), member AS MATERIALIZED (
     SELECT draft.*, COALESCE(author.name, author.id) AS name, author."imageUrl" AS image_url
     FROM draft
-    -- With a plain join, PostgreSQL may read all members of the channel.
+    -- With plain joins, a plan that was made while the tables were small may read whole tables.
     CROSS JOIN LATERAL (
         SELECT FROM channel_members
         WHERE "channelId" = draft.channel_id AND "userId" = draft.user_id LIMIT 1
     ) AS membership
-    JOIN users AS author ON author.id = draft.user_id
-    JOIN channels AS channel ON channel.id = draft.channel_id
-    FOR KEY SHARE OF author, channel SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT * FROM users WHERE id = draft.user_id FOR KEY SHARE SKIP LOCKED
+    ) AS author
+    CROSS JOIN LATERAL (
+        SELECT FROM channels WHERE id = draft.channel_id FOR KEY SHARE SKIP LOCKED
+    ) AS channel
+), locked AS MATERIALIZED (
+    SELECT channel_id, user_id, MIN(number) AS number
+    FROM draft
+    WHERE number NOT IN (SELECT number FROM member)
+        -- Scalar subqueries read a row each: for EXISTS, PostgreSQL may read the whole table.
+        AND (
+            SELECT "userId" FROM channel_members
+            WHERE "channelId" = draft.channel_id AND "userId" = draft.user_id
+        ) IS NOT NULL
+        AND (SELECT id FROM users WHERE id = draft.user_id) IS NOT NULL
+        AND (SELECT id FROM channels WHERE id = draft.channel_id) IS NOT NULL
+    GROUP BY channel_id, user_id
+), ready AS MATERIALIZED (
+    -- The order of a sender's messages stays: the drafts after a locked one are left out as well.
+    SELECT * FROM member WHERE NOT EXISTS (
+        SELECT FROM locked
+        WHERE locked.channel_id = member.channel_id AND locked.user_id = member.user_id
+            AND locked.number < member.number
+    )
 ), claim AS (
     INSERT INTO client_messages (user_id, client_message_id, message_id, digest)
     SELECT DISTINCT ON (user_id, client_message_id) user_id, client_message_id, id, digest
-    FROM member
+    FROM ready
     WHERE client_message_id IS NOT NULL
     ORDER BY user_id, client_message_id, number
     ON CONFLICT DO NOTHING
@@ -61,7 +83,7 @@ WITH draft AS MATERIALIZED (
 ), accepted AS MATERIALIZED (
     SELECT *, ROW_NUMBER() OVER (PARTITION BY channel_id ORDER BY number) AS place,
         COUNT(*) OVER (PARTITION BY channel_id) AS size
-    FROM member
+    FROM ready
     WHERE client_message_id IS NULL OR id IN (SELECT message_id FROM claim)
 ), taken AS (
     INSERT INTO channel_sequences (channel_id, last_seq)
@@ -106,9 +128,10 @@ WITH draft AS MATERIALIZED (
 )
 SELECT number, seq, name, image_url, false, false FROM numbered
 UNION ALL
-SELECT number, NULL, NULL, NULL, number IN (SELECT number FROM member), EXISTS (
-    SELECT FROM channel_members
-    WHERE "channelId" = draft.channel_id AND "userId" = draft.user_id
+SELECT number, NULL, NULL, NULL, number IN (SELECT number FROM ready), EXISTS (
+    SELECT FROM locked
+    WHERE locked.channel_id = draft.channel_id AND locked.user_id = draft.user_id
+        AND locked.number <= draft.number
 )
 FROM draft WHERE number NOT IN (SELECT number FROM numbered)
 ORDER BY number
@@ -170,13 +193,13 @@ class StoreMessages(Write[list[StoringResult]]):
         )
         results: list[StoringResult] = []
         for draft, row in zip(drafts, rows, strict=True):
-            _, seq, name, image_url, was_locked_here, is_member = row
+            _, seq, name, image_url, is_repeated, is_locked = row
             if seq is not None:
                 results.append(self._message(draft, seq, name, image_url))
-            elif was_locked_here:
+            elif is_repeated:
                 results.append(NotStored.REPEATED)
             else:
-                results.append(Locked.LOCKED if is_member else NotStored.NOT_A_MEMBER)
+                results.append(Locked.LOCKED if is_locked else NotStored.NOT_A_MEMBER)
         return results
 
     def on_sqlite(self, connection: sqlite3.Connection) -> list[StoringResult]:

@@ -1,8 +1,9 @@
 """The triggers on ``channel_members`` that write ``memberships``, and repairs of that table.
 
 They record each membership, whoever adds or removes the member. On PostgreSQL they run when the
-transaction commits, so that a long transaction of the original backend neither holds locks on this
-project's tables nor uses an old ``last_seq``.
+transaction commits, so that a long transaction of the original backend does not hold locks on this
+project's tables. They see the ``last_seq`` of that moment, or, if the isolation level is REPEATABLE
+READ or higher, of the beginning of the transaction.
 """
 
 # ruff: noqa: S608 - every statement consists of fragments in this module
@@ -11,7 +12,19 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
+# First remove ranges from the time without membership, which would overlap: adoption stores one for
+# an author who has left or was never a member.
 _RECORD_JOIN = """
+DELETE FROM delivered_ranges
+WHERE channel_id = NEW."channelId" AND user_id = NEW."userId"
+    AND first_seq > COALESCE((
+        SELECT left_after FROM memberships
+        WHERE channel_id = NEW."channelId" AND user_id = NEW."userId"
+    ), 0)
+    AND NOT EXISTS (
+        SELECT 1 FROM memberships
+        WHERE channel_id = NEW."channelId" AND user_id = NEW."userId" AND left_after IS NULL
+    );
 INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
 SELECT sequence.channel_id, NEW."userId", COALESCE(earlier.left_after, 0) + 1, sequence.last_seq + 1
 FROM channel_sequences AS sequence
@@ -106,7 +119,7 @@ SELECT member."channelId", member."userId" FROM channel_members AS member
 WHERE {_IS_UNRECORDED}
 ON CONFLICT (channel_id, user_id) DO UPDATE SET left_after = NULL
 """
-# The first statement removes ranges that could overlap with those that the second one adds. Who
+# The first statements remove ranges that could overlap with those that the next one adds. Who
 # received a message while the triggers were missing is unknown, so it counts as delivered.
 _REPAIRS = (
     """
@@ -115,6 +128,15 @@ _REPAIRS = (
         WHERE memberships.channel_id = delivered_ranges.channel_id
             AND memberships.user_id = delivered_ranges.user_id
     ) IS NULL
+    """,
+    f"""
+    DELETE FROM delivered_ranges WHERE first_seq > (
+        SELECT earlier.left_after FROM memberships AS earlier
+        JOIN channel_members AS member ON member."channelId" = earlier.channel_id
+            AND member."userId" = earlier.user_id
+        WHERE earlier.channel_id = delivered_ranges.channel_id
+            AND earlier.user_id = delivered_ranges.user_id AND {_IS_UNRECORDED}
+    )
     """,
     f"""
     INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)

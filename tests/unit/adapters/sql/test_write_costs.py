@@ -20,6 +20,7 @@ from app.adapters.sql.messages.storing import StoreMessages
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, UserId
 from app.ports import Report, StoredMessage
+from app.services.delivery_service import MAX_REPORTS
 from tests.contract.storage import (
     ALICE,
     BOB,
@@ -187,9 +188,9 @@ async def later_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -
     """Return the report that the message waits for, by a member whose ranges have many gaps."""
     message = await add(storage, draft(ALICE, channel_id))
     others = [UserId(f"{channel_id}{number}") for number in range(3, size + 1)]
-    await storage.deliveries.advance_all(
-        [Report(message.id, each, DELIVERED) for each in (*others, BOB)], NOW
-    )
+    reports = [Report(message.id, each, DELIVERED) for each in (*others, BOB)]
+    for start in range(0, len(reports), MAX_REPORTS):
+        await storage.deliveries.advance_all(reports[start : start + MAX_REPORTS], NOW)
     return AdvanceDeliveries({(message.id, UserId(f"{channel_id}2")): READ}, NOW)
 
 
@@ -289,10 +290,11 @@ async def filled(database: Database, storage: Storage, size: int) -> ChannelId:
     """Make a channel with this number of members and of messages."""
     channel_id = ChannelId(f"channel-{size}-")
     await storage.channels.seed({ALICE: [channel_id], BOB: [channel_id]})
-    async with database.transaction() as connection:
-        for statement in _FILL:
-            given = {"size": size, "channel_id": channel_id}
-            names = [name for name in given if f":{name}" in statement]
+    for statement in _FILL:
+        given = {"size": size, "channel_id": channel_id}
+        names = [name for name in given if f":{name}" in statement]
+        # A transaction each: joining deletes ranges that the same transaction has inserted.
+        async with database.transaction() as connection:
             await connection.execute(text(statement), {name: given[name] for name in names})
     return channel_id
 
