@@ -92,6 +92,8 @@ class GroupCommit(Generic[Item, Result]):
             entry.is_begun = True
             self._turns.start_job(self._run_batch((entry,), (key,)))  # the usual case
         else:
+            if waiting_since is None:
+                waiting_since = self._clock.monotonic()
             if self._waiting >= MAX_PENDING:
                 raise Unavailable(what="The server")
             await self._admission.admit_writer()

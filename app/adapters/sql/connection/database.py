@@ -163,8 +163,9 @@ class Database(WriteAdmission):
     async def write(self, write: Write[Result]) -> Result:
         """Run a frequent write, and commit it: one round trip to PostgreSQL or SQLite's thread.
 
-        If the caller is cancelled or times out, the write continues in the background, and keeps
-        its turn.
+        If the caller is cancelled or times out, a write to SQLite continues in the background, and
+        keeps its turn. The connection of a write to PostgreSQL is closed; PostgreSQL may still
+        commit the write.
 
         Raises:
             Unconfirmed: The write was interrupted, or timed out.
@@ -175,6 +176,9 @@ class Database(WriteAdmission):
             pooled = await check_out(self._engines.writing)
             attempt.commits = True
             writing = self._engines.write(pooled, write)
+            if self._file is None:
+                # If PostgreSQL does not answer, give the turn back, so that others need not wait.
+                return await writing
             return await self._outlive_caller(_finish(writing, attempt.resources.pop_all()))
 
     @asynccontextmanager
