@@ -178,7 +178,8 @@ class Database(WriteAdmission):
             writing = self._engines.write(pooled, write)
             if self._file is None:
                 # If PostgreSQL does not answer, give the turn back, so that others need not wait.
-                return await writing
+                result: Result = await writing
+                return result
             return await self._outlive_caller(_finish(writing, attempt.resources.pop_all()))
 
     @asynccontextmanager
