@@ -349,14 +349,14 @@ class AdvanceDeliveries(Write[list[AdvanceResult]]):
 
     def on_sqlite(self, connection: sqlite3.Connection) -> list[AdvanceResult]:
         """Run a few prepared statements for each pair, and for each message."""
-        execute = connection.execute
+        execute, time = connection.execute, sqlite_time(self.now)
         messages: dict[MessageId, _SqliteMessage | None] = {}
         results: list[AdvanceResult] = []
         for (message_id, user_id), state in self.pairs.items():
             if message_id not in messages:
                 row = execute(_MESSAGE_ON_SQLITE, (message_id,)).fetchone()
                 messages[message_id] = row and _SqliteMessage(message_id, *row)
-            results.append(self._advance(execute, messages[message_id], user_id, state))
+            results.append(self._advance(execute, messages[message_id], user_id, state, time))
         for message in messages.values():
             if message is not None and message.is_touched:
                 message.update(execute)
@@ -368,6 +368,7 @@ class AdvanceDeliveries(Write[list[AdvanceResult]]):
         message: "_SqliteMessage | None",
         user_id: UserId,
         state: DeliveryState,
+        time: str,
     ) -> AdvanceResult:
         if (
             message is None
@@ -389,7 +390,6 @@ class AdvanceDeliveries(Write[list[AdvanceResult]]):
         ):
             return NoDelivery.NOT_A_RECIPIENT
         if before.may_become(state):
-            time = sqlite_time(self.now)
             message.is_touched = True
             execute(_STORE_RECEIPT_ON_SQLITE, (*key, state, time))
             if state is DeliveryState.READ:

@@ -204,10 +204,11 @@ class StoreMessages(Write[list[StoringResult]]):
 
     def on_sqlite(self, connection: sqlite3.Connection) -> list[StoringResult]:
         """Run a few prepared statements for each draft."""
-        return [self._store_on_sqlite(connection.execute, draft) for draft in self.drafts]
+        time = sqlite_time(self.now)
+        return [self._store_on_sqlite(connection.execute, draft, time) for draft in self.drafts]
 
     def _store_on_sqlite(
-        self, execute: Callable[..., sqlite3.Cursor], draft: MessageDraft
+        self, execute: Callable[..., sqlite3.Cursor], draft: MessageDraft, time: str
     ) -> StoringResult:
         channel_id, user_id = draft.channel_id, draft.user_id
         sender = execute(_SENDER_ON_SQLITE, (channel_id, user_id)).fetchone()
@@ -218,7 +219,6 @@ class StoreMessages(Write[list[StoringResult]]):
             if not execute(_CLAIM_ON_SQLITE, claim).rowcount:
                 return NotStored.REPEATED
         (seq,) = execute(_TAKE_ON_SQLITE, (channel_id,)).fetchone()
-        time = sqlite_time(self.now)
         execute(_STORE_ON_SQLITE, (draft.id, draft.content, channel_id, user_id, time, time))
         execute(_SEQUENCE_ON_SQLITE, (draft.id, channel_id, seq))
         if not execute(_EXTEND_ON_SQLITE, (channel_id, user_id, seq)).rowcount:
