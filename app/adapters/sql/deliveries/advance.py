@@ -265,11 +265,12 @@ SELECT status, updated_at FROM message_receipts WHERE position = ? AND recipient
 """
 _IS_SENT_ON_SQLITE = """
 SELECT 1 FROM memberships AS member
-WHERE channel_id = ?1 AND user_id = ?2 AND COALESCE(left_after, ?3) >= ?3 AND COALESCE((
-    SELECT end_seq FROM delivered_ranges AS range
-    WHERE range.channel_id = ?1 AND range.user_id = ?2 AND first_seq <= ?3
-    ORDER BY first_seq DESC LIMIT 1
-), 0) <= ?3
+WHERE channel_id = :channel_id AND user_id = :user_id AND COALESCE(left_after, :seq) >= :seq
+    AND COALESCE((
+        SELECT end_seq FROM delivered_ranges AS range
+        WHERE range.channel_id = :channel_id AND range.user_id = :user_id AND first_seq <= :seq
+        ORDER BY first_seq DESC LIMIT 1
+    ), 0) <= :seq
 """
 _STORE_RECEIPT_ON_SQLITE = """
 INSERT INTO message_receipts (position, recipient_id, status, updated_at) VALUES (?, ?, ?, ?)
@@ -288,26 +289,29 @@ WHERE channel_id = ? AND user_id = ? AND first_seq > ? AND first_seq <= ?
 RETURNING end_seq
 """
 _EXTEND_ON_SQLITE = """
-UPDATE delivered_ranges SET end_seq = MAX(end_seq, ?4)
-WHERE channel_id = ?1 AND user_id = ?2 AND end_seq >= ?3 AND first_seq = (
+UPDATE delivered_ranges SET end_seq = MAX(end_seq, :end_seq)
+WHERE channel_id = :channel_id AND user_id = :user_id AND end_seq >= :low AND first_seq = (
     SELECT MAX(first_seq) FROM delivered_ranges
-    WHERE channel_id = ?1 AND user_id = ?2 AND first_seq <= ?3
+    WHERE channel_id = :channel_id AND user_id = :user_id AND first_seq <= :low
 )
 """
 _ADD_RANGE_ON_SQLITE = """
-INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq) VALUES (?, ?, ?, ?)
+INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
+VALUES (:channel_id, :user_id, :low, :end_seq)
 """
 _SENT_TO_ON_SQLITE = """
 SELECT user_id FROM memberships AS member
-WHERE channel_id = ?1 AND user_id >= ?2 AND user_id <> ?3 AND COALESCE(left_after, ?4) >= ?4
+WHERE channel_id = :channel_id AND user_id >= :first AND user_id <> :author_id
+    AND COALESCE(left_after, :seq) >= :seq
     AND NOT EXISTS (
-        SELECT 1 FROM message_receipts WHERE position = ?5 AND recipient_id = member.user_id
+        SELECT 1 FROM message_receipts WHERE position = :position AND recipient_id = member.user_id
     )
     AND COALESCE((
         SELECT end_seq FROM delivered_ranges AS range
-        WHERE range.channel_id = ?1 AND range.user_id = member.user_id AND first_seq <= ?4
+        WHERE range.channel_id = :channel_id AND range.user_id = member.user_id
+            AND first_seq <= :seq
         ORDER BY first_seq DESC LIMIT 1
-    ), 0) <= ?4
+    ), 0) <= :seq
 ORDER BY user_id LIMIT 1
 """
 _DELIVERED_TO_ON_SQLITE = """
@@ -382,12 +386,7 @@ class AdvanceDeliveries(Write[list[AdvanceResult]]):
         before, updated_at = DeliveryState.SENT, None
         if receipt is not None:
             before, updated_at = DeliveryState(receipt[0]), from_sqlite_time(receipt[1])
-        elif (
-            user_id == message.author_id
-            or not execute(
-                _IS_SENT_ON_SQLITE, (message.seq_channel, user_id, message.seq)
-            ).fetchone()
-        ):
+        elif not message.is_sent_to(execute, user_id):
             return NoDelivery.NOT_A_RECIPIENT
         if before.may_become(state):
             message.is_touched = True
@@ -418,22 +417,39 @@ class _SqliteMessage:
     def __post_init__(self) -> None:
         self.author_is_member = bool(self.author_is_member)
 
+    def is_sent_to(self, execute: _Execute, user_id: UserId) -> bool:
+        """Whether the user is a recipient and has not reported the message yet."""
+        if user_id == self.author_id:
+            return False
+        pair = {"channel_id": self.seq_channel, "user_id": user_id, "seq": self.seq}
+        return execute(_IS_SENT_ON_SQLITE, pair).fetchone() is not None
+
     def mark_delivered(self, execute: _Execute, user_id: UserId) -> None:
         key = (self.seq_channel, user_id)
         (low,) = execute(_LOW_ON_SQLITE, (self.seq_channel, self.seq)).fetchone()
         # Joins the next range, and ranges that contain only numbers of deleted messages.
         joined = execute(_JOIN_ON_SQLITE, (*key, low, self.seq + 1)).fetchall()
-        end_seq = max((end for (end,) in joined), default=0)
-        end_seq = max(end_seq, self.seq + 1)
-        if not execute(_EXTEND_ON_SQLITE, (*key, low, end_seq)).rowcount:
-            execute(_ADD_RANGE_ON_SQLITE, (*key, low, end_seq))
+        delivered = {
+            "channel_id": self.seq_channel,
+            "user_id": user_id,
+            "low": low,
+            "end_seq": max([self.seq + 1, *(end for (end,) in joined)]),
+        }
+        if not execute(_EXTEND_ON_SQLITE, delivered).rowcount:
+            execute(_ADD_RANGE_ON_SQLITE, delivered)
 
     def update(self, execute: _Execute) -> None:
         """Advance the message to the state that all recipients have reached."""
         reached, waiting, first = DeliveryState.SENT, None, self.waiting_for or ""
         if self.reached == DeliveryState.SENT:
-            start = (self.seq_channel, first, self.author_id, self.seq, self.position)
-            waiting = execute(_SENT_TO_ON_SQLITE, start).fetchone()
+            search = {
+                "channel_id": self.seq_channel,
+                "first": first,
+                "author_id": self.author_id,
+                "seq": self.seq,
+                "position": self.position,
+            }
+            waiting = execute(_SENT_TO_ON_SQLITE, search).fetchone()
             first = ""
         if waiting is None:
             waiting = execute(_DELIVERED_TO_ON_SQLITE, (self.position, first)).fetchone()

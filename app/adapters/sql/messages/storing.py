@@ -161,13 +161,14 @@ INSERT INTO message_sequences (message_id, channel_id, seq, revision) VALUES (?,
 """
 _EXTEND_ON_SQLITE = """
 UPDATE delivered_ranges SET end_seq = end_seq + 1
-WHERE channel_id = ?1 AND user_id = ?2 AND end_seq = ?3 AND first_seq = (
+WHERE channel_id = :channel_id AND user_id = :user_id AND end_seq = :seq AND first_seq = (
     SELECT MAX(first_seq) FROM delivered_ranges
-    WHERE channel_id = ?1 AND user_id = ?2 AND first_seq < ?3
+    WHERE channel_id = :channel_id AND user_id = :user_id AND first_seq < :seq
 )
 """
 _ADD_RANGE_ON_SQLITE = """
-INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq) VALUES (?1, ?2, ?3, ?3 + 1)
+INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
+VALUES (:channel_id, :user_id, :seq, :seq + 1)
 """
 
 
@@ -221,8 +222,9 @@ class StoreMessages(Write[list[StoringResult]]):
         (seq,) = execute(_TAKE_ON_SQLITE, (channel_id,)).fetchone()
         execute(_STORE_ON_SQLITE, (draft.id, draft.content, channel_id, user_id, time, time))
         execute(_SEQUENCE_ON_SQLITE, (draft.id, channel_id, seq))
-        if not execute(_EXTEND_ON_SQLITE, (channel_id, user_id, seq)).rowcount:
-            execute(_ADD_RANGE_ON_SQLITE, (channel_id, user_id, seq))
+        own = {"channel_id": channel_id, "user_id": user_id, "seq": seq}
+        if not execute(_EXTEND_ON_SQLITE, own).rowcount:
+            execute(_ADD_RANGE_ON_SQLITE, own)
         return self._message(draft, seq, *sender)
 
     def _message(self, draft: MessageDraft, seq: int, name: str, image_url: str | None) -> Message:
