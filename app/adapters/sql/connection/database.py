@@ -243,7 +243,7 @@ class Database(WriteAdmission):
         attempt = None
         try:
             async with asyncio.timeout(self._limits.answer_seconds), AsyncExitStack() as resources:
-                await self._take_turn(side.turns, resources)
+                await self._take_turn(side, resources)
                 began = time.monotonic()
                 # Check the file before connecting, because connecting would create a missing file.
                 if self._file is not None and not self._file_watch.is_in_place():
@@ -259,16 +259,19 @@ class Database(WriteAdmission):
         if not side.breaker.is_closed and not is_health_check:
             side.breaker.close()
 
-    async def _take_turn(self, turns: asyncio.Semaphore, resources: AsyncExitStack) -> None:
+    async def _take_turn(self, side: "_Side", resources: AsyncExitStack) -> None:
+        was_closed = side.breaker.is_closed
         try:
             async with asyncio.timeout(self._limits.pool_timeout_seconds):
-                await resources.enter_async_context(turns)
+                await resources.enter_async_context(side.turns)
         except TimeoutError:
             # Too many operations run at once, which is not a failure of the database.
             _logger.warning(
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
+        if was_closed and not side.breaker.is_closed:
+            raise Unavailable  # the circuit breaker opened during the wait
 
     async def _outlive_caller(self, committing: Coroutine[Any, Any, Result]) -> Result:
         """Commit and give back connection and turn, in a task that outlives a cancelled caller."""

@@ -182,6 +182,23 @@ async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
     assert others < AT_ONCE_SECONDS
 
 
+async def test_a_waiting_operation_is_refused_when_the_circuit_breaker_opens(tmp_path: Path) -> None:
+    """It does not start a second timeout after the one that it has waited for."""
+    file = tmp_path / "chat.db"
+    limits = DatabaseLimits(pool_timeout_seconds=2.5, lock_timeout_seconds=SLOW)
+    async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            failing = asyncio.create_task(write(database))
+            await asyncio.sleep(0)
+            behind = asyncio.create_task(write(database))
+            await asyncio.wait([failing])
+            other.execute("ROLLBACK")
+        outcomes = await asyncio.gather(failing, behind, return_exceptions=True)
+
+        assert [Unavailable, Unavailable] == [type(each) for each in outcomes]
+
+
 async def test_the_circuit_breaker_stays_closed_when_an_operation_gets_no_turn(
     tmp_path: Path,
 ) -> None:
