@@ -125,7 +125,7 @@ class Heartbeat:
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):
-            # While the client's inbox is full, the server does not read, so an answer may be unread.
+            # While the client's inbox is full, the server does not read: an answer may be unread.
             if connection.last_received_tick < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):

@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger("OriginRule")
 
 
 class OriginRule:
-    """Accepts requests from configured origins, from the server's own, and without an ``Origin``."""
+    """Accepts requests from configured origins, from the server's own, or without an ``Origin``."""
 
     def __init__(
         self, origins: Iterable[str], trusted_proxies: Sequence[Network], setting: str
