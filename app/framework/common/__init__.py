@@ -1,1 +1,1 @@
-"""Nest's ``@nestjs/common``: decorators, exceptions, and base classes of guards and pipes."""
+"""Nest's ``@nestjs/common``: decorators, exceptions, interfaces of guards, pipes and filters."""

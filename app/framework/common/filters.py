@@ -64,7 +64,7 @@ class BaseWsExceptionFilter:
             host.get_client().close_transport()
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
-        """Return the event as ``{pattern, data}``. Override it to replace the ``cause``."""
+        """Return the event as ``{pattern, data}``. Override this to replace the ``cause``."""
         cause: dict[str, object] = {"pattern": host.get_pattern()}
         if host.get_data() is not None:
             cause["data"] = host.get_data()

@@ -64,7 +64,7 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: they run after those of `AppGuard`.
+        """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`.
 
         An application that has controllers refuses global guards at boot, because guards do not run
         for HTTP requests.
@@ -73,19 +73,19 @@ class NestApplication:
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
     def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
-        """Nest's ``useGlobalInterceptors``: they run inside those of `AppInterceptor`."""
+        """Nest's ``useGlobalInterceptors``: these run inside those of `AppInterceptor`."""
         self._check_global("use_global_interceptors", interceptors, NestInterceptor)
         self._globals = replace(
             self._globals, interceptors=(*self._globals.interceptors, *interceptors)
         )
 
     def use_global_pipes(self, *pipes: PipeTransform) -> None:
-        """Nest's ``useGlobalPipes``: they run after those of `AppPipe`."""
+        """Nest's ``useGlobalPipes``: the pipes run after those of `AppPipe`."""
         self._check_global("use_global_pipes", pipes, PipeTransform)
         self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
 
     def use_global_filters(self, *filters: ExceptionFilter) -> None:
-        """Nest's ``useGlobalFilters``: they are tried before those of `AppFilter`."""
+        """Nest's ``useGlobalFilters``: the filters are tried before those of `AppFilter`."""
         self._check_global("use_global_filters", filters, ExceptionFilter)
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
@@ -183,7 +183,7 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # without a signal, a command is ending: log nothing
+        if name is not None:  # a command closes without a signal, and must not log this
             _log.info("stopped", signal=name)
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:

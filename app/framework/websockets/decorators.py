@@ -61,7 +61,7 @@ class WebSocketServer:
     def __get__(self, instance: object, owner: type) -> Server: ...
 
     def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
-        """Raise AttributeError, because the instance has no server before ``after_init``."""
+        """Raise AttributeError for an instance, which has no server before ``after_init``."""
         if instance is None:
             return self
         message = (

@@ -1,4 +1,4 @@
-"""The lifecycle hooks of gateways, as Protocols. A gateway implements a hook by its method name."""
+"""The lifecycle hooks of gateways, as Protocols. A gateway implements a hook by defining it."""
 
 from typing import Any, Protocol, runtime_checkable
 

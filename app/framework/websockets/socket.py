@@ -44,7 +44,7 @@ class Hub(Protocol):
         *,
         volatile: bool = False,
     ) -> None:
-        """Queue an event once for each socket in any of ``rooms``; empty ``rooms`` select all sockets.
+        """Queue an event once for each socket in any of ``rooms`` (for all sockets if empty).
 
         Sockets in any of ``except_rooms`` are left out.
         """
