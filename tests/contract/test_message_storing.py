@@ -181,7 +181,7 @@ async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: s
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(
     storage: Storage,
 ) -> None:
-    """A repeated send does not store a message, and returns the first one with its edits."""
+    """A repeated send stores no second message, and returns the first message with its edits."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -194,7 +194,7 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """A repetition returns the first message. A draft with another content is refused."""
+    """A repetition within a batch returns the first message. Another content is refused."""
     drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
     first, repeated, reused = await storage.messages.add_all(drafts, NOW)

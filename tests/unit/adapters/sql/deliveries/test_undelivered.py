@@ -1,4 +1,4 @@
-"""Tests of counts and pages of undelivered messages, with ranges that reports rarely leave."""
+"""Tests counts and pages of undelivered messages, with unusual ranges of delivered ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 @dataclass
 class Channel:
-    """A reader's ranges in a channel, and the messages that were deleted."""
+    """A reader's delivered ranges in a channel, and the numbers of deleted messages."""
 
     first_seqs: list[int]
     lengths: list[int]

@@ -24,7 +24,7 @@ def database(counting_database: CountingDatabase) -> CountingDatabase:
 
 @asynccontextmanager
 async def deleting(database: CountingDatabase, table: Table, row_id: str) -> AsyncIterator[None]:
-    """Delete a row as the original backend does, and commit once a write was tried again."""
+    """Delete a row as the original backend does, and commit when a write has been retried."""
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
         before = database.writes
