@@ -1,4 +1,4 @@
-"""`BoundedDict`: a dict that deletes its oldest item when it holds too many."""
+"""`BoundedDict`: a dict with a maximum number of items, which deletes the oldest items."""
 
 from collections import OrderedDict
 from typing import TypeVar

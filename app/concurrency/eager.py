@@ -34,7 +34,7 @@ class EagerTasks:
 
     Attributes:
         completed: A completed future with the result None. `start` returns this future for every
-            coroutine that returns None without waiting. The first `start` creates the future.
+            coroutine that returns None without waiting. The first call of `start` creates it.
     """
 
     completed: asyncio.Future[Any]

@@ -1,4 +1,4 @@
-"""Errors of the transport."""
+"""Errors of the Socket.IO transport."""
 
 
 class MalformedPacketError(ValueError):

@@ -49,7 +49,7 @@ def loads(text: str) -> Any:
 
     Raises:
         ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside
-            a double's range.
+            the range of a double.
     """
     if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)

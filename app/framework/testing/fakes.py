@@ -23,8 +23,8 @@ class RecordingLink:
         pauses: The durations of `Socket.pause_events` calls, in seconds.
         present: The sockets that `sockets` searches. Tests fill this list.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
-        transport_closed: ``answered`` if `Socket.close_transport` was called with
-            ``answer_connect``, ``unanswered`` if without; None before a call.
+        transport_closed: How `Socket.close_transport` treated the CONNECT packet: ``answered`` or
+            ``unanswered``. None if the method was not called.
     """
 
     def __init__(self) -> None:

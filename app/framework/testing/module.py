@@ -1,4 +1,4 @@
-"""Nest's testing module: a module with some providers replaced, without a server.
+"""Port of Nest's testing module: builds a module without a server, with replaced providers.
 
 ::
 
@@ -112,7 +112,7 @@ class Override:
 
 
 class TestingModule:
-    """A compiled module, which builds each singleton when it is first needed."""
+    """A compiled module. Each singleton is built when it is first needed."""
 
     __test__ = False
 

@@ -272,27 +272,27 @@ class Connection(WebSocket, Generic[Link]):
             self.close(DisconnectReason.PARSE_ERROR)
 
     def on_protocol_error(self, code: int) -> None:
-        """See `WebSocket`."""
+        """Close the connection with this code."""
         self.close(DisconnectReason.PARSE_ERROR, code)
 
     def on_close_frame(self) -> None:
-        """See `WebSocket`."""
+        """Close the connection at the client's request."""
         self.close(DisconnectReason.TRANSPORT_CLOSE)
 
     def on_tcp_closed(self) -> None:
-        """See `WebSocket`."""
+        """Clean up after the end of the TCP connection."""
         self.abort(DisconnectReason.TRANSPORT_CLOSE)
         self._owner.connection_tcp_closed(self)
         if self._tcp_closed is not None:
             _resolve(self._tcp_closed)
 
     def on_write_error(self, error: Exception) -> None:
-        """See `WebSocket`. The error is a bug, and ends only this connection."""
+        """Log the error, which is a bug, and abort only this connection."""
         _log.error("connection cannot be written to", connection=self.sid, exc_info=error)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
     def on_queue_limit(self, queued_bytes: int) -> None:
-        """See `WebSocket`. No close frame is sent, because the client would not read the frame."""
+        """Log the slow client and abort. The client would not read a close frame."""
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)

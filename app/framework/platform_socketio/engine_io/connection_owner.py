@@ -37,7 +37,7 @@ class ConnectionOwner(Protocol[Connection_contra]):
     is_closing: bool
 
     def handle_message(self, connection: Connection_contra, message: str) -> Handling | None:
-        """Handle a message; return a coroutine that completes the handling, or None if it is done.
+        """Handle a message; return None, or a coroutine if work is left to do.
 
         Args:
             message: The text, which begins with Engine.IO's packet type ``4``.

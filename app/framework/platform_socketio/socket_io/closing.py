@@ -12,7 +12,7 @@ from app.framework.platform_socketio.socket_io.socket_link import ClientConnecti
 class ClosedConnections:
     """Handles the backlog of closed connections, and then runs their disconnect hooks.
 
-    The backlog is the packets that were received before the connection was closed.
+    The backlog consists of the packets that were received before the connection was closed.
 
     Args:
         backlog_seconds: Time limit for the backlog. Without a limit, slow storage could delay the
@@ -26,7 +26,7 @@ class ClosedConnections:
         """Maps each connection to the timer that drops the backlog; None without a backlog."""
 
     def add_connection(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """End the connection's sockets after the backlog, at the latest after the time limit."""
+        """End the connection's sockets when the backlog is handled, or after the time limit."""
         self._timers[connection] = None
         connection.enqueue_job(partial(self._end_links_in_turn, connection, reason))
         if connection.is_handling:
@@ -65,7 +65,7 @@ class ClosedConnections:
 async def wait_until_all_idle(
     connections: Iterable[ClientConnection], timeout_seconds: float
 ) -> None:
-    """Wait for `Connection.wait_until_idle` of all connections, at most for the timeout."""
+    """Wait for `Connection.wait_until_idle` of all connections, or until the timeout."""
     waits = [asyncio.ensure_future(connection.wait_until_idle()) for connection in connections]
     if waits:
         _, late = await asyncio.wait(waits, timeout=timeout_seconds)

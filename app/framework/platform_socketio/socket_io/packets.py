@@ -1,7 +1,8 @@
 """Encodes and decodes Socket.IO packets, as strictly as socket.io-parser.
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
-of binary attachments (CVE-2026-48804). This decoder rejects all three, and all binary packets.
+of binary attachments (CVE-2026-48804). This decoder checks names and payloads, and
+rejects all binary packets.
 
 This module relies on internals of the library's ``Packet``: the constructor calls ``decode``, and
 ``encode`` calls ``json.dumps`` and reads ``uses_binary_events``. ``test_library_internals.py``

@@ -30,7 +30,7 @@ class RoomManager(socketio.AsyncManager):
     def __init__(self, batcher: WriteBatcher) -> None:
         super().__init__()
         self._batcher = batcher
-        """Writes to the members."""
+        """Writes frames to the members of rooms."""
         self._no_rooms = NamespaceRooms("", batcher, self._forget_callbacks)
         """An empty set of rooms, for every namespace that is not open."""
 

@@ -69,7 +69,7 @@ class NamespaceRooms:
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
         self._batcher = batcher
-        """Writes to the members."""
+        """Writes frames to the members of rooms."""
         self._forget_socket = forget_socket
         """A function that `remove_socket` calls with the id of the socket."""
 
@@ -82,7 +82,7 @@ class NamespaceRooms:
         *,
         volatile: bool = False,
     ) -> None:
-        """Send an event to all sockets in any of ``rooms``, except those in any ``except_rooms``.
+        """Send an event to all sockets in ``rooms``, except the sockets in ``except_rooms``.
 
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
         A volatile event is not sent to clients that currently do not read.
@@ -97,7 +97,7 @@ class NamespaceRooms:
             (name,) = names
             group = groups.get(name)
             if group is not None:
-                if stalled:  # exclude only members, because each exclusion costs time
+                if stalled:  # exclude only members: each exclusion costs time
                     excluded.update(stalled.intersection(group.members.values()))
                 frame = text_frame(packets.encode_event(self.namespace, event, args))
                 self._batcher.queue_group_frame(group, frame, excluded)

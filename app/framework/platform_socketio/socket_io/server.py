@@ -49,7 +49,7 @@ _LARGE_AUTH = (
 )
 
 _NAME_AND_ONE_ARGUMENT = 2
-"""The length of the usual event array."""
+"""The length of an event array with one argument, which is the usual case."""
 
 _COSTLY_PACKET = 19
 """The rate limit counts a CONNECT, DISCONNECT or ack as this many additional packets. Clients need
@@ -57,7 +57,7 @@ few of these packets, and each costs more than a ping or a rejected event.
 """
 
 _MAX_REJECTED_CONNECTS = 10
-"""With more CONNECT packets for unknown namespaces, the connection is closed."""
+"""The number of CONNECT packets for unknown namespaces that are answered before closing."""
 
 
 class Acknowledgement:

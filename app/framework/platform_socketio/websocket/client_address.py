@@ -21,7 +21,7 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
     (``::ffff:10.1.2.3``) is returned as the IPv4 address.
     """
     remote = request.remote or ""
-    if not trusted and ":" not in remote:  # the usual case: no IPv6 address to unwrap
+    if not trusted and ":" not in remote:  # usual case: an IPv4 peer, and no trusted proxies
         return remote
     peer = _parse_address(remote)
     if peer is None:

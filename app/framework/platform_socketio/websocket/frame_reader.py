@@ -38,8 +38,8 @@ class FrameQueue(WebSocketDataQueue):
     message and each control frame.
     """
 
-    # aiohttp's parser pauses when `_size` exceeds `_limit`. Both values stay 0, because nothing is
-    # queued.
+    # aiohttp's parser pauses reading when `_size` exceeds `_limit`. Both values stay 0, because
+    # nothing is queued.
     _size = 0
     _limit = 0
 

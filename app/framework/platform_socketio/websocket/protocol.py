@@ -34,8 +34,8 @@ _TEXT = WSMsgType.TEXT
 
 _SLICE_BYTES = 16_384
 """The maximum number of bytes of one client that are parsed per tick. One read may contain
-thousands of packets, which are handled immediately. Parsing in slices lets the event loop serve
-other clients in between, and exceeds the limits of the client's inbox by one slice at most.
+thousands of packets, which are handled immediately. Slices let the event loop serve other clients
+in between. They also ensure that a client's inbox exceeds its limits by at most one slice.
 """
 
 
@@ -130,7 +130,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @abstractmethod
     def on_write_error(self, error: Exception) -> None:
-        """Abort the connection: writing to the transport has raised."""
+        """Abort the connection: writing to the transport has raised an error."""
 
     @abstractmethod
     def on_queue_limit(self, queued_bytes: int) -> None:
@@ -176,7 +176,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._transport.pause_reading()
 
     def continue_reading(self) -> None:
-        """Parse the next slice, or resume reading. Called when the client may be read again."""
+        """Parse the next slice, or resume reading if no received bytes are left."""
         self._is_slice_scheduled = False
         if self._unparsed:
             self._parse_slice()
@@ -202,7 +202,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         """Do nothing: the transport closes itself. Called by the transport."""
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; as in Node, the error has no effect
-        """Clean up. The last call by the transport."""
+        """Clean up. The transport calls this method last."""
         self.is_tcp_closed = True
         self._reader = None
         if self._close_timer is not None:
@@ -211,7 +211,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.on_tcp_closed()
 
     def write_failed(self, error: Exception) -> None:
-        """Abort in the next tick. Called by the batcher when the transport has raised."""
+        """Abort in the next tick. Called by the batcher after an error of the transport."""
         self._discard_writes()
         asyncio.get_running_loop().call_soon(
             self.on_write_error, error, context=self._batcher.context

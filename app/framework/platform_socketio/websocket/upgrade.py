@@ -132,7 +132,7 @@ def accept(
     transport.set_protocol(protocol)
     handler.transport = None  # otherwise aiohttp would close the transport
     handler.connection_lost(None)
-    transport.resume_reading()  # aiohttp may have paused it, if much data follows the request
+    transport.resume_reading()  # aiohttp pauses reading if much data follows the request
     if received:
         protocol.data_received(received)
     return HijackedResponse()

@@ -47,14 +47,14 @@ class Writable(Protocol):
     """Writes bytes to the client's TCP connection at once."""
 
     def write_failed(self, error: Exception) -> None:
-        """Called when ``write`` has raised. Must not close the connection before the next tick."""
+        """Called after an error in ``write``. Must close the connection, but not in this tick."""
 
 
 class Recipient(Writable, Protocol):
     """The part of a connection that the `WriteBatcher` needs. `WebSocket` implements it."""
 
     groups: "RecipientGroups"
-    """The groups that contain this client; only `add_group` and `remove_group` change this."""
+    """The groups that contain this client; changed only by `add_group` and `remove_group`."""
 
 
 _QueuedFrame = tuple[int, bytes, Collection[Recipient]]
@@ -84,7 +84,7 @@ RecipientGroups = list[RecipientGroup[Any]] | dict[RecipientGroup[Any], None]
 """The groups of one recipient. A short list takes 136 bytes less than a dict."""
 
 _MAX_LISTED_GROUPS = 16
-"""Recipients in more groups have a dict: leaving all groups of a list takes quadratic time."""
+"""With more groups, a recipient has a dict: leaving all groups of a list is quadratic."""
 
 
 def add_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
@@ -151,7 +151,7 @@ class WriteBatcher:
         group.queued.append((self._frame_count, frame, excluded))
 
     def flush_group(self, group: RecipientGroup[Any]) -> None:
-        """Write all queued frames if the group has any. Call this before its members change."""
+        """Write all queued frames if this group has any. Must be called before members change."""
         if group.queued:
             self.flush()
 
