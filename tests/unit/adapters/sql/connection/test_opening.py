@@ -30,7 +30,7 @@ def sentence_of(failure: Exception, file: Path | None) -> str:
         ("SQLITE_BUSY", "close that one"),
         ("SQLITE_BUSY_RECOVERY", "close that one"),
         ("SQLITE_CANTOPEN_ISDIR", "must be a file in a folder that this user may write"),
-        ("SQLITE_CORRUPT", "put a copy of it in its place"),
+        ("SQLITE_CORRUPT", "replace the file with a backup"),
         ("SQLITE_FULL", "make room"),
         ("SQLITE_IOERR_WRITE", "make room"),
         ("SQLITE_NOTADB", "set DATABASE_URL to another"),
