@@ -2,4 +2,4 @@
 
 
 class MalformedPacketError(ValueError):
-    """The client does not follow the protocol; its connection is closed."""
+    """A client has broken the protocol, so the server closes the connection."""
