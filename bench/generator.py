@@ -41,7 +41,7 @@ class Generator:
             BenchError: No client could connect, or the server ended.
         """
         process = self.start(server, arguments, seconds)
-        return _reading_of(process, _PATIENCE_SECONDS + (seconds or 0))
+        return reading_of(process, _PATIENCE_SECONDS + (seconds or 0))
 
     def run_beside(
         self,
@@ -61,7 +61,7 @@ class Generator:
         for _ in process.stdout or ():
             break  # the warm-up has ended
         before = read()
-        reading = _reading_of(process, _PATIENCE_SECONDS + seconds)
+        reading = reading_of(process, _PATIENCE_SECONDS + seconds)
         return reading, read() - before
 
     def start(
@@ -85,7 +85,12 @@ class Generator:
         return process
 
 
-def _reading_of(process: "subprocess.Popen[str]", patience_seconds: float) -> Reading:
+def reading_of(process: "subprocess.Popen[str]", patience_seconds: float) -> Reading:
+    """Wait for the end of a started generator, and return its figures.
+
+    Raises:
+        BenchError: It failed, or did not finish in time.
+    """
     try:
         out, err = process.communicate(timeout=patience_seconds)
     except subprocess.TimeoutExpired:

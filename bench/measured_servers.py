@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.credentials import ISSUER, PARTY, Credentials
@@ -121,3 +121,21 @@ PEERS = {
         ),
     )
 }
+
+
+def ours_on(database_url: str) -> Peer:
+    """Return this server, on a database that has its members already."""
+    return replace(PEERS[OURS], settings={**our_settings(database_url), "SEED_FILE": ""})
+
+
+def prisma_on(database_url: str) -> Peer:
+    """Return the original server, which stores messages with Prisma."""
+    folder = BENCH / "peers" / "nest-prisma"
+    return Peer(
+        "nest-prisma",
+        "NestJS + Prisma",
+        command=("node", str(folder / "dist" / "main.js")),
+        workloads=frozenset(),
+        settings={"DATABASE_URL": database_url},
+        packages=folder,
+    )

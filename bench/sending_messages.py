@@ -2,14 +2,13 @@
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.credentials import Credentials, credentials
 from bench.failure import BenchError
-from bench.folders import BENCH
 from bench.generator import Generator, built_generator
-from bench.measured_servers import OURS, PEERS, Peer, our_settings
+from bench.measured_servers import Peer, ours_on, prisma_on
 from bench.readings import Figure, troubles
 from bench.seeded_databases import SeededDatabase, SeededDatabases, seeded_databases
 from bench.sending_cases import Case
@@ -102,9 +101,9 @@ class _Bench:
     def round(self, case: Case, *, is_odd: bool) -> list[Sent]:
         """Measure every server once, in reverse order if ``is_odd``."""
         runs: list[Callable[[], Sent]] = [
-            lambda: self._run(case, self.databases.original(), _prisma),
-            lambda: self._run(case, self.databases.ours(), _ours),
-            lambda: self._run(case, self.databases.sqlite(), _ours),
+            lambda: self._run(case, self.databases.original(), prisma_on),
+            lambda: self._run(case, self.databases.ours(), ours_on),
+            lambda: self._run(case, self.databases.sqlite(), ours_on),
         ]
         found = [run() for run in (reversed(runs) if is_odd else runs)]
         return found[::-1] if is_odd else found
@@ -137,22 +136,6 @@ class _Bench:
             written_bytes=wrote / messages,
             written_rows=rows,
         )
-
-
-def _prisma(url: str) -> Peer:
-    folder = BENCH / "peers" / "nest-prisma"
-    return Peer(
-        "nest-prisma",
-        "NestJS + Prisma",
-        command=("node", str(folder / "dist" / "main.js")),
-        workloads=frozenset(),
-        settings={"DATABASE_URL": url},
-        packages=folder,
-    )
-
-
-def _ours(url: str) -> Peer:
-    return replace(PEERS[OURS], settings={**our_settings(url), "SEED_FILE": ""})
 
 
 def _written_bytes(pid: int) -> int:
