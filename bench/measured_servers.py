@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.credentials import ISSUER, PARTY, Credentials
@@ -57,7 +57,7 @@ class Peer:
 
 
 def our_settings(database_url: str) -> dict[str, str]:
-    """Return production settings with all guards active and limits that are never reached."""
+    """Return production settings: all guards are active, and the rate limits are never reached."""
     return {
         "APP_ENV": "production",
         "CORS_ORIGINS": PARTY,
@@ -101,7 +101,7 @@ PEERS = {
             PYTHON_SOCKETIO,
             "stock python-socketio",
             command=(sys.executable, "-m", "bench.peers.python_socketio"),
-            # Its disconnect scans every room, so 19,000 disconnects take two minutes.
+            # Each disconnect scans all rooms, so 19,000 disconnects take two minutes.
             workloads=frozenset(WORKLOADS) - {"idle19k"},
         ),
         Peer(
@@ -121,3 +121,21 @@ PEERS = {
         ),
     )
 }
+
+
+def ours_on(database_url: str) -> Peer:
+    """Return our server, on a database that already contains the members of channels."""
+    return replace(PEERS[OURS], settings={**our_settings(database_url), "SEED_FILE": ""})
+
+
+def prisma_on(database_url: str) -> Peer:
+    """Return the original server, which stores messages with Prisma."""
+    folder = BENCH / "peers" / "nest-prisma"
+    return Peer(
+        "nest-prisma",
+        "NestJS + Prisma",
+        command=("node", str(folder / "dist" / "main.js")),
+        workloads=frozenset(),
+        settings={"DATABASE_URL": database_url},
+        packages=folder,
+    )

@@ -1,15 +1,14 @@
-"""Measures the cost of a stored and acked message: this server and the original with Prisma."""
+"""Compares the cost of a stored message in this server and in the original, which uses Prisma."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.credentials import Credentials, credentials
 from bench.failure import BenchError
-from bench.folders import BENCH
 from bench.generator import Generator, built_generator
-from bench.measured_servers import OURS, PEERS, Peer, our_settings
+from bench.measured_servers import Peer, ours_on, prisma_on
 from bench.readings import Figure, troubles
 from bench.seeded_databases import SeededDatabase, SeededDatabases, seeded_databases
 from bench.sending_cases import Case
@@ -18,17 +17,17 @@ from bench.servers import Cores, running
 SECONDS = 4.0
 _WARM_UP_SECONDS = 4.0
 _REPORTED_SECONDS = 8.0
-"""A message that 1,000 members report takes the original more than a second."""
+"""The time of cases with reports: the original needs over a second for 1,000 reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The cost of a message, from one run.
+    """The mean cost of a message in one run.
 
     Attributes:
         server_us: CPU time of the server.
         database_us: CPU time of PostgreSQL; 0 for SQLite, which runs in the server.
-        written_bytes: Bytes of WAL, or bytes that the server wrote to the disk with SQLite.
+        written_bytes: Bytes of WAL; for SQLite, the bytes that the server wrote to disk.
         written_rows: Rows that were inserted, updated or deleted; None for SQLite.
     """
 
@@ -45,7 +44,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SendingComparison:
-    """The medians of the rounds, for one case."""
+    """The medians of all rounds of one case, for each server."""
 
     title: str
     prisma: Sent
@@ -74,10 +73,10 @@ HEADING = (
 def compare(
     cases: Sequence[Case], rounds: int, seconds: float = SECONDS
 ) -> Iterator[SendingComparison]:
-    """Measure each case; in each round every server runs once, on a new copy of its database.
+    """Measure each case. In each round every server runs once, on a new copy of its database.
 
     Raises:
-        BenchError: Something is missing, does not run, or refused a message.
+        BenchError: A program is missing, a server does not start, or a server refused a message.
     """
     if not cases:
         return
@@ -100,11 +99,11 @@ class _Bench:
     seconds: float
 
     def round(self, case: Case, *, is_odd: bool) -> list[Sent]:
-        """Measure every server once, in reverse order if ``is_odd``."""
+        """Measure every server once, in reverse order if ``is_odd``; return a fixed order."""
         runs: list[Callable[[], Sent]] = [
-            lambda: self._run(case, self.databases.original(), _prisma),
-            lambda: self._run(case, self.databases.ours(), _ours),
-            lambda: self._run(case, self.databases.sqlite(), _ours),
+            lambda: self._run(case, self.databases.original(), prisma_on),
+            lambda: self._run(case, self.databases.ours(), ours_on),
+            lambda: self._run(case, self.databases.sqlite(), ours_on),
         ]
         found = [run() for run in (reversed(runs) if is_odd else runs)]
         return found[::-1] if is_odd else found
@@ -139,22 +138,6 @@ class _Bench:
         )
 
 
-def _prisma(url: str) -> Peer:
-    folder = BENCH / "peers" / "nest-prisma"
-    return Peer(
-        "nest-prisma",
-        "NestJS + Prisma",
-        command=("node", str(folder / "dist" / "main.js")),
-        workloads=frozenset(),
-        settings={"DATABASE_URL": url},
-        packages=folder,
-    )
-
-
-def _ours(url: str) -> Peer:
-    return replace(PEERS[OURS], settings={**our_settings(url), "SEED_FILE": ""})
-
-
 def _written_bytes(pid: int) -> int:
     """Return the number of bytes that the process has written to disks so far."""
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
@@ -172,5 +155,5 @@ def _median(found: Sequence[Sent]) -> Sent:
 
 
 def _cpu(sent: Sent) -> str:
-    """Return the CPU time of a message as text: the server's, and PostgreSQL's if it runs."""
+    """Return the CPU time of a message as text: the server's, plus PostgreSQL's if it was used."""
     return " + ".join(f"{us:,.0f}" for us in (sent.server_us, sent.database_us) if us)

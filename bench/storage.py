@@ -1,24 +1,24 @@
 """``make storage``: measures storing messages and reading missed ones, on each database.
 
-It also compares this server with the original backend, which stores with Prisma.
+The command also compares this server with the original backend, which uses Prisma.
 """
 
 import sys
 from argparse import ArgumentParser, Namespace
 
-from bench import missed_messages, sending_messages, storing_messages
+from bench import busy_channel, missed_messages, sending_messages, storing_messages
 from bench.failure import BenchError
 from bench.machine import machine
 from bench.sending_cases import CASES
 
-STORING, MISSED = "storing", "missed"
+STORING, BUSY, MISSED = "storing", "busy", "missed"
 
 
 def main(arguments: list[str]) -> None:
     """Print the tables.
 
     Raises:
-        BenchError: Something is missing or does not run.
+        BenchError: A program or package is missing, or a server failed.
     """
     asked = _parse(arguments)
     print(machine(), flush=True)
@@ -31,6 +31,10 @@ def main(arguments: list[str]) -> None:
         print(f"\n{storing_messages.HEADING}", flush=True)
         for comparison in storing_messages.compare(asked.rounds):
             print(comparison.row(), flush=True)
+    if BUSY in asked.only:
+        print(f"\n{busy_channel.HEADING}", flush=True)
+        for measured in busy_channel.measure():
+            print(measured.row(), flush=True)
     if MISSED in asked.only:
         print(f"\n{missed_messages.HEADING}", flush=True)
         for found in missed_messages.find():
@@ -38,7 +42,7 @@ def main(arguments: list[str]) -> None:
 
 
 def _parse(arguments: list[str]) -> Namespace:
-    known = [*CASES, STORING, MISSED]
+    known = [*CASES, STORING, BUSY, MISSED]
     parser = ArgumentParser(prog="make storage ARGS=...", description=__doc__)
     parser.add_argument(
         "--only", type=lambda text: text.split(","), default=known, help=", ".join(known)

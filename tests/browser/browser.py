@@ -12,7 +12,7 @@ JS_FOLDER = Path(__file__).parent / "js"
 
 
 class Tab:
-    """One browser tab, which one user uses."""
+    """A browser tab in which one user is signed in."""
 
     def __init__(self, browser: "Browser", number: int) -> None:
         self._browser = browser
@@ -70,19 +70,19 @@ class Tab:
         return await self._ask("evaluate", source=source)
 
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
-        """Make the page get tokens with this lifetime; a negative lifetime means expired tokens."""
+        """Answer token requests with tokens of this lifetime. Below 0, the tokens are expired."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
 
     async def get_the_token(self, token: str) -> None:
-        """Make the page get this token whenever it requests one."""
+        """Answer every token request of the page with this token."""
         await self._ask("fixedToken", token=token)
 
     async def block(self, pattern: str, text: str | None = None) -> None:
-        """Abort requests for these addresses, or answer them with 404 and the text."""
+        """Abort requests for these addresses; given a text, answer them with 404 and the text."""
         await self._ask("block", pattern=pattern, text=text)
 
     async def unblock(self) -> None:
-        """Stop blocking requests and replacing tokens."""
+        """Allow all requests again, and stop replacing tokens."""
         await self._ask("unblock")
 
     async def problems(self) -> list[str]:

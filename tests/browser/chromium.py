@@ -21,7 +21,7 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-"""The names of Chromium on PATH, and then the applications of macOS."""
+"""The commands of Chromium, and then the paths of its applications on macOS."""
 
 MISSING = (
     "The tests of the page need Chromium, Chrome or Edge, and Chromium could not be installed. "
@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 60
 
 
 def find_chromium() -> str | None:
-    """Return the browser in the environment variable CHROMIUM, or the first one that starts."""
+    """Return the program that the environment variable CHROMIUM names, or the first that starts."""
     named = os.environ.get("CHROMIUM")
     candidates = (named,) if named else (*NAMES, *_downloaded_by_playwright())
     return next(
@@ -45,8 +45,8 @@ def find_chromium() -> str | None:
 def install_chromium(*, is_root: bool) -> None:
     """Install Debian's package as root where apt-get exists, else download Playwright's build.
 
-    Prints the name of the installed program. A failed installation raises nothing: the caller
-    searches for the browser again.
+    Prints the name of the installed program. A failed installation raises no error,
+    because the caller searches for the browser again.
     """
     if is_root and shutil.which("apt-get"):
         _say("Installing Chromium, Debian's package, for the tests of the page ...")
@@ -58,8 +58,8 @@ def install_chromium(*, is_root: bool) -> None:
 
 
 def _starts(program: str) -> bool:
-    # An installed program may not start. Ubuntu's chromium-browser may only print that its snap is
-    # missing.
+    # An installed program may fail to start: Ubuntu's chromium-browser only prints an error if its
+    # snap is missing.
     try:
         answer = subprocess.run(  # noqa: S603 - a browser from the list above, or the developer's
             [program, "--version"], capture_output=True, timeout=_ANSWER_SECONDS, check=False

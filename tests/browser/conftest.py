@@ -30,7 +30,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def server(tmp_path: Path) -> AsyncIterator[ServerProcess]:
-    """A server with default settings that closes expired sessions after only 0.5 s."""
+    """A server with default settings, except that it closes expired sessions after 0.5 s."""
     async with running(tmp_path, {"AUTH_EXPIRY_GRACE_SECONDS": "0.5"}) as server:
         yield server
 

@@ -59,7 +59,7 @@ async def test_focus_moves_between_messages_when_arrow_keys_are_pressed(
 async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
     alice: Tab, bob: Tab
 ) -> None:
-    """The page draws the message again while one of its buttons has the focus."""
+    """The page redraws a message while one of the message's buttons has the focus."""
     await bob.click("#toggle-connection")
     await alice.click("#channels button:has-text('random')")
     await alice.say("hello")
@@ -74,7 +74,7 @@ async def test_focus_stays_where_it_is_when_the_ticks_of_a_message_change(
 
 
 async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
-    """The message does not change, and the focus returns to the composer."""
+    """The message stays unchanged, and the focus returns to the composer."""
     await alice.say("as it was")
     await alice.sees(f"{message('as it was')}[data-status=SENT]")
 
@@ -89,7 +89,7 @@ async def test_edit_is_left_when_escape_is_pressed(alice: Tab) -> None:
 async def test_events_are_announced_when_somebody_uses_a_screen_reader(
     alice: Tab, bob: Tab
 ) -> None:
-    """The page announces the messages of all channels, and the connection's state."""
+    """The page announces the messages of all channels, and changes of the connection's state."""
     assert "Connected." in await bob.text("#announcer")
 
     await alice.say("hello")
@@ -101,7 +101,7 @@ async def test_events_are_announced_when_somebody_uses_a_screen_reader(
 
 
 async def test_failure_is_announced_when_a_message_cannot_be_sent(alice: Tab) -> None:
-    """The announcement is added to the earlier ones, so that a screen reader misses none."""
+    """The page keeps earlier announcements, so that a screen reader can read all of them."""
     await alice.say(f"xxx {REFUSED_BY_THE_SERVER}")
 
     await alice.sees("#announcer p:has-text('Not sent: xxx')")
@@ -128,7 +128,7 @@ async def test_page_is_named_throughout_when_it_is_read_aloud(alice: Tab) -> Non
 async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
     browser: Browser, server: ServerProcess
 ) -> None:
-    """A button opens the drawer, and Escape or a choice closes it."""
+    """A button opens the drawer, and Escape or the choice of a channel closes it."""
     phone = await browser.window(**PHONE)
     alice = await phone.tab()
     await alice.sign_in(server.url, "Alice")
@@ -153,7 +153,7 @@ async def test_channels_are_in_a_drawer_when_the_screen_is_narrow(
 async def test_drawer_slides_when_it_is_opened_and_not_when_the_window_becomes_narrow(
     alice: Tab,
 ) -> None:
-    """A drawer that slides when the window becomes narrow would flash over the messages."""
+    """If the drawer slid when the window becomes narrow, it would flash over the messages."""
     await alice.evaluate(RECORD_SLIDES)
 
     await alice.page("setViewportSize", PHONE["viewport"])

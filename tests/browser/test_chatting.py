@@ -4,7 +4,7 @@ from tests.browser.browser import Tab, Window
 from tests.e2e.server_process import running
 
 REFUSED_BY_THE_SERVER = "refused \0"
-"""A text that the page sends and the server refuses, because databases cannot store NUL."""
+"""A text that the page sends and the server rejects, because databases cannot store NUL."""
 
 
 def message(text: str) -> str:
@@ -24,7 +24,7 @@ async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob
 
 
 async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob: Tab) -> None:
-    """A message is SENT while Bob is offline, DELIVERED in another channel, and READ at last."""
+    """The status is DELIVERED once Bob is connected, and READ once he opens the channel."""
     await bob.click("#toggle-connection")
     await bob.click("#channels button:has-text('general')")
     await alice.click("#channels button:has-text('random')")
@@ -43,7 +43,7 @@ async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob
 async def test_typing_appears_and_expires_when_the_typist_falls_silent(
     alice: Tab, bob: Tab
 ) -> None:
-    """The indicator appears at the first key, and the server ends it after five seconds."""
+    """The indicator appears while Alice types, and disappears when the server ends her typing."""
     await alice.element("#draft", "focus")
 
     await alice.type("let me th")
@@ -55,7 +55,7 @@ async def test_typing_appears_and_expires_when_the_typist_falls_silent(
 async def test_typing_ends_when_the_typist_sends_or_goes_elsewhere(
     window: Window, tmp_path: Path
 ) -> None:
-    """Typing ends at once: on this server it does not expire during the test."""
+    """Typing does not expire on this server during the test, so the page itself must end it."""
     async with running(tmp_path, {"TYPING_EXPIRY_SECONDS": "3600"}) as server:
         alice, bob = await window.tab(), await window.tab()
         await alice.sign_in(server.url, "Alice")
@@ -85,7 +85,7 @@ async def test_edit_is_seen_by_both_when_the_author_edits(alice: Tab, bob: Tab) 
 
 
 async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, bob: Tab) -> None:
-    """The author confirms the deletion, and a line replaces the message."""
+    """The author confirms the deletion, and a notice replaces the message for both users."""
     await alice.say("oh no")
     await bob.sees(message("oh no"))
 
@@ -101,7 +101,7 @@ async def test_message_is_gone_for_both_when_the_author_deletes_it(alice: Tab, b
 
 
 async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab, bob: Tab) -> None:
-    """A failed message can be retried and discarded, and later messages do not wait for it."""
+    """A failed message can be retried or discarded, and does not delay later messages."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED] >> text=Not sent.")
 
@@ -116,7 +116,7 @@ async def test_message_is_shown_as_failed_when_the_server_refuses_it(alice: Tab,
 
 
 async def test_message_is_sent_when_a_failed_one_is_edited(alice: Tab, bob: Tab) -> None:
-    """A user can edit a failed message by keyboard; then the focus returns to the composer."""
+    """A user can edit a failed message by keyboard, and the focus then returns to the composer."""
     await alice.say(REFUSED_BY_THE_SERVER)
     await alice.sees("li[data-status=FAILED]")
 
@@ -133,7 +133,7 @@ async def test_message_is_sent_when_a_failed_one_is_edited(alice: Tab, bob: Tab)
 async def test_notice_appears_when_the_server_limits_the_rate(
     window: Window, tmp_path: Path
 ) -> None:
-    """Every message arrives, in order."""
+    """The page sends the messages again in order, and none is lost."""
     sent = [f"message {number:02}" for number in range(16)]
     limits = {"RATE_LIMIT_BURST": "12", "RATE_LIMIT_EVENTS_PER_SECOND": "4"}
     async with running(tmp_path, limits) as server:
@@ -163,7 +163,7 @@ async def test_markup_is_text_when_somebody_writes_it(alice: Tab, bob: Tab) -> N
 async def test_message_is_announced_and_unread_when_the_reader_has_scrolled_up(
     alice: Tab, bob: Tab
 ) -> None:
-    """A click on the announcing button scrolls to the message, and marks it as read."""
+    """Bob clicks the button "1 new message", which scrolls to the message and marks it as read."""
     for tab in (alice, bob):
         await tab.click("#channels button:has-text('random')")
     await alice.say("\n".join("a long story" for _ in range(80)))

@@ -1,4 +1,4 @@
-"""Tests tests/browser/chromium.py on a machine that has only the programs of the test."""
+"""Tests tests/browser/chromium.py with a PATH that contains only scripts of the test."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from tests.run_program import run_program
 
 
 class Machine:
-    """A folder of shell scripts that replaces PATH."""
+    """A folder of shell scripts that serves as PATH."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Machine:
         return program
 
     def sets_up(self, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run chromium.py, as ``make test`` does first."""
+        """Run chromium.py like the first step of ``make test``."""
         command = [sys.executable, "-m", "tests.browser.chromium"]
         return run_program(command, CHECKOUT, {"PATH": str(self.folder), **environment})
 
@@ -53,7 +53,7 @@ def test_the_named_browser_is_taken_when_the_environment_names_one(
 
 
 def test_a_sentence_says_what_to_do_when_nothing_can_be_installed(machine: Machine) -> None:
-    """Without a browser, the tests of the page fail instead of being skipped."""
+    """Without a browser, the page's tests fail instead of being skipped."""
     machine.has("chromium", "echo 'install the snap first'; exit 1")
 
     done = machine.sets_up()

@@ -29,7 +29,7 @@ async def test_message_stays_in_the_composer_when_it_is_too_long(alice: Tab, bob
 
 
 async def test_edit_is_not_saved_when_it_is_too_long_or_empty(alice: Tab) -> None:
-    """The limit and the counter are the same as in the composer."""
+    """An edit has the same limit and the same counter as a new message."""
     await alice.say("short")
     await alice.sees("li[data-status=SENT], li[data-status=DELIVERED]")
     await alice.press("ArrowUp")
@@ -45,7 +45,7 @@ async def test_edit_is_not_saved_when_it_is_too_long_or_empty(alice: Tab) -> Non
 
 
 async def test_nothing_is_sent_when_a_message_is_invisible(alice: Tab, bob: Tab) -> None:
-    """The server would refuse zero width spaces and fillers as empty."""
+    """The server would reject zero width spaces and fillers as empty messages."""
     for content in (" \n", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}\N{VARIATION SELECTOR-16}"):
         await alice.say(content)
     await alice.say("visible")
@@ -58,7 +58,7 @@ async def test_nothing_is_sent_when_a_message_is_invisible(alice: Tab, bob: Tab)
 async def test_page_is_as_it_was_when_it_is_loaded_again(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """The page restores channel, drafts and unsent messages, and sends each message once."""
+    """The page restores the channel, drafts and unsent messages, and sends each message once."""
     alice = await window.tab()
     await alice.sign_in(server.url, "Alice")
     await alice.element("#draft", "fill", "half a thou")
@@ -88,7 +88,7 @@ async def test_page_is_as_it_was_when_it_is_loaded_again(
 async def test_two_tabs_of_a_user_send_each_message_once_when_one_was_copied(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """A browser that duplicates a tab also copies its session storage."""
+    """A browser that duplicates a tab also copies the tab's session storage."""
     tabs = [await window.tab() for _ in range(2)]
     await tabs[0].sign_in(server.url, "Alice")
     await tabs[0].click("#toggle-connection")

@@ -24,7 +24,7 @@ RECORD_PHASES = """() => {
 
 
 async def test_missed_messages_come_in_order_when_a_user_returns(alice: Tab, bob: Tab) -> None:
-    """The page shows the number of missed messages, and reports them as received."""
+    """The page shows the number of missed messages, and reports them as delivered."""
     missed = [f"while you were away {number}" for number in range(3)]
     await bob.click("#channels button:has-text('random')")
     await alice.click("#channels button:has-text('random')")
@@ -55,7 +55,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
-    # Wait for the last time that the page draws its messages.
+    # Wait until the page has drawn its messages for the last time.
     await alice.sees(f"{message('second, edited')} >> .edited")
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")
@@ -70,7 +70,7 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
 async def test_message_waits_for_the_connection_when_it_is_written_offline(
     alice: Tab, bob: Tab
 ) -> None:
-    """The page shows the message at once as SENDING."""
+    """The page shows the unsent message at once as SENDING."""
     await alice.click("#toggle-connection")
 
     await alice.say("from a tunnel")
@@ -85,7 +85,7 @@ async def test_message_waits_for_the_connection_when_it_is_written_offline(
 async def test_tabs_come_back_when_the_server_restarts(
     alice: Tab, bob: Tab, server: ServerProcess
 ) -> None:
-    """Messages written during the outage are sent, and the history is shown."""
+    """After the restart, messages written during the outage are sent, and the history is shown."""
     await alice.say("before")
     await bob.sees(message("before"))
 
@@ -105,7 +105,7 @@ async def test_tabs_come_back_when_the_server_restarts(
 async def test_token_is_replaced_unnoticed_when_it_is_about_to_expire(
     window: Window, server: ServerProcess, bob: Tab
 ) -> None:
-    """The token is replaced every two seconds on the same connection, and no message is lost."""
+    """The page replaces the token every two seconds on one connection, and loses no message."""
     alice = await window.tab()
     await alice.page("addInitScript", {"content": COUNT_WEBSOCKETS})
     await alice.get_tokens_that_live(SHORT_LIVED)
@@ -134,7 +134,7 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
     await alice.sign_in(server.url, "Alice")
     await alice.evaluate(RECORD_PHASES)
 
-    # Keep the page from replacing the token in time.
+    # Prevent the page from replacing the token before it expires.
     await alice.block("**/dev/token")
     await alice.sees("body:not([data-phase=online])")
     await alice.unblock()
@@ -146,7 +146,7 @@ async def test_user_is_signed_in_again_when_the_server_ends_an_expired_session(
 async def test_refusal_is_shown_when_tokens_stay_expired(
     window: Window, server: ServerProcess
 ) -> None:
-    """After some attempts the page stops and shows the reason; the user can connect again."""
+    """After some attempts the page stops and shows the reason; the user can then connect again."""
     alice = await window.tab()
     await alice.get_tokens_that_live(EXPIRED_BEYOND_SKEW)
     await alice.page("goto", f"{server.url}/#user_alice")
@@ -162,7 +162,7 @@ async def test_refusal_is_shown_when_tokens_stay_expired(
 async def test_refusal_is_final_when_the_session_was_revoked(
     window: Window, server: ServerProcess, alice: Tab
 ) -> None:
-    """Unlike after a lost connection, the page does not reconnect."""
+    """The page does not reconnect after a revocation."""
     token = await alice.evaluate(FETCH_TOKEN)
     mallory = await window.tab()
     await mallory.get_the_token(token)

@@ -21,7 +21,7 @@ async def edit(tab: Tab, content: str) -> None:
 
 
 async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) -> None:
-    """The form shows the reason, and can be saved again."""
+    """The form shows the reason for the failure, and can be saved again."""
     await edit(author, "second")
     await author.element(FIELD, "fill", "second, and long thought about")
     await author.click("#toggle-connection")
@@ -39,7 +39,7 @@ async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) ->
 
 
 async def test_edit_is_left_when_another_begins(author: Tab) -> None:
-    """The first form closes, and its message shows the unedited text."""
+    """Starting another edit closes the first form, and the first message keeps its text."""
     await edit(author, "first")
     await author.element(FIELD, "fill", "never saved")
     await edit(author, "second")
@@ -52,7 +52,7 @@ async def test_edit_is_left_when_another_begins(author: Tab) -> None:
 async def test_edit_waits_with_its_text_when_the_author_looks_elsewhere(
     author: Tab, bob: Tab
 ) -> None:
-    """The text of an edit survives a visit to another channel and a new message."""
+    """The unsaved text survives a visit to another channel, and the arrival of a new message."""
     await edit(author, "first")
     await author.element(FIELD, "fill", "half a thou")
     await author.click("#channels button:has-text('random')")

@@ -7,7 +7,7 @@ from tests.e2e.server_process import running
 COUNT = 1_000
 MOST_SHOWN = 500
 MOST_LAYOUTS = 100
-"""The maximum number of layouts for a thousand messages, which the page draws in batches."""
+"""The maximum number of layouts for a thousand messages: the page draws messages in batches."""
 
 SEND_ALL = f"""async () => {{
   const headers = {{ "Content-Type": "application/json" }};

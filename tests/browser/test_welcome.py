@@ -20,7 +20,7 @@ async def test_page_says_how_to_install_the_client_when_it_is_missing(
 async def test_page_shows_the_servers_refusal_when_it_is_opened_from_elsewhere(
     window: Window, server: ServerProcess
 ) -> None:
-    """The server issues no tokens for a host name that does not mean this machine."""
+    """The server issues tokens only to pages whose host name means this machine."""
     tab = await window.tab()
 
     await tab.page("goto", server.url.replace("127.0.0.1", "elsewhere.localhost"))
@@ -31,7 +31,7 @@ async def test_page_shows_the_servers_refusal_when_it_is_opened_from_elsewhere(
 async def test_user_stays_the_same_when_the_page_is_loaded_again(
     window: Window, server: ServerProcess
 ) -> None:
-    """The address names the user, and the browser stores no token."""
+    """The page's address names the user. The browser stores no token."""
     tab = await window.tab()
     await tab.sign_in(server.url, "Erin")
 

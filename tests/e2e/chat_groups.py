@@ -46,13 +46,13 @@ class Chat:
         return client
 
     def connecting(self, name: str, auth: object, **options: object) -> JsClient:
-        """Begin to connect a client with this ``auth``. The server may refuse the client."""
+        """Start connecting a client with this ``auth``, whether the server will admit it or not."""
         client = self._driver.connect(self.server.url, self.user_id(name), auth, **options)
         self._clients.append(client)
         return client
 
     async def refusal(self, auth: object, **options: object) -> dict[str, Any]:
-        """Connect with this ``auth``, and return the ``error`` event of the refusal."""
+        """Connect with this ``auth``, and return the ``error`` event that rejects the client."""
         error: dict[str, Any] = await self.connecting("alice", auth, **options).sees("error")
         return error
 
@@ -74,7 +74,7 @@ class Chats:
 
 
 def write_seed(file: Path) -> Path:
-    """Write a seed file with all groups."""
+    """Write a seed file with the users and channels of all groups."""
     membership = {
         f"user_{name}_{group}": [f"{channel}_{group}" for channel in channels]
         for group in range(GROUPS)

@@ -1,4 +1,4 @@
-"""The settings of a production server, and session tokens that this server accepts."""
+"""Provides the settings of a production server, and session tokens that this server accepts."""
 
 import time
 
@@ -24,7 +24,7 @@ def clerk_token(
     header: dict[str, object] | None = None,
     key_id: str = signed_tokens.KEY_ID,
 ) -> str:
-    """Return a valid session token with these claims changed; None removes a claim."""
+    """Return a valid session token with these claims changed. A claim that is None is removed."""
     now = int(time.time())
     times: dict[str, object] = {"iat": now, "nbf": now - 10, "exp": now + 60}
     return signed_tokens.token({**times, **(claims or {})}, header, key_id)

@@ -19,7 +19,7 @@ GENEROUS = {
     "RATE_LIMIT_RECEIPTS_PER_SECOND": "100000",
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
-"""Limits that no test reaches, although all tests share an address and a machine may be slow."""
+"""Limits that no test reaches, even though all tests share one address."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -41,19 +41,19 @@ async def driver() -> AsyncIterator[JsDriver]:
 
 @pytest.fixture(scope="session")
 def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The seed file with the users and channels of all tests."""
+    """A seed file with the users and channels of all tests."""
     return write_seed(tmp_path_factory.mktemp("seed") / "seed.json")
 
 
 @pytest.fixture(scope="session")
 def chats(driver: JsDriver) -> Chats:
-    """The object that creates groups of users for tests."""
+    """Creates groups of users for tests."""
     return Chats(driver)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def serve(tmp_path_factory: pytest.TempPathFactory, seed_file: Path) -> AsyncIterator[Serve]:
-    """A function that starts servers. The servers are stopped after the module's last test."""
+    """Starts servers. They are stopped after the module's last test."""
     async with AsyncExitStack() as servers:
 
         async def serve(**settings: str) -> ServerProcess:
@@ -87,6 +87,6 @@ def chat(chats: Chats, server: ServerProcess) -> Iterator[Chat]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def crowd() -> AsyncIterator[Crowd]:
-    """An object that opens clients to any server. The clients are closed after the test."""
+    """Opens clients to any server. They are closed after the test."""
     async with AsyncExitStack() as clients:
         yield Crowd(clients)

@@ -1,4 +1,4 @@
-"""Real JavaScript ``socket.io-client`` clients, all in one Node process."""
+"""Controls real JavaScript ``socket.io-client`` clients, which all run in one Node process."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ JS_FOLDER = Path(__file__).parent / "js"
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """An event that a client received with its arguments; an ack has the event ``ack``."""
+    """A received event with its arguments. For an ack, ``event`` is ``ack``."""
 
     event: str
     args: list[Any]
@@ -28,7 +28,7 @@ class Sight:
 
 
 class JsClient:
-    """A client that sends commands to its socket, and stores the received events."""
+    """Controls one JavaScript client, and stores the events that the client receives."""
 
     def __init__(self, user_id: str, order: Callable[..., None]) -> None:
         self.user_id = user_id
@@ -48,18 +48,18 @@ class JsClient:
         return (await self._next(lambda sight: sight.question == question)).first
 
     async def sees(self, event: str) -> Any:
-        """Wait for the event, and return its payload. Each received event is returned only once."""
+        """Wait for the event, and return its payload. Each event is returned only once."""
         return (await self._next(lambda sight: sight.event == event)).first
 
     async def admitted(self) -> None:
-        """Wait until the server admits the client: a refused client also receives ``connect``."""
+        """Wait until the server admits the client; refused clients receive ``connect`` as well."""
         while True:
             await self.sees("connect")
             if await self._is_answered():
                 return
 
     async def has_seen(self, event: str) -> bool:
-        """Send another request, and return whether the event arrived before its ack."""
+        """Request a count, and return whether the event arrived before the ack of this request."""
         await self.ask("message:getOfflineCount")
         return event in self.events
 
@@ -68,11 +68,11 @@ class JsClient:
         return [sight.event for sight in self.log]
 
     def wants(self, wanted: Mapping[str, object] | None) -> None:
-        """Change the request for a refreshing client's tokens; None signs the user out."""
+        """Change the token request of a refreshing client; None signs the user out."""
         self._order(command="want", wanted=wanted)
 
     def disconnect(self) -> None:
-        """Disconnect like a closed page."""
+        """Disconnect the client, as closing a page does."""
         self._order(command="disconnect")
 
     async def receive(self, sight: Sight) -> None:
@@ -113,7 +113,7 @@ class JsDriver(NodeDriver):
     def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:
         """Begin to connect a new client.
 
-        ``options`` are those of ``io(url, options)``, and two more: ``namespace``, and
+        ``options`` are those of ``io(url, options)``, with two additions: ``namespace``, and
         ``authCallback``, which passes ``auth`` through a function.
         """
         return self._begin(user_id, command="connect", url=url, auth=auth, options=options)

@@ -1,4 +1,4 @@
-"""Clients in Python that record times. Hundreds of clients fit into the test's process."""
+"""Python clients that record times, and are small enough for hundreds of them in one process."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The result of CONNECT, or the reason for a disconnection.
+    """The result of CONNECT, or the reason of a disconnection.
 
     Attributes:
         code: `ADMITTED`, `REFUSED_FOR_NOW` or an error's code.
@@ -146,7 +146,10 @@ class Crowd:
     async def try_to_connect(
         self, server: ServerProcess, token: str, headers: Mapping[str, str] | None = None
     ) -> tuple[str, float]:
-        """Return the result's code and its delay in seconds, including TCP and the upgrade."""
+        """Connect a client, and return the result's code and its delay in seconds.
+
+        The delay includes the TCP connection and the upgrade.
+        """
         began_at = time.monotonic()
         client = await self.unauthenticated(server, headers)
         client.connect(token)
@@ -179,6 +182,6 @@ async def _light_client(
         finally:
             reading.cancel()
             await asyncio.wait([reading])
-            # Raise errors of the reading task in the test.
+            # If the reading task failed, raise its error in the test.
             if not reading.cancelled():
                 reading.result()

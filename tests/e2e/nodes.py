@@ -1,4 +1,4 @@
-"""Starts production servers that share a Redis, and sends requests like a backend and Clerk."""
+"""Starts production servers that share Redis, and sends them a backend's and Clerk's requests."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ NODE = {
     # With this setting, a client learns immediately whether it was admitted.
     "AUTH_FAILURE_MODE": "connect_error",
 }
-"""The settings of a node, except ``REDIS_URL``."""
+"""The settings of a node, without ``REDIS_URL``."""
 
 HEALTH_SECONDS = 30.0
 HEALTH_RETRY_SECONDS = 0.1

@@ -1,4 +1,4 @@
-"""Real Prisma on a server's database: the NestJS gateway that stores with it, and its client."""
+"""Runs real Prisma on a server's database: its client, and a NestJS gateway that uses it."""
 
 import asyncio
 import os
@@ -17,11 +17,11 @@ from tests.node_driver import NodeDriver
 PEER = Path(__file__).parents[2] / "bench" / "peers" / "nest-prisma"
 
 Call = tuple[str, str, object]
-"""A model of Prisma's schema, an action such as ``findMany``, and its parameters."""
+"""A call of Prisma's client: a model, an action such as ``findMany``, and its parameters."""
 
 
 class PrismaError(Exception):
-    """Prisma's client refused a call or its transaction failed; the text has Prisma's code."""
+    """A call or transaction of Prisma's client failed; the message has Prisma's error code."""
 
 
 class PrismaClient(NodeDriver):

@@ -41,7 +41,7 @@ class ServerProcess:
         folder: The working directory.
         settings: The environment.
         is_forked: Whether `fork_app` starts the process. If False, a new interpreter runs the code
-            in the folder, or the checkout's code.
+            in the folder if there is any, and otherwise the checkout's code.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class ServerProcess:
         return code
 
     async def kill(self) -> None:
-        """Kill the process. Start the server again before `stop`."""
+        """Kill the process. A test must start the server again before it calls `stop`."""
         assert self._process is not None
         self._process.kill()
         await self._process.wait()
@@ -152,7 +152,7 @@ class ServerProcess:
 
 
 class Serve(Protocol):
-    """Starts a server with these settings. The fixture stops it."""
+    """Starts a server with these settings, which the fixture stops."""
 
     async def __call__(self, **settings: str) -> ServerProcess:
         """Return the server when it is ready."""
@@ -199,5 +199,5 @@ async def _spawn(folder: Path, settings: Mapping[str, str], *arguments: str) -> 
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    # Ignore the developer's environment, which must not change the result of a test.
+    # Ignore the developer's environment variables, which would change the result of a test.
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CHECKOUT), **settings}

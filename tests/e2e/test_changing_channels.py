@@ -68,16 +68,16 @@ async def received(client: JsClient) -> list[str]:
 
 
 def write(chat: Chat, statement: str, *values: str) -> None:
-    """Execute a statement on the database, like another process."""
+    """Execute a statement on the database from outside the server."""
     file = chat.server.folder / ".data" / "chat.db"
     with closing(sqlite3.connect(file, timeout=ANSWER_SECONDS)) as database, database:
         database.execute(statement, values)
 
 
 async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Send messages until whether the listener receives one equals ``until``, or the time is up.
+    """Send messages until the listener receives one, or if ``until`` is False, misses one.
 
-    Returns whether the listener received the last message.
+    Returns whether the listener received the last message. Gives up after `ANSWER_SECONDS`.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + ANSWER_SECONDS
@@ -90,7 +90,7 @@ async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, unt
 
 
 async def test_next_message_reaches_a_user_when_they_are_added_while_connected(chat: Chat) -> None:
-    """All of the user's sockets receive the message, and the channel receives one notification."""
+    """All of the user's sockets receive the message. The channel is notified of the user once."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
     daves_other = await chat.client("dave")
 
@@ -124,7 +124,7 @@ async def test_no_message_reaches_a_user_when_they_were_removed_in_a_burst(chat:
 
 
 async def test_member_is_gone_when_they_were_removed_while_they_typed(chat: Chat) -> None:
-    """The user's typing ends before the removal is published, and later events are refused."""
+    """The user's typing ends before the removal is published, and later events are rejected."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     await send(alice, chat.general)
     await bob.ask("typing", {"channelId": chat.general})
@@ -175,7 +175,7 @@ async def test_members_are_in_a_channel_when_it_is_created_while_they_are_connec
 
 
 async def test_nothing_is_left_when_a_channel_is_deleted(chat: Chat) -> None:
-    """The channel's members are notified once, and are not members afterwards."""
+    """The channel's members are notified once, and are members no longer."""
     alice, bob, dave = [await chat.client(name) for name in ("alice", "bob", "dave")]
     await send(alice, chat.general)
 
@@ -273,5 +273,5 @@ async def test_connected_users_can_chat_when_the_command_has_seeded_a_channel(
     finished = await chat.server.command("seed", str(file))
 
     assert 0 == finished.code
-    assert finished.out.endswith("A running server notices within seconds.\n")
+    assert finished.out.endswith("A running server applies the change within seconds.\n")
     assert await receives(dave, alice, channel_id, until=True)

@@ -31,7 +31,7 @@ async def test_token_lives_as_long_as_asked_when_a_ttl_is_given(tmp_path: Path) 
 async def test_seed_lets_users_chat_when_the_server_runs_already(
     chat: Chat, tmp_path: Path
 ) -> None:
-    """New memberships apply at the next connection. Seeding again changes nothing."""
+    """New memberships apply from the next connection. Seeding a second time changes nothing."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
 
@@ -51,7 +51,7 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
 
     expected = (
         f"The database contains all of {file}: users 3, channels 2. "
-        "A running server notices within seconds.\n"
+        "A running server applies the change within seconds.\n"
     )
     assert (0, expected) == (finished.code, finished.out)
 
@@ -69,7 +69,7 @@ async def test_seed_says_what_is_wrong_when_the_file_is(tmp_path: Path) -> None:
 
 
 async def test_migrate_makes_the_database_when_there_is_none(tmp_path: Path) -> None:
-    """The database is created in the data folder; migrating again succeeds."""
+    """The command creates the database in the data folder, and succeeds a second time."""
     finished = [await run_command(tmp_path, {}, "migrate") for _ in range(2)]
 
     assert [0, 0] == [each.code for each in finished]
@@ -99,7 +99,7 @@ async def test_events_prints_the_table_when_asked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["run", "migrate", "events"])
 async def test_command_names_the_setting_when_one_is_wrong(tmp_path: Path, command: str) -> None:
-    """There is one line for each setting, without a traceback and without the value."""
+    """The error has one line for each wrong setting, without a traceback or the value."""
     settings = {"PORT": "70001", "AUTH_EXPIRY": "sometimes-secret"}
 
     finished = await run_command(tmp_path, settings, command)

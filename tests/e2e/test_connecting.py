@@ -5,7 +5,7 @@ from tests.e2e.clerk import clerk_token
 
 
 async def test_client_is_connected_when_it_sends_the_raw_token(chat: Chat) -> None:
-    """The connection setup of the design document works."""
+    """The connection code of the design document works unchanged."""
     alice = chat.connecting("alice", {"token": await chat.token("alice")})
 
     await alice.sees("connect")
@@ -25,7 +25,7 @@ async def test_client_is_connected_when_auth_is_a_function(chat: Chat) -> None:
 
 @pytest.mark.parametrize("auth", [None, {}, {"token": ""}, {"token": None}])
 async def test_client_is_refused_when_there_is_no_token(chat: Chat, auth: object) -> None:
-    """The client receives connect, error and disconnect, and does not reconnect."""
+    """The client receives connect, error and disconnect, and does not reconnect by itself."""
     alice = chat.connecting("alice", auth)
 
     reason = await alice.sees("disconnect")
@@ -49,7 +49,7 @@ async def test_client_is_refused_when_the_token_has_a_bearer_prefix(chat: Chat) 
 
 
 async def test_client_is_refused_when_its_key_is_not_published(chat: Chat) -> None:
-    """The development issuer's key set does not contain the key."""
+    """The key set of the development issuer does not contain the token's key."""
     token = clerk_token({"iss": chat.server.url, "azp": "http://localhost:3000"})
 
     error = await chat.refusal({"token": token})

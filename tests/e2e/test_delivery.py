@@ -20,7 +20,7 @@ async def sent_by(author: JsClient, channel_id: str) -> dict[str, Any]:
 async def test_status_reaches_the_author_when_a_recipient_reports(
     chat: Chat, event: str, status: str
 ) -> None:
-    """Exactly the author's sockets receive the status."""
+    """All sockets of the author receive the status, and no others do."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob, carol = await chat.client("bob"), await chat.client("carol")
     message = await sent_by(phone, chat.general)
@@ -38,7 +38,7 @@ async def test_status_reaches_the_author_when_a_recipient_reports(
 async def test_status_is_published_once_when_a_recipient_repeats_itself(
     chat: Chat, event: str
 ) -> None:
-    """The author receives only the change."""
+    """The author is notified of the first report only."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     message = await sent_by(alice, chat.general)
 
@@ -51,7 +51,7 @@ async def test_status_is_published_once_when_a_recipient_repeats_itself(
 
 
 async def test_statuses_reach_the_author_when_a_recipient_reports_a_list(chat: Chat) -> None:
-    """A deleted message in the list does not prevent the reports of other messages."""
+    """A deleted message in the list does not prevent reports of the other messages."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     first, second, gone = [await sent_by(alice, chat.general) for _ in range(3)]
     await alice.ask("deleteMessage", {"messageId": gone["id"]})
@@ -99,7 +99,7 @@ async def test_get_status_lists_every_recipient_when_a_member_asks(chat: Chat) -
 async def test_delivery_status_of_a_message_follows_when_every_recipient_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """A message has the status of the recipient that is furthest behind."""
+    """The status of a message is that of the recipient who is furthest behind."""
     alice, bob, carol = [await chat.client(name) for name in ("alice", "bob", "carol")]
     message = await sent_by(alice, chat.general)
     change = {"messageId": message["id"], "content": "hello!"}

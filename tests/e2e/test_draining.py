@@ -27,11 +27,10 @@ async def delivered(chat: Chat, text: str) -> str:
 async def test_server_is_not_ready_but_serves_when_it_shuts_down(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """The server accepts clients while load balancers notice.
+    """The server still admits clients after SIGHUP, although its readiness check fails.
 
-    A SIGTERM while it drains ends the server at once.
-
-    A second SIGHUP does not end the server, because a terminal that closes may send two.
+    A second SIGHUP has no effect, because a closing terminal may send two. A SIGTERM then stops the
+    server at once.
     """
     server = draining(tmp_path, seed_file, "600")
     await server.start()
@@ -53,7 +52,7 @@ async def test_server_is_not_ready_but_serves_when_it_shuts_down(
 async def test_clients_are_notified_and_come_back_when_the_server_shuts_down(
     tmp_path: Path, seed_file: Path, chats: Chats
 ) -> None:
-    """The JavaScript client reconnects without any code of the frontend."""
+    """The JavaScript client reconnects without any code in the frontend."""
     server = draining(tmp_path, seed_file, "4")
     await server.start()
     chat = chats.on(server)

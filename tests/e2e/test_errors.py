@@ -16,7 +16,7 @@ from tests.e2e.expected_payloads import A_TEXT, an_error
 async def test_send_message_names_the_fields_when_the_payload_is_wrong(
     chat: Chat, payload: object, paths: set[str]
 ) -> None:
-    """The error has a path and a message for each invalid field."""
+    """The error has the path of each invalid field, with a message."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("sendMessage", payload)
@@ -27,7 +27,7 @@ async def test_send_message_names_the_fields_when_the_payload_is_wrong(
 
 
 async def test_error_comes_as_exception_when_no_ack_was_asked_for(chat: Chat) -> None:
-    """The event ``exception`` has the cause; ``error`` is for authentication only."""
+    """The event ``exception`` contains the cause; ``error`` is for authentication errors only."""
     dave = await chat.client("dave")
     payload = {"content": "hello", "channelId": chat.general}
 
@@ -62,7 +62,7 @@ async def test_invalid_payload_lists_its_fields_when_no_ack_was_asked_for(chat: 
 
 
 async def test_unknown_event_is_answered_when_an_ack_was_asked_for(chat: Chat) -> None:
-    """The error suggests the most similar event."""
+    """The error's text contains the most similar event name."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("sendMesage", {"content": "hello"})
@@ -72,7 +72,7 @@ async def test_unknown_event_is_answered_when_an_ack_was_asked_for(chat: Chat) -
 
 
 async def test_unknown_event_is_answered_when_no_ack_was_asked_for(chat: Chat) -> None:
-    """The event ``exception`` suggests the most similar event."""
+    """The event ``exception`` contains the most similar event name."""
     alice = await chat.client("alice")
 
     alice.emit("typing:start", {"channelId": chat.general})

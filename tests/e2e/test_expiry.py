@@ -9,7 +9,7 @@ from tests.e2e.js_client import JsClient
 from tests.e2e.server_process import Serve, ServerProcess
 
 SOON = 4
-"""A token's lifetime in seconds: short enough that the client is warned at once."""
+"""A token's lifetime in seconds, which is so short that the client is warned at once."""
 OLD = 0
 """A token's lifetime in seconds: expired, but within the accepted clock skew of 5 s."""
 
@@ -73,7 +73,7 @@ async def test_expired_socket_receives_messages_when_its_grace_has_not_passed(ch
 async def test_client_is_connected_when_the_expired_one_comes_with_a_fresh_token(
     chat: Chat,
 ) -> None:
-    """A frontend connects with a fresh token after ``io server disconnect``."""
+    """As a frontend does, the client connects with a new token after ``io server disconnect``."""
     expired = await connected_with_old_token(chat)
     await expired.sees("disconnect")
 
@@ -85,7 +85,7 @@ async def test_client_is_connected_when_the_expired_one_comes_with_a_fresh_token
 async def test_socket_stays_when_expiry_matters_at_the_handshake_only(
     chat: Chat, chats: Chats, serve: Serve
 ) -> None:
-    """A server that enforces expiry disconnects a client with an equally old token first."""
+    """A server that enforces expiry has by then disconnected a client with an equally old token."""
     lenient = chats.on(await serve(AUTH_EXPIRY="handshake", AUTH_EXPIRY_GRACE_SECONDS="0.5"))
     alice = await connected_with_old_token(lenient)
     twin = await connected_with_old_token(chat)
@@ -97,7 +97,7 @@ async def test_socket_stays_when_expiry_matters_at_the_handshake_only(
 
 
 async def test_typing_expires_when_the_typist_falls_silent(chat: Chat) -> None:
-    """The whole channel is notified, including the user who typed."""
+    """The whole channel is notified, including the user who was typing."""
     alice = await chat.client("alice")
     bob = await chat.client("bob")
 

@@ -22,7 +22,7 @@ async def server(serve: Serve) -> ServerProcess:
 async def test_client_gets_connect_error_when_refused_that_way(
     chat: Chat, auth: object, message: str, code: str
 ) -> None:
-    """The client receives no other event, because it was never connected."""
+    """The client receives no other event, because it never connected."""
     alice = chat.connecting("alice", auth)
 
     error = await alice.sees("connect_error")

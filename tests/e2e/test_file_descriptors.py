@@ -15,7 +15,7 @@ CONNECTIONS = 20
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server whose descriptors this module uses up."""
+    """A server whose file descriptors the test uses up."""
     return await serve()
 
 
@@ -25,12 +25,12 @@ def open_files(pid: int) -> int:
 
 
 async def until_logged(server: ServerProcess, text: str) -> None:
-    """Wait until the log contains the text."""
+    """Wait until the server's log contains the text."""
     await eventually(lambda: text in server.err, lambda: server.err)
 
 
 async def test_connected_clients_are_served_when_no_file_descriptor_is_left(chat: Chat) -> None:
-    """The error is logged once, and new clients are accepted when descriptors are free again."""
+    """The error is logged once, and new clients are accepted once descriptors are free again."""
     server = chat.server
     alice = await chat.client("alice")
     _, hard = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)

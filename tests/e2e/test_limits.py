@@ -13,7 +13,7 @@ from tests.e2e.server_process import Serve, ServerProcess
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server with low limits behind a proxy, so that each test has its own address."""
+    """A server with low limits that trusts a proxy's header. Each test has its own address."""
     return await serve(
         CONNECT_TIMEOUT_SECONDS="3",
         MAX_CONNECTING_PER_ADDRESS="2",
@@ -28,7 +28,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 def behind(address: str) -> dict[str, str]:
-    """Return the header of a proxy that forwards a request from this address."""
+    """Return the header with which a proxy forwards a request from this address."""
     return {"X-Forwarded-For": f"203.0.113.99, {address}"}
 
 
@@ -54,7 +54,7 @@ async def test_events_are_refused_when_a_user_sends_too_many(chat: Chat) -> None
 
 
 async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> None:
-    """If no ack was requested, the refusal is sent as ``exception``."""
+    """Without a requested ack, the rejection is sent as ``exception``."""
     alice = await chat.client("alice", extraHeaders=behind("192.0.2.2"))
 
     answers = [await alice.ask("nonsense") for _ in range(4)]
@@ -67,7 +67,7 @@ async def test_unknown_events_count_when_a_user_sends_too_many(chat: Chat) -> No
 
 
 async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) -> None:
-    """The client reconnects by itself, and is admitted after the others have disconnected."""
+    """The client reconnects automatically, and is admitted after another has disconnected."""
     bob = await chat.client("bob", extraHeaders=behind("192.0.2.3"))
     phone = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
     laptop = await chat.client("alice", extraHeaders=behind("192.0.2.4"))
@@ -87,7 +87,7 @@ async def test_client_is_refused_when_the_user_has_too_many_sockets(chat: Chat) 
 
 
 async def test_clients_are_admitted_when_many_users_of_one_address_connect(chat: Chat) -> None:
-    """The users exceed the address's attempts, but a valid token returns its attempt."""
+    """More users connect than the address has attempts: valid tokens use up no attempts."""
     for name in ("alice", "bob", "carol", "dave", "erin"):
         client = await chat.client(name, extraHeaders=behind("192.0.2.6"))
         assert not await client.has_seen("error")
@@ -96,7 +96,8 @@ async def test_clients_are_admitted_when_many_users_of_one_address_connect(chat:
 async def test_client_is_refused_when_its_address_failed_too_often(chat: Chat) -> None:
     """The refusal applies even to valid tokens, but not to other addresses.
 
-    The relevant address is the one that the proxy adds, not the one that the client claims.
+    The address is the one that the proxy adds to the header, not one that the client has sent in
+    it.
     """
     address = behind("192.0.2.8")
     failures = [
@@ -132,7 +133,7 @@ async def test_upgrade_is_refused_when_too_many_of_a_network_are_not_admitted(
 
 
 async def test_send_message_is_refused_when_the_content_is_too_long(chat: Chat) -> None:
-    """The limit counts characters after trimming."""
+    """The limit counts the characters of the trimmed content."""
     alice = await chat.client("alice", extraHeaders=behind("192.0.2.9"))
 
     fits = await alice.ask("sendMessage", {"content": " üüüüü ", "channelId": chat.general})

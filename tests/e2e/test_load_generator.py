@@ -1,4 +1,4 @@
-"""Tests the load generator of the bench, which is in C: ``make bench`` runs this test."""
+"""Tests the load generator of the bench, a C program. ``make bench`` runs these tests."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ _SECONDS = 0.2
 async def test_refusals_are_counted_when_events_are_answered_with_an_error(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """The load generator of the bench counts every ack with an error, and no other ack."""
+    """The load generator counts an ack as refused exactly if it contains an error."""
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"user_alice": ["a1"], "user_bob": ["b1"]}))
     server = await serve(SEED_FILE=str(seed), DATABASE_URL="memory:")
@@ -35,7 +35,7 @@ async def test_refusals_are_counted_when_events_are_answered_with_an_error(
 async def test_every_report_is_acked_when_members_report_deliveries(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """A unit is a report; figures of the caller are read when the measurement begins and ends."""
+    """In this mode a unit is a report. The growth is the second reading minus the first."""
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"user_alice": ["a1"], "user_bob": ["a1"]}))
     server = await serve(SEED_FILE=str(seed), DATABASE_URL="memory:")
@@ -57,7 +57,7 @@ async def test_every_report_is_acked_when_members_report_deliveries(
 
 
 async def _generator(server: ServerProcess, folder: Path, *user_ids: str) -> Generator:
-    """Compile the generator, whose connections belong to these users."""
+    """Compile the generator, and give it tokens of these users."""
     tokens = folder / "tokens.txt"
     lines = [f"{await server.token(user_id)}\n" for user_id in user_ids]
     tokens.write_text("".join(lines))
@@ -65,7 +65,7 @@ async def _generator(server: ServerProcess, folder: Path, *user_ids: str) -> Gen
 
 
 async def _ask(server: ServerProcess, generator: Generator, channels: str) -> Reading:
-    """Let the user send events for the first of these channels."""
+    """Let the generator's user send events to the first channel with this prefix."""
     arguments = ("--mode", "ack", "--conns", "1", "--warmup", "0", "--channels", channels)
     running = RunningServer(server.pid, server.port)
     return await asyncio.to_thread(generator.run, running, arguments, _SECONDS)

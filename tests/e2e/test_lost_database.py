@@ -5,7 +5,7 @@ from tests.e2e.server_process import Serve
 
 
 async def test_nothing_is_acked_when_the_database_was_deleted(chats: Chats, serve: Serve) -> None:
-    """Clients receive errors, the readiness endpoint answers 503, and one line names the file."""
+    """Clients receive errors, readiness fails with 503, and one log line names the file."""
     server = await serve()
     chat = chats.on(server)
     alice = await chat.client("alice")

@@ -19,7 +19,7 @@ MEMBERS = 20
 NEWCOMERS = 5
 CROWD = 100
 PAUSE_SECONDS = 0.05
-"""The pause of each member between two messages."""
+"""The pause of each member between two messages, in seconds."""
 
 IN_TIME_SECONDS = 10.0
 """The maximum time for acks, refusals and admissions in any state of Redis.
@@ -46,7 +46,7 @@ Record = Callable[[str, object], None]
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    """A Redis server for a single test, which breaks it."""
+    """A Redis server for one test, which stops or freezes it."""
     server = RedisServer()
     yield server
     server.stop()
@@ -116,7 +116,7 @@ async def until_noticed(node: ServerProcess) -> None:
 
 
 async def go_on(acks: list[Answer]) -> None:
-    """Wait until the members have sent for about half a second."""
+    """Wait until every member has sent messages for about half a second."""
     enough = len(acks) + 10 * MEMBERS
     await eventually(lambda: len(acks) >= enough, lambda: len(acks))
 
@@ -139,9 +139,9 @@ async def test_members_go_on_and_newcomers_are_answered_at_once_when_redis_is_lo
     code: str,
     ready: tuple[int, dict[str, str]],
 ) -> None:
-    """Connected clients can send and refresh.
+    """Connected clients can still send and refresh.
 
-    The policy decides whether new clients are admitted.
+    REVOCATION_UNAVAILABLE decides whether new clients are admitted.
     """
     async with node_on(redis.url, tmp_path, REVOCATION_UNAVAILABLE=policy) as node:
         tokens = [clerk_token({"sub": f"user_{member}"}) for member in range(MEMBERS)]
@@ -182,7 +182,7 @@ async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_l
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """Clients that began to connect earlier are admitted or refused; later clients are refused."""
+    """Clients that connect after the loss are refused; those of just before may be admitted."""
     tokens = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(CROWD)]
     async with node_on(redis.url, tmp_path) as node:
         clients = [await crowd.unauthenticated(node) for _ in tokens]
@@ -212,7 +212,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """The process that blacklists the token does not publish this.
+    """The token is blacklisted by writing its key to Redis, without publishing the revocation.
 
     New clients are admitted again.
     """
@@ -243,7 +243,7 @@ async def test_socket_ends_in_time_when_its_token_is_blacklisted_as_redis_comes_
 async def test_socket_ends_in_time_when_its_node_was_cut_off_while_the_user_was_revoked(
     tmp_path: Path, redis: RedisServer, crowd: Crowd, record_property: Record
 ) -> None:
-    """The node missed the published revocation, and reads it when it reaches Redis again."""
+    """The node missed the published revocation, and reads the stored one after it reconnects."""
     async with (
         cuttable_link(redis.url) as link,
         running(tmp_path, {**NODE, "REDIS_URL": redis.url}) as whole,

@@ -53,7 +53,7 @@ class Terminal:
 
 @asynccontextmanager
 async def make_run(data_dir: Path) -> AsyncIterator[Terminal]:
-    """Start ``make run`` in a terminal, and kill it at the end if it still runs."""
+    """Start ``make run`` in a terminal, and kill it after the test if it still runs."""
     port, (keyboard, screen) = free_port(), pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *("make", "--no-print-directory", "run"),
@@ -82,7 +82,7 @@ async def make_run(data_dir: Path) -> AsyncIterator[Terminal]:
 
 
 def _take_terminal() -> None:
-    # Run this in the new process, so that its standard input is the terminal that sends Ctrl-C.
+    # This runs in the new process: its standard input becomes the terminal, which sends Ctrl-C.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
@@ -101,7 +101,7 @@ async def connected(terminal: Terminal, driver: JsDriver, user_id: str) -> JsCli
 async def test_make_run_serves_reloads_and_ends_when_a_newcomer_uses_it(
     driver: JsDriver, tmp_path: Path
 ) -> None:
-    """Two clients chat, reconnect after the server reloads, and Ctrl-C stops it with code 0."""
+    """Two clients chat and reconnect after a reload; then Ctrl-C stops the server with code 0."""
     async with make_run(tmp_path) as terminal:
         await terminal.shows("Ctrl-C stops the server.")
         alice = await connected(terminal, driver, "user_alice")

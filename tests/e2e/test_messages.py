@@ -23,7 +23,7 @@ async def test_send_message_stays_in_the_channel_when_others_are_connected(chat:
 
 
 async def test_send_message_needs_no_ack_when_the_client_asks_for_none(chat: Chat) -> None:
-    """As in the design document, a client can emit without an ack and listen for the message."""
+    """As in the design document, a client may emit without an ack and listen for the message."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     alice.emit("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -34,7 +34,7 @@ async def test_send_message_needs_no_ack_when_the_client_asks_for_none(chat: Cha
 async def test_send_message_is_received_before_its_ack_when_the_sender_listens(
     chat: Chat,
 ) -> None:
-    """The sending socket receives ``message.created`` first, as with Node."""
+    """As in Node, the sending socket receives ``message.created`` before the ack."""
     alice = await chat.client("alice")
 
     await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -51,7 +51,7 @@ async def test_send_message_reaches_the_senders_other_socket_when_there_are_two(
 
 
 async def test_send_message_is_refused_when_the_sender_is_no_member(chat: Chat) -> None:
-    """The members do not receive the message."""
+    """The channel's members do not receive the message."""
     alice, dave = await chat.client("alice"), await chat.client("dave")
 
     answer = await dave.ask("sendMessage", {"content": "hello", "channelId": chat.general})
@@ -63,7 +63,7 @@ async def test_send_message_is_refused_when_the_sender_is_no_member(chat: Chat) 
 async def test_send_message_takes_the_identity_from_the_token_when_the_payload_has_one(
     chat: Chat,
 ) -> None:
-    """The server ignores a user id, an author and a message id in the payload."""
+    """The server ignores user ids, authors and message ids in the payload."""
     alice = await chat.client("alice")
     pretended = {
         "userId": chat.user_id("bob"),
@@ -80,7 +80,7 @@ async def test_send_message_takes_the_identity_from_the_token_when_the_payload_h
 
 
 async def test_send_message_trims_the_content_when_it_has_white_space_around(chat: Chat) -> None:
-    """White space within the content and text in any script are unchanged."""
+    """White space within the content stays, and so does text in any script."""
     alice = await chat.client("alice")
     content = "  grüße \n 👩‍👩‍👧 \u2028 <b>  "
 
@@ -90,7 +90,7 @@ async def test_send_message_trims_the_content_when_it_has_white_space_around(cha
 
 
 async def test_send_message_stores_once_when_it_is_sent_again(chat: Chat) -> None:
-    """The same ``clientMessageId`` returns the same Message, which is published once."""
+    """Both requests return the same Message, which is published once."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
 
@@ -103,7 +103,7 @@ async def test_send_message_stores_once_when_it_is_sent_again(chat: Chat) -> Non
 
 
 async def test_send_message_understands_temp_id_when_the_frontend_says_so(chat: Chat) -> None:
-    """``tempId`` is the existing frontend's name for ``clientMessageId``."""
+    """The existing frontend sends ``tempId`` instead of ``clientMessageId``."""
     alice = await chat.client("alice")
     wanted = {"content": "hello", "channelId": chat.general}
 
@@ -126,7 +126,7 @@ async def test_send_message_is_another_when_another_user_has_the_same_client_id(
 
 
 async def test_send_message_is_refused_when_it_was_deleted_meanwhile(chat: Chat) -> None:
-    """A repeated send does not restore a deleted message."""
+    """Sending a message again does not restore it after its deletion."""
     alice = await chat.client("alice")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
     sent = await alice.ask("sendMessage", wanted)
@@ -153,7 +153,7 @@ async def test_messages_come_in_one_order_when_many_send_at_once(chat: Chat) -> 
 
 
 async def test_update_message_reaches_the_channel_when_the_author_updates(chat: Chat) -> None:
-    """The updated message has the new content, and the same id and sequence."""
+    """The published message has the new content, and the original's id and sequence."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "helo", "channelId": chat.general})
     change = {"messageId": sent["data"]["id"], "content": " hello "}
@@ -166,7 +166,7 @@ async def test_update_message_reaches_the_channel_when_the_author_updates(chat: 
 
 
 async def test_delete_message_reaches_the_channel_when_the_author_deletes(chat: Chat) -> None:
-    """The ack has the message's id; the event has the ids of message and channel."""
+    """The ack has only the message's id; the event also has the channel's id."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": chat.general})
     message_id = sent["data"]["id"]

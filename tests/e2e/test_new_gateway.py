@@ -1,4 +1,4 @@
-"""The files that `python -m app new gateway` writes pass all checks, and work unchanged."""
+"""Tests that files written by `python -m app new gateway` pass all checks and work unchanged."""
 
 import subprocess
 import sys
@@ -46,7 +46,7 @@ def test_make_check_passes_when_gateways_were_written(
 
 
 def test_unit_tests_pass_when_gateways_were_written(checkout: Path) -> None:
-    """These tests include those of the new gateways, and those that examine every event or file."""
+    """The suite includes the new gateways' own tests, and tests that check every event or file."""
     folders = [f"tests/unit/{name}" for name in ("cli/starter", "docs", "gateways", "modules")]
 
     tested = run_program([sys.executable, "-m", "pytest", "-q", *folders], checkout)
@@ -85,7 +85,7 @@ def test_new_gateway_is_refused_when_the_name_is_not_free(checkout: Path) -> Non
 
 
 def test_new_gateway_says_what_to_add_when_the_module_was_rewritten(tmp_path: Path) -> None:
-    """The exit code is 1, because a manual step is left."""
+    """The exit code is 1, because the user must still edit the module."""
     folder = copy_checkout(tmp_path)
     module = folder / "app" / "modules" / "chat_module.py"
     module.write_text(module.read_text().replace("ChatModule", "TalkModule"))

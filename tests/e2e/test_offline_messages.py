@@ -12,7 +12,7 @@ async def send(author: JsClient, channel_id: str, *contents: str) -> list[str]:
 
 
 async def test_offline_count_is_by_channel_when_messages_were_missed(chat: Chat) -> None:
-    """A user who has missed nothing has a count of 0."""
+    """A user who missed nothing gets 0."""
     alice = await chat.client("alice")
     await send(alice, chat.general, "one", "two")
     await send(alice, chat.random, "three")
@@ -25,7 +25,7 @@ async def test_offline_count_is_by_channel_when_messages_were_missed(chat: Chat)
 
 
 async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) -> None:
-    """Both a delivered and a seen report reduce the count."""
+    """A message is acknowledged by a report that it was delivered or seen."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     first, second = await send(alice, chat.general, "one", "two")
 
@@ -41,7 +41,7 @@ async def test_offline_count_falls_when_a_message_is_acknowledged(chat: Chat) ->
 async def test_offline_messages_come_in_pages_when_there_are_more_than_the_limit(
     chat: Chat,
 ) -> None:
-    """The oldest messages come first. The cursor remains valid when messages are acknowledged."""
+    """The oldest messages come first. A cursor stays valid when messages are acknowledged."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, "one", "two", "three")
     bob = await chat.client("bob")
@@ -69,7 +69,7 @@ async def test_offline_messages_come_when_the_client_sends_no_payload(chat: Chat
 async def test_channel_messages_follow_a_sequence_when_the_client_names_it(
     chat: Chat,
 ) -> None:
-    """The page includes delivered messages and the client's own."""
+    """The page includes delivered messages, and messages that the client's user has sent."""
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, "one", "two", "three")
 
@@ -83,9 +83,9 @@ async def test_channel_messages_follow_a_sequence_when_the_client_names_it(
 
 
 async def test_offline_page_ends_at_its_size_when_the_messages_are_long(chat: Chat) -> None:
-    """A page has at most 256 KiB, even below its limit of messages.
+    """A page ends at 256 KiB, even if it has fewer messages than requested.
 
-    The cursor leads to the rest.
+    The next page continues at the cursor.
     """
     alice = await chat.client("alice")
     ids = await send(alice, chat.general, *("ä" * 4000 for _ in range(40)))

@@ -41,7 +41,7 @@ async def test_demo_users_chat_when_nothing_is_configured(
 
 
 async def test_run_says_what_to_do_next_when_it_listens(server: ServerProcess) -> None:
-    """The server prints its address, the page, the demo users and the command for a token."""
+    """The output has the server's address, the page, the demo users and the command for a token."""
     assert f"listening on {server.url}" in server.out
     assert f"The page to try it: {server.url}/" in server.out
     assert "user_alice" in server.out
@@ -68,7 +68,7 @@ async def test_page_and_client_are_served_when_nothing_is_configured(
 async def test_second_server_says_so_when_the_port_is_taken(
     server: ServerProcess, tmp_path: Path
 ) -> None:
-    """The error explains how to fix this."""
+    """The error says to stop the other program, or to set another port."""
     second = ServerProcess(tmp_path, {"PORT": str(server.port)})
 
     finished = await second.command("run")

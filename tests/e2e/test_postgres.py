@@ -92,7 +92,7 @@ async def test_a_socket_sees_its_own_message_when_another_socket_joined_the_room
 async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
     chats: Chats, server: ServerProcess, postgres_server: PostgresServer
 ) -> None:
-    """No send is acked while PostgreSQL is down; afterwards the server needs no restart."""
+    """No send is acked while PostgreSQL is down. Afterwards the server works without a restart."""
     chat = chats.on(server)
     alice = await chat.client("alice")
     message = {"content": "hello", "channelId": chat.general}
@@ -118,7 +118,7 @@ async def test_sends_are_answered_in_time_and_heal_when_postgres_is_restarted(
 async def test_no_demo_users_come_when_the_database_has_users(
     original: str, serve: Serve, postgres_server: PostgresServer
 ) -> None:
-    """The output says how to get a token of an existing user."""
+    """The output shows how to get a token of an existing user."""
     name = original.rpartition("/")[2]
     postgres_server.execute("UPDATE users SET id = 'their_' || id", name)
     counts = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM channel_members)"
@@ -134,9 +134,9 @@ async def test_no_demo_users_come_when_the_database_has_users(
 async def test_the_doctor_finds_nothing_missing_when_the_originals_database_was_migrated(
     original: str, tmp_path: Path
 ) -> None:
-    """Before the migration the doctor exits with 1.
+    """The doctor exits with 1 before the migration, and with 0 after it.
 
-    The doctor always warns of the server's settings.
+    It always warns of fsync, which is off in this PostgreSQL.
     """
     before = await command(tmp_path, original, "doctor")
     migrated = await command(tmp_path, original, "migrate")
@@ -177,7 +177,7 @@ async def test_migrate_warns_of_obstacles_when_the_original_has_another_schema(
 async def test_the_doctor_repeats_no_password_when_the_server_refuses_it(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """The error does not contain any part of the database's URL."""
+    """The error contains no part of the database's URL."""
     finished = await command(tmp_path, postgres_server.url("e2e", "stranger"), "doctor")
 
     assert (1, "") == (finished.code, finished.out)

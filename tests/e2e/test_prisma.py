@@ -23,7 +23,7 @@ _numbers = count()
 
 
 class Users:
-    """Users and a channel of one test, which Prisma has created.
+    """Users and a channel that Prisma has created for one test.
 
     Attributes:
         channel_id: The channel of which all users are members.
@@ -50,7 +50,7 @@ class Users:
         )
 
     async def client(self, url: str, name: str) -> JsClient:
-        """Connect a user to this server or to the gateway, which accept the same tokens."""
+        """Connect a user to this server or to the gateway. Both accept the same tokens."""
         token = clerk_token({"sub": self.id(name)})
         client = self._driver.connect(url, self.id(name), {"token": token})
         self._clients.append(client)
@@ -106,7 +106,7 @@ def users(prisma: PrismaClient, driver: JsDriver) -> Iterator[Users]:
 async def test_a_message_of_the_gateway_is_received_and_is_in_the_history(
     users: Users, server: ServerProcess, gateway: str
 ) -> None:
-    """Connected members receive the message, and later ones read it, numbered like our own."""
+    """A connected member receives the message; its sequence is like that of a message sent here."""
     await users.add("alice", "bob")
     alice = await users.client(gateway, "alice")
     bob = await users.client(server.url, "bob")
@@ -124,7 +124,7 @@ async def test_a_message_of_the_gateway_is_received_and_is_in_the_history(
 async def test_a_message_of_this_server_is_read_and_updated_by_the_gateway(
     users: Users, server: ServerProcess, gateway: str, prisma: PrismaClient
 ) -> None:
-    """Prisma reads the message with its author, and its author may update it there."""
+    """Prisma reads the message and its author, and the author can update it through the gateway."""
     await users.add("alice", "bob")
     alice, alice_there = [await users.client(url, "alice") for url in (server.url, gateway)]
     sent = await alice.ask("sendMessage", {"content": "hello", "channelId": users.channel_id})
@@ -148,7 +148,7 @@ async def test_a_message_of_this_server_is_read_and_updated_by_the_gateway(
 async def test_a_receipt_of_this_server_is_a_read_receipt_of_prisma(
     users: Users, server: ServerProcess, gateway: str, prisma: PrismaClient
 ) -> None:
-    """The gateway shows that a message was read on this server."""
+    """The gateway shows that the message was read on this server."""
     await users.add("alice", "bob")
     alice_there = await users.client(gateway, "alice")
     alice, bob = [await users.client(server.url, name) for name in ("alice", "bob")]
@@ -168,7 +168,7 @@ async def test_a_receipt_of_this_server_is_a_read_receipt_of_prisma(
 async def test_every_send_is_stored_while_prisma_deletes_messages(
     users: Users, server: ServerProcess, prisma: PrismaClient
 ) -> None:
-    """Prisma deletes messages of this server one by one, and every send is stored."""
+    """No send fails while Prisma deletes messages of this server one by one."""
     await users.add(*SENDERS)
     async with sending(users, server) as acked:
         first = [await acked.get() for _ in range(ATTEMPTS)]
@@ -186,7 +186,7 @@ async def test_every_send_is_stored_while_prisma_deletes_messages(
 async def test_messages_are_stored_while_prisma_deletes_their_recipients(
     users: Users, server: ServerProcess, prisma: PrismaClient
 ) -> None:
-    """Neither Prisma's `deleteMany` nor a send fails because of the other."""
+    """Sends and Prisma's `deleteMany` do not make each other fail."""
     await users.add(*SENDERS)
     async with sending(users, server) as acked:
         for attempt in range(ATTEMPTS):
@@ -233,7 +233,7 @@ async def test_a_channel_is_deleted_by_prisma_while_its_members_send(
 
 @asynccontextmanager
 async def sending(users: Users, server: ServerProcess) -> AsyncIterator[asyncio.Queue[str]]:
-    """Let all senders send inside the block; the queue receives the ids of acked messages."""
+    """Let all senders send inside the block, and put the ids of acked messages into the queue."""
     acked: asyncio.Queue[str] = asyncio.Queue()
     is_over = False
 

@@ -47,10 +47,10 @@ class PrismaCli:
     ) -> str:
         """Run a command, and return its output up to the line with the text ``until``.
 
-        The process is killed then, because a timer of Prisma keeps it alive for up to a minute.
+        Kills the process then, because a timer in Prisma keeps it alive for up to a minute.
         """
         file = self._folder / "schema.prisma"
-        # Version 6 requires a URL, and ignores it because the adapter has one.
+        # Prisma 6 requires a URL in the schema, but connects through the adapter.
         provider = 'provider = "postgresql"\n'
         file.write_text(schema.replace(provider, f'{provider}  url = "postgresql://"\n'))
         engine = str(PEER / "no-schema-engine")
@@ -88,7 +88,7 @@ class PrismaCli:
 async def cli(
     postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[PrismaCli]:
-    """The command line on a database that Prisma has created and this server has migrated."""
+    """Prisma's command line on a database that Prisma has created and this server has migrated."""
     postgres_server.create_database("prisma_cli")
     url = postgres_server.url("prisma_cli")
     folder = tmp_path_factory.mktemp("prisma")
@@ -116,7 +116,7 @@ async def test_prismas_commands_report_what_the_documentation_says(
 
 
 async def test_db_push_has_nothing_to_do_with_the_documented_configuration(cli: PrismaCli) -> None:
-    """Prisma leaves our tables and indexes with the configuration of ``docs/migrating.md``."""
+    """With the configuration in ``docs/migrating.md``, Prisma keeps our tables and indexes."""
     (tables,) = [block.code for block in blocks(PAGE, "ts") if "external: [" in block.code]
     external = re.findall(r"'(public\.[^']+)'", tables)
 
@@ -133,7 +133,7 @@ async def test_db_push_has_nothing_to_do_with_the_documented_configuration(cli: 
 async def test_migrate_repairs_the_database_when_db_push_has_dropped_our_tables(
     postgres_server: PostgresServer, tmp_path: Path
 ) -> None:
-    """`migrate` creates again what Prisma has dropped, although it left a partial index."""
+    """`migrate` recreates what Prisma has dropped, even though Prisma left a partial index."""
     postgres_server.create_database("prisma_dropped")
     settings = {"DATABASE_URL": postgres_server.url("prisma_dropped")}
     cli = PrismaCli(tmp_path, settings["DATABASE_URL"])
@@ -153,7 +153,7 @@ async def test_migrate_repairs_the_database_when_db_push_has_dropped_our_tables(
 
 
 def with_documented_indexes(schema: str) -> str:
-    """Add the index lines of the page's Prisma models to the models of the schema."""
+    """Add the index lines of the models in ``docs/migrating.md`` to the models of the schema."""
     (block,) = blocks(PAGE, "prisma")
     for model, lines in re.findall(r"model (\w+) \{\n(.*?)\}", block.code, re.DOTALL):
         schema = schema.replace(f"model {model} {{\n", f"model {model} {{\n{lines}")

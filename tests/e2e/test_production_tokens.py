@@ -41,7 +41,7 @@ async def test_clients_chat_when_clerk_signed_their_tokens(chat: Chat) -> None:
 async def test_client_is_refused_when_a_claim_is_wrong(
     chat: Chat, claims: dict[str, object], code: str
 ) -> None:
-    """Each rule has its own code, and the message is the same for all rules."""
+    """Each wrong claim has its own error code; all have the same message."""
     error = await chat.refusal({"token": clerk_token(claims)})
 
     assert ("authentication failed", code) == (error["message"], error["code"])
@@ -69,7 +69,7 @@ async def test_client_is_refused_when_the_token_is_none(chat: Chat, token: objec
 
 
 async def test_client_is_refused_when_somebody_else_signed(chat: Chat) -> None:
-    """The client is refused although the claims and the key id are valid."""
+    """The token is refused although its claims and key id are valid."""
     header, claims, _ = clerk_token().split(".")
     signature = signed_tokens.sign(b"{}", b"{}").rpartition(".")[2]
 
@@ -114,7 +114,7 @@ async def test_page_is_not_found_when_in_production(server: ServerProcess, path:
 async def test_server_names_what_is_missing_when_production_lacks_settings(
     server: ServerProcess,
 ) -> None:
-    """One line names all missing settings."""
+    """The error is one line, which names all missing settings."""
     finished = await run_command(server.folder, {"APP_ENV": "production"}, "run")
 
     assert 1 == finished.code
@@ -133,7 +133,7 @@ async def test_server_names_what_is_missing_when_production_lacks_settings(
 async def test_operator_is_warned_when_settings_have_no_effect(
     serve: Serve,
 ) -> None:
-    """Each warning is logged once per start, without secret values."""
+    """Each warning is logged once per start, without secrets."""
     server = await serve(**PRODUCTION, WEB_CONCURRENCY="4", SERVICE_KEY="hunter2" * 3)
     await server.stop()
     await server.start()

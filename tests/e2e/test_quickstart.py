@@ -1,4 +1,4 @@
-"""Follows docs/quickstart.md like a reader, with a running server."""
+"""Follows docs/quickstart.md with a running server, like a reader."""
 
 import asyncio
 import os
@@ -67,7 +67,7 @@ async def until(process: Process, text: str) -> None:
 
 
 async def test_page_is_right_when_it_is_followed(server: ServerProcess) -> None:
-    """With the page, a reader gets a token, listens, and sends from a terminal and Python."""
+    """A reader gets a token, listens, and sends messages from a terminal and from Python."""
     run, token, listen, send = blocks(PAGE, "sh")
     (python,) = blocks(PAGE, "python")
     bob = await terminal(listen, server)

@@ -1,4 +1,4 @@
-"""Temporary refusals, after which the JavaScript client reconnects by itself."""
+"""Tests temporary refusals, after which the JavaScript client reconnects by itself."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ USERS = 60
 async def test_all_users_of_an_address_come_back_when_the_server_restarts(
     serve: Serve, driver: JsDriver
 ) -> None:
-    """The users far exceed the limit, but all reconnect without any code of the frontend."""
+    """More users reconnect than the limit allows at once, without any code in the frontend."""
     server = await serve(RATE_LIMIT_CONNECTS_PER_MINUTE="1")
     users = [f"user_alice_{number}" for number in range(USERS)]
     tokens = [await server.token(user, ttl_seconds=3_600) for user in users]
@@ -43,7 +43,7 @@ async def test_all_users_of_an_address_come_back_when_the_server_restarts(
 async def test_transport_closes_with_1013_when_the_storage_fails_while_connecting(
     chats: Chats, serve: Serve, mode: str, heads: list[str]
 ) -> None:
-    """The server sends neither ``41`` nor ``44``, after which the client would not reconnect."""
+    """The server sends neither ``41`` nor ``44``: the client would not reconnect after these."""
     server = await serve(AUTH_FAILURE_MODE=mode)
     token = await chats.on(server).token("alice")
     (server.folder / ".data" / "chat.db").unlink()
@@ -59,7 +59,7 @@ async def test_transport_closes_with_1013_when_the_storage_fails_while_connectin
 async def test_new_socket_is_admitted_when_the_users_oldest_is_dead(
     chats: Chats, serve: Serve
 ) -> None:
-    """The server closes only the socket of the user that has not answered a ping."""
+    """The server closes only the user's socket that has not answered a ping."""
     server = await serve(
         MAX_SOCKETS_PER_USER="2", PING_INTERVAL_SECONDS="0.5", PING_TIMEOUT_SECONDS="600"
     )

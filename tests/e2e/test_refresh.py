@@ -1,4 +1,4 @@
-"""Tests sockets that outlive their tokens of three seconds, in real time."""
+"""Tests in real time that sockets outlive their tokens, which last three seconds."""
 
 import time
 from collections.abc import AsyncIterator
@@ -20,9 +20,9 @@ SKEW = 5
 GRACE = 3
 ROUNDING = 0.05
 LATE = 10.0
-"""The maximum delay in seconds on a busy machine."""
+"""The maximum delay on a busy machine, in seconds."""
 LONG = 2 * (LIFE + SKEW + GRACE)
-"""Twice the maximum lifetime of a socket that does not refresh its token."""
+"""Twice the maximum lifetime of a socket that never refreshes its token."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -51,7 +51,7 @@ def seconds_of(date: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An event and its answer, with the wall clock times of both."""
+    """An event and its answer, with the wall clock times of sending and receiving."""
 
     at: float
     answered_at: float
@@ -80,7 +80,7 @@ async def until_refused(client: JsClient, channel: str) -> tuple[Asked, Asked]:
 async def test_socket_stays_when_it_refreshes_tokens_of_three_seconds_whenever_it_is_warned(
     chat: Chat,
 ) -> None:
-    """The socket outlives its first token, and none of its events is refused."""
+    """The socket outlives its first token, and all of its events are accepted."""
     alice = await connected(chat, "alice")
     ends_at = time.time() + LONG
     refreshes, refused = 0, []
@@ -116,14 +116,14 @@ async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refres
     reason = await alice.sees("disconnect")
 
     assert an_error("token_expired", detail=refused.answer["detail"]) == refused.answer
-    # The server decides at a time between the event and its answer.
+    # The server decides at some time between sending and receiving.
     assert accepted.at - ROUNDING < end < refused.answered_at + ROUNDING
     assert end + GRACE - ROUNDING <= closed_at < end + GRACE + LATE
     assert ("token_expired", "io server disconnect") == (error["code"], reason)
 
 
 async def test_socket_goes_on_when_it_refreshes_after_its_end(chat: Chat) -> None:
-    """A socket can refresh within the grace period, for example on a laptop that was asleep."""
+    """A socket can refresh within the grace period, for example after a laptop has slept."""
     alice = await connected(chat, "alice")
     await until_refused(alice, chat.general)
 
@@ -148,7 +148,7 @@ async def test_socket_is_warned_when_it_connects_within_the_skew(chat: Chat) -> 
 async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_users_token(
     chat: Chat,
 ) -> None:
-    """The socket receives the ack first, then ``error``, then the disconnection."""
+    """The socket receives the ack first, then ``error``, and is then disconnected."""
     alice = await chat.client("alice")
 
     answer = await refreshed(chat, alice, "bob")
@@ -164,7 +164,7 @@ async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_user
 async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_session(
     chat: Chat,
 ) -> None:
-    """A new session needs a new connection."""
+    """A new sign-in needs a new connection."""
     alice = await chat.client("alice")
     token = await chat.server.token(alice.user_id, session_id="sess_other")
 
@@ -176,7 +176,7 @@ async def test_socket_is_notified_and_closed_when_it_refreshes_with_another_sess
 
 @pytest.mark.parametrize("token", ["forged", "Bearer x", "a.b.c", ""])
 async def test_socket_stays_when_its_refresh_is_refused(chat: Chat, token: str) -> None:
-    """After a refused refresh, the socket can send another token."""
+    """After a refused refresh, the socket can send a different token."""
     alice = await chat.client("alice")
 
     answer = await alice.ask("auth:refresh", {"token": token})

@@ -25,14 +25,14 @@ STRICT = (
 
 GRACE_SECONDS = 1
 LIFE = timedelta(seconds=10)
-"""A time longer than a token's three seconds, the clock skew and the grace period together."""
+"""A time that is longer than a token's lifetime, the clock skew and the grace period together."""
 
 SHORT_LIVED = 3
 """A token's lifetime in seconds."""
 TOO_OLD = -60
 
 REFUSED: dict[str, object] = {"userId": ""}
-"""A request that the issuer refuses, which simulates an unreachable issuer."""
+"""A token request that the issuer refuses. This simulates an unreachable issuer."""
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
@@ -59,7 +59,7 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server with a short grace period, and one socket for each user."""
+    """A server with a short grace period that allows one socket per user."""
     return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE_SECONDS), MAX_SOCKETS_PER_USER="1")
 
 
@@ -112,7 +112,7 @@ async def test_client_comes_back_when_the_server_has_ended_its_session(
 async def test_client_comes_back_when_it_was_refused_by_connect_error(
     chats: Chats, serve: Serve, driver: JsDriver, module: Path
 ) -> None:
-    """In the failure mode `connect_error`, the client does not receive ``disconnect``."""
+    """In the failure mode `connect_error`, a refused client receives no ``disconnect``."""
     chat = chats.on(await serve(AUTH_FAILURE_MODE="connect_error"))
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat, TOO_OLD))
 
@@ -128,7 +128,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """The client waits for the time in the server's refusal."""
+    """The client waits for the time that the refusal contains."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 
@@ -145,7 +145,7 @@ async def test_client_comes_back_when_its_refusal_was_temporary(
 async def test_client_stays_connected_when_no_token_is_available_at_first(
     chat: Chat, alice: JsClient
 ) -> None:
-    """The client requests a token again before the old one expires."""
+    """The client requests a token again before its old token expires."""
     await alice.sees("connect")
     alice.wants(REFUSED)
 
@@ -161,7 +161,7 @@ async def test_client_stays_connected_when_no_token_is_available_at_first(
 async def test_client_connects_when_no_token_is_available_at_first(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """The client drops the connection for which it has no token, and opens another connection."""
+    """The client closes the connection for which it has no token, and opens a new one later."""
     alice = driver.connect_refreshing(chat.server.url, module, REFUSED)
 
     await alice.sees("no_token")
@@ -185,7 +185,7 @@ async def test_client_ends_when_its_user_is_revoked(chat: Chat, alice: JsClient)
 
 
 async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: JsClient) -> None:
-    """The connection belongs to Alice; Bob needs his own."""
+    """The client does not continue Alice's connection with Bob's token."""
     await alice.sees("connect")
 
     alice.wants(tokens(chat, name="bob"))
@@ -196,7 +196,7 @@ async def test_client_ends_when_somebody_else_has_signed_in(chat: Chat, alice: J
 
 
 async def test_client_ends_when_its_user_has_signed_out(alice: JsClient) -> None:
-    """The client has no token to reconnect with after the grace period."""
+    """After the grace period, the client has no token with which it could reconnect."""
     await alice.sees("connect")
 
     alice.wants(None)

@@ -32,7 +32,7 @@ async def test_clients_come_back_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_messages_and_receipts_survive_when_the_server_restarts(chat: Chat) -> None:
-    """Client message ids also survive, so a repeated send does not store a second message."""
+    """Client message ids are stored too: sending a message again does not store it twice."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     wanted = {"content": "hello", "channelId": chat.general, "clientMessageId": "c-1"}
     sent = await alice.ask("sendMessage", wanted)
@@ -64,7 +64,7 @@ async def test_revocations_survive_when_the_server_restarts(chat: Chat) -> None:
 
 
 async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path: Path) -> None:
-    """Even a membership that is not in the seed file survives."""
+    """A membership survives even if it is not in the seed file."""
     file = tmp_path / "seed.json"
     file.write_text(json.dumps({chat.user_id("dave"): [chat.general]}))
     await chat.server.command("seed", str(file))
@@ -80,7 +80,7 @@ async def test_memberships_survive_when_the_server_restarts(chat: Chat, tmp_path
 async def test_connections_close_with_going_away_when_the_server_stops(chat: Chat) -> None:
     """The close code is 1001.
 
-    After a DISCONNECT packet, the JavaScript client would not reconnect.
+    The JavaScript client would not reconnect after a DISCONNECT packet.
     """
     async with raw_socket(chat.server) as connected, raw_socket(chat.server) as pending:
         await connected.connect(await chat.token("alice"))
@@ -91,7 +91,7 @@ async def test_connections_close_with_going_away_when_the_server_stops(chat: Cha
 
 
 async def test_server_stops_within_two_seconds_when_clients_are_connected(chat: Chat) -> None:
-    """The fastest of three attempts counts, because a busy machine is slower."""
+    """The fastest of three attempts counts, because the machine may be busy during the others."""
     took = []
     for _ in range(3):
         async with raw_socket(chat.server) as connected, raw_socket(chat.server):

@@ -8,7 +8,7 @@ from tests.unit.adapters.clerk import signed_tokens
 
 
 async def test_sockets_are_closed_when_their_token_is_revoked(chat: Chat) -> None:
-    """The command of another process closes exactly the sockets with this token."""
+    """The command runs in another process, and closes only the sockets with this token."""
     token = {"token": await chat.token("alice")}
     phone, laptop = chat.connecting("alice", token), chat.connecting("alice", token)
     other, bob = await chat.client("alice"), await chat.client("bob")
@@ -38,7 +38,7 @@ async def test_client_is_refused_when_its_token_was_revoked(chat: Chat) -> None:
 
 
 async def test_revoke_says_what_was_revoked_when_it_was(tmp_path: Path) -> None:
-    """The command prints the token's digest and the end of the revocation."""
+    """The command prints the token's digest, and the time at which the revocation ends."""
     token = signed_tokens.token({"exp": int(datetime(2099, 12, 31, tzinfo=UTC).timestamp())})
     await run_command(tmp_path, {}, "migrate")
 

@@ -13,7 +13,7 @@ CANARY = "canary-7f3a"
 async def test_logs_hold_no_token_and_no_content_when_everything_is_logged(
     chats: Chats, serve: Serve, log_format: str
 ) -> None:
-    """The log contains no secrets of accepted, refused or malformed events and tokens."""
+    """No secret is logged for any accepted, refused or malformed event or token."""
     server = await serve(LOG_LEVEL="debug", LOG_FORMAT=log_format)
     chat = chats.on(server)
     good, expired, revoked = [

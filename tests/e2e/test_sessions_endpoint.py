@@ -31,7 +31,7 @@ async def revoke(
 
 
 async def end_of(client: JsClient) -> tuple[str, str, str]:
-    """Wait for the disconnection; return the message and code of the error, and the reason."""
+    """Wait for the disconnection. Return the error's message and code, and the reason."""
     error = await client.sees("error")
     return error["message"], error["code"], await client.sees("disconnect")
 
@@ -101,7 +101,7 @@ async def test_no_socket_is_closed_when_the_key_is_wrong(chat: Chat) -> None:
 
 
 async def test_caller_gets_an_error_when_that_is_no_session_token(chat: Chat) -> None:
-    """The endpoint must not report success, because the intended token is still valid."""
+    """The endpoint reports an error, because the intended token is still valid."""
     status, answer = await revoke(chat.server, {"token": "foo"})
 
     assert (400, "token_malformed") == (status, answer["code"])
@@ -109,9 +109,10 @@ async def test_caller_gets_an_error_when_that_is_no_session_token(chat: Chat) ->
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/nowhere"])
 async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, path: str) -> None:
-    """Unpacking would block the server: aiohttp reads the rest of a body that a handler ignored.
+    """The body's checksum is wrong, so unpacking it would close the connection.
 
-    The body's checksum is wrong, so unpacking it would close the connection.
+    Unpacking would also block the server: aiohttp reads the rest of each body that a handler
+    ignores.
     """
     bomb = gzip.compress(b"x" * 1_000_000)[:-8] + b"no check"
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\n"
@@ -127,7 +128,7 @@ async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, pa
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/webhooks/clerk"])
 async def test_endpoint_does_not_exist_when_its_secret_is_not_set(serve: Serve, path: str) -> None:
-    """Without the endpoint an attacker cannot try keys."""
+    """Without the endpoint, an attacker cannot try keys."""
     server = await serve()
 
     async with ClientSession() as http, http.post(f"{server.url}{path}") as answer:
@@ -153,7 +154,7 @@ async def test_command_refuses_when_not_exactly_one_thing_is_named(
 async def test_command_says_what_was_revoked_when_it_was(
     server: ServerProcess, option: str, words: str
 ) -> None:
-    """The command prints the id and the end of the revocation."""
+    """The command prints the id, and the time at which the revocation ends."""
     finished = await server.command("revoke", option, "some_id")
 
     assert (0, "") == (finished.code, finished.err)
@@ -163,7 +164,7 @@ async def test_command_says_what_was_revoked_when_it_was(
 
 @pytest.mark.parametrize("option", ["--session", "--user"])
 async def test_sockets_are_closed_when_the_command_revokes_them(chat: Chat, option: str) -> None:
-    """The command runs in another process than the server, and Redis is not used."""
+    """The command runs in a separate process, and the server uses no Redis."""
     session_id = f"sess_{chat.user_id('alice')}"
     token = await chat.token("alice", session_id=session_id)
     alice, bob = chat.connecting("alice", {"token": token}), await chat.client("bob")

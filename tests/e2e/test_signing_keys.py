@@ -51,10 +51,10 @@ async def server(tmp_path: Path, issuer: KeyServer) -> AsyncIterator[ServerProce
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def warm_server(server: ServerProcess, issuer: KeyServer) -> ServerProcess:
-    """A server that has fetched the keys for its first client a while ago."""
+    """A server that fetched the keys for its first client some time ago."""
     async with crowd(server, 1) as clients:
         assert Counter(admitted=1) == await answers(clients, KEY_ID)
-    # Within this time after a fetch, unknown keys do not cause another fetch.
+    # For this long after a fetch, unknown keys do not cause another fetch.
     over_at = time.monotonic() + COLD_SECONDS
     await eventually(lambda: time.monotonic() >= over_at, time.monotonic)
     assert 1 == issuer.requests
@@ -71,7 +71,7 @@ async def crowd(server: ServerProcess, size: int = CROWD) -> AsyncIterator[list[
 async def answers(clients: list[RawClient], *key_ids: str) -> Counter[str]:
     """Authenticate all clients at once, each as a different user, and count the results.
 
-    Successive tokens are signed with successive keys.
+    The tokens are signed with the keys in turn.
     """
     tokens = [
         clerk_token({"sub": f"user_{number}"}, key_id=key_ids[number % len(key_ids)])
@@ -132,7 +132,7 @@ async def test_crowd_is_admitted_without_a_fetch_when_the_key_is_known(
 async def test_crowd_is_admitted_by_one_fetch_when_the_keys_were_rotated(
     warm_server: ServerProcess, issuer: KeyServer
 ) -> None:
-    """Tokens of the old key and of the new key are valid."""
+    """Tokens of the old key stay valid, and tokens of the new key are valid as well."""
     issuer.body = key_set(jwk(KEY_ID), jwk(SECOND_KEY_ID))
 
     async with crowd(warm_server) as clients:
@@ -160,7 +160,7 @@ async def test_crowd_is_refused_temporarily_when_there_is_no_key_yet(
 async def test_crowd_is_admitted_when_its_key_is_known_and_the_endpoint_broken(
     warm_server: ServerProcess, issuer: KeyServer, break_down: Breakdown
 ) -> None:
-    """Clients whose key is unknown are refused temporarily."""
+    """Clients with an unknown key are refused temporarily."""
     await break_down(issuer)
 
     async with crowd(warm_server) as clients:

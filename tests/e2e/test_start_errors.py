@@ -1,4 +1,4 @@
-"""Tests that an error at the start is one line with the problem and its fix."""
+"""Tests that each start error is one line with the problem and its fix."""
 
 import os
 import sqlite3
@@ -20,18 +20,18 @@ OLDER_PYTHON = (
 
 
 def folder_is_a_file(folder: Path) -> None:
-    """Create a file in the place of the data folder."""
+    """Create a file where the data folder should be."""
     (folder / ".data").write_text("")
 
 
 def database_is_a_text(folder: Path) -> None:
-    """Create a text file in the place of the database."""
+    """Create a text file where the database should be."""
     (folder / DATABASE).parent.mkdir()
     (folder / DATABASE).write_text("not a database, " * 100)
 
 
 def key_is_a_text(folder: Path) -> None:
-    """Create a text file in the place of the development issuer's key."""
+    """Create a text file where the development issuer's key should be."""
     (folder / ".data").mkdir()
     (folder / ".data" / "development-issuer.pem").write_text("no key")
 
@@ -41,7 +41,7 @@ def env_file_is_no_text(folder: Path) -> None:
 
 
 def nothing(folder: Path) -> None:
-    """Prepare nothing, for wrong settings."""
+    """Prepare nothing: this case has wrong settings."""
     del folder
 
 
@@ -149,7 +149,7 @@ def opened(file: Path, *statements: str) -> Iterator[None]:
 async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
     tmp_path: Path, statement: str, problem: str, fix: str
 ) -> None:
-    """Another program holds a transaction, or a newer version has migrated the database."""
+    """Another program is in a transaction, or a newer version has migrated the database."""
     await run_command(tmp_path, {}, "migrate")
 
     with opened(tmp_path / DATABASE, statement):
@@ -161,7 +161,7 @@ async def test_run_says_how_to_fix_it_when_another_program_uses_the_database(
 
 
 async def test_second_server_says_so_when_both_have_one_database(tmp_path: Path) -> None:
-    """Commands can use the database of a running server."""
+    """A second server fails, but a command can use the database of the running server."""
     async with running(tmp_path, {}) as first:
         second = await ServerProcess(tmp_path, {}).command("run")
         command = await first.command("migrate")
@@ -174,7 +174,7 @@ async def test_second_server_says_so_when_both_have_one_database(tmp_path: Path)
 
 @pytest.mark.parametrize("blocks", [0, 64])
 def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) -> None:
-    """A limit on file sizes simulates a full disk, for the first file or for the database."""
+    """A limit on file sizes simulates a full disk, which rejects the first file or the database."""
     limited = f'ulimit -f {blocks} && exec "$0" -m app run'
 
     finished = run_program(["/bin/sh", "-c", limited, sys.executable], tmp_path, ENVIRONMENT)
@@ -199,7 +199,7 @@ def test_run_says_so_when_the_disk_takes_no_more(tmp_path: Path, blocks: int) ->
 def test_command_names_the_fix_when_python_is_the_wrong_one(
     tmp_path: Path, arguments: list[str], sentence: str
 ) -> None:
-    """The interpreter lacks the dependencies, or is too old."""
+    """The interpreter is too old, or lacks the dependencies."""
     finished = run_program([sys.executable, *arguments], tmp_path, ENVIRONMENT)
 
     assert (1, 1) == (finished.returncode, len(finished.stderr.splitlines()))
@@ -231,7 +231,7 @@ async def test_command_says_so_when_the_database_may_only_be_read(
     (tmp_path / DATABASE).chmod(0o444)
     program = [sys.executable, "-m", "app", command]
     if os.geteuid() == 0:
-        # Root gives up the right to write every file.
+        # Drop the capability that lets root write files without permission.
         program = ["setpriv", "--bounding-set=-dac_override", *program]
 
     finished = run_program(program, tmp_path, {**ENVIRONMENT, "PATH": os.environ["PATH"]})

@@ -56,7 +56,6 @@ async def test_transport_is_closed_when_the_client_was_refused(server: ServerPro
 
 
 async def test_events_are_not_handled_when_they_come_before_the_refusal(chat: Chat) -> None:
-    """A client that sends events before it is admitted has no advantage."""
     alice = await chat.client("alice")
     send = json.dumps(["sendMessage", {"content": "hello", "channelId": chat.general}])
 

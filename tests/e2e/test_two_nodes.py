@@ -20,14 +20,14 @@ USERS = 20
 SOCKETS_OF_USER = 10
 MAX_SOCKETS = 20
 AT_ONCE_SECONDS = 2.0
-"""The maximum time from a revocation to the end of all sockets on both nodes.
+"""The maximum time from a revocation until all sockets on both nodes are closed.
 
 Normally this takes 10 ms. A node that misses the published revocation polls every 3 s.
 """
 FREED_SECONDS = 5.0
 """The maximum time until other nodes see that a socket was closed.
 
-Nodes also write their counts every 10 s.
+Besides, nodes write all of their counts every 10 s.
 """
 
 
@@ -59,7 +59,7 @@ async def is_connected(client: LightClient) -> bool:
 async def test_exactly_the_users_sockets_end_when_users_are_revoked_one_by_one(
     nodes: Nodes, crowd: Crowd, record_property: Callable[[str, object], None]
 ) -> None:
-    """The 200 sockets are on two nodes, and one of the nodes receives the request."""
+    """The 200 sockets are spread over two nodes; one of the nodes receives the requests."""
     sockets = {
         f"user_{number}": [
             await crowd.admitted(
@@ -135,7 +135,7 @@ async def test_exactly_what_is_named_ends_when_it_is_revoked(
         "user": clerk_token({"sub": user_id, "sid": laptop}),
         "nothing": clerk_token({"sub": f"other_{ids}", "sid": f"sess_other_{ids}"}),
     }
-    # Each kind of revocation also ends the sockets that the previous kinds would end.
+    # Revoke in this order: each kind of revocation also covers the sockets of the kinds before.
     sockets = {
         reach: [await crowd.admitted(node, tokens[reach]) for node in nodes] for reach in tokens
     }
@@ -164,7 +164,7 @@ async def test_socket_ends_when_a_nestjs_node_blacklists_its_token(
     record_property: Callable[[str, object], None],
     refreshes: int,
 ) -> None:
-    """The NestJS node writes the documented key, but does not publish the revocation."""
+    """The NestJS node writes the documented key without publishing the revocation."""
     claims: dict[str, object] = {"sub": f"user_of_nest_{refreshes}"}
     other = clerk_token({**claims, "jti": "other"})
     first, *later = (clerk_token({**claims, "jti": f"{n}"}) for n in range(refreshes + 1))
@@ -206,7 +206,7 @@ async def test_command_writes_what_nestjs_nodes_read_when_it_revokes_a_token(
 async def test_replay_ends_no_socket_when_another_node_had_the_message(
     nodes: Nodes, crowd: Crowd
 ) -> None:
-    """A user who signed in again after a ban stays connected."""
+    """The user has signed in again since the ban, so the socket stays connected."""
     ban = ("user.banned", "user_banned", "msg_ban")
     sockets = [await crowd.admitted(node, clerk_token({"sub": "user_banned"})) for node in nodes]
 
@@ -224,7 +224,7 @@ async def test_replay_ends_no_socket_when_another_node_had_the_message(
 async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_maximum(
     nodes: Nodes, crowd: Crowd
 ) -> None:
-    """After one socket has closed, the other node admits another."""
+    """After one of the sockets has closed, the other node admits a new one."""
     token = clerk_token({"sub": "user_of_many"})
     sockets = [await crowd.admitted(nodes[index % 2], token) for index in range(MAX_SOCKETS)]
 
@@ -241,7 +241,7 @@ async def test_user_is_refused_everywhere_when_sockets_on_both_nodes_are_the_max
 async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
     tmp_path: Path, redis: RedisServer, crowd: Crowd
 ) -> None:
-    """The sockets of a killed node are counted until its heartbeat in Redis has expired."""
+    """The sockets of a killed node count until the node's heartbeat in Redis expires."""
     token = clerk_token({"sub": "user_of_the_dead"})
     async with two_nodes(tmp_path, redis.url, MAX_SOCKETS_PER_USER="3") as (dying, living):
         for node in (dying, dying, living):
@@ -266,7 +266,7 @@ async def test_sockets_of_a_node_do_not_count_when_it_was_killed(
 async def test_address_is_refused_by_one_node_when_it_has_used_up_its_attempts_on_another(
     tmp_path: Path, crowd: Crowd, redis: RedisServer, limit: str
 ) -> None:
-    """The nodes share both limits, of attempts and of failures."""
+    """The nodes share both the limit for attempts and the limit for failures."""
     settings = {limit: "3", "TRUSTED_PROXIES": "127.0.0.1"}
     address = {"X-Forwarded-For": f"192.0.2.{len(limit)}"}
     other = {"X-Forwarded-For": "198.51.100.1"}

@@ -3,7 +3,7 @@ from tests.e2e.expected_payloads import an_indicator
 
 
 async def test_typing_reaches_all_but_the_sending_socket_when_a_member_types(chat: Chat) -> None:
-    """The user's other socket receives the event, but a user outside the channel does not."""
+    """The typing user's other socket receives the event; a user outside the channel does not."""
     phone, laptop = await chat.client("alice"), await chat.client("alice")
     bob, dave = await chat.client("bob"), await chat.client("dave")
 
@@ -34,7 +34,7 @@ async def test_typing_stop_reaches_all_but_the_sending_socket_when_one_was_typin
 
 
 async def test_typing_stop_is_not_published_when_nobody_was_typing(chat: Chat) -> None:
-    """The client receives the same ack as for a change."""
+    """The ack is the same as for a real stop."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
 
     answer = await alice.ask("typing:stop", {"channelId": chat.general})

@@ -41,7 +41,7 @@ async def error_code(client: JsClient) -> str:
 
 
 async def test_one_session_is_closed_when_clerk_says_that_it_ended(chat: Chat) -> None:
-    """The user's other session stays connected."""
+    """The same user's other session stays connected."""
     session_id = "sess_phone"
     token = await chat.token("alice", session_id=session_id)
     phone, laptop = chat.connecting("alice", {"token": token}), await chat.client("alice")
@@ -56,7 +56,7 @@ async def test_one_session_is_closed_when_clerk_says_that_it_ended(chat: Chat) -
 
 
 async def test_replay_ends_no_socket_when_the_user_has_signed_in_again(chat: Chat) -> None:
-    """Each webhook message is handled once, so a user who returned after a ban stays connected."""
+    """Each webhook is handled once, so a user who returned after a ban stays connected."""
     alice, bob = await chat.client("alice"), await chat.client("bob")
     body = event("user.banned", chat.user_id("alice"))
     signed = headers(body, f"msg_{chat.user_id('alice')}")
@@ -87,7 +87,7 @@ async def signed_in_again(chat: Chat) -> JsClient:
 
 
 async def test_no_socket_is_closed_when_the_message_is_forged_or_stale(chat: Chat) -> None:
-    """The refusal is an HTTP error, which Clerk's dashboard shows."""
+    """The refusal is an HTTP error, so it is visible in Clerk's dashboard."""
     alice = await chat.client("alice")
     body = event("user.deleted", chat.user_id("alice"))
     signatures = [
@@ -104,14 +104,14 @@ async def test_no_socket_is_closed_when_the_message_is_forged_or_stale(chat: Cha
 
 
 async def test_message_is_acknowledged_when_its_type_is_not_handled(chat: Chat) -> None:
-    """If the message were refused, Svix would send it again for days."""
+    """If the server rejected the webhook, Svix would send it again for days."""
     body = event("user.created", chat.user_id("alice"))
 
     assert 200 == await send(chat.server, body, headers(body, "msg_created"))
 
 
 async def test_log_has_no_traceback_when_a_request_is_malformed(serve: Serve) -> None:
-    """With tracebacks, anybody who can reach the port could fill the log."""
+    """If tracebacks were logged, anybody who can reach the port could fill the log."""
     server = await serve(CLERK_WEBHOOK_SIGNING_SECRET=SECRET)
     packed = {"Content-Encoding": "gzip"}
 

@@ -1,4 +1,4 @@
-"""Follows docs/writing-a-gateway.md like a reader, in a copy of the checkout."""
+"""Follows docs/writing-a-gateway.md in a copy of the checkout, like a reader."""
 
 import re
 import shlex
@@ -21,17 +21,17 @@ OWN_GATEWAY = re.compile(
     r"|    (?!ws_gateway)\w+_gateway = providers\.Singleton\(\w+\)$"
 )
 SHOWN = frozenset({"text", "js"})
-"""The languages of blocks that the reader does not execute."""
+"""The languages of blocks that a reader only reads."""
 
 
 def run(folder: Path, *command: str, stdin: str = "") -> None:
-    """Run a command in the copy, which must succeed."""
+    """Run a command in the copy, and check that it succeeds."""
     finished = run_program(command, folder, stdin=stdin)
     assert 0 == finished.returncode, finished.stdout + finished.stderr
 
 
 def run_line(folder: Path, line: str) -> None:
-    """Run a line of a shell block, without the installation steps of `make`."""
+    """Run a line of a shell block. `make` targets run without their installation steps."""
     match shlex.split(line, comments=True):
         case []:
             pass
@@ -51,12 +51,12 @@ def run_line(folder: Path, line: str) -> None:
 
 
 def at_once(code: str) -> str:
-    """Join consecutive `make test` lines of a shell block to one line."""
+    """Join the consecutive `make test` lines of a shell block into one line."""
     return code.replace("\nmake test", "")
 
 
 def follow(folder: Path, block: Block) -> None:
-    """Carry out a block of the page."""
+    """Execute a block of the page, or write the file that it shows."""
     match block.language:
         case "python":
             assert block.file, f"the block in line {block.line} names no file"
@@ -71,7 +71,7 @@ def follow(folder: Path, block: Block) -> None:
 
 
 def remove_own_gateways(folder: Path) -> None:
-    """Remove gateways that the starter wrote, because the page begins without them."""
+    """Remove gateways that the starter has added: the page assumes a checkout without them."""
     module, kept = folder / MODULE_FILE, []
     for line in module.read_text().splitlines(keepends=True):
         own = OWN_GATEWAY.match(line)
@@ -90,11 +90,12 @@ def remove_own_gateways(folder: Path) -> None:
 def test_guide_ends_in_a_gateway_that_passes_everything_when_it_is_followed(
     tmp_path: Path,
 ) -> None:
-    """The guide leads from the starter's command to `make check`, with a real client."""
+    """The guide leads from the starter's command to `make check`, and includes a real client."""
     folder = copy_checkout(tmp_path)
     remove_own_gateways(folder)
+    # The checkout may have had no gateways to remove, so add one and remove it.
     run(folder, sys.executable, "-m", "app", "new", "gateway", "announce")
-    remove_own_gateways(folder)  # so that at least one was removed
+    remove_own_gateways(folder)
     (folder / JS_FOLDER.relative_to(CHECKOUT) / "node_modules").symlink_to(
         JS_FOLDER / "node_modules"
     )

@@ -11,12 +11,12 @@ from app.observability.logging import configure_logging
 from tests.e2e.hostile.probe_server import ProbeServer, probe_server
 
 UNHURRIED = EngineOptions(connect_timeout_seconds=3_600, ping_interval_seconds=3_600)
-"""Options without timers, so that a connection ends only by the server's decision."""
+"""Options with timeouts of an hour, so that no timeout closes a connection during a test."""
 
 
 @pytest.fixture
 async def probe(request: pytest.FixtureRequest) -> AsyncIterator[ProbeServer]:
-    """A probe server with the options `UNHURRIED`, or with those in an indirect parameter."""
+    """A probe server with the options `UNHURRIED`, or with options from an indirect parameter."""
     async with probe_server(getattr(request, "param", UNHURRIED)) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""A small gateway whose clients choose its behaviour, and which records its calls."""
+"""A small gateway whose behaviour clients choose. It records its calls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -25,7 +25,7 @@ Client = Annotated[Socket, ConnectedSocket()]
 
 
 class Journal:
-    """Records calls in order. Tests can wait for entries."""
+    """Records calls in order, and lets tests wait for entries."""
 
     def __init__(self) -> None:
         self.entries: list[tuple[str, ...]] = []
@@ -50,7 +50,7 @@ class Journal:
 
 
 class ProbeGuard(CanActivate):
-    """A guard that fails at CONNECT in the way that the client's ``auth.guard`` names."""
+    """A guard that fails at CONNECT in the way that ``auth.guard`` of the client names."""
 
     def __init__(self, release: asyncio.Event, journal: Journal) -> None:
         self._release = release
@@ -86,7 +86,7 @@ class ProbeGateway:
         self._journal = journal
 
     async def handle_connection(self, client: Socket) -> None:
-        """Join the room, and fail in the way that ``auth.hook`` names."""
+        """Join the room ``all``. If ``auth.hook`` names a failure, then fail in this way."""
         self._journal.note("connection", client.id, client.handshake.address)
         client.join("all")
         match client.handshake.auth.get("hook"):
@@ -131,13 +131,13 @@ class ProbeGateway:
 
     @subscribe_message("limited")
     async def limited(self, client: Client) -> None:
-        """Refuse the event as too frequent, with a wait of a minute."""
+        """Reject the event with the rate limit's error and a retry time of one minute."""
         self._journal.note("limited", client.id)
         raise WsTooManyRequests(60_000)
 
     @subscribe_message("stream")
     async def stream(self, client: Client, body: Body) -> AsyncIterator[Any]:
-        """Ack the payload, and send an event once the test releases it."""
+        """Ack the payload, and emit an event after the test has set `release`."""
         try:
             yield body
             self._journal.note("streaming", client.id, str(body))

@@ -15,7 +15,7 @@ from tests.e2e.hostile.raw_client import RawClient, websocket_client
 
 @dataclass(frozen=True)
 class ProbeServer:
-    """A listening probe gateway, and the objects that could leak."""
+    """A listening probe gateway, and the objects that it could leak."""
 
     url: str
     journal: Journal
@@ -40,7 +40,7 @@ class ProbeServer:
             yield client, data["sid"]
 
     def residue(self) -> dict[str, int]:
-        """Count the objects that the transport holds for clients.
+        """Count the objects that the transport keeps for clients.
 
         Without clients, all counts are 0.
         """
@@ -59,7 +59,7 @@ class ProbeServer:
         }
 
     async def idle_tasks(self) -> set[asyncio.Task[Any]]:
-        """Return the tasks that run without clients: the heartbeat, and idle workers."""
+        """Return the tasks that run even without clients: the heartbeat, and idle workers."""
         async with self.admitted():
             pass
         await self.until_empty()
@@ -71,7 +71,7 @@ class ProbeServer:
         return {heartbeat, test, spare.task, *self._outer_tasks}
 
     async def until_empty(self) -> None:
-        """Wait until the transport holds no objects for clients."""
+        """Wait until the transport keeps no objects for clients."""
         await eventually(lambda: not any(self.residue().values()), self.residue)
 
 
@@ -98,7 +98,7 @@ async def eventually(
     holds: Callable[[], bool],
     state: Callable[[], object],
 ) -> None:
-    """Poll until the condition holds. The error of a timeout shows ``state``."""
+    """Poll until the condition holds. The timeout's error shows the result of ``state``."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + ANSWER_SECONDS
     while not holds():

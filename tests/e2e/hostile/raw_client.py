@@ -17,7 +17,7 @@ _KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 
 class RawClient:
-    """A connection that does not answer pings and close frames by itself."""
+    """A connection that answers neither pings nor close frames automatically."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -86,7 +86,7 @@ class RawClient:
         return packet(await self.receive())
 
     async def everything(self) -> list[str]:
-        """Return all text frames until the server closes the connection."""
+        """Return all text frames that arrive until the server closes the connection."""
         texts = []
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

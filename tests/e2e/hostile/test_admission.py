@@ -35,7 +35,7 @@ async def _publish(probe: ProbeServer, text: str) -> None:
 async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """The socket receives an error and is closed, and none of its events is handled."""
+    """The socket receives an error and is closed, and no handler runs for its events."""
     async with probe.client() as client:
         client.connect(auth, ECHO, '421["publish","from a refused client"]', "41")
 
@@ -54,7 +54,7 @@ async def test_socket_is_refused_whatever_goes_wrong_when_connecting(
 async def test_socket_is_refused_when_its_admission_takes_too_long(
     probe: ProbeServer, auth: dict[str, str]
 ) -> None:
-    """If a guard or hook hangs, the socket is refused temporarily, and the client may reconnect."""
+    """If a guard or hook hangs, the rejection is temporary, so the client may reconnect."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
@@ -83,7 +83,7 @@ async def test_broadcast_does_not_reach_a_socket_when_it_is_not_admitted(
 
 
 async def test_connection_is_closed_when_an_event_comes_before_connect(probe: ProbeServer) -> None:
-    """The event precedes CONNECT in the same segment."""
+    """A client sends an event and then CONNECT in one segment."""
     async with probe.client() as client:
         client.send(ECHO, "40")
 
@@ -95,7 +95,7 @@ async def test_connection_is_closed_when_an_event_comes_before_connect(probe: Pr
 async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
     probe: ProbeServer,
 ) -> None:
-    """Events sent before the answer to CONNECT are handled after this answer."""
+    """Events that arrive with CONNECT are handled after CONNECT is answered."""
     async with probe.client() as client:
         client.connect({"guard": "wait"}, '421["echo","early"]')
         await probe.journal.until_count("waiting")
@@ -109,7 +109,7 @@ async def test_event_waits_for_admission_when_it_comes_in_the_same_segment(
 async def test_inbox_is_bounded_in_bytes_when_a_client_floods_it_before_admission(
     probe: ProbeServer,
 ) -> None:
-    """A client that is not admitted cannot make the server store megabytes of parsed JSON."""
+    """Before admission, a client cannot make the server store megabytes of parsed JSON."""
     text = f'42["echo",[{",".join(["[]"] * 20_000)}]]'
     async with probe.client() as client:
         client.connect({"guard": "wait"}, *[text] * 50)
@@ -123,7 +123,7 @@ async def test_inbox_is_bounded_in_bytes_when_a_client_floods_it_before_admissio
 
 
 async def test_connection_is_closed_when_it_connects_twice(probe: ProbeServer) -> None:
-    """Socket.IO's server for Node also closes the connection at a second CONNECT."""
+    """Socket.IO for Node.js also closes the connection at a second CONNECT."""
     async with probe.admitted() as (client, sid):
         client.connect({"room": "other"})
 
@@ -148,7 +148,7 @@ async def test_refused_client_gets_no_second_attempt_when_it_keeps_the_connectio
 async def test_connection_is_closed_when_it_asks_for_foreign_namespaces_again_and_again(
     probe: ProbeServer,
 ) -> None:
-    """Ten requests get the same answer as from Node; the eleventh closes the connection."""
+    """The first ten requests are answered as by Node, and the eleventh closes the connection."""
     async with probe.client() as client:
         client.send(*(f"40/nowhere{number}," for number in range(500)))
 
@@ -187,7 +187,7 @@ async def test_connection_is_closed_when_it_leaves_its_namespace_and_stays(
 
 
 async def test_socket_connects_again_when_it_left_its_namespace(probe: ProbeServer) -> None:
-    """A CONNECT after a DISCONNECT creates another socket."""
+    """A CONNECT after a DISCONNECT creates a new socket."""
     async with probe.admitted() as (client, first):
         client.send("41", "40")
 
@@ -205,7 +205,7 @@ async def test_socket_connects_again_when_it_left_its_namespace(probe: ProbeServ
 async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
     probe: ProbeServer,
 ) -> None:
-    """The event closes the connection, as with Node."""
+    """The event closes the connection, as in Node."""
     async with probe.admitted() as (client, _):
         client.send("41", ECHO)
 
@@ -218,7 +218,7 @@ async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
 async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
     probe: ProbeServer, behind: str
 ) -> None:
-    """After a client has left while its guard ran, no room contains it, and its hook has run."""
+    """If a client leaves while its guard runs, no room keeps the socket, and its hook runs."""
     async with probe.client() as client:
         client.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
@@ -235,7 +235,7 @@ async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
 async def test_no_ghost_remains_when_a_client_goes_in_the_segment_of_its_connect(
     probe: ProbeServer, behind: str
 ) -> None:
-    """The server parses CONNECT and the end of the connection before it handles CONNECT."""
+    """The server parses CONNECT and the end of the connection before it runs any guard."""
     async with probe.client() as client:
         client.connect()
         _leave(client, behind)
@@ -247,7 +247,7 @@ async def test_no_ghost_remains_when_a_client_goes_in_the_segment_of_its_connect
 async def test_refusals_log_no_secret_when_tokens_are_wrong(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Nothing in ``auth`` is logged, even if the guard fails."""
+    """The log contains no part of ``auth``, even if the guard fails."""
     async with probe.client() as client:
         client.connect({"guard": "raise", "token": "opensesame"})
 
@@ -288,7 +288,7 @@ async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
 async def test_socket_is_refused_when_its_auth_is_too_large(
     probe: ProbeServer, auth: dict[str, object]
 ) -> None:
-    """The client receives an error, and no guard runs: each socket stores its ``auth``."""
+    """The client receives an error before any guard runs, because a socket keeps its ``auth``."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 
@@ -305,7 +305,7 @@ async def test_socket_is_refused_when_its_auth_is_too_large(
 async def test_handlers_find_auth_headers_and_query_when_these_are_as_large_as_allowed(
     probe: ProbeServer,
 ) -> None:
-    """The values are unchanged, because guards read them before each event, as in Nest."""
+    """The values are stored unchanged: guards can read them before each event, as in Nest."""
     auth = {"token": "t" * 8_192, "user": {"roles": ["a", "b"]}, "x": "x" * 8_000}
     cookie = "c" * 15_000
 

@@ -1,4 +1,4 @@
-"""A connection ends once, after its events, and with the same reason as in Node."""
+"""Tests that a connection ends once, after its events, and with the same reason as in Node."""
 
 import asyncio
 import io
@@ -50,7 +50,7 @@ async def test_disconnect_hook_runs_once_with_nodes_reason_when_a_socket_ends(
 
 
 async def test_disconnect_hook_runs_once_when_the_server_shuts_down(probe: ProbeServer) -> None:
-    """The close code is 1001. After a DISCONNECT, the JavaScript client would not reconnect."""
+    """The close code is 1001, because JavaScript clients do not reconnect after a DISCONNECT."""
     async with probe.admitted() as (client, sid):
         closing = asyncio.create_task(probe.application.close())
 
@@ -64,7 +64,7 @@ async def test_disconnect_hook_runs_once_when_the_server_shuts_down(probe: Probe
 async def test_events_are_handled_before_the_hook_when_the_end_is_right_behind_them(
     probe: ProbeServer, ending: str
 ) -> None:
-    """As with Node, no event is lost if the client calls ``emit(); disconnect()``."""
+    """As in Node, no event is lost if the client calls ``emit(); disconnect()``."""
     end, reason = ENDINGS[ending]
     async with probe.admitted() as (client, sid):
         client.send(*(f'42["echo",{number}]' for number in range(20)))
@@ -78,7 +78,7 @@ async def test_events_are_handled_before_the_hook_when_the_end_is_right_behind_t
 async def test_hook_waits_for_a_running_handler_while_rooms_are_left_at_once(
     probe: ProbeServer,
 ) -> None:
-    """A client that has left receives no broadcasts, but the hook runs after its last event."""
+    """The client leaves its rooms immediately, but its hook runs after its last event."""
     async with probe.admitted() as (client, _):
         client.send('42["slow",1]', '42["echo",2]')
         await probe.journal.until_count("begun")
@@ -140,7 +140,7 @@ async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handl
 async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     probe: ProbeServer,
 ) -> None:
-    """The client's session and typing end soon, although its event is still being handled."""
+    """The disconnect hook runs soon, although an event of the client is still being handled."""
     async with probe.admitted() as (client, sid):
         client.send('42["slow",1]', '42["slow",2]')
         await probe.journal.until_count("begun")
@@ -162,7 +162,7 @@ async def test_hook_runs_when_a_handler_hangs_behind_a_client_that_is_gone(
     ids=["one ping at a time", "pings faster than they expire"],
 )
 async def test_silent_client_is_gone_in_time_when_it_answers_no_ping(probe: ProbeServer) -> None:
-    """A silent client is disconnected within five pings; other clients stay connected."""
+    """The client is disconnected within five ping intervals; other clients stay connected."""
     async with probe.admitted() as (silent, sid), probe.admitted() as (other, _):
         assert "2" == await silent.receive()
 
@@ -259,7 +259,7 @@ async def test_stalled_reader_is_cut_off_while_others_are_served(
 async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
     probe: ProbeServer,
 ) -> None:
-    """Volatile events are dropped for a stalled client, and later events arrive."""
+    """The server drops volatile events for a stalled client, and delivers later events."""
     text = json.dumps("x" * 10_000)
     async with (
         probe.client(receive_buffer=4096) as stalled,
@@ -281,7 +281,7 @@ async def test_stalled_reader_stays_when_it_misses_nothing_but_volatile_events(
 
 
 async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: ProbeServer) -> None:
-    """The server does not wait for a close handshake that it cannot send."""
+    """The server skips the close handshake, because the client does not read."""
     async with probe.client(receive_buffer=4096) as stalled:
         stalled.connect()
         await probe.journal.until_count("connection")
@@ -298,7 +298,7 @@ async def test_stalled_reader_is_gone_in_time_when_it_is_disconnected(probe: Pro
 async def test_half_open_upgrade_leaves_nothing_when_the_client_resets(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """The client resets the connection between the request and the answer."""
+    """The client resets the connection after its request, before the server answers."""
     before = await probe.idle_tasks()
     for _ in range(20):
         async with probe.client() as client:

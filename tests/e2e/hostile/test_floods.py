@@ -1,4 +1,4 @@
-"""A client that floods the server is answered once and not read, and delays no other client."""
+"""Tests that a client that floods the server is answered once, and delays no other client."""
 
 import asyncio
 import io
@@ -25,7 +25,7 @@ WITHOUT_CONNECT = ("pongs", "WebSocket pings", "WebSocket pongs", "connects to n
 
 
 async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
-    """Send until the connection is closed; return the close code, or None without a close frame."""
+    """Send until the connection is closed. Return the close code, or None without a close frame."""
 
     async def send() -> None:
         while True:
@@ -69,7 +69,7 @@ async def test_flood_of_an_admitted_client_ends_its_connection(
 
 @pytest.mark.parametrize("kind", WITHOUT_CONNECT)
 async def test_flood_before_connect_ends_the_connection(probe: ProbeServer, kind: str) -> None:
-    """The connection ends long before the connect timeout."""
+    """The connection ends long before its connect timeout."""
     async with probe.client() as client:
         await code_of_the_end(client, FLOODS[kind])
     await probe.until_empty()
@@ -94,7 +94,7 @@ async def test_floods_are_logged_once_a_minute_when_there_are_many(
 async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeServer) -> None:
     """The server stops reading from the client until the client may send again.
 
-    A ping detects that the client has left.
+    Meanwhile a ping detects that the client has left.
     """
     async with probe.admitted() as (client, _):
         client.send(*(f'42{number}["limited"]' for number in range(500)))
@@ -120,7 +120,7 @@ async def test_one_answer_is_sent_when_a_client_ignores_its_limit(probe: ProbeSe
 async def test_client_is_not_blamed_for_silence_when_it_has_to_wait(
     probe: ProbeServer, events: int
 ) -> None:
-    """A throttled client stays connected, whether its pongs are read or not."""
+    """A throttled client stays connected, even while the server does not read its pongs."""
     async with probe.admitted() as (client, _):
         client.send(*['42["limited"]'] * events)
         await probe.journal.until_count("limited")

@@ -1,4 +1,4 @@
-"""Hostile values in ``auth`` and in events, sent to the whole chat."""
+"""Sends hostile values in ``auth`` and in events to the whole chat."""
 
 import io
 import json
@@ -86,7 +86,7 @@ async def _connect(client: RawClient, user: str = "ada") -> None:
 async def test_client_is_refused_by_code_when_its_token_is_odd(
     url: str, log: io.StringIO, name: str
 ) -> None:
-    """The client receives an authentication error, and no traceback is logged."""
+    """The client receives an authentication error, and the log has no traceback."""
     value, code = ODD_TOKENS[name]
     async with websocket_client(url) as client:
         client.connect({"token": value}, '421["message:getOfflineCount"]')
@@ -112,7 +112,7 @@ async def test_client_is_refused_by_code_when_its_token_is_odd(
 async def test_token_is_not_read_when_it_is_not_in_auth(
     url: str, log: io.StringIO, headers: dict[str, str], query: str
 ) -> None:
-    """A token in another part of the handshake is neither read nor logged."""
+    """A token in any other part of the handshake is neither read nor logged."""
     good = _good_token("ada")
     headers = {name: value.format(token=good) for name, value in headers.items()}
     full_query = "EIO=4&transport=websocket" + query.format(token=good)
@@ -148,7 +148,7 @@ async def test_token_is_not_read_when_it_is_not_in_auth(
 async def test_payload_is_refused_with_fields_when_it_is_odd(
     url: str, log: io.StringIO, payload: object
 ) -> None:
-    """An invalid payload is refused before it reaches the storage or a recipient."""
+    """An invalid payload is rejected before it reaches the storage or another client."""
     async with websocket_client(url) as client:
         await _connect(client)
         client.send(f'421["sendMessage",{json.dumps(payload)}]')
@@ -162,7 +162,7 @@ async def test_payload_is_refused_with_fields_when_it_is_odd(
 
 @pytest.mark.parametrize("room", ["general", "user:bob", "channel:general", "\ud800", "/", "*"])
 async def test_room_of_others_is_not_reached_when_its_name_is_guessed(url: str, room: str) -> None:
-    """Only the server chooses room names, so clients cannot address the room of another channel."""
+    """Clients cannot name rooms, so they cannot address the room of another channel."""
     async with websocket_client(url) as ada, websocket_client(url) as eve:
         await _connect(ada)
         await _connect(eve, "eve")
@@ -193,7 +193,7 @@ async def test_socket_id_is_no_channel_when_used_as_one(url: str) -> None:
 async def test_log_line_is_one_short_line_when_the_event_name_is_hostile(
     url: str, log: io.StringIO, log_format: Any
 ) -> None:
-    """The log contains no line breaks, no escape sequences, and not the 60 KB of the name."""
+    """The log has no line breaks or escape sequences from the name, and not all of its 60 KB."""
     configure_logging("debug", log_format)
     name = "\x1b[2J\x07\x9b31m\u202e\n2026 [error] forged" + "x" * 60_000
     async with websocket_client(url) as client:

@@ -1,4 +1,4 @@
-"""Requests before the WebSocket is open: refused upgrades and malformed HTTP."""
+"""Tests requests before the WebSocket is open: rejected upgrades and malformed HTTP."""
 
 import io
 from dataclasses import replace
@@ -90,7 +90,7 @@ async def test_upgrade_is_answered_as_by_node_when_its_query_is_odd(
 async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
     probe: ProbeServer, forwarded: str, expected: str
 ) -> None:
-    """A client cannot choose the address to which limits apply."""
+    """A client cannot choose the address to which the limits apply."""
     if not forwarded.isprintable():
         async with tcp_client(probe.url) as client:
             client.send_bytes(f"{UPGRADE}X-Forwarded-For: {forwarded}\r\n\r\n".encode())
@@ -107,7 +107,7 @@ async def test_address_is_the_nearest_untrusted_one_when_a_header_names_others(
 async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
     probe: ProbeServer, log: io.StringIO
 ) -> None:
-    """Admitted sockets and closed connections do not count towards the limit."""
+    """Neither admitted sockets nor closed connections count towards the limit."""
     statuses = []
     async with probe.client() as first, probe.client() as second:
         for _ in range(3):
@@ -139,7 +139,7 @@ async def test_upgrade_is_refused_when_too_many_of_its_address_are_not_admitted(
 async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
     probe: ProbeServer, log: io.StringIO, warnings: int
 ) -> None:
-    """All users of an untrusted proxy share one address, and the server's origin is unknown."""
+    """The warning matters: behind an untrusted proxy all users share one address."""
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://foreign.example"}
     for _ in range(3):
         async with probe.client(headers) as refused:
@@ -166,7 +166,7 @@ async def test_forwarded_header_is_warned_of_once_when_no_proxy_is_trusted(
 async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
     probe: ProbeServer, log: io.StringIO, request_bytes: bytes
 ) -> None:
-    """Clients can neither fill the log nor write into it."""
+    """The log has no traceback and no secret, so clients can neither fill it nor write into it."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(request_bytes)
 
@@ -177,7 +177,7 @@ async def test_broken_http_is_refused_without_a_traceback_when_it_comes(
 
 
 async def test_pipelined_requests_do_not_reach_the_upgraded_connection(probe: ProbeServer) -> None:
-    """A pipelined request is read as WebSocket frames, or closes the connection."""
+    """The server reads a pipelined request as WebSocket frames, or closes the connection."""
     async with tcp_client(probe.url) as client:
         client.send_bytes(
             f"{UPGRADE}\r\n".encode() + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" * 3
@@ -203,7 +203,7 @@ async def test_upgrade_is_refused_when_its_head_is_too_long(probe: ProbeServer) 
 async def test_http_connection_has_a_timeout_when_its_request_is_incomplete(
     probe: ProbeServer,
 ) -> None:
-    """The timeout prevents Slowloris attacks: aiohttp's own timeout is an hour."""
+    """The timeout prevents Slowloris attacks; aiohttp's own timeout of an hour would not."""
     assert probe.application._runner is not None
     server = probe.application._runner.server
     assert server is not None

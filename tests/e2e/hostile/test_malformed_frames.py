@@ -115,7 +115,7 @@ async def _assert_served(client: RawClient) -> None:
 async def test_malformed_packet_closes_in_time_when_admitted(
     probe: ProbeServer, log: io.StringIO, text: str
 ) -> None:
-    """No event is handled, nothing is logged as a traceback, and other clients are served."""
+    """The malformed packet runs no handler, causes no traceback, and delays no other client."""
     async with probe.admitted() as (other, _), probe.admitted() as (client, sid):
         client.send(text, '42["echo","behind"]')
 
@@ -130,7 +130,7 @@ async def test_malformed_packet_closes_in_time_when_admitted(
 async def test_malformed_packet_closes_in_time_when_not_connected(
     probe: ProbeServer, log: io.StringIO, text: str
 ) -> None:
-    """No hook runs, because the client had no socket yet."""
+    """No hook runs, because the client has no socket yet."""
     async with probe.client() as client:
         client.send(text, "40")
 
@@ -144,7 +144,7 @@ async def test_malformed_packet_closes_in_time_when_not_connected(
 async def test_malformed_packet_leaves_no_ghost_when_it_follows_connect_at_once(
     probe: ProbeServer, text: str
 ) -> None:
-    """A client whose CONNECT was not answered is not in any room."""
+    """A client that was not admitted yet is in no room."""
     async with probe.admitted() as (other, _), probe.client() as client:
         client.connect(None, text)
         await client.everything()
@@ -158,7 +158,7 @@ async def test_malformed_packet_leaves_no_ghost_when_it_follows_connect_at_once(
 async def test_broken_websocket_frame_closes_in_time_when_admitted(
     probe: ProbeServer, log: io.StringIO, name: str
 ) -> None:
-    """The connection ends, and other clients are served."""
+    """The connection ends, and other clients are still served."""
     async with probe.admitted() as (other, _), probe.admitted() as (client, sid):
         client.send_bytes(BROKEN_BYTES[name])
 
@@ -210,7 +210,7 @@ async def _assert_served_after(client: RawClient) -> None:
 async def test_frame_is_accepted_when_exactly_as_long_as_the_limit(
     probe: ProbeServer, pieces_of: int | None
 ) -> None:
-    """The same limit applies to whole and fragmented frames."""
+    """The limit is the same for whole and for fragmented frames."""
     async with probe.admitted() as (client, _):
         payload = _echo_of_length(1000)
         client.send_bytes(frame(payload) if pieces_of is None else fragments(payload, pieces_of))
@@ -223,7 +223,7 @@ async def test_frame_is_accepted_when_exactly_as_long_as_the_limit(
 async def test_frame_closes_the_connection_when_longer_than_the_limit(
     probe: ProbeServer, pieces_of: int | None
 ) -> None:
-    """A frame that exceeds the limit by one byte closes the connection, even in fragments."""
+    """One byte above the limit closes the connection, even if the message is fragmented."""
     async with probe.admitted() as (client, sid):
         payload = _echo_of_length(1001)
         client.send_bytes(frame(payload) if pieces_of is None else fragments(payload, pieces_of))
@@ -250,7 +250,7 @@ async def test_message_is_handled_once_when_it_comes_in_single_bytes(probe: Prob
 
 
 async def test_compression_is_not_negotiated_when_offered(probe: ProbeServer) -> None:
-    """The extension permessage-deflate would need memory for each connection."""
+    """The extension permessage-deflate would use memory for each connection."""
     headers = {"Sec-WebSocket-Extensions": "permessage-deflate; client_max_window_bits"}
     async with websocket_client(probe.url, headers) as client:
         assert 101 == client.status

@@ -27,7 +27,7 @@ async def test_stream_ends_when_its_client_goes(probe: ProbeServer) -> None:
 
 
 async def test_further_streams_wait_when_too_many_go_on(probe: ProbeServer) -> None:
-    """The number of a client's concurrent streams is limited, and further events wait."""
+    """The number of concurrent streams of a client is limited; further events wait."""
     async with probe.admitted() as (client, _):
         streams = MAX_BACKGROUND_TASKS + 1
         client.send(*(f'42["stream",{number}]' for number in range(streams)), '42["echo","last"]')

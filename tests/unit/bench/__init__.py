@@ -1,1 +1,1 @@
-"""Tests of the parts of the bench that need no compiler, no Node.js and no server."""
+"""Tests the parts of the bench that need no compiler, no Node.js and no server."""

@@ -11,7 +11,7 @@ def run(*samples: Sample) -> Results:
 
 
 def cpu(peer: str, workload: str, *per_round: float) -> list[Sample]:
-    """Return readings that contain only the CPU time per unit."""
+    """Return readings with only the CPU time per unit."""
     return [
         Sample(peer, workload, number, {Figure.CPU_US: value})
         for number, value in enumerate(per_round)

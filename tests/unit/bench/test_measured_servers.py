@@ -4,12 +4,12 @@ from bench.workloads import WORKLOADS
 
 
 def test_every_workload_is_ours() -> None:
-    """This server runs every workload; the other servers omit those that take too long."""
+    """The other servers omit workloads that would take too long."""
     assert PEERS[OURS].workloads == frozenset(WORKLOADS)
 
 
 def test_rooms_have_the_sizes_that_the_workloads_count_on() -> None:
-    """The workloads need rooms of 10, 100 and 1,000 members, and 100 rooms of 10 members."""
+    """The workloads use rooms of 10, 100 and 1,000 members, and 100 rooms of 10 members."""
     members = [channel for user in range(4_000) for channel in channels_of(user)]
 
     assert [10, 100, 1000] == [members.count(name) for name in ("a1", "b1", "c1")]

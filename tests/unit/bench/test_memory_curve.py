@@ -10,7 +10,7 @@ def _samples(*resident_kb: int) -> list[MemorySample]:
 
 
 def test_growth_is_the_slope_after_the_warm_up() -> None:
-    """Samples from the warm-up are ignored; 100 kB in ten minutes are 600 kB an hour."""
+    """Samples of the warm-up are ignored. 100 kB in ten minutes are 600 kB an hour."""
     found = growth(_samples(1_000, 50_000, 50_100, 50_200), warm_up_seconds=600)
 
     assert pytest.approx(600) == found.kb_per_hour
@@ -18,7 +18,7 @@ def test_growth_is_the_slope_after_the_warm_up() -> None:
 
 
 def test_memory_is_flat_when_it_hardly_grows() -> None:
-    """A growth of 600 kB an hour at 50 MB is noise."""
+    """At 50 MB, a growth of 600 kB an hour counts as noise."""
     found = growth(_samples(50_000, 50_100, 50_200), warm_up_seconds=0)
 
     assert found.flat
@@ -26,7 +26,7 @@ def test_memory_is_flat_when_it_hardly_grows() -> None:
 
 
 def test_memory_is_not_flat_when_it_grows() -> None:
-    """A growth of a tenth in an hour is a leak."""
+    """A growth by a tenth in an hour counts as a leak."""
     found = growth(_samples(50_000, 51_000, 52_000), warm_up_seconds=0)
 
     assert not found.flat

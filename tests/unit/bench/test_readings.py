@@ -5,7 +5,7 @@ from bench.readings import Figure, parse_reading, troubles
 
 
 def test_reading_has_the_figures_that_were_measured() -> None:
-    """A reading omits unknown figures and figures that were not measured."""
+    """A reading contains only known figures that were measured."""
     reading = parse_reading('measuring\n{"mode":"ack","failed":0,"cpu_us_per_unit":11.5,"later":1}')
 
     assert {Figure.FAILED: 0.0, Figure.CPU_US: 11.5} == reading
@@ -13,7 +13,7 @@ def test_reading_has_the_figures_that_were_measured() -> None:
 
 @pytest.mark.parametrize("text", ["", "Killed", '{"cpu_us_per_unit": null}', "3"])
 def test_reading_is_refused_when_it_is_none(text: str) -> None:
-    """The output of a failed load generator is an error, not a figure of 0."""
+    """If the load generator fails, its output is an error instead of a figure of 0."""
     with pytest.raises(BenchError):
         parse_reading(text)
 

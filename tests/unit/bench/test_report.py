@@ -18,7 +18,7 @@ def _cells(text: str, title: str) -> list[list[str]]:
 
 
 def test_report_has_each_server_and_the_ratios() -> None:
-    """The report shows a dash for a figure that was not measured."""
+    """The report shows a dash for each figure that was not measured."""
     figures, _ = _cells(report(example_run()), "guarded event with ack, CPU")
 
     assert ["10.0 µs", "280 µs", "12.0 µs", "-", "28.0", "1.2"] == figures[1:]
@@ -63,7 +63,7 @@ def test_figure_has_three_digits_and_its_unit(
 
 
 def test_page_keeps_what_stands_around_the_tables(tmp_path: Path) -> None:
-    """Only the text between the markers is replaced."""
+    """Only the text between the two markers is replaced."""
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
 
@@ -83,7 +83,7 @@ def test_page_is_left_alone_when_it_has_no_markers(tmp_path: Path) -> None:
 
 
 def test_documentation_has_the_markers() -> None:
-    """``docs/performance.md`` has both markers."""
+    """The page ``docs/performance.md`` has both markers."""
     text = PAGE.read_text(encoding="utf-8")
 
     assert text.index(BEGIN) < text.index(END)

@@ -67,7 +67,7 @@ def test_help_names_no_other_program_than_the_one_that_was_started() -> None:
 
 @pytest.mark.parametrize("command", ["migrate", "doctor", "events", "token user_alice"])
 def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
-    """Without the warning, the command would use a default, such as another database."""
+    """Without the warning, the command would silently use a default, such as another database."""
     Path(".env").write_text("DATABSE_URL=memory:\n")
 
     assert (
@@ -91,7 +91,7 @@ def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
 def test_command_prints_a_sentence_when_the_application_cannot_be_built(
     monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], problem: str
 ) -> None:
-    """The commands that only build the application print no traceback, and write nothing."""
+    """Commands that only build the application print no traceback, and write nothing."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 

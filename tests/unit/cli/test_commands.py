@@ -29,7 +29,7 @@ INSERT INTO messages (id, content, channelId, userId, updatedAt) VALUES (
     '2025-01-14 00:00:00.000000'
 );
 """
-"""A message of the original backend that running servers do not adopt."""
+"""Inserts a message of the original backend that only `migrate` adopts: its id looks like ours."""
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ async def is_revoked(settings: Settings) -> bool:
 async def test_token_is_revoked_when_it_is_spelt_as_it_was_copied(
     migrated: Settings, spelling: str
 ) -> None:
-    """White space and a ``Bearer`` prefix around the token are removed."""
+    """White space around the token and a ``Bearer`` prefix are ignored."""
     revoked = await revoke_sessions(migrated, RevocationKind.TOKEN, spelling.format(TOKEN))
 
     assert Revocation.of_token(TOKEN) == revoked.revocation
@@ -91,7 +91,7 @@ async def test_token_is_revoked_when_its_sign_in_or_its_user_is(
 async def test_revoking_is_refused_when_that_is_no_session_token(
     migrated: Settings, text: str
 ) -> None:
-    """A text that no server would accept as a token was most likely a mistake."""
+    """A text that no server would accept as a token was most likely pasted by mistake."""
     with pytest.raises(StartError, match=r"not a session token, so nothing was revoked"):
         await revoke_sessions(migrated, RevocationKind.TOKEN, text)
 
@@ -109,7 +109,7 @@ async def test_revoking_is_refused_when_nobody_can_be_called_so(
 async def test_revoking_is_refused_when_no_server_has_been_here(
     settings: Settings, tmp_path: Path
 ) -> None:
-    """The command creates no database, because no server would use it."""
+    """The command does not create a database, because no server would use it."""
     expected = (
         "There is no database .data/chat.db, so nothing was revoked; "
         "run this where the server runs, or with the server's DATA_DIR or DATABASE_URL."
@@ -125,7 +125,7 @@ async def test_revoking_is_refused_when_no_server_has_been_here(
 async def test_revoking_is_not_certain_when_the_database_does_not_answer(
     migrated: Settings, tmp_path: Path
 ) -> None:
-    """The error suggests running the command again if the database cannot be written."""
+    """If the database cannot be written, the error says to run the command again."""
     with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database:
         database.execute(
             "CREATE TRIGGER full BEFORE INSERT ON revocations "
@@ -154,7 +154,7 @@ async def test_revoking_is_not_certain_when_redis_does_not_answer(settings: Sett
 async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
     settings: Settings, tmp_path: Path, redis_server: RedisServer
 ) -> None:
-    """With Redis, a revocation does not need the database."""
+    """With Redis, the revocation needs no database."""
     broken = tmp_path / "broken.db"
     broken.write_text("no database")
     shared = settings.model_copy(
@@ -170,7 +170,7 @@ async def test_user_is_revoked_in_redis_when_the_database_is_of_no_use(
 async def test_revoking_is_refused_when_nothing_would_be_kept(
     in_memory: Settings, kind: RevocationKind
 ) -> None:
-    """A revocation in the memory of the command would be lost when the command ends."""
+    """A revocation that is only in the command's memory would be lost when the command ends."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* nothing was revoked"):
         await revoke_sessions(in_memory, kind, TOKEN)
 
@@ -178,7 +178,7 @@ async def test_revoking_is_refused_when_nothing_would_be_kept(
 async def test_seeding_is_refused_when_nothing_would_be_kept(
     in_memory: Settings, tmp_path: Path
 ) -> None:
-    """A server with storage in memory needs SEED_FILE instead."""
+    """If a server keeps its data in memory, it needs SEED_FILE instead."""
     with pytest.raises(StartError, match=r"DATABASE_URL is memory:.* set SEED_FILE"):
         await seed_database(in_memory, tmp_path / "seed.json")
 
@@ -189,14 +189,14 @@ async def test_examining_is_refused_when_there_is_no_database(in_memory: Setting
 
 
 async def test_examining_finds_nothing_when_the_database_is_migrated(migrated: Settings) -> None:
-    """The doctor examines the database of the settings."""
+    """The doctor examines the database that the settings name."""
     assert Examination() == await examine(migrated)
 
 
 async def test_migrating_repairs_messages_when_the_original_backend_has_changed_them(
     migrated: Settings, tmp_path: Path
 ) -> None:
-    """The doctor warns of a message without a number until the database is migrated again."""
+    """The doctor warns of a message without a sequence until the database is migrated again."""
     with closing(sqlite3.connect(tmp_path / ".data" / "chat.db")) as database, database:
         database.executescript(MESSAGE_LIKE_OURS)
 

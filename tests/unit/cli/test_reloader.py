@@ -23,7 +23,7 @@ KILLED_SUPERVISOR = (
     "command = [sys.executable, '-u', sys.argv[1]]; "
     "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
 )
-# A server also exits at the end of its standard input, so a failing test leaves no server running.
+# A server also exits at the end of its standard input, so that no failing test leaves it running.
 SERVER = """
 import os, signal, sys
 
@@ -48,7 +48,7 @@ CTRL_C, CTRL_Z = "\x03", "\x1a"
 
 
 class Supervised:
-    """Runs a supervisor in a process, and reads its output and that of its server."""
+    """Runs a supervisor in a process, and reads the output of the supervisor and its server."""
 
     def __init__(self, folder: Path) -> None:
         self.watched = folder / "app"
@@ -64,7 +64,7 @@ class Supervised:
         return self._process
 
     def write_server(self, source: str) -> None:
-        """Replace the program that is supervised."""
+        """Replace the program that the supervisor runs."""
         self._server.write_text(source)
 
     def change(self, name: str) -> None:
@@ -74,16 +74,16 @@ class Supervised:
         self._start(self._command(program))
 
     def start_in_make(self, *terminal: str) -> None:
-        """Start the supervisor in make, as ``make run`` does."""
+        """Let make start the supervisor, as ``make run`` does."""
         self._makefile.write_text(f"run:\n\t@{shlex.join(self._command(SUPERVISOR))}\n")
         self._start([*terminal, "make", "--file", str(self._makefile)])
 
     def start_in_make_in_a_terminal(self) -> None:
-        """Start make in a terminal whose keyboard is the process's standard input."""
+        """Start make in a terminal. The test's writes to the process's input are its typed keys."""
         self.start_in_make(sys.executable, "-c", TERMINAL)
 
     def type(self, keys: str) -> None:
-        """Write to the standard input, which is the keyboard of a terminal."""
+        """Write to the process's standard input; a terminal passes it on as typed keys."""
         assert self.process.stdin
         self.process.stdin.write(keys)
         self.process.stdin.flush()
@@ -99,7 +99,7 @@ class Supervised:
         return int(pid)
 
     def rest(self) -> str:
-        """Wait until every process has closed its output, and return what they wrote."""
+        """Wait until every process has closed its output, and return the remaining output."""
         assert self.process.stdout
         return self.process.stdout.read()
 
@@ -123,7 +123,7 @@ class Supervised:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # If the tests themselves run in make, the variables of make change this make's output.
+            # If make runs the tests themselves, its variables would change the output of this make.
             env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
             text=True,
         )
@@ -142,7 +142,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 def test_reloader_hands_the_signal_on_and_ends_with_the_server(
     number: signal.Signals, supervised: Supervised
 ) -> None:
-    """The server handles the signal itself, and the supervisor returns the server's exit code."""
+    """The server handles the signal, and the supervisor returns the server's exit code."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -155,7 +155,7 @@ def test_reloader_hands_the_signal_on_and_ends_with_the_server(
 def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
     supervised: Supervised,
 ) -> None:
-    """If the server exits with 0, the supervisor also exits."""
+    """When the server exits with 0, the supervisor exits as well."""
     supervised.start()
 
     os.kill(supervised.wait_until_up(), signal.SIGINT)
@@ -167,7 +167,7 @@ def test_reloader_ends_when_the_server_is_told_to_end_by_its_own_process_id(
 def test_reloader_starts_the_server_again_when_a_source_file_changes(
     supervised: Supervised,
 ) -> None:
-    """The old server exits before the new server starts; changes of other files are ignored."""
+    """The old server exits before the new one starts; changes of other files are ignored."""
     supervised.start()
     first = supervised.wait_until_up()
 
@@ -222,7 +222,7 @@ def test_reloader_kills_the_server_when_interrupted_again(supervised: Supervised
 
 
 def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> None:
-    """The guardian interrupts the server, although the supervisor cannot handle SIGKILL."""
+    """The supervisor cannot handle SIGKILL, so the guardian process interrupts the server."""
     supervised.start()
     supervised.wait_until_up()
 
@@ -235,7 +235,7 @@ def test_reloader_leaves_no_server_when_it_is_killed(supervised: Supervised) -> 
 def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
     supervised: Supervised,
 ) -> None:
-    """A server does not run before the guardian has received its process id."""
+    """The guardian receives a server's process id before that server runs."""
     supervised.start(KILLED_SUPERVISOR)
 
     assert "" == supervised.rest()
@@ -243,7 +243,7 @@ def test_reloader_leaves_no_server_when_it_is_killed_while_starting_one(
 
 
 def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised) -> None:
-    """The server has the supervisor's standard input, so a debugger works."""
+    """The server has the supervisor's standard input, so that a debugger works."""
     supervised.write_server("print('read', input())")
     supervised.start()
 
@@ -254,7 +254,7 @@ def test_server_reads_the_supervisors_input_when_it_runs(supervised: Supervised)
 
 
 def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervised) -> None:
-    """Ctrl-C reaches the server once, but not make, which would report a failure."""
+    """Ctrl-C reaches the server once, and does not reach make, which would report a failure."""
     supervised.start_in_make_in_a_terminal()
     supervised.wait_until_up()
 
@@ -267,7 +267,7 @@ def test_make_succeeds_when_ctrl_c_is_typed_in_its_terminal(supervised: Supervis
 def test_make_leaves_no_server_when_its_whole_group_is_interrupted(
     supervised: Supervised,
 ) -> None:
-    """The signal reaches make and the supervisor, and the server receives it once."""
+    """The signal reaches make and the supervisor, but the server receives it only once."""
     supervised.start_in_make()
     supervised.wait_until_up()
 

@@ -23,6 +23,6 @@ async def kept_task() -> asyncio.Task[Any]:
 
 
 async def spare_is_waiting(tasks: EagerTasks) -> None:
-    """Create a spare task, and let it run until it waits for a coroutine."""
+    """Create a spare task, and let it run until it is ready for a coroutine."""
     tasks.start(nothing())
     await asyncio.sleep(0)

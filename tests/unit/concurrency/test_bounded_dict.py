@@ -2,7 +2,7 @@ from app.concurrency.bounded_dict import BoundedDict
 
 
 def filled(max_items: int, *keys: str) -> BoundedDict[str, int]:
-    """Return a dict whose keys were set in this order, to 0, 1, 2 and so on."""
+    """Return a dict whose keys were set in this order, to the values 0, 1, 2 and so on."""
     made: BoundedDict[str, int] = BoundedDict(max_items)
     for number, key in enumerate(keys):
         made[key] = number

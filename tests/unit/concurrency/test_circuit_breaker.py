@@ -8,7 +8,7 @@ from tests.deadlines import ANSWER_SECONDS
 
 
 class Service:
-    """A service that answers its circuit breaker's probes once a test calls `recover`."""
+    """A service whose probes succeed after a test has called `recover`."""
 
     def __init__(self) -> None:
         self.probes = 0
@@ -39,7 +39,7 @@ async def service() -> AsyncIterator[Service]:
 
 
 async def test_circuit_breaker_rejects_calls_until_a_probe_succeeds(service: Service) -> None:
-    """Only one probe runs at a time, however many calls fail."""
+    """Only one probe runs at a time, no matter how many calls fail."""
     service.breaker.open()
     await asyncio.sleep(2 * HALF_OPEN_WAIT_SECONDS)
     for _ in range(3):
@@ -68,7 +68,7 @@ async def test_circuit_breaker_lets_a_waiting_call_pass_when_the_first_probe_suc
 async def test_circuit_breaker_probes_again_when_a_probe_raised_an_error(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A bug in a probe is logged, and does not leave the circuit breaker open forever."""
+    """A bug in a probe is logged, but does not keep the circuit breaker open forever."""
     service.error = ValueError()
     service.breaker.open()
     service.recover()

@@ -14,7 +14,7 @@ WHO: ContextVar[str] = ContextVar("WHO", default="nobody")
 
 
 class Payload:
-    """An object whose deletion a test observes."""
+    """An object whose deletion a test can observe."""
 
 
 async def test_result_is_there_at_once_when_nothing_is_waited_for(tasks: EagerTasks) -> None:
@@ -64,7 +64,7 @@ async def test_error_is_the_futures_when_the_coroutine_raises(
 
 
 async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerTasks) -> None:
-    """A returned StopIteration is not mistaken for the end of the coroutine."""
+    """A returned StopIteration is not taken for the end of the coroutine."""
     value = StopIteration("mine")
 
     async def work() -> StopIteration:
@@ -76,7 +76,7 @@ async def test_value_is_given_as_it_is_when_it_is_a_stop_iteration(tasks: EagerT
 async def test_coroutine_raises_runtime_error_when_it_lets_a_stop_iteration_out(
     tasks: EagerTasks,
 ) -> None:
-    """Every coroutine turns a raised StopIteration into a RuntimeError (PEP 479)."""
+    """As in any coroutine, a raised StopIteration becomes a RuntimeError (PEP 479)."""
 
     async def work() -> None:
         raise StopIteration
@@ -103,7 +103,7 @@ async def test_error_of_what_is_waited_for_arrives_when_it_fails(tasks: EagerTas
 
 
 async def test_current_task_is_the_same_when_before_and_after_a_wait(tasks: EagerTasks) -> None:
-    """The current task is also the future that `start` returns."""
+    """The current task is the future that `start` returns."""
 
     async def work() -> bool:
         before = current_task()
@@ -191,7 +191,7 @@ async def test_all_go_on_when_they_wait_for_the_same_future(
 
 
 async def test_context_is_a_copy_when_a_coroutine_starts(tasks: EagerTasks) -> None:
-    """The caller never sees the coroutine's changes of context variables."""
+    """Changes that the coroutine makes to context variables stay invisible to its caller."""
     WHO.set("caller")
 
     async def work() -> list[str]:
@@ -223,14 +223,14 @@ async def test_spare_is_used_again_when_a_coroutine_ended_in_place(tasks: EagerT
 
 
 async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks) -> None:
-    """The spare task holds neither the coroutine's context nor its caller's."""
+    """The spare task keeps neither the coroutine's context nor the caller's context alive."""
     holder: ContextVar[Payload] = ContextVar("holder")
 
     async def work() -> "weakref.ref[Payload]":
         holder.set(Payload())
 
         async def nested() -> None:
-            """Leave a spare task that was created in this context."""
+            """Do nothing, but leave a spare task that was created in the caller's context."""
 
         tasks.start(nested())
         return weakref.ref(holder.get())
@@ -254,7 +254,7 @@ async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks)
 
 
 async def test_no_task_is_left_when_closed(tasks: EagerTasks) -> None:
-    """Coroutines that were started before the close still run to their end."""
+    """Coroutines that started before the close still run to their end."""
     going_on = tasks.start(asyncio.sleep(0, "result"))
     tasks.start(nothing())
     tasks.close()

@@ -137,7 +137,7 @@ async def test_cancellation_arrives_at_the_next_wait_when_a_coroutine_cancels_it
 async def test_next_coroutine_is_not_cancelled_when_the_one_before_cancelled_itself(
     tasks: EagerTasks, *, is_spare_new: bool, take_back: bool
 ) -> None:
-    """A task is not used again after a cancellation, even if `uncancel` was called."""
+    """A cancelled task is not used for another coroutine, even if `uncancel` was called."""
     if not is_spare_new:
         await spare_is_waiting(tasks)
 

@@ -10,7 +10,7 @@ from tests.unit.concurrency.starting import SECONDS, current_task, kept_task
 
 
 class LateError(Exception):
-    """The exception that `within` raises after the timeout."""
+    """The exception that `within` raises when the timeout expires."""
 
 
 async def test_result_is_given_when_it_comes_within_the_time() -> None:
@@ -39,7 +39,7 @@ def _raise_value_error() -> None:
 async def test_late_is_raised_when_it_takes_longer(
     tasks: EagerTasks, at_the_end: Callable[[], None]
 ) -> None:
-    """The coroutine is cancelled, and each timeout raises a new exception."""
+    """The coroutine is cancelled. Each timeout raises its own exception."""
     ended: list[str] = []
 
     async def work() -> None:

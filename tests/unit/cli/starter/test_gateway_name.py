@@ -17,7 +17,7 @@ from app.cli.starter.gateway_name import GatewayName, StarterError
 def test_name_has_every_spelling_when_it_is_typed_in_one(
     text: str, spellings: tuple[str, str, str]
 ) -> None:
-    """Every form of a name leads to the same names of files, classes and the event."""
+    """Any spelling of a name leads to the same names of files, classes and the event."""
     name = GatewayName.parse(text)
 
     assert spellings == (name.snake, name.pascal, name.camel)

@@ -27,7 +27,7 @@ def files(root: Path) -> dict[Path, str]:
 
 
 def test_gateway_dto_and_test_are_written_when_the_name_is_free(root: Path) -> None:
-    """The chat's module gets two new lines, and no other existing file is written."""
+    """The chat's module gets two new lines, and other existing files stay unchanged."""
     written = new_gateway("poll", root, {})
 
     assert ("poll", {DTO, GATEWAY, TEST}, ()) == (
@@ -54,7 +54,7 @@ def test_nothing_is_written_when_a_file_is_there_already(root: Path, occupied: P
 
 @pytest.mark.parametrize("missing", [DTO.parent, TEST.parent])
 def test_nothing_is_written_when_a_folder_is_missing(root: Path, missing: Path) -> None:
-    """An installed package has no folder for tests."""
+    """An installed package, unlike a checkout, has no folder for tests."""
     (root / missing).rmdir()
     before = files(root)
 
@@ -75,7 +75,7 @@ def test_nothing_is_written_when_there_is_no_module(root: Path) -> None:
 
 
 def test_nothing_is_written_when_the_module_cannot_be_replaced(root: Path) -> None:
-    """The module is replaced last; if that fails, the three new files are deleted again."""
+    """The module is written last; if that fails, the three new files are deleted again."""
     (root / MODULE_FILE).with_suffix(".new").mkdir()
     before = files(root)
 
@@ -93,7 +93,7 @@ def test_nothing_is_written_when_the_module_cannot_be_replaced(root: Path) -> No
     ],
 )
 def test_nothing_is_written_when_the_event_is_taken(root: Path, name: str, sentence: str) -> None:
-    """The server would not start with two handlers for one event."""
+    """With two handlers for one event, the server would not start."""
     with pytest.raises(StarterError) as caught:
         new_gateway(name, root, {"typing": "WsGateway.start_typing"})
 
@@ -102,7 +102,7 @@ def test_nothing_is_written_when_the_event_is_taken(root: Path, name: str, sente
 
 
 def test_lines_to_add_are_given_when_the_module_is_not_as_it_was(root: Path) -> None:
-    """A rewritten module stays unchanged, and the output lists the lines that the user must add."""
+    """The starter leaves a rewritten module unchanged, and lists the lines to add by hand."""
     (root / MODULE_FILE).write_text("class MyModule: ...\n")
 
     written = new_gateway("poll", root, {})

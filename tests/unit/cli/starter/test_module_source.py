@@ -40,7 +40,7 @@ def after() -> None:
 def test_import_stands_where_ruff_sorts_it_when_a_gateway_is_added(
     name: str, line_before: str
 ) -> None:
-    """Ruff's order is also kept for imports of several lines and for names with numbers."""
+    """The import is in Ruff's order, even among multi-line imports and names with numbers."""
     changed = with_gateway(SOURCE, GatewayName(name))
 
     assert changed is not None
@@ -71,5 +71,5 @@ def test_provider_ends_the_class_when_a_gateway_is_added() -> None:
     ],
 )
 def test_nothing_is_changed_when_the_places_are_not_to_be_found(source: str) -> None:
-    """The starter changes only a module in which it recognises where to add the lines."""
+    """The starter changes a module only if it recognises where the lines belong."""
     assert with_gateway(source, GatewayName("poll")) is None
