@@ -1,4 +1,4 @@
-"""Opens and closes the database, and runs transactions within its limits."""
+"""Opens and closes the database, and runs transactions within time limits."""
 
 import asyncio
 import logging
