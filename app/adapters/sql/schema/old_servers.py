@@ -1,4 +1,4 @@
-"""Support for running servers of revision 0005, which read and write ``message_deliveries``.
+"""Supports servers of revision 0005, which read and write ``message_deliveries``.
 
 Triggers copy the changes of these servers to the tables of revision 0006. SQLite needs no triggers,
 because only one server uses a file.
@@ -48,10 +48,10 @@ BEGIN
     RETURN NULL;
 END $$
 """,  # noqa: S608 - our own condition
-    # Only the first report of a row adds a range: if the status was not SENT before, an earlier
-    # report or the conversion adds the range. If ``revision`` has changed, servers of this version
-    # read the receipts again. The servers' sessions disable hash joins; the function enables them,
-    # because without them, the join of `reported` and `before` is slow.
+    # An UPDATE adds a range only if the status was SENT before. Otherwise, an earlier report has
+    # added the range, or the conversion adds it. If ``revision`` has changed, servers of this
+    # version read the receipts again. The sessions of servers disable hash joins, but this function
+    # enables hash joins, because otherwise the join of `reported` and `before` is slow.
     """
 CREATE OR REPLACE FUNCTION record_old_receipts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_hashjoin = on AS $$
