@@ -41,7 +41,7 @@ from app.config.setting_types import (
 )
 
 IN_MEMORY = "memory:"
-"""The ``DATABASE_URL`` for storing everything in memory, where a restart loses it."""
+"""The ``DATABASE_URL`` for storing everything in memory; a restart loses all data."""
 
 
 class Settings(BaseSettings):
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
     )
 
     clerk_jwt_key: str | None = Field(
-        None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
+        None, repr=False, description="Clerk's PEM public key; overrides CLERK_JWKS_URL"
     )
     clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
     clerk_issuer: Issuer | None = Field(
@@ -251,7 +251,7 @@ class Settings(BaseSettings):
 
     @property
     def issuer(self) -> str:
-        """The required ``iss`` of tokens: Clerk's, or this server's URL with its own issuer."""
+        """The required ``iss`` of tokens; the development issuer's ``iss`` is `base_url`."""
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")

@@ -147,7 +147,7 @@ class ChannelsController:
     async def add_member(self, request: web.Request) -> web.Response:
         """Answer 200 with ``{channelId, userId, changed}``.
 
-        ``changed`` is false if the user was a member with this role before.
+        ``changed`` is false if the user already was a member with this role.
         """
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)

@@ -83,7 +83,7 @@ class DevelopmentIdentityController:
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
-        """Prevent a foreign page, also by DNS rebinding, from getting tokens through a browser."""
+        """Reject requests of a foreign page in the user's browser, including DNS rebinding."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

@@ -1,4 +1,4 @@
-"""Serves the demo page in `app/web`, and the JavaScript client at the URL of Node's server."""
+"""Serves the demo page in `app/web`, and ``socket.io-client`` at Socket.IO's usual URL."""
 
 import shlex
 from pathlib import Path

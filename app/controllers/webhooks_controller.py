@@ -57,8 +57,9 @@ class WebhooksController:
         """Handle a message of Clerk: revoke the user or sign-in, if the message's type requires it.
 
         A message that was handled before is ignored. Answers 200 whether or not anything was
-        revoked. Answers 400, 413 or 415 if the message is too old or not from Clerk. Answers 503 if
-        the result could not be confirmed; Svix then retries.
+        revoked. Answers 400 if the message is malformed, too old or not from Clerk, and 413 or 415
+        if the body is too large or compressed. Answers 503 if the result could not be confirmed;
+        Svix then retries.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:

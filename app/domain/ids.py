@@ -40,7 +40,7 @@ def new_id() -> str:
 
 
 def new_message_id() -> MessageId:
-    """Create a UUID that begins with the time, so that new messages are neighbours in an index.
+    """Create a UUID that begins with the time, so that new messages are adjacent in an index.
 
     The id is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the
     epoch, then random digits. The original backend creates UUIDs of other versions, so the version

@@ -15,7 +15,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def allow_expired_session() -> Callable[[Decorated], Decorated]:
-    """Let an expired session call the handler within the grace period, unless it is revoked."""
+    """Let an expired session call the handler within the grace period, but not a revoked one."""
     return set_metadata(_ALLOWS_EXPIRED_SESSION, value=True)
 
 

@@ -50,7 +50,7 @@ class OfflineMessageService:
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the running counts; the servers are already closed."""
+        """Cancel the running counts. No new counts start, because the servers are closed."""
         await self._counts.close()
 
     async def page(
@@ -81,7 +81,7 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """Return the first page of undelivered messages, or the page after ``cursor``.
 
-        A cursor from `after` is accepted too, and returns the next messages of its channel.
+        A cursor from `after` is accepted too: then the next messages of its channel are returned.
 
         Raises:
             InvalidPayload: The cursor is invalid.

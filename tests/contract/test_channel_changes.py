@@ -42,7 +42,7 @@ async def test_members_are_those_of_each_channel_when_several_are_read(storage: 
 async def test_members_are_found_when_the_channel_is_called_anything(
     storage: Storage, name: str
 ) -> None:
-    """Any character may occur in a channel id, without a special meaning."""
+    """Any character may occur in a channel id, and none has a special meaning."""
     await storage.channels.seed({ALICE: [ChannelId(name)]})
 
     members = await storage.channels.members_of_all([ChannelId(name), RANDOM])

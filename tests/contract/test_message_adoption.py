@@ -117,7 +117,7 @@ async def test_adopt_passes_over_a_message_when_it_was_deleted(
 async def test_adopt_numbers_by_date_and_id_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """Neither the order of insertion nor the number of channels and calls matters."""
+    """Sequences do not depend on the order of insertion, or on the number of calls."""
     for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
         channel_id = (GENERAL, RANDOM)[number % 2]
         created_at = NOW + second * SECOND
@@ -214,7 +214,7 @@ async def test_adopt_finds_a_message_when_it_was_committed_late(
 async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     database: Database, storage: Storage
 ) -> None:
-    """An imported message gets the next number, and deliveries to the members at its date."""
+    """An imported message gets the next number, and is undelivered to the members at its date."""
     await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt_all(storage)
     await store_as_prisma(database, "msg_000", created_at=NOW - timedelta(days=365))

@@ -138,7 +138,7 @@ async def write(database: Database, message_id: str, column: str, value: str) ->
 async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
     odd_storage: Storage, oddity: Oddity
 ) -> None:
-    """An unexpected value is read as the nearest allowed one, which clients can receive."""
+    """An unexpected value is read as the nearest value that clients can receive."""
     (read,) = await odd_storage.messages.list_after(GENERAL, BOB, 0, 10)
 
     assert (ODD, oddity.expected) == (read.id, oddity.read_of(read))

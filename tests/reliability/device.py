@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Device:
-    """One client of a user, which records what it receives.
+    """One client of a user. It records the received messages and receipts.
 
     After each connection, and when a ``seq`` is missing, the device fetches messages: all that
     follow the highest ``seq`` up to which the channel is complete. docs/protocol.md describes this.
@@ -91,7 +91,7 @@ class Device:
         Raises:
             Refused: The server answered with an error.
             ConnectionLost: The connection ended before the answer.
-            Unanswered: The server did not answer, which is recorded.
+            Unanswered: The server did not answer. The request is recorded.
         """
         await self.link.online.wait()
         asked_at = time.monotonic()

@@ -157,7 +157,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A row of ``messages`` with its sequence number, or 0.
+    """A row of ``messages`` with its sequence number; 0 if it has none.
 
     Attributes:
         position: The position in the order of storing, among all messages.

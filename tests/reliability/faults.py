@@ -16,7 +16,7 @@ from tests.reliability.progress import Progress
 
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
-"""The number of sends that a storage fault must refuse before it ends."""
+"""The number of sends that must be refused before a storage fault ends."""
 _LINGER_SECONDS = 3.0
 """The maximum time for which the database stays unavailable after `_REFUSALS` sends were refused.
 

@@ -1,4 +1,4 @@
-"""A database that counts its frequent writes, and records the statements of the drivers."""
+"""A database that counts its frequent writes, and records their statements."""
 
 import asyncio
 import sqlite3

@@ -128,7 +128,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
 async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_no_changes(
     own_postgres_database: Database, postgres_url: str, table: str
 ) -> None:
-    """Only the first writer waits for the lock, which creating an index also takes."""
+    """Only the first writer waits for the lock. Creating an index takes the same lock."""
     async with (
         opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as operator,
         operator.transaction() as connection,

@@ -74,7 +74,7 @@ class Statement(Write[list[tuple[object, ...]]]):
 
 @pytest.fixture
 async def postgres(postgres_url: str) -> AsyncIterator[Database]:
-    """PostgreSQL database with `ONE_WRITER`, migrated and open."""
+    """An open, migrated PostgreSQL database with the limits `ONE_WRITER`."""
     async with opened(Database(postgres_url, migrate=False, limits=ONE_WRITER)) as database:
         yield database
 
@@ -144,7 +144,7 @@ async def test_nothing_is_stored_when_a_statement_takes_longer_than_its_setting(
 async def test_a_write_has_time_limits_when_it_runs_directly_or_through_a_pooler(
     postgres_url: str, postgres_server: PostgresServer, query: str
 ) -> None:
-    """Behind a pooler, the settings belong to a transaction around the statement."""
+    """Behind a pooler, the settings are made in a transaction around the statement."""
     async with opened(Database(postgres_url + query, migrate=False, limits=LIMITS)) as database:
         settings = await database.write(Statement(SETTINGS))
         await database.write(Statement(ADD_USER, (ALICE,)))

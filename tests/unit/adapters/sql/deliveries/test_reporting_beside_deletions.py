@@ -47,7 +47,7 @@ async def test_both_succeed_when_a_reporter_is_being_deleted(
 async def test_reports_fail_when_their_messages_are_being_deleted(
     database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """Deleting an author or a channel deletes the messages, in any order."""
+    """The deletion of an author or a channel deletes messages in an arbitrary order."""
     ids = [new_message_id() for _ in range(3)]
     await storage.messages.add_all(
         [MessageDraft(each, GENERAL, BOB, "hello", None) for each in ids], NOW

@@ -132,7 +132,7 @@ async def test_messages_keep_their_numbers_when_the_id_of_their_channel_changes(
     assert found.startswith(
         "Messages of channels whose ids have changed are not in any history: 3, such as "
     )
-    assert ("Messages that belong to their channel's new id: 3.",) == changes
+    assert ("Messages that kept their numbers under their channel's new id: 3.",) == changes
     assert list(enumerate((message.id for message in sent), 1)) == (
         await order_of(chat.storage, RENAMED)
     )
@@ -162,7 +162,7 @@ async def test_messages_are_numbered_anew_when_their_old_channel_is_deleted(chat
 
 
 async def test_a_read_receipt_that_prisma_stores_later_counts_after_migrate(chat: Chat) -> None:
-    """The author's and non-members' own read receipts do not count."""
+    """Read receipts of the author and of non-members do not count."""
     message = await add(chat.storage, draft())
     await chat.execute(
         insert(read_receipts).values(
@@ -223,7 +223,7 @@ async def test_no_id_is_named_when_it_is_long_or_not_in_ascii(chat: Chat, name: 
 
 
 async def test_no_more_than_a_thousand_are_counted(chat: Chat) -> None:
-    """The count stops, so that the doctor need not read all of them."""
+    """The doctor stops counting at a thousand, so that it need not read all rows."""
     rows = [{"id": f"{number:04}\n", "updatedAt": NOW} for number in range(1_001)]
     await chat.execute(insert(users).values(rows))
 

@@ -100,7 +100,7 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
 async def test_adopting_passes_over_what_is_being_deleted(
     database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """The other message gets its ``seq`` at once, and the sequences have no gap."""
+    """The message that stays gets its ``seq`` at once, and the sequences have no gap."""
     await store_as_prisma(database, "msg_001", channel_id=RANDOM, user_id=BOB)
     await store_as_prisma(database, "msg_002")
     found = await storage.adoption.find_unsequenced(10, NOW)

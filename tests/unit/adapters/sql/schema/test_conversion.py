@@ -236,7 +236,7 @@ async def test_opening_refuses_when_the_conversion_is_unfinished(
 async def test_opening_converts_the_rest_when_a_conversion_was_interrupted(
     own_postgres_database: Database, postgres_url: str, old_server: OldServer
 ) -> None:
-    """`Database` reports one sentence for each phase, and nothing the next time."""
+    """The first opening reports a sentence for each phase. The second opening reports nothing."""
     await fill(own_postgres_database, old_server)
     async with own_postgres_database.transaction() as connection:
         await connection.run_sync(convert_some, 10)
@@ -252,7 +252,7 @@ async def test_opening_converts_the_rest_when_a_conversion_was_interrupted(
 async def test_opening_repeats_a_step_when_a_transaction_holds_a_lock(
     own_postgres_database: Database, postgres_url: str, old_server: OldServer
 ) -> None:
-    """The step ends before PostgreSQL looks for a deadlock, and is then repeated."""
+    """The step times out before PostgreSQL checks for a deadlock, and is then repeated."""
     await fill(own_postgres_database, old_server)
 
     async with own_postgres_database.transaction() as connection:
@@ -275,7 +275,7 @@ async def open_and_close(url: str) -> tuple[str, ...]:
 async def test_receipts_are_recorded_when_an_old_server_adopts_a_message(
     own_postgres_database: Database,
 ) -> None:
-    """The members who joined later are not recipients; receipts are stored with the message."""
+    """Members who joined after the message are not recipients. The read receipt is kept."""
     database = own_postgres_database
     server = old_server_of(["author", "reader", "other", "late"])
 
