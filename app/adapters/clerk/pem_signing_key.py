@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS, SigningKeys
 
 _AROUND_THE_KEY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----|\\[rn]|[\s\"'\ufeff]")
-"""Matches text around the base64: PEM armour, (escaped) line breaks, quotes, byte order marks."""
+"""Matches text that is not base64: PEM armour, (escaped) line breaks, quotes, byte order marks."""
 
 
 class SigningKeyError(ValueError):

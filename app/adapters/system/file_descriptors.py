@@ -9,7 +9,7 @@ from contextlib import suppress
 from app.ports import Clock, Timer
 
 ENOUGH = 1_048_576
-"""The requested limit. A higher limit would slow down programs that close every descriptor."""
+"""The requested limit. A higher limit would slow down programs that close all descriptors."""
 
 FEW = 4_096
 """A limit below this causes a warning."""

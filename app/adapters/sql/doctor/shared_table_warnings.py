@@ -1,4 +1,4 @@
-"""Finds problems in the shared tables that do not keep the server from working."""
+"""Finds minor problems of the shared tables: the server works in spite of them."""
 
 from collections.abc import Iterator
 

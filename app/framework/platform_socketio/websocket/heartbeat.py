@@ -71,7 +71,7 @@ class Heartbeat:
         self._connect_deadlines: dict[PingedConnection, int] = {}
         """For each connection, the last tick in which CONNECT may arrive; in ascending order."""
         self._context = copy_context()
-        """The task's context: the first client's context would keep objects of that client alive."""
+        """The task's context: the first client's context would keep that client's objects alive."""
         self._task: asyncio.Task[None] | None = None
         """Runs the ticks; None before the first connection and after `stop`."""
 

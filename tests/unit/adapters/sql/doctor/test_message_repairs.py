@@ -132,7 +132,7 @@ async def test_messages_keep_their_numbers_when_the_id_of_their_channel_changes(
     assert found.startswith(
         "Messages of channels whose ids have changed are not in any history: 3, such as "
     )
-    assert ("Messages that belong to their channel's new id: 3.",) == changes
+    assert ("Messages that kept their numbers under their channel's new id: 3.",) == changes
     assert list(enumerate((message.id for message in sent), 1)) == (
         await order_of(chat.storage, RENAMED)
     )
