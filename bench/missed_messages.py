@@ -49,7 +49,7 @@ class Missed:
 
     @property
     def times(self) -> float:
-        """Return the ratio of the longer history's median to the shorter one's."""
+        """Return the median with the long history, divided by the median with the short one."""
         short, long = HISTORIES
         return self.took_us[long] / self.took_us[short]
 

@@ -153,7 +153,7 @@ async def _open(http: ClientSession, url: str) -> ClientWebSocketResponse:
 
 
 def _token(app: NestApplication, user_id: str) -> str:
-    # The injector finds the provider of a Protocol, but mypy rejects Protocols (mypy issue 4717).
+    # The injector finds the provider, but mypy rejects a Protocol as argument (mypy issue 4717).
     issuer = app.get(TokenIssuer)  # type: ignore[type-abstract]
     return issuer.token(UserId(user_id))
 

@@ -133,7 +133,7 @@ def revoke(
         str | None, typer.Option(help="A user's id: revokes every token issued until now.")
     ] = None,
 ) -> None:
-    """Sign out a token, a session or a user: disconnect the sockets and reject the tokens."""
+    """Revoke a token, a session or a user: disconnect the sockets and reject the tokens."""
     with errors_as_sentences():
         kind, text = _one_of(token, session, user)
         revoked = run_async(revoke_sessions(settings_and_logging(), kind, text))

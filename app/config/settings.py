@@ -1,7 +1,8 @@
 """Every setting with its name, default, bounds and unit.
 
-The environment variable of a setting is its field's name in capitals. `.env` in the working
-directory is also read. The environment takes precedence, and an empty variable counts as not set.
+The environment variable of a setting is its field's name in capitals. The file `.env` in the
+working directory is also read, but the environment takes precedence. An empty variable counts as
+not set.
 """
 
 from pathlib import Path
@@ -159,7 +160,7 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
         allow_inf_nan=False,
-        description="from rejecting events after the expiry to disconnecting",
+        description="from a token's expiry to the disconnection; events are rejected meanwhile",
     )
     auth_expiring_lead_seconds: float = Field(
         15,

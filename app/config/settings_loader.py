@@ -68,7 +68,7 @@ def _sentences(details: list[ErrorDetails]) -> list[str]:
     return [
         _sentence(detail)
         for detail in details
-        # Leave out defaults that depend on an invalid setting: its own error is in the list.
+        # Leave out a default that depends on an invalid setting: that setting has its own error.
         if detail["type"] != "default_factory_not_called"
     ]
 

@@ -31,7 +31,7 @@ _HEADERS = {
 
 @controller()
 class PageController:
-    """Registered only with the development issuer. Answers 404 if a file is missing."""
+    """The controller is registered only with the development issuer, not in production."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

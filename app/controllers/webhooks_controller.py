@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 @controller("webhooks")
 class WebhooksController:
-    """Registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
+    """The controller is registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
 
     def __init__(
         self,
@@ -87,8 +87,8 @@ class WebhooksController:
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
     """Return the kind of revocation; None if the message does not revoke anything.
 
-    Clerk reports a ban as ``user.updated``. A locked account is not revoked. Clerk locks accounts
-    after failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
+    Clerk reports a ban as ``user.updated``. A locked account is not revoked: Clerk locks accounts
+    after failed sign-ins, so an attacker who guesses passwords could disconnect a user.
     """
     if message.type == "user.updated" and message.data.get("banned") is True:
         return RevocationKind.USER

@@ -52,7 +52,7 @@ def new_message_id() -> MessageId:
 
 
 def _random() -> Iterator[str]:
-    """Yield 32 random hexadecimal digits at a time; read the digits for 256 ids at once."""
+    """Yield 32 random hexadecimal digits at a time; call `urandom` once for 256 ids."""
     while True:
         block = urandom(_IDS_AT_ONCE * _BYTES).hex()
         for at in range(0, len(block), 2 * _BYTES):

@@ -26,7 +26,7 @@ class User(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class Message(WireValue):
-    """The documented ``Message``, plus ``seq``: its sequence number in the channel."""
+    """The documented ``Message``, plus ``seq``, the message's sequence number in the channel."""
 
     id: MessageId
     content: str

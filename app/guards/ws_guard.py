@@ -20,7 +20,7 @@ def allow_expired_session() -> Callable[[Decorated], Decorated]:
 
 
 class WsGuard(CanActivate):
-    """Authenticates a connecting socket, and checks the session of a connected one in memory.
+    """Authenticates connecting sockets, and checks the sessions of connected sockets in memory.
 
     Nest runs guards before each event only. Here guards also run when a socket connects, so a token
     is verified once, and each event needs only two comparisons.

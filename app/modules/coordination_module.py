@@ -1,4 +1,4 @@
-"""Keeps revocations and the counters of limits, in Redis for all nodes or for this node alone.
+"""Keeps revocations and the counters of limits: in Redis, or in the storage and in memory.
 
 Both modules provide the same names. `AppModule` uses the Redis module if ``REDIS_URL`` is set.
 """

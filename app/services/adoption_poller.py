@@ -100,7 +100,7 @@ class AdoptionPoller:
             raise failure
 
     async def _adopt_some(self, channel_id: ChannelId, message_ids: Sequence[MessageId]) -> bool:
-        """Adopt the first messages of a channel; return whether `adopt` should continue with it."""
+        """Adopt the first messages of a channel; return whether more can be adopted now."""
         limit = self._limits.pop(channel_id, MAX_ADOPTED)
         message_ids = message_ids[:limit]
         try:

@@ -232,7 +232,7 @@ class ChannelService:
     async def _move_sockets(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
     ) -> None:
-        """Move the sockets of this node now, and the sockets of other nodes if the bus has any.
+        """Move the sockets of this node and, if the bus publishes to other nodes, of those nodes.
 
         `LocalMembershipBus` does not publish to other nodes: they apply the change when they reload
         the members.

@@ -53,7 +53,8 @@ class MessageService:
     its caller is cancelled.
 
     Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
-    the error is `Unconfirmed`: then the write may be stored, and `catch_up` publishes it if it was.
+    the error is `Unconfirmed`: then the write may be stored. `catch_up` publishes every unconfirmed
+    write that was stored.
     """
 
     def __init__(

@@ -22,8 +22,8 @@ class OfflineMessageService:
     """Serves missed messages, oldest first.
 
     A client can request the messages that were not delivered to the user, or the messages of a
-    channel after a ``seq``. A cursor encodes which kind of page it continues, so a client sends
-    only the cursor and a limit.
+    channel after a ``seq``. A cursor contains the kind of page, so a client requests the next page
+    with only the cursor and a limit.
 
     A page has at most ``max_page_bytes`` as JSON, unless a single message is larger than that.
 
@@ -131,4 +131,4 @@ class OfflineMessageService:
 def _require_channel(cursor: str, channel_id: ChannelId) -> None:
     decoded = decode_cursor(cursor)
     if not (isinstance(decoded, ChannelCursor) and decoded.channel_id == channel_id):
-        raise InvalidPayload("cursor", "must be of a page of this channel")
+        raise InvalidPayload("cursor", "must be a nextCursor from a page of this channel")

@@ -143,7 +143,8 @@ class SessionService:
             value: Depending on the kind, the token, the ``sid`` of the sign-in, or the user's id.
 
         Raises:
-            AuthenticationError: The kind is a token, and the value is not a session token.
+            AuthenticationError: The kind is `RevocationKind.TOKEN`, and the value is not a session
+                token.
             Unavailable: The revocation may or may not be stored; the caller must try again.
         """
         now = self._clock.now().timestamp()

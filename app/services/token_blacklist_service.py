@@ -53,7 +53,7 @@ class TokenBlacklistService:
     async def revoke(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store a revocation, then notify the listener of this node and the other nodes.
 
-        Storing comes first: a client that reconnects after the notification is rejected.
+        Storing comes first, so a client that reconnects after the notification is rejected.
         """
         await self._store.add(revocation, ttl_seconds)
         self._on_revoked(revocation)
@@ -88,7 +88,7 @@ class TokenBlacklistService:
         self._live = live
 
     async def catch_up(self) -> None:
-        """Read the revocations that the listener missed, and notify it.
+        """Read the revocations that the listener missed, and pass them to the listener.
 
         Raises:
             Unavailable: The store does not answer. The next call reads the remaining revocations.

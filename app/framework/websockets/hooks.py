@@ -1,4 +1,4 @@
-"""The lifecycle hooks of gateways, as Protocols. A gateway implements a hook by defining it."""
+"""The lifecycle hooks of gateways, as Protocols. A gateway defines the methods that it needs."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -29,7 +29,7 @@ class OnGatewayConnection(Protocol):
     """
 
     async def handle_connection(self, client: Any) -> None:
-        """Prepare the socket, for example join rooms. Raise an error to refuse it."""
+        """Prepare the socket, for example join rooms. Raise an error to refuse the socket."""
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ class AdoptionRepository(Protocol):
         except_messages: Collection[MessageId] = (),
         except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel.
+        """Return the ``limit`` oldest messages that have no ``seq``, grouped by channel.
 
         Args:
             except_messages: Messages to ignore.

@@ -97,8 +97,8 @@ class UndeliveredPage:
 class DeliveryRepository(Protocol):
     """Stores deliveries. Each method runs its checks and changes in one transaction.
 
-    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
-    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case, unless
+    the error is `Unconfirmed`: then a commit was interrupted, and the change may be stored.
     """
 
     async def advance_all(

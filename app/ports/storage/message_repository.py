@@ -32,8 +32,8 @@ AddOutcome: TypeAlias = (
 class MessageRepository(Protocol):
     """Stores messages. Each method runs its checks and changes in one transaction.
 
-    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
-    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case, unless
+    the error is `Unconfirmed`: then a commit was interrupted, and the change may be stored.
     """
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:

@@ -1,4 +1,4 @@
-"""Opens and closes the database, and runs transactions within its limits."""
+"""Opens and closes the database, and runs transactions within time limits."""
 
 import asyncio
 import logging
@@ -275,7 +275,7 @@ class Database(WriteAdmission):
             async with asyncio.timeout(self._limits.pool_timeout_seconds):
                 await resources.enter_async_context(side.turns)
         except TimeoutError:
-            # Too many operations run at once, which is not a failure of the database.
+            # The database has not failed, but too many operations run at once.
             _logger.warning(
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
@@ -329,7 +329,7 @@ class _Side:
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
     linked: CircuitBreaker | None
-    """The other side's circuit breaker. It opens as well if the server sent no answer at all."""
+    """The other side's circuit breaker, to be opened as well if the server sent no answer."""
 
     async def admit(self) -> None:
         if not self.breaker.is_closed and not await self.breaker.wait_half_open():

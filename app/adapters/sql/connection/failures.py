@@ -93,6 +93,7 @@ def _is_rolled_back(failure: BaseException) -> bool:
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     state = sqlstate(failure)
-    if isinstance(failure, asyncpg.PostgresError):  # of a `Write`: SQLAlchemy wraps others
+    # SQLAlchemy wraps the driver's errors, except those of a `Write`.
+    if isinstance(failure, asyncpg.PostgresError):
         return not state.startswith(tuple(_UNKNOWN_SQLSTATES))
     return state[:2] in _ROLLED_BACK_SQLSTATES

@@ -113,13 +113,13 @@ async def _roll_back(connection: aiosqlite.Connection) -> None:
         rolling_back = asyncio.ensure_future(connection.rollback())
         await asyncio.wait([rolling_back], timeout=_ROLLBACK_SECONDS)
         if not rolling_back.done():
-            # The rollback waits for a long statement whose result is not needed any more.
+            # Interrupt the long statement that the rollback waits for.
             await connection.interrupt()
         await rolling_back
 
 
 def connect_buffered(*args: Any, **kwargs: Any) -> "BufferedConnection":
-    """Connect with the arguments of `sqlite3.connect`. SQLAlchemy's ``async_creator_fn``."""
+    """Connect with the arguments of `sqlite3.connect`, as SQLAlchemy's ``async_creator_fn``."""
     return BufferedConnection(partial(sqlite3.connect, *args, **kwargs), _CHUNK_ROWS)
 
 
@@ -171,7 +171,7 @@ class BufferedConnection(aiosqlite.Connection):
 
 
 class BufferedCursor:
-    """The part of aiosqlite's cursor that SQLAlchemy uses, with ``rows`` that it can fetch."""
+    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` have not been fetched yet."""
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
 

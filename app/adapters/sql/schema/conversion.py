@@ -83,7 +83,7 @@ _OF_PAGE = """
 (delivery.message_id, delivery.recipient_id) > (:first, :second)
 AND (delivery.message_id, delivery.recipient_id) <= (:end_first, :end_second)
 """
-# If a trigger has added the receipt before, keep it: its state is at least as new as the row's.
+# If a trigger has added a receipt before, keep this receipt: it is at least as new as the old row.
 _ADD_RECEIPTS = text(
     f"""
     INSERT INTO message_receipts (position, recipient_id, status, updated_at)
@@ -117,7 +117,8 @@ _ADD_FORMER_MEMBERS = text(
 
 
 def _reach(ends: str) -> str:
-    # A page may end between the rows of a message. So its last message is left to the next page.
+    # A page may end between the rows of a message. So the last message of a page is left to the
+    # next page, unless there is none.
     return f"""
     UPDATE message_sequences SET reached = found.reached
     FROM (
@@ -207,8 +208,8 @@ def is_unfinished(connection: Connection) -> bool:
 def convert_some(connection: Connection, rows: int = STEP_ROWS) -> ConversionStep | None:
     """Convert up to ``rows`` rows in the caller's transaction; return None when all are converted.
 
-    Call this only through `app.adapters.sql.schema.upgrade.convert_step`, which allows one process
-    at a time.
+    Does not lock out other processes: `app.adapters.sql.schema.upgrade.convert_step` takes the
+    necessary lock, and then calls this.
     """
     if not is_unfinished(connection):
         return None

@@ -91,7 +91,7 @@ def from_naive(time: datetime) -> datetime:
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
-    """Prisma's ``TIMESTAMP(3)``: without a time zone in the table, aware UTC in Python.
+    """Prisma's ``TIMESTAMP(3)``: stored as UTC without a time zone, and aware UTC in Python.
 
     On PostgreSQL, a time outside the range from `EARLIEST` to `LATEST` is read as the nearer bound.
     On SQLite, any text that Python cannot parse as a time is read as `EARLIEST`. NULL is read as
@@ -106,9 +106,9 @@ class UtcTimestamp(TypeDecorator[datetime]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
-        """Return a function that removes the zone of an aware UTC time.
+        """Return a function that converts an aware UTC time for the driver.
 
-        Times in other zones are not converted to UTC.
+        The function does not convert times in other zones to UTC.
         """
         # SQLAlchemy's type for SQLite removes the zone. For asyncpg, which requires naive times,
         # the zone is removed here.
@@ -190,7 +190,7 @@ class _Pairs(TypeDecorator[list[tuple[str, str]]]):
 
 
 class _Texts(TypeDecorator[Collection[str]]):
-    """A list of texts: JSON on SQLite, and on PostgreSQL an array, for the planner's estimates."""
+    """A list of texts: JSON on SQLite, and an array on PostgreSQL for the planner's estimates."""
 
     impl = Text
     cache_ok = True

@@ -174,7 +174,7 @@ def create_membership_triggers(connection: Connection) -> None:
 
 
 def record_present_members(connection: Connection) -> None:
-    """Add the missing present members to ``memberships``, but no ranges."""
+    """Add the present members that are missing in ``memberships``, without adding ranges."""
     connection.exec_driver_sql(_RECORD_PRESENT)
 
 

@@ -34,7 +34,7 @@ MAX_HEAD_BYTES = 16_384
 """The limit for the request line plus all headers; Node's default."""
 
 LINGER_SECONDS = 1.0
-"""The time before a refused connection is closed, so that the client can read the answer."""
+"""The delay before a refused connection is closed, so that the client can read the answer."""
 
 _MAX_LINE_BYTES = 2 * MAX_HEAD_BYTES
 """aiohttp's limit for one line: so high that `MAX_HEAD_BYTES` is always exceeded first."""
@@ -95,7 +95,7 @@ class _HttpServer(web.Server):
         self._trusted_proxies = trusted_proxies
 
     def accepts(self, connection: "HttpConnection", address: str) -> bool:
-        """Count a new connection; return False if the network of its address has too many."""
+        """Count a new connection; return False if its network has too many connections."""
         if is_proxy(address, self._trusted_proxies) or self.limiter.try_add(connection, address):
             return True
         self.refusals.count("too many HTTP connections from this address", address)
@@ -108,13 +108,13 @@ class _HttpServer(web.Server):
 class HttpConnection(RequestHandler):
     """Answers 431 as soon as a request's head exceeds `MAX_HEAD_BYTES`.
 
-    A new connection is closed immediately if the client's network has too many.
+    A new connection is closed immediately if the client's network has too many connections.
     """
 
     __slots__ = ("_body", "_head_bytes", "_is_refused", "_server")
 
     def __init__(self, server: _HttpServer, **options: Any) -> None:
-        super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
+        super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module docstring
         self._server = server
         self._body: StreamReader = EMPTY_PAYLOAD
         """The body of the last request. Data up to the end of this body is not part of a head."""
