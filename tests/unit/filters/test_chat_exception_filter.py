@@ -33,7 +33,7 @@ TEMPORARY = [
     WsUnavailable("Too slow."),
     WsException("This server is about to stop.", code="draining", temporary=True),
 ]
-"""An error of every temporary kind, including those of the framework."""
+"""One error of each temporary kind, including the framework's kinds."""
 
 
 def acked(error: Exception) -> list[Any]:

@@ -67,6 +67,6 @@ def boot_error(gateway: object) -> str:
 
 
 def _instance(reference: object, subject: str) -> Any:
-    """Replaces the container: return instances unchanged, create classes without arguments."""
+    """Like a container, return instances unchanged, and create classes without arguments."""
     del subject
     return reference() if isinstance(reference, type) else reference

@@ -56,7 +56,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     events: EventService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """After such a start, only the expiry would end the typing of the disconnected user."""
+    """If the start took effect after the disconnect, only the expiry would end the typing."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()
 

@@ -89,7 +89,7 @@ def changed(library: str, place: str, what: str) -> str:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
-    """The installed version is in the range of pyproject.toml, which is one minor version."""
+    """pyproject.toml allows one minor version, to which the installed version belongs."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     ranges = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
 
