@@ -206,7 +206,7 @@ def _warn_of(settings: Settings) -> None:
 
 @contextmanager
 def start_errors() -> Iterator[None]:
-    """Raise a `StartError` for errors caused by a file, a key or a database."""
+    """Convert errors caused by a file, a key or a database to a `StartError`."""
     try:
         yield
     except _EXTERNAL_ERRORS as error:
@@ -214,7 +214,7 @@ def start_errors() -> Iterator[None]:
 
 
 def _lock_sqlite_file(settings: Settings) -> AbstractContextManager[None]:
-    """Lock the SQLite file, because events of one server do not reach clients of a second one."""
+    """Lock the SQLite file: events of one server would not reach the clients of another server."""
     if settings.database_url == IN_MEMORY:
         return nullcontext()
     file = sqlite_file(parse_database_url(settings.database_url))

@@ -1,1 +1,1 @@
-"""Measures the server and its peers: ``make bench``, ``make soak``, ``make profile``."""
+"""Measures the server and its peers: ``make bench``, ``make storage``, ``make soak`` and others."""

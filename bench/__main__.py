@@ -17,14 +17,14 @@ from bench.results import Results, load_results, save_results
 from bench.servers import Cores
 from bench.workloads import WORKLOADS
 
-ONE_CORE = "Server and load share the only core of this machine: compare only the CPU figures."
+ONE_CORE = "The server and the load generator share one core, so compare only the CPU figures."
 
 
 def main(arguments: list[str]) -> None:
-    """Measure and print. A complete run is saved, and shown in ``docs/performance.md``.
+    """Measure the servers and print the results. ``docs/performance.md`` shows the last full run.
 
     Raises:
-        BenchError: Something is missing or does not run.
+        BenchError: A program or package is missing, or a server does not start.
     """
     asked = _parse(arguments)
     if asked.draw:
@@ -59,8 +59,8 @@ def _show(results: Results) -> None:
 
 def _parse(arguments: list[str]) -> Namespace:
     parser = ArgumentParser(prog="make bench ARGS=...", description=main.__doc__)
-    parser.add_argument("--only", type=_names, default=list(WORKLOADS), help="workloads")
-    parser.add_argument("--peers", type=_names, default=list(PEERS), help="servers")
+    parser.add_argument("--only", type=_names, default=list(WORKLOADS), help="workloads, as a,b")
+    parser.add_argument("--peers", type=_names, default=list(PEERS), help="servers, as a,b")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="duration of a workload")
     parser.add_argument("--draw", action="store_true", help="show the saved run without measuring")

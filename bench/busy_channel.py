@@ -20,7 +20,7 @@ _BUSY = ("--mode", "fanout", "--rate", "20", "--conns", str(_LARGE.connected), "
 
 @dataclass(frozen=True, slots=True)
 class BesideBusyChannel:
-    """The latencies of acks in the small channel, of one server."""
+    """The latencies of acks in the small channel, on one server."""
 
     title: str
     alone: Reading
@@ -47,7 +47,7 @@ def measure(seconds: float = SECONDS) -> Iterator[BesideBusyChannel]:
     """Measure every server, first without and then with messages in the large channel.
 
     Raises:
-        BenchError: Something is missing, does not run, or refused a message.
+        BenchError: A program is missing, a server does not start, or a server refused a message.
     """
     made, cores = credentials(), Cores.of_this_machine()
     generator = built_generator(made, cores)
@@ -74,7 +74,7 @@ def _run_beside(generator: Generator, server: RunningServer, seconds: float) -> 
     )
     try:
         for _ in busy.stdout or ():
-            break  # the warm-up has ended
+            break  # the generator prints its first line when the warm-up ends
         reading = generator.run(server, _SMALL.arguments(_WARM_UP_SECONDS), seconds)
     finally:
         large = reading_of(busy, 60)

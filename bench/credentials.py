@@ -1,8 +1,9 @@
 """Creates a key pair, a session token for each user, and the membership of the channels.
 
 Users 0 to 9 are in ``a1``, 0 to 99 in ``b1`` and 0 to 999 in ``c1``. The channels ``r1`` to
-``r100`` have ten of these users each. All other channels have ten members too; users 2,000 to
-3,999 are in ``k1x1`` to ``k1x200``.
+``r100`` have ten of these users each. Each block of 2,000 users shares 200 channels, ten users per
+channel: users 2,000 to 3,999 are in ``k1x1`` to ``k1x200``. (``k0x1`` to ``k0x200`` have only five,
+because users 0 to 999 are not in these channels.)
 """
 
 import json
@@ -20,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 from bench.folders import WORK
 
 USERS = 20_000
-"""One user for each connection that the usual limit on open files allows."""
+"""The number of users: more than the connections of any workload."""
 
 ISSUER = "https://clerk.example.test"
 PARTY = "http://localhost:3000"
@@ -35,7 +36,7 @@ class Credentials:
     """The keys and users of a run.
 
     Attributes:
-        public_key: In PEM format.
+        public_key: The public key, in PEM format.
         tokens: A file with one token per line.
         membership: A JSON file, ``{user: [channel]}``.
     """
@@ -46,7 +47,7 @@ class Credentials:
 
 
 def credentials() -> Credentials:
-    """Return the credentials of the last run if still valid, or create new ones in 15 seconds."""
+    """Return the credentials of the last run; if they expire within a day, create new ones."""
     folder = WORK / "credentials"
     made = folder / "made"
     if not made.exists() or time.time() - made.stat().st_mtime > _LIFE_SECONDS - _NEEDED_SECONDS:

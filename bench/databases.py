@@ -1,4 +1,4 @@
-"""Creates databases for a measurement, as durable as in production, and reads their CPU time."""
+"""Creates databases that sync commits, as in production, and reads their CPU time."""
 
 import os
 import tempfile
@@ -19,7 +19,7 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDatabase:
-    """An empty database.
+    """A database of a measurement.
 
     Attributes:
         server_pid: The first process of the database server, the parent of the others; None for
@@ -31,7 +31,7 @@ class MeasuredDatabase:
     server_pid: int | None
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of the database server; SQLite runs in our own process."""
+        """Return the CPU time of the database server: 0 for SQLite, which has no server."""
         if self.server_pid is None:
             return 0.0
         processes = [self.server_pid, *_children(self.server_pid)]
@@ -40,9 +40,9 @@ class MeasuredDatabase:
 
 @contextmanager
 def fresh_database(name: str) -> Iterator[MeasuredDatabase]:
-    """Create a database, and remove it in the end.
+    """Create an empty database, and remove it at the end of the block.
 
-    It is an SQLite file on this disk, or a PostgreSQL server that syncs its commits.
+    The database is an SQLite file in the temporary folder, or a PostgreSQL server with ``fsync``.
 
     Raises:
         BenchError: There is no database with that name.
@@ -67,10 +67,10 @@ def _children(parent: int) -> list[int]:
 
 
 def _cpu_seconds(pid: int, *, of_children: bool = False) -> float:
-    """Read the CPU time that the kernel has counted; ``of_children``: for ended child processes."""
+    """Return the CPU time of a process; with ``of_children``, that of its ended child processes."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except FileNotFoundError:  # it has ended, so the kernel counts it for its parent
+    except FileNotFoundError:  # ended: the parent's ``of_children`` includes the time
         return 0.0
     first = 13 if of_children else 11
     return sum(map(int, fields[first : first + 2])) / _TICKS_PER_SECOND

@@ -1,4 +1,4 @@
-"""The error of a run that the user can fix."""
+"""`BenchError`: the error that ends a run and that the user can fix."""
 
 
 class BenchError(Exception):

@@ -8,7 +8,7 @@ WORK = BENCH / ".work"
 """Temporary files of a run: keys, tokens, logs, the compiled load generator."""
 
 RESULTS = BENCH / "results.json"
-"""The last complete run, saved in the repository; its picture can be drawn again."""
+"""The results of the last complete run; ``make bench ARGS=--draw`` draws them again."""
 
 PAGE = CHECKOUT / "docs" / "performance.md"
 IMAGES = CHECKOUT / "docs" / "images"

@@ -1,4 +1,4 @@
-"""Compiles the load generator in ``loadgen/``, runs it and parses its line of JSON."""
+"""Compiles and runs the load generator in ``loadgen/``, and parses the JSON that it prints."""
 
 import os
 import shutil
@@ -13,8 +13,8 @@ from bench.readings import Reading, parse_reading
 from bench.servers import Cores, RunningServer
 
 NO_COMPILER = (
-    "The load generator needs a C compiler on Linux, and there is no cc: on Debian, run apt-get "
-    "install gcc libc6-dev."
+    "There is no C compiler (cc) to build the load generator, which runs on Linux only. On Debian, "
+    "run apt-get install gcc libc6-dev."
 )
 
 _SOURCES = BENCH / "loadgen"
@@ -25,7 +25,7 @@ _PATIENCE_SECONDS = 600.0
 
 
 class Generator:
-    """Runs the load generator on a core of its own. Create it with `built_generator`."""
+    """Runs the load generator, on a separate core if possible. Created by `built_generator`."""
 
     def __init__(self, program: Path, made: Credentials, cores: Cores) -> None:
         self._program = program
@@ -50,16 +50,16 @@ class Generator:
         seconds: float,
         read: Callable[[], float],
     ) -> tuple[Reading, float]:
-        """Run the generator, and return its figures and the growth of ``read()`` meanwhile.
+        """Run the generator; return its figures, and the increase of ``read()`` during the load.
 
-        The growth is that of the measured time, without connecting and the warm-up.
+        Connecting and the warm-up are not part of the load.
 
         Raises:
             BenchError: No client could connect, or the server ended.
         """
         process = self.start(server, arguments, seconds)
         for _ in process.stdout or ():
-            break  # the warm-up has ended
+            break  # the generator prints its first line when the warm-up ends
         before = read()
         reading = reading_of(process, _PATIENCE_SECONDS + seconds)
         return reading, read() - before
@@ -67,7 +67,7 @@ class Generator:
     def start(
         self, server: RunningServer, arguments: tuple[str, ...], seconds: float | None
     ) -> "subprocess.Popen[str]":
-        """Start the generator; the caller reads its output and waits for its end."""
+        """Start the generator. The caller must read the output and wait for the process."""
         process = subprocess.Popen(
             (
                 str(self._program),
@@ -89,7 +89,7 @@ def reading_of(process: "subprocess.Popen[str]", patience_seconds: float) -> Rea
     """Wait for the end of a started generator, and return its figures.
 
     Raises:
-        BenchError: It failed, or did not finish in time.
+        BenchError: The generator failed or did not finish in time.
     """
     try:
         out, err = process.communicate(timeout=patience_seconds)
@@ -107,7 +107,7 @@ def built_generator(made: Credentials, cores: Cores) -> Generator:
     """Compile the generator.
 
     Raises:
-        BenchError: There is no compiler, or it failed.
+        BenchError: There is no compiler, or the compilation failed.
     """
     compiler = shutil.which("cc")
     if compiler is None:

@@ -29,7 +29,7 @@ def machine() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, Node.js and the packages of the servers."""
+    """Return the versions of Python, of Node.js and of the packages that the servers use."""
     found = {"Python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
     node = shutil.which("node")
     if node is not None:

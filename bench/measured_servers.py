@@ -57,7 +57,7 @@ class Peer:
 
 
 def our_settings(database_url: str) -> dict[str, str]:
-    """Return production settings with all guards active and limits that are never reached."""
+    """Return production settings: all guards are active, and the rate limits are never reached."""
     return {
         "APP_ENV": "production",
         "CORS_ORIGINS": PARTY,
@@ -101,7 +101,7 @@ PEERS = {
             PYTHON_SOCKETIO,
             "stock python-socketio",
             command=(sys.executable, "-m", "bench.peers.python_socketio"),
-            # Its disconnect scans every room, so 19,000 disconnects take two minutes.
+            # Each disconnect scans all rooms, so 19,000 disconnects take two minutes.
             workloads=frozenset(WORKLOADS) - {"idle19k"},
         ),
         Peer(
@@ -124,7 +124,7 @@ PEERS = {
 
 
 def ours_on(database_url: str) -> Peer:
-    """Return this server, on a database that has its members already."""
+    """Return our server, on a database that already contains the members of channels."""
     return replace(PEERS[OURS], settings={**our_settings(database_url), "SEED_FILE": ""})
 
 

@@ -1,4 +1,4 @@
-"""Measures every server in each round; the order is reversed from round to round."""
+"""Measures every server in each round; every second round uses the reverse order of servers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Bench:
     def samples(
         self, peers: Sequence[Peer], workloads: Sequence[Workload], rounds: int
     ) -> Iterator[Sample]:
-        """Measure, print each reading, and yield it as a sample.
+        """Measure all workloads on all servers; print each reading, and yield it as a sample.
 
         Raises:
             BenchError: A server did not start.
@@ -55,7 +55,7 @@ class Bench:
                     yield each, self._measure(peer, server, each)
 
     def _measure(self, peer: Peer, server: RunningServer, workload: Workload) -> Reading:
-        """Return the reading; empty if it failed, so that the other measurements continue."""
+        """Return the reading; if the measurement fails, print the error and return an empty one."""
         seconds = workload.seconds or self.seconds
         try:
             reading = self.generator.run(server, workload.arguments, seconds)

@@ -8,7 +8,7 @@ from statistics import fmean, linear_regression
 from bench.svg import document, element, text
 
 FLAT_SHARE_PER_HOUR = 0.05
-"""Growth per hour below this share is noise in a run of twenty minutes."""
+"""Growth per hour up to this share of the mean memory is noise in a run of 20 minutes."""
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 860.0, 260.0, 70.0, 40.0, 56.0
 
@@ -46,7 +46,7 @@ class Growth:
 
 
 def memory_now(pid: int, seconds: float) -> MemorySample:
-    """Sample a process."""
+    """Read the memory, open files and threads of a process."""
     status = dict(
         line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
     )
@@ -59,7 +59,7 @@ def memory_now(pid: int, seconds: float) -> MemorySample:
 
 
 def growth(samples: Sequence[MemorySample], warm_up_seconds: float) -> Growth:
-    """Fit a line to the samples after the warm-up; at least two are needed."""
+    """Fit a line to the samples after the warm-up, of which there must be at least two."""
     counted = [each for each in samples if each.seconds >= warm_up_seconds]
     memory = [each.resident_kb for each in counted]
     slope = linear_regression([each.seconds for each in counted], memory).slope

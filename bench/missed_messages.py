@@ -1,4 +1,4 @@
-"""Measures reading a user's missed messages, with a thousand and a million messages stored."""
+"""Measures the time to read missed messages, with 1,000 and 1,000,000 delivered ones stored."""
 
 import asyncio
 import statistics
@@ -36,7 +36,12 @@ _CHANNEL = ChannelId("general")
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """The medians of one call, in microseconds, by the number of messages stored before."""
+    """The median durations of one call.
+
+    Attributes:
+        what: The event that causes the call.
+        took_us: The medians in microseconds, by the number of delivered messages in the channel.
+    """
 
     database: str
     what: str
@@ -44,7 +49,7 @@ class Missed:
 
     @property
     def times(self) -> float:
-        """Return the ratio of the longer history's median to the shorter one's."""
+        """Return the median with the long history, divided by the median with the short one."""
         short, long = HISTORIES
         return self.took_us[long] / self.took_us[short]
 
@@ -62,7 +67,7 @@ HEADING = (
 
 
 def find() -> Iterator[Missed]:
-    """Measure the calls on every database."""
+    """Measure all calls on all databases."""
     for name in DATABASES:
         found: dict[str, dict[int, float]] = {}
         for history in HISTORIES:
@@ -108,7 +113,7 @@ async def _timed(call: Callable[[], Awaitable[object]]) -> float:
 
 
 async def _fill(database: Database, first: int, end: int) -> None:
-    """Insert delivered messages with these sequence numbers."""
+    """Insert delivered messages with the sequence numbers from ``first`` to ``end - 1``."""
     now = datetime.now(UTC)
     ids = {number: new_message_id() for number in range(first, end)}
     place = {"channel_id": _CHANNEL}

@@ -1,4 +1,4 @@
-"""Finds the functions with the most own time in a profile: those at the top of its stacks."""
+"""Finds the functions with the most own time in a profile: time at the top of the stack."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from bench.failure import BenchError
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """The share of samples, 0 to 1, with this function at the top of the stack."""
+    """The share of samples, from 0 to 1, in which this function is at the top of the stack."""
 
     function: str
     share: float
@@ -18,7 +18,8 @@ class OwnTime:
 def largest_own_times(folded: Iterable[str], count: int) -> tuple[OwnTime, ...]:
     """Return the ``count`` functions with the most own time.
 
-    A line of the profile is ``a;b;c 12``, with the callee last.
+    Each line of the profile is a stack and its number of samples, such as ``a;b;c 12``. The called
+    function is last.
 
     Raises:
         BenchError: The profile is empty.

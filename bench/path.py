@@ -1,4 +1,4 @@
-"""``make path``: the files and functions of ``app`` that one event passes in a running server."""
+"""``make path``: prints the files and functions of ``app`` that run for one event."""
 
 import asyncio
 import json
@@ -26,19 +26,19 @@ from tests.free_port import free_port
 _APP = f"{CHECKOUT / 'app'}{os.sep}"
 _WARM_UP_EVENTS = 20
 _REPETITIONS = 5
-"""The shortest path is printed: a timer of the server may have run during the others."""
+"""The number of recordings. The shortest is printed, because a timer may add calls to others."""
 _ANSWER_SECONDS = 10.0
 _HOST = "127.0.0.1"
 _HOOK = "WsGateway.handle_connection"
-"""Runs after the guards: it joins the rooms of the user's channels."""
+"""The hook that runs after the guards and joins the rooms of the user's channels."""
 
 
 class Recorder:
     """Records the calls of functions of ``app`` in the thread of the event loop.
 
     Attributes:
-        calls: ``(file, function)`` in the order of the calls; a coroutine that goes on after it
-            waited counts as a call.
+        calls: ``(file, function)`` in the order of the calls. Each time a coroutine resumes counts
+            as a call.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Recorder:
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Record inside the block, from nothing."""
+        """Clear `calls`, and record the calls inside the block."""
         self.calls = []
         self._is_on = True
         try:
@@ -63,7 +63,7 @@ class Recorder:
 
 
 def report(title: str, calls: list[tuple[str, str]]) -> str:
-    """The counts of one path, then its files in order, each with its functions."""
+    """Return the counts of one path, and a line for each file with the functions called."""
     moves = len(list(groupby(calls, key=lambda call: call[0]))) - 1
     functions = list(dict.fromkeys(calls))
     files = dict.fromkeys(file for file, _ in functions)
@@ -92,12 +92,12 @@ class _DefaultSettings(Settings):
 
 def default_settings(folder: Path) -> Settings:
     """Return the defaults, for a server whose SQLite file is in ``folder``."""
-    # The server fetches the development issuer's keys from its own port, so this must be known.
+    # The server fetches the development issuer's keys from its own port, so choose the port here.
     return _DefaultSettings(host=_HOST, port=free_port(), data_dir=folder)
 
 
 async def main() -> None:
-    """Send one message and connect one client on a warm server on SQLite; print both paths."""
+    """Print the paths of sending a message and of connecting, on a warmed-up server with SQLite."""
     configure_logging("error", "console")
     recorder = Recorder()
     with TemporaryDirectory() as folder:
@@ -122,7 +122,7 @@ async def main() -> None:
                 await carol.close()
             answered = min(paths, key=len)
             hook = next(at for at, (_, name) in enumerate(answered) if name == _HOOK)
-            # The call before the hook only awaits it.
+            # Omit the call before the hook: `maybe_await`, which only awaits the hook.
             print(report("CONNECT until the guards admit the socket", answered[: hook - 1]))
             print(report("CONNECT until its answer", answered))
 
@@ -153,7 +153,7 @@ async def _open(http: ClientSession, url: str) -> ClientWebSocketResponse:
 
 
 def _token(app: NestApplication, user_id: str) -> str:
-    # The container finds the provider by the port; mypy takes no protocol for a type (issue 4717).
+    # The injector finds the provider, but mypy rejects a Protocol as argument (mypy issue 4717).
     issuer = app.get(TokenIssuer)  # type: ignore[type-abstract]
     return issuer.token(UserId(user_id))
 

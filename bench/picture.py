@@ -13,7 +13,7 @@ _WIDTH, _LEFT, _RIGHT = 860.0, 250.0, 30.0
 _TOP, _LINE = 80.0, 32.0
 _RADIUS = 6.5
 _COLOURS = {PYTHON_SOCKETIO: "#3572a5", NEST: "#e0234e", SOCKETIO: "#8a8f98", OURS: "#1a9b50"}
-"""In drawing order: ours is on top."""
+"""The colours in drawing order: the dot of our server is drawn last, on top."""
 
 _TITLE = "Server CPU per event, delivery or connection, in µs, on a logarithmic scale"
 
@@ -36,7 +36,7 @@ class _Scale:
 
 
 def draw(results: Results) -> str:
-    """Draw the run as SVG: a line for each CPU figure, a dot for each server."""
+    """Draw the run as SVG: one line per CPU figure, with a dot for each server."""
     rows = [row for row in ROWS if row.figure in (Figure.CPU_US, Figure.CONNECT_US)]
     values = {
         (row.workload, peer): value

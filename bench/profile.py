@@ -20,7 +20,7 @@ _SAMPLES_PER_SECOND = 250
 _SECONDS = 8
 _WARM_UP_SECONDS = 2.0
 _STARTS_WITHIN_SECONDS = 6.0
-"""The time to start and stop each recording; the load must last longer."""
+"""The time allowed for starting and stopping each recording, in addition to its duration."""
 
 _NAMES = [each.name for each in WORKLOADS.values() if not each.alone and each.name != "connect"]
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     """Print the ten functions with the most own time; draw the flame graph.
 
     Raises:
-        BenchError: Something is missing or the workload is unknown.
+        BenchError: A program is missing, or the workload is unknown.
     """
     name = arguments[0] if len(arguments) == 1 else ""
     if name not in _NAMES:

@@ -9,7 +9,7 @@ GENERATOR_IS_BUSY = 0.9
 
 
 class Figure(StrEnum):
-    """The generator's names of the figures."""
+    """The figures, with the names that the generator prints."""
 
     CPU_US = "cpu_us_per_unit"
     UNITS = "units"
@@ -32,7 +32,7 @@ Reading = dict[Figure, float]
 
 
 def parse_reading(text: str) -> Reading:
-    """Parse the generator's last line, which is JSON; figures that it did not measure are left out.
+    """Parse the JSON in the last line of the generator's output. Unmeasured figures are left out.
 
     Raises:
         BenchError: The line is not JSON.

@@ -37,7 +37,7 @@ def report(results: Results) -> str:
 
 
 def write_report(text: str, page: Path) -> None:
-    """Write the text between the page's markers.
+    """Replace the text between the page's markers.
 
     Raises:
         BenchError: The page has no markers.
@@ -50,7 +50,7 @@ def write_report(text: str, page: Path) -> None:
 
 
 def figure_text(row: Row, value: float | None) -> str:
-    """Format a figure with three digits and its unit."""
+    """Format a figure with its unit, and with fewer decimals for larger figures."""
     if value is None:
         return MISSING
     shown = value * 100 if row.unit == "%" else value

@@ -1,4 +1,4 @@
-"""The readings of a run with its date and machine, saved as JSON."""
+"""The results of a run (readings, date, machine, versions), saved as JSON."""
 
 import json
 from collections.abc import Mapping
@@ -61,7 +61,7 @@ class Results:
 
 
 def ratio(theirs: float | None, ours: float | None) -> float | None:
-    """Return their figure divided by ours; None if one of them is missing or zero."""
+    """Return ``theirs / ours``; None if one of the two figures is missing or zero."""
     return theirs / ours if theirs and ours else None
 
 

@@ -1,4 +1,4 @@
-"""The rows of the tables: one figure of one workload each."""
+"""The rows of the tables. Each row shows one figure of one workload."""
 
 from dataclasses import dataclass
 

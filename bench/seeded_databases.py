@@ -1,4 +1,4 @@
-"""Creates databases with the members of all cases, for each server that sends stored messages."""
+"""Creates the databases for comparing stored messages; they contain the members of all cases."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from tests.postgres_server import PostgresServer
 _APP_SECONDS = 300.0
 _ORIGINAL, _OURS = "original", "ours"
 _TABLES = BENCH / "peers" / "nest-prisma" / "prisma" / "tables.sql"
-# LSN, number of messages, written rows.
+# Selects the LSN, the number of messages and the number of written rows.
 _READ_COUNTS = """
 SELECT pg_current_wal_lsn() - '0/0', (SELECT count(*) FROM messages),
     tup_inserted + tup_updated + tup_deleted
@@ -50,8 +50,8 @@ class SeededDatabase:
     """A database for one run of a server.
 
     Attributes:
-        read_counts: Reads the counts. A server must not use the database meanwhile, because a
-            connection of PostgreSQL reports its rows only when it is idle or closed.
+        read_counts: Reads the counts. Call it only while no server uses the database, because
+            PostgreSQL counts the rows of a connection only when the connection is idle or closed.
     """
 
     measured: MeasuredDatabase
@@ -59,11 +59,11 @@ class SeededDatabase:
 
 
 class SeededDatabases:
-    """Copies seeded databases. Create it with `seeded_databases`.
+    """Copies seeded databases. Created by `seeded_databases`.
 
     Args:
-        folder: For SQLite files.
-        server: Has the databases ``original`` and ``ours`` already.
+        folder: The folder of SQLite files, with the template ``ours``.
+        server: The PostgreSQL server, with the templates ``original`` and ``ours``.
     """
 
     def __init__(self, folder: Path, server: PostgresServer) -> None:
@@ -80,7 +80,7 @@ class SeededDatabases:
         return self._copied(_OURS)
 
     def sqlite(self) -> SeededDatabase:
-        """Return an SQLite database."""
+        """Return an SQLite database with our tables."""
         file = self._folder / f"{next(self._numbers)}.db"
         shutil.copyfile(self._folder / _OURS, file)
         return SeededDatabase(
@@ -96,7 +96,7 @@ class SeededDatabases:
 
 @contextmanager
 def seeded_databases() -> Iterator[SeededDatabases]:
-    """Create the seeded databases, and remove them and all copies in the end.
+    """Create the seeded databases; remove them and all copies at the end of the block.
 
     Raises:
         BenchError: Our migrations failed.
@@ -131,7 +131,7 @@ def _rows() -> str:
         INSERT INTO users (id, "updatedAt") VALUES {users};
         INSERT INTO channels (id, name, "createdById", "updatedAt") VALUES {owned};
         INSERT INTO channel_members ("channelId", "userId") VALUES {pairs};
-    """  # noqa: S608 - the bench made the ids
+    """  # noqa: S608 - the ids come from the bench itself
 
 
 def _run_app(url: str, *arguments: str) -> None:

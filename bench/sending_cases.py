@@ -1,25 +1,25 @@
-"""The cases in which stored messages are compared, and the members that their channels need."""
+"""The cases of the comparison in ``sending_messages.py``, and the members of their channels."""
 
 from dataclasses import dataclass
 
 from bench.credentials import user_id
 
 CONNECTED = 10
-"""The connected members of each channel, unless all of them are connected."""
+"""The number of connected members per channel, except in a case with ``are_reported``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """People who send messages that are stored.
+    """A number of users who are connected and send messages, which the server stores.
 
-    The case's channels are its name followed by 1 to ``rooms``, with the connected members divided
-    among them.
+    The channels are named after the case, and numbered from 1 to ``rooms``: ``senders16-1``. The
+    connected members are divided among the channels.
 
     Attributes:
-        connected: The connected members of all channels together.
-        senders: The connected members who send.
-        members: The members of each channel, connected or not.
-        are_reported: Whether each member reports the delivery of each message.
+        connected: The number of connected members, in all channels together.
+        senders: The number of connected members who send.
+        members: The number of members of each channel, connected or not.
+        are_reported: Whether the recipients report the delivery of each message.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Case:
 
     @property
     def units_per_message(self) -> int:
-        """Return the number of the generator's units, acks or reports, in a message."""
+        """Return how many units the generator counts per message: one ack, or all reports."""
         return self.connected - 1 if self.are_reported else 1
 
     def arguments(self, warm_up_seconds: float) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def membership() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for case in CASES.values():
         for user in range(max(case.connected, case.members)):
-            # As in the generator: connection i is in room i modulo the number of rooms.
+            # The generator also puts connection i into the room i modulo the number of rooms.
             room = user % case.rooms + 1
             found.setdefault(user_id(user), []).append(f"{case.name}-{room}")
     return found

@@ -1,4 +1,4 @@
-"""Measures the cost of a stored and acked message: this server and the original with Prisma."""
+"""Compares the cost of a stored message in this server and in the original, which uses Prisma."""
 
 import statistics
 from collections.abc import Callable, Iterator, Sequence
@@ -17,17 +17,17 @@ from bench.servers import Cores, running
 SECONDS = 4.0
 _WARM_UP_SECONDS = 4.0
 _REPORTED_SECONDS = 8.0
-"""A message that 1,000 members report takes the original more than a second."""
+"""The time of cases with reports: the original needs over a second for 1,000 reports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The cost of a message, from one run.
+    """The mean cost of a message in one run.
 
     Attributes:
         server_us: CPU time of the server.
         database_us: CPU time of PostgreSQL; 0 for SQLite, which runs in the server.
-        written_bytes: Bytes of WAL, or bytes that the server wrote to the disk with SQLite.
+        written_bytes: Bytes of WAL; for SQLite, the bytes that the server wrote to disk.
         written_rows: Rows that were inserted, updated or deleted; None for SQLite.
     """
 
@@ -44,7 +44,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SendingComparison:
-    """The medians of the rounds, for one case."""
+    """The medians of all rounds of one case, for each server."""
 
     title: str
     prisma: Sent
@@ -73,10 +73,10 @@ HEADING = (
 def compare(
     cases: Sequence[Case], rounds: int, seconds: float = SECONDS
 ) -> Iterator[SendingComparison]:
-    """Measure each case; in each round every server runs once, on a new copy of its database.
+    """Measure each case. In each round every server runs once, on a new copy of its database.
 
     Raises:
-        BenchError: Something is missing, does not run, or refused a message.
+        BenchError: A program is missing, a server does not start, or a server refused a message.
     """
     if not cases:
         return
@@ -99,7 +99,7 @@ class _Bench:
     seconds: float
 
     def round(self, case: Case, *, is_odd: bool) -> list[Sent]:
-        """Measure every server once, in reverse order if ``is_odd``."""
+        """Measure every server once, in reverse order if ``is_odd``; return a fixed order."""
         runs: list[Callable[[], Sent]] = [
             lambda: self._run(case, self.databases.original(), prisma_on),
             lambda: self._run(case, self.databases.ours(), ours_on),
@@ -155,5 +155,5 @@ def _median(found: Sequence[Sent]) -> Sent:
 
 
 def _cpu(sent: Sent) -> str:
-    """Return the CPU time of a message as text: the server's, and PostgreSQL's if it runs."""
+    """Return the CPU time of a message as text: the server's, plus PostgreSQL's if it was used."""
     return " + ".join(f"{us:,.0f}" for us in (sent.server_us, sent.database_us) if us)

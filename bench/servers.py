@@ -1,4 +1,4 @@
-"""Runs the process of a measured server on its own core."""
+"""Runs the process of a measured server, on a separate core if possible."""
 
 import os
 import shutil
@@ -48,10 +48,10 @@ class RunningServer:
 
 @contextmanager
 def running(peer: Peer, made: Credentials, cores: Cores) -> Iterator[RunningServer]:
-    """Start the server, and end it afterwards.
+    """Start the server, and stop it at the end of the block.
 
     Raises:
-        BenchError: The server did not start; the text names its log.
+        BenchError: The server did not start; the text names the log file.
     """
     port = free_port()
     environment = {"PATH": os.environ["PATH"], "PORT": str(port), **peer.environment(made)}

@@ -1,4 +1,4 @@
-"""``make soak``: people connect, chat and disconnect while the server's memory is watched."""
+"""``make soak``: samples the server's memory while users connect, chat and disconnect."""
 
 import sys
 import time
@@ -20,18 +20,18 @@ MINUTES, SOCKETS = 20.0, 2000
 SAMPLE_SECONDS = 10.0
 
 _WARM_UP_SHARE = 0.25
-"""The share of the time in which memory may still grow, while caches and the heap fill."""
+"""The share of the run to ignore, because memory grows while caches and the heap fill."""
 
 _END_SECONDS = 60.0
 
 
 def main(arguments: list[str]) -> None:
-    """Print a line every 10 s and, in the end, whether memory is flat; draw the curve.
+    """Print a sample every 10 s; in the end, print whether memory is flat, and draw the curve.
 
-    The curve of a complete soak is shown in ``docs/performance.md``.
+    The curve of a run with the default options is shown in ``docs/performance.md``.
 
     Raises:
-        BenchError: Something is missing or does not run.
+        BenchError: A program is missing, or the server or the generator failed.
     """
     asked = _parse(arguments)
     cores, made = Cores.of_this_machine(), credentials()

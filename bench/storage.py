@@ -1,6 +1,6 @@
 """``make storage``: measures storing messages and reading missed ones, on each database.
 
-It also compares this server with the original backend, which stores with Prisma.
+The command also compares this server with the original backend, which uses Prisma.
 """
 
 import sys
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> None:
     """Print the tables.
 
     Raises:
-        BenchError: Something is missing or does not run.
+        BenchError: A program or package is missing, or a server failed.
     """
     asked = _parse(arguments)
     print(machine(), flush=True)

@@ -1,4 +1,4 @@
-"""Measures the rate and cost of storing messages, in groups and one by one."""
+"""Measures the rate and cost of storing messages, in group commits and one by one."""
 
 import asyncio
 import statistics
@@ -19,7 +19,7 @@ from bench.databases import DATABASES, MeasuredDatabase, fresh_database
 
 SENDERS = (1, 16, 256)
 MEMBERS = 10
-"""The members of each channel: a message has nine recipients."""
+"""The number of members of each channel. A message has nine recipients."""
 
 ROUNDS = 3
 SECONDS = 4.0
@@ -55,7 +55,7 @@ class Comparison:
 
     @property
     def times(self) -> float:
-        """Return the rate in groups divided by the rate one by one."""
+        """Return the rate with group commits, divided by the rate of single commits."""
         return self.grouped.per_second / self.single.per_second
 
     def row(self) -> str:
@@ -78,7 +78,7 @@ HEADING = (
 
 
 def compare(rounds: int = ROUNDS, seconds: float = SECONDS) -> Iterator[Comparison]:
-    """Measure every database with every number of senders, alternately in groups and one by one."""
+    """Measure each database with each number of senders, with group commits and one by one."""
     for name in DATABASES:
         for senders in SENDERS:
             found: dict[int, list[Stored]] = {1: [], MAX_ITEMS: []}
@@ -90,7 +90,7 @@ def compare(rounds: int = ROUNDS, seconds: float = SECONDS) -> Iterator[Comparis
 
 
 async def _measure(database: MeasuredDatabase, senders: int, batch: int, seconds: float) -> Stored:
-    """Let ``senders`` people send; each sends the next message when the last is acknowledged."""
+    """Run ``senders`` users. Each sends a message as soon as the previous one is acknowledged."""
     with TemporaryDirectory() as folder:
         module = create_app_module(Settings(database_url=database.url, data_dir=Path(folder)))
         chat = module.chat()

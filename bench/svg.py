@@ -16,7 +16,7 @@ text { font: 13px system-ui, sans-serif; fill: #24292f; }
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
-    """Return an element. ``children`` are elements; ``_`` in an attribute's name becomes ``-``."""
+    """Return an element. ``children`` are SVG; ``_`` in the name of an attribute becomes ``-``."""
     pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
         for key, value in attributes.items()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 PING_INTERVAL_SECONDS = 25
-"""The ping interval of every server: idle runs take that long, so each client is pinged once."""
+"""The ping interval of every server. Idle runs last this long, so each client is pinged once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,9 +11,9 @@ class Workload:
     """One run of the load generator.
 
     Attributes:
-        arguments: Arguments of the generator, in addition to those of every run.
-        alone: Whether the workload needs a newly started server. One round is then enough, because
-            the memory per connection does not vary.
+        arguments: Arguments of the generator, in addition to the arguments that all workloads have.
+        alone: Whether the workload needs a newly started server. Such a workload runs in the first
+            round only, because the memory per connection does not vary.
         seconds: The duration of the measurement; None for the default of the run.
     """
 
@@ -52,4 +52,4 @@ WORKLOADS = {
 }
 
 WARM_UP = (WORKLOADS["ack"], WORKLOADS["fan100"])
-"""The workloads before a measurement: without them a JIT compiler's figures are too high."""
+"""The workloads that run first: without a warm-up, a JIT compiler distorts the figures."""

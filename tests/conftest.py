@@ -60,9 +60,9 @@ settings.load_profile("suite")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slowest files first, and the folders that choose the type of their loop last.
+    """Run the slowest files first. Folders that choose the type of their event loop run last.
 
-    When pytest-asyncio reaches such a folder, it closes the session's loop. If such a folder ran
+    pytest-asyncio closes the session's loop when it reaches such a folder. If such a folder ran
     earlier, the shared server, the Node process and the browser would have to start again. The
     order of all other tests is random.
     """

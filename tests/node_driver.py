@@ -27,7 +27,7 @@ class NodeDriver(ABC):
         self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the process. `make test` has installed the packages that it imports."""
+        """Start the process. `make test` installs the packages that ``driver.mjs`` imports."""
         if not (self._folder / "node_modules").is_dir():
             stamp = f"{self._folder.relative_to(_ROOT)}/node_modules/.installed"
             raise FileNotFoundError(f"the Node packages are missing; run: make {stamp}")

@@ -27,7 +27,7 @@ _SETTINGS = {
     "unix_socket_directories": "",
     # Use a zone far from UTC, so that times that depend on the server's zone are visibly wrong.
     "timezone": "Asia/Kolkata",
-    # Off for speed, except in the benchmarks.
+    # Turn fsync off, because tests run faster without it. The benchmarks turn it on.
     "fsync": "off",
 }
 
@@ -99,7 +99,7 @@ class PostgresServer:
         self.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
     def stop(self, mode: Literal["fast", "immediate"] = "immediate") -> None:
-        """Stop the server immediately, like a crash, or ``fast``, like an operator.
+        """Stop the server as in a crash (``immediate``), or as an operator does (``fast``).
 
         Committed transactions are not lost.
         """
@@ -118,7 +118,7 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """Freeze the server inside the block: it accepts connections, but never answers."""
         first = self.pid
-        os.kill(first, signal.SIGSTOP)  # First, so that it starts no others
+        os.kill(first, signal.SIGSTOP)  # Stop it first, so that it starts no others.
         others = _children(first)
         for process in others:
             os.kill(process, signal.SIGSTOP)
@@ -140,7 +140,7 @@ class PostgresServer:
         self._user = _USER
 
     def _run(self, program: str, *arguments: str, stdin: str = "") -> str:
-        done = subprocess.run(  # noqa: S603 - our own arguments
+        done = subprocess.run(  # noqa: S603 - arguments of the tests
             [self._programs / "bin" / program, *arguments],
             input=stdin,
             capture_output=True,

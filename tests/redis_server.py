@@ -15,13 +15,13 @@ class RedisServer:
     """A server process that tests can stop, freeze and reconfigure. Every method blocks.
 
     Attributes:
-        client: A connection with which a test reads what the adapters have written.
+        client: A connection with which a test reads and writes keys.
         port: The server's port on 127.0.0.1.
     """
 
     def __init__(self) -> None:
-        # Do not let ValkeyServer choose: it searches from a fixed port, which other test runs also
-        # use.
+        # Do not let ValkeyServer choose the port: its search starts at a fixed port, so concurrent
+        # test runs would choose the same one.
         self.port = free_port()
         self._server = ValkeyServer(self.port)
         self._server.start()

@@ -99,13 +99,13 @@ def doctor() -> None:
 
 @cli.command()
 def seed(file: Annotated[Path, typer.Argument(help='{"userId": ["channelId", ...], ...}')]) -> None:
-    """Create the users, channels and memberships in a file that do not exist yet."""
+    """Create the users, channels and memberships of a file, except those that already exist."""
     with errors_as_sentences():
         membership = run_async(seed_database(settings_and_logging(), file))
     channels = set(chain.from_iterable(membership.values()))
     typer.echo(
         f"The database contains all of {file}: users {len(membership)}, channels {len(channels)}. "
-        "A running server notices within seconds."
+        "A running server applies the change within seconds."
     )
 
 
@@ -133,7 +133,7 @@ def revoke(
         str | None, typer.Option(help="A user's id: revokes every token issued until now.")
     ] = None,
 ) -> None:
-    """Sign out a token, a session or a user: disconnect the sockets and reject the tokens."""
+    """Revoke a token, a session or a user: disconnect the sockets and reject the tokens."""
     with errors_as_sentences():
         kind, text = _one_of(token, session, user)
         revoked = run_async(revoke_sessions(settings_and_logging(), kind, text))
@@ -216,7 +216,7 @@ def _what(revocation: Revocation) -> str:
 
 
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
-    """Warn of a user who is not seeded, but may be in the database: perhaps the id is misspelt."""
+    """Warn if the user is not seeded: the id may be misspelt, or only in the database."""
     known = list(seeded)
     if user not in known:
         nearest = get_close_matches(user, known, n=1)

@@ -29,7 +29,8 @@ class Migration:
 
     Attributes:
         applied: The migrations that ran.
-        changes: A sentence for each repair, and for each phase of converting old rows, that ran.
+        changes: A sentence for each completed repair, and for each completed phase of converting
+            old rows.
         warnings: A sentence for each possible problem in the database.
     """
 
@@ -76,7 +77,7 @@ async def examine(settings: Settings) -> Examination:
 async def seed_database(settings: Settings, file: Path) -> Membership:
     """Run ``python -m app seed FILE``, and return the content of the file.
 
-    A running server notices within seconds, and adds connected users to the rooms.
+    A running server adds connected users to the rooms within seconds.
 
     Raises:
         StartError: The file or the database cannot be used.
@@ -147,11 +148,11 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 
 def _settings_to_revoke(settings: Settings) -> Settings:
     if settings.redis_url is not None:
-        # With Redis, revocations are stored there, and must not depend on the database.
+        # Redis stores the revocations, so this command must work without the database.
         return settings.model_copy(update={"database_url": IN_MEMORY})
     if settings.database_url == IN_MEMORY:
         raise StartError(
-            "DATABASE_URL is memory:, which no server can see, so nothing was revoked; "
+            "DATABASE_URL is memory:, which no server shares, so nothing was revoked; "
             "run this with the server's settings."
         )
     file = sqlite_file(parse_database_url(settings.database_url))

@@ -3,7 +3,7 @@
 ``python -m app run --reload`` calls this module. The reloader needs process groups, so it runs on
 Linux and macOS.
 
-``watchfiles.run_process`` is not sufficient: it does not notice when the server exits, loses the
+``watchfiles.run_process`` is not sufficient: it does not detect the exit of the server, loses the
 exit code, and does not forward SIGTERM. With ``run_process``, a second Ctrl-C would not kill a
 server that hangs, the server would outlive a reloader that is killed, and ``make run`` would report
 a failure after Ctrl-C.
@@ -36,8 +36,8 @@ _GUARDIAN = (
 """A shell script that reads process group ids, and ends the last group when its input ends.
 
 The input ends when the reloader dies, even if it is killed. A separate process is needed, because
-macOS cannot signal the death of a parent process, and a server that hangs would not notice the end
-of a pipe.
+macOS cannot signal the death of a parent process, and a server that hangs would not react to the
+end of a pipe.
 """
 
 _DELAYED_COMMAND = 'read -r _ <"/dev/fd/$0" && exec "$@"'
@@ -94,8 +94,8 @@ class _Reloader:
         self._stopped.set()
 
     def _on_terminate(self) -> None:
-        # A repeated SIGTERM does not kill: it may be the same one, from the process group and from
-        # make.
+        # A second SIGTERM does not kill the child: one request may send two signals, one to the
+        # process group and one through make.
         self._stop_signal = signal.SIGTERM
         self._stopped.set()
 
@@ -124,7 +124,7 @@ class _Reloader:
             gives_up_until = 0.0
 
     async def _start(self) -> Process:
-        """Start the child, and let it run the command once the guardian knows its process group."""
+        """Start the child; its command waits until the guardian has received the process group."""
         reader, writer = os.pipe()
         try:
             child = await asyncio.create_subprocess_exec(
@@ -161,7 +161,7 @@ class _SourceFilter(DefaultFilter):
 
 @contextlib.contextmanager
 def _guardian() -> Iterator[Callable[[int], None]]:
-    """When this process dies, end the process group that was last passed to the callback."""
+    """Yield a callback; when this process dies, end the process group last passed to it."""
     with subprocess.Popen(  # noqa: S603 - a constant
         ["/bin/sh", "-c", _GUARDIAN],
         stdin=subprocess.PIPE,

@@ -32,7 +32,7 @@ def welcome(settings: Settings, url: str, seeded: Membership) -> None:
 
 
 def _same_settings(settings: Settings) -> str:
-    """Return the variables with which another terminal issues tokens that this server accepts."""
+    """Return the variables that make ``token`` use this server's settings in another terminal."""
     given = settings.model_fields_set & {"data_dir", "port"}
     return "".join(
         f"{name.upper()}={shlex.quote(str(getattr(settings, name)))} " for name in sorted(given)

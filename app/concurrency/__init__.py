@@ -1,1 +1,1 @@
-"""Concurrency and bounded memory on the standard library alone, for every other package."""
+"""Helpers for concurrency and bounded memory, based only on the standard library."""

@@ -1,4 +1,4 @@
-"""`BoundedDict`: a dict that deletes its oldest item when it holds too many."""
+"""`BoundedDict`: a dict with a maximum number of items, which deletes the oldest items."""
 
 from collections import OrderedDict
 from typing import TypeVar
@@ -10,9 +10,9 @@ V = TypeVar("V")
 class BoundedDict(OrderedDict[K, V]):
     """A dict of at most ``max_items`` items, in the order in which they were last set.
 
-    Setting one more item deletes the oldest. Setting a key again makes it the newest; reading it
-    does not. Every operation takes constant time, unlike in a plain dict, where finding the first
-    item gets slower with each deleted item.
+    Setting a new key in a full dict deletes the oldest item. Setting an existing key makes its item
+    the newest; reading does not change the order. Every operation takes constant time. In a plain
+    dict, finding the first item gets slower with each deleted item.
     """
 
     def __init__(self, max_items: int) -> None:

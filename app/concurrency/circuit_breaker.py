@@ -17,12 +17,12 @@ class CircuitBreaker:
 
     - Closed: calls pass.
     - Half open, for `HALF_OPEN_WAIT_SECONDS` after a failure: callers may wait for the first probe,
-      because the failure may have concerned a single call.
+      because the failure may have affected only one call.
     - Open: calls are rejected, and a task repeats the probe until it succeeds.
 
     A client's events are handled one after another. Without a circuit breaker, each event would
-    wait for a timeout while the service does not answer. With a circuit breaker, only calls already
-    running when the service freezes time out; later calls are rejected at once.
+    wait for a timeout while the service does not answer. With a circuit breaker, only the calls
+    that are running when the service freezes wait for a timeout; other calls are rejected.
 
     Args:
         probe: Sends a request to the service, and calls `close` if the service answers. If the

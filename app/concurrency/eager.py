@@ -1,8 +1,9 @@
 """Eager tasks: run a coroutine immediately up to its first wait; most coroutines never wait.
 
 A task costs about 10 us before its first line runs. Python 3.12 has eager tasks, which avoid this
-cost. This module does the same from Python 3.11 on, and faster, with two functions that asyncio
-documents for task implementations: ``asyncio._enter_task`` and ``asyncio._leave_task``.
+cost. The eager tasks of this module are faster, and also run on Python 3.11. The module uses two
+functions that asyncio documents for task implementations: ``asyncio._enter_task`` and
+``asyncio._leave_task``.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ class EagerTasks:
 
     A coroutine runs as in a task: `asyncio.current_task` returns a task, timeouts can cancel it,
     and the coroutine has a separate context. The task is created in advance. If the coroutine ends
-    without waiting, the next coroutine uses the same task, so a coroutine's task must not be kept
-    after the coroutine has ended.
+    without waiting, the next coroutine uses the same task. Therefore do not keep a reference to a
+    coroutine's task after the coroutine has ended.
 
     An instance belongs to the event loop that is running when its first coroutine starts.
 
@@ -33,7 +34,7 @@ class EagerTasks:
 
     Attributes:
         completed: A completed future with the result None. `start` returns this future for every
-            coroutine that returns None without waiting; its first call creates the future.
+            coroutine that returns None without waiting. The first call of `start` creates it.
     """
 
     completed: asyncio.Future[Any]
@@ -42,7 +43,8 @@ class EagerTasks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
         self._task_context = Context()
-        """The context of the tasks: empty, so that a spare task keeps nothing of its creator alive.
+        """The empty context of the tasks. The creator's context would keep the creator's objects in
+        memory as long as the spare task.
         """
         self._spares: list[_Carrier] = []
         """At most one unused task; further unused tasks are cancelled."""
@@ -50,9 +52,9 @@ class EagerTasks:
     def start(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run a coroutine up to its first wait, and return a future of its result.
 
-        If the coroutine ended without waiting, the future is done. If not, the future is a task,
-        which the caller keeps and may cancel. The future also receives an exception of the
-        coroutine; only `KeyboardInterrupt` and `SystemExit` are raised here.
+        If the coroutine ended without waiting, the future is done. If not, the future is a task:
+        the caller must keep a reference to the task, and may cancel it. The coroutine's exceptions
+        are set on the future, except `KeyboardInterrupt` and `SystemExit`, which `start` raises.
         """
         loop, spares = self._loop or self._bind_loop(), self._spares
         carrier = spares.pop() if spares else None
@@ -80,7 +82,7 @@ class EagerTasks:
                 _enter_task(loop, outer)
         if not spares:
             spares.append(carrier)
-        else:  # a nested coroutine has already left a spare task
+        else:  # a nested call of `start` has stored a spare task
             carrier.task.cancel()
         return future
 
@@ -124,12 +126,12 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._awaited: Any = None
         """The future that the coroutine was waiting for when the task received the coroutine."""
         self._has_awaited = False
-        """Whether the task has not yet waited for ``_awaited``."""
+        """Whether the task must still wait for ``_awaited``."""
         self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
         """The task that runs this carrier."""
 
     def carry(self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
-        """Continue a started coroutine, which waits for ``awaited``, in its context."""
+        """Continue a started coroutine in its context. The coroutine waits for ``awaited``."""
         self._coroutine, self._context = coroutine, context
         self._awaited, self._has_awaited = awaited, True
         if asyncio.isfuture(awaited):
@@ -152,7 +154,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
         if self._coroutine is None:
             self.given.cancel()
             raise error
-        if self._has_awaited:  # cancelled before it waited: cancel the future, as a task does
+        if self._has_awaited:  # the task has not waited yet: cancel the future, as a task does
             awaited = self._take_awaited()
             if asyncio.isfuture(awaited) and awaited.cancel(*error.args):
                 return awaited
@@ -169,7 +171,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
             self._coroutine.close()
 
     def __await__(self) -> Generator[Any, Any, NoReturn]:
-        raise TypeError("a carrier is for its task only")
+        raise TypeError("a carrier cannot be awaited")
 
 
 async def within(
@@ -184,8 +186,8 @@ async def within(
             exception collects the tracebacks of all places that raise it.
 
     Raises:
-        Exception: The timeout has passed; ``late`` created the exception. An exception of the
-            coroutine itself is dropped.
+        Exception: The exception from ``late``, if the time is over. In this case, an exception of
+            the coroutine is dropped.
     """
     try:
         awaited = coroutine.send(None)

@@ -24,7 +24,7 @@ def local_origins(settings: dict[str, int]) -> tuple[str, ...]:
 
 
 def authorized_parties(settings: dict[str, Any]) -> tuple[str, ...]:
-    """Return the ``CORS_ORIGINS`` for which tokens have an ``azp``; without any, local origins."""
+    """Return the ``CORS_ORIGINS`` for which tokens have an ``azp``, or else local origins."""
     origins: tuple[str, ...] = settings["cors_origins"]
     parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
     return parties or local_origins(settings)
@@ -41,7 +41,7 @@ def redis_url(settings: dict[str, str | int | None]) -> str | None:
 
 
 def max_packets_per_second(settings: dict[str, float]) -> int:
-    """Return a limit that a client does not reach while it respects the limits for events."""
+    """Return a limit above the packet rate of every client that respects the limits for events."""
     events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
     return max(1_000, 10 * ceil(events), least_packets_per_second(settings))
 

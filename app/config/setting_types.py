@@ -72,7 +72,7 @@ def _ipv6(text: str) -> IPv6Address:
 
 
 def _check_party(value: str) -> str:
-    """Return the origin. Clerk sets ``azp`` to the Origin of the request for the token."""
+    """Return the party as an origin: Clerk sets ``azp`` to the Origin of the token request."""
     if "://" not in value and value.lower() != _NULL_ORIGIN:
         raise ValueError("must be an origin such as https://chat.example.com, like the tokens' azp")
     origin = _check_origin(value)
@@ -91,7 +91,7 @@ def _check_issuer(value: str) -> str:
 
 
 def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
-    """Return an IPv4 network written as IPv6, such as ``::ffff:10.0.0.0/104``, as IPv4."""
+    """Convert an IPv4-mapped IPv6 network to IPv4: ``::ffff:10.0.0.0/104`` to ``10.0.0.0/8``."""
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     if mapped is None or network.prefixlen < _MAPPED_PREFIX_BITS:
         return network
@@ -138,7 +138,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """A time limit for clients. A limit below the network delay would disconnect every client."""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
-"""A time limit below that of a whole operation: see app/domain/time_limits.py."""
+"""A time limit that is shorter than the limit of an operation: see app/domain/time_limits.py."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]

@@ -1,7 +1,8 @@
 """Every setting with its name, default, bounds and unit.
 
-The environment variable of a setting is its field's name in capitals. `.env` in the working
-directory is also read. The environment takes precedence, and an empty variable counts as not set.
+The environment variable of a setting is its field's name in capitals. The file `.env` in the
+working directory is also read, but the environment takes precedence. An empty variable counts as
+not set.
 """
 
 from pathlib import Path
@@ -41,7 +42,7 @@ from app.config.setting_types import (
 )
 
 IN_MEMORY = "memory:"
-"""The ``DATABASE_URL`` for storing everything in memory, where a restart loses it."""
+"""The ``DATABASE_URL`` for storing everything in memory; a restart loses all data."""
 
 
 class Settings(BaseSettings):
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
     )
 
     clerk_jwt_key: str | None = Field(
-        None, repr=False, description="Clerk's PEM public key; used before CLERK_JWKS_URL"
+        None, repr=False, description="Clerk's PEM public key; overrides CLERK_JWKS_URL"
     )
     clerk_jwks_url: HttpUrl | None = Field(None, description="where Clerk publishes its keys")
     clerk_issuer: Issuer | None = Field(
@@ -159,7 +160,7 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
         allow_inf_nan=False,
-        description="from rejecting events after the expiry to disconnecting",
+        description="from a token's expiry to the disconnection; events are rejected meanwhile",
     )
     auth_expiring_lead_seconds: float = Field(
         15,
@@ -251,7 +252,7 @@ class Settings(BaseSettings):
 
     @property
     def issuer(self) -> str:
-        """The required ``iss`` of tokens: Clerk's, or this server's URL with its own issuer."""
+        """The required ``iss`` of tokens; the development issuer's ``iss`` is `base_url`."""
         return self.clerk_issuer or self.base_url
 
     @model_validator(mode="after")

@@ -29,8 +29,8 @@ def load_settings() -> Settings:
     """Read and check the environment and `.env`.
 
     Raises:
-        SettingsError: Settings are invalid. The text names them and misspelt ones, but quotes no
-            value, as a value may be a secret.
+        SettingsError: Settings are invalid. The text names the invalid and the misspelt settings,
+            but quotes no value, because a value may be a secret.
     """
     try:
         return Settings()
@@ -68,7 +68,7 @@ def _sentences(details: list[ErrorDetails]) -> list[str]:
     return [
         _sentence(detail)
         for detail in details
-        # Leave out defaults that depend on an invalid setting, whose own error is in the list.
+        # Leave out a default that depends on an invalid setting: that setting has its own error.
         if detail["type"] != "default_factory_not_called"
     ]
 

@@ -54,7 +54,7 @@ def _visible(text: str) -> str:
 
 def _addressable(text: str) -> str:
     if text in {".", ".."}:
-        raise ValueError("must not be . or .., which clients take for steps in a path")
+        raise ValueError("must not be . or .., because HTTP clients remove these from a path")
     return text
 
 
@@ -100,10 +100,10 @@ class AddMemberRequest(BackendRequest):
 
 @controller("channels")
 class ChannelsController:
-    """Registered only if ``SERVICE_KEY`` is set.
+    """The controller is registered only if ``SERVICE_KEY`` is set.
 
     Every handler answers 401 without the key, 404 if the channel or a user does not exist, and 503
-    if the result could not be confirmed. After 503 the caller must retry, which is harmless.
+    if the result could not be confirmed. After 503 the caller must retry; retrying is harmless.
     """
 
     def __init__(self, channel_service: ChannelService, service_key: BackendKey) -> None:
@@ -147,7 +147,7 @@ class ChannelsController:
     async def add_member(self, request: web.Request) -> web.Response:
         """Answer 200 with ``{channelId, userId, changed}``.
 
-        ``changed`` is false if the user was a member with this role before.
+        ``changed`` is false if the user already was a member with this role.
         """
         self._service_key.require(request, _WHAT)
         channel_id, user_id = _membership(request)

@@ -29,7 +29,7 @@ class TokenRequest(BaseModel):
 
 @controller()
 class DevelopmentIdentityController:
-    """Registered only with the development issuer, which never runs in production."""
+    """The controller is registered only with the development issuer, never in production."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class DevelopmentIdentityController:
         return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
 
     def _require_local(self, request: web.Request) -> None:
-        """Prevent a foreign page, also by DNS rebinding, from getting tokens through a browser."""
+        """Reject requests that foreign pages send from the user's browser or by DNS rebinding."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

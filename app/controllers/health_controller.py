@@ -18,7 +18,7 @@ REUSE_SECONDS = 1.0
 
 @controller("health")
 class HealthController:
-    """Serves ``/health/live`` and ``/health/ready``, which the original backend calls ``/health``.
+    """Serves ``/health/live`` and ``/health/ready``, and ``/health`` as the original backend does.
 
     The endpoints are public, so requests share one probe at a time, and its result is reused for
     `REUSE_SECONDS`.

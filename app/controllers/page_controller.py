@@ -1,4 +1,4 @@
-"""Serves the demo page in `app/web`, and the JavaScript client at the URL of Node's server."""
+"""Serves the demo page in `app/web`, and ``socket.io-client`` at Socket.IO's usual URL."""
 
 import shlex
 from pathlib import Path
@@ -31,7 +31,7 @@ _HEADERS = {
 
 @controller()
 class PageController:
-    """Registered only with the development issuer. Answers 404 if a file is missing."""
+    """The controller is registered only with the development issuer, not in production."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

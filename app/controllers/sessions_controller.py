@@ -45,7 +45,7 @@ class RevokeRequest(BackendRequest):
 
 @controller("sessions")
 class SessionsController:
-    """Registered only if ``SERVICE_KEY`` is set."""
+    """The controller is registered only if ``SERVICE_KEY`` is set."""
 
     def __init__(self, session_service: SessionService, service_key: BackendKey) -> None:
         self._session_service = session_service

@@ -38,7 +38,7 @@ _logger = logging.getLogger(__name__)
 
 @controller("webhooks")
 class WebhooksController:
-    """Registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
+    """The controller is registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
 
     def __init__(
         self,
@@ -57,8 +57,9 @@ class WebhooksController:
         """Handle a message of Clerk: revoke the user or sign-in, if the message's type requires it.
 
         A message that was handled before is ignored. Answers 200 whether or not anything was
-        revoked. Answers 400, 413 or 415 if the message is too old or not from Clerk. Answers 503 if
-        the result could not be confirmed; Svix then retries.
+        revoked. Answers 400 if the message is malformed, too old or not from Clerk, and 413 or 415
+        if the body is too large or compressed. Answers 503 if the result could not be confirmed;
+        Svix then retries.
         """
         body = await read_body(request, MAX_BODY_BYTES)
         try:
@@ -86,8 +87,8 @@ class WebhooksController:
 def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
     """Return the kind of revocation; None if the message does not revoke anything.
 
-    Clerk reports a ban as ``user.updated``. A locked account is not revoked. Clerk locks accounts
-    after failed sign-ins, so an attacker could end a user's sockets by guessing passwords.
+    Clerk reports a ban as ``user.updated``. A locked account is not revoked: Clerk locks accounts
+    after failed sign-ins, so an attacker who guesses passwords could disconnect a user.
     """
     if message.type == "user.updated" and message.data.get("banned") is True:
         return RevocationKind.USER

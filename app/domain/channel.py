@@ -59,7 +59,7 @@ class ChannelDraft:
     member_ids: tuple[UserId, ...]
 
     def describes(self, channel: Channel) -> bool:
-        """Whether the channel may have been created from this draft, apart from later changes."""
+        """Whether the channel has this draft's id, name, type and creator."""
         drafted = (self.id, self.name, self.type, self.created_by_id)
         return drafted == (channel.id, channel.name, channel.type, channel.created_by_id)
 

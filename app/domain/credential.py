@@ -15,7 +15,7 @@ class Credential:
     """A token and its verified claims.
 
     Attributes:
-        token: The token as the client sent it, which is a secret.
+        token: The secret token, as the client sent it.
     """
 
     token: str = field(repr=False)
@@ -29,7 +29,7 @@ class Credential:
 
 
 def token_digest(token: str) -> str:
-    """Return the SHA-256 of a token in hex. Storing digests avoids storing tokens."""
+    """Return the SHA-256 of a token in hex, which is stored instead of the token."""
     return sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
@@ -47,14 +47,14 @@ class RevocationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """The decision to reject the credentials of a token, a sign-in or a user from now on.
+    """Rejects a token, every token of a sign-in, or every token that was issued to a user.
 
     Attributes:
         subject: Depending on the kind, the token's `token_digest`, the ``sid``, or the user's id.
         issued_until: Seconds since the epoch. Tokens with a later ``iat`` are not revoked. The time
             is infinite for tokens and sign-ins, and finite for users, who may sign in again.
-        token: The token itself, if known, for the documented Redis key. The token is never sent to
-            other nodes.
+        token: The token itself, if known. The documented Redis key of a revoked token contains the
+            token. The token is never sent to other nodes.
     """
 
     kind: RevocationKind

@@ -9,7 +9,7 @@ from app.domain.ids import MessageId, UserId
 from app.domain.wire import WireValue, to_iso
 
 MAX_RECEIPTS = 100
-"""The maximum number of receipts in one event; `app.config.setting_types.ReceiptBurst` repeats it.
+"""The maximum number of receipts in one event; the same number as in `setting_types.ReceiptBurst`.
 """
 
 
@@ -23,7 +23,7 @@ class DeliveryState(StrEnum):
     FAILED = "FAILED"
 
     def may_become(self, state: "DeliveryState") -> bool:
-        """Return whether the transition is legal: forward, to another state."""
+        """Return whether a message in this state may change to ``state``."""
         return state in _TRANSITIONS[self]
 
 
@@ -39,7 +39,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
     DeliveryState.READ: frozenset(),
-    # A message whose send failed for the client may still have been stored and received.
+    # The client marks a send without an answer as FAILED, but the message may have been stored.
     DeliveryState.FAILED: frozenset(
         {
             DeliveryState.SENDING,
@@ -53,7 +53,7 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 @dataclass(frozen=True, slots=True)
 class DeliveryStatus(WireValue):
-    """The delivery state of a message for one recipient, and the time when it was reached."""
+    """The delivery state of a message for one recipient, and the time of the last change."""
 
     message_id: MessageId
     recipient_id: UserId
@@ -77,8 +77,8 @@ class StatusPage:
     Attributes:
         statuses: The status of each recipient on this page, sorted by recipient.
         next_cursor: The cursor of the next page; None on the last page.
-        counts: The number of all recipients with SENT, DELIVERED and READ; None if all recipients
-            are on this page.
+        counts: The number of recipients in each of the states SENT, DELIVERED and READ, over all
+            pages; None if all recipients are on this page.
     """
 
     statuses: tuple[DeliveryStatus, ...]
@@ -88,7 +88,7 @@ class StatusPage:
 
 @dataclass(frozen=True, slots=True)
 class RefusedReceipt(WireValue):
-    """A refused receipt of a list in which other receipts were accepted."""
+    """A refused receipt in the answer to a list of receipts."""
 
     message_id: MessageId
     error: str
@@ -100,7 +100,7 @@ class RefusedReceipt(WireValue):
 
 
 def overall_state(recipients: Collection[DeliveryState]) -> DeliveryState:
-    """Return the least advanced state of a message's recipients; SENT without recipients."""
+    """Return the least advanced state of a message's recipients; SENT if there are none."""
     if not recipients:
         return DeliveryState.SENT
     if all(state is DeliveryState.READ for state in recipients):

@@ -32,12 +32,12 @@ from app.domain.ids import UserId
 
 
 class ChatError(Exception):
-    """An operation was rejected or failed, for a reason that the client may know.
+    """An operation was rejected or failed. The reason may be sent to the client.
 
     Attributes:
-        code: Stable, so that clients can branch on it. docs/protocol.md lists every code.
+        code: A stable code for client programs. docs/protocol.md lists every code.
         temporary: Whether the same request may succeed later.
-        text: The sentence for people, unless the constructor receives another one.
+        text: The default sentence for people.
     """
 
     code: str
@@ -118,8 +118,8 @@ class AuthenticationError(ChatError):
 
     Attributes:
         message: ``authentication required``, ``authentication failed`` or ``authentication
-            revoked``. The documented frontends look for these words.
-        detail: A sentence for people that says how to fix it.
+            revoked``. The documented frontends search for these words.
+        detail: The reason, as a sentence for people.
         failures: The number of failures with this code from this address within an hour, for the
             log; None if the failure was not counted.
         claims: The claims for which an authentic token was rejected, by name, for the log. The
@@ -172,7 +172,7 @@ class InvalidPayload(ChatError):
 
     @property
     def details(self) -> Mapping[str, object]:
-        """Return ``fields`` with one error, in the form of an invalid payload's errors."""
+        """Return ``fields`` with one error, in the form that the validation pipe uses."""
         return {"fields": [{"path": self.path, "message": self.message}]}
 
 
@@ -275,11 +275,10 @@ class StorageRejected(Unavailable):
 
 
 class Unconfirmed(Unavailable):
-    """The connection to the storage was lost during a write.
+    """A write was interrupted or took too long, so its result is unknown.
 
-    Either the whole write or nothing is stored.
-
-    Retrying is safe if the request is idempotent, such as a send with a client message id.
+    Either the whole write or nothing is stored. Retrying is safe if the request is idempotent, such
+    as a send with a client message id.
     """
 
     def __init__(self) -> None:

@@ -40,4 +40,4 @@ class ServerEvent(StrEnum):
 
 
 SECRET_EVENTS = frozenset({ClientEvent.AUTH_REFRESH})
-"""Events with a secret payload, which is never sent back in the ``cause`` of an error."""
+"""Events whose payload is secret: the ``cause`` of an error never contains the payload."""

@@ -40,7 +40,7 @@ def new_id() -> str:
 
 
 def new_message_id() -> MessageId:
-    """Create a UUID that begins with the time, so that new messages are neighbours in an index.
+    """Create a UUID that begins with the time, so that new messages are adjacent in an index.
 
     The id is a UUID of version 8 (RFC 9562) with the layout of version 7: milliseconds since the
     epoch, then random digits. The original backend creates UUIDs of other versions, so the version
@@ -52,7 +52,7 @@ def new_message_id() -> MessageId:
 
 
 def _random() -> Iterator[str]:
-    """Yield 32 random hexadecimal digits at a time; read the digits for 256 ids at once."""
+    """Yield 32 random hexadecimal digits at a time; call `urandom` once for 256 ids."""
     while True:
         block = urandom(_IDS_AT_ONCE * _BYTES).hex()
         for at in range(0, len(block), 2 * _BYTES):

@@ -26,7 +26,7 @@ class User(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class Message(WireValue):
-    """The documented ``Message``, plus ``seq``: its sequence number in the channel."""
+    """The documented ``Message``, plus ``seq``, the message's sequence number in the channel."""
 
     id: MessageId
     content: str
@@ -144,7 +144,7 @@ class OfflineCount(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class DeletedMessage(WireValue):
-    """The payload of ``message.deleted``, which the channel receives."""
+    """The payload of ``message.deleted``, published to the channel."""
 
     message_id: MessageId
     channel_id: ChannelId
@@ -167,7 +167,7 @@ class DeletionReceipt(WireValue):
 
 @dataclass(frozen=True, slots=True)
 class FailedMessage(WireValue):
-    """The payload of ``message:failed``, which the sender's other sockets receive."""
+    """The payload of ``message:failed``, published to the sender's other sockets."""
 
     channel_id: ChannelId
     client_message_id: ClientMessageId | None

@@ -17,8 +17,8 @@ class Principal:
         session_id: ``sid``, the sign-in that the token belongs to; None if the issuer sends none.
         token_id: ``jti``; None if the issuer sends none.
         expires_at: ``exp``, in seconds since the epoch.
-        issued_at: ``iat``, in seconds since the epoch, and no later than the verification; 0 if the
-            token has none, so that every revocation of the user covers it.
+        issued_at: ``iat``, in seconds since the epoch, limited to the time of the verification. 0
+            if the token has no ``iat``, so that every revocation of the user covers the token.
     """
 
     user_id: UserId
@@ -28,7 +28,7 @@ class Principal:
     issued_at: float = 0.0
 
     def may_follow(self, other: "Principal") -> bool:
-        """Whether this has the same user and sign-in as ``other``, so the session may continue."""
+        """Whether this token may replace the token of ``other``: same user and same sign-in."""
         is_same_sign_in = (
             self.session_id is None
             or other.session_id is None

@@ -1,13 +1,13 @@
 """The time limits of a request that reads or writes the storage, in the order in which they apply.
 
-The timeouts of the database come first: for a connection, a statement and a lock. The settings
-``DATABASE_..._SECONDS`` allow at most 2.5 seconds for each.
+The shortest limits are the database's timeouts for a connection, a statement and a lock. The
+settings ``DATABASE_..._SECONDS`` allow at most 2.5 seconds for each.
 
 A request may use several operations one after the other. The first send to a channel after two
 quiet seconds (`REFRESH_SECONDS` in ``app/services/channels/member_cache.py``) reads the members of
 the channel before it writes the message. If PostgreSQL does not respond, this read fails after
-`OPERATION_SECONDS`, and no write follows. The circuit breaker rejects only operations that start
-after this failure.
+`OPERATION_SECONDS`, and no write follows. The circuit breaker cannot shorten the first failure,
+because it opens only after a failure.
 """
 
 OPERATION_SECONDS = 2.8

@@ -25,7 +25,7 @@ _log = structlog.stdlib.get_logger("ChatExceptionFilter")
 _REFUSED = "authentication failed"
 
 _RETRY_AFTER_MS = (1_000, 5_000)
-"""The range of the retry time after a temporary rejection, if no limit defines one.
+"""The range of the random retry time after a temporary rejection without ``retryAfterMs``.
 
 The time is random, so that clients that were rejected together do not return together.
 """
@@ -36,12 +36,12 @@ _LIMIT_HINT = (
 )
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
-"""The codes that end a connected socket; after other codes the client may refresh its token."""
+"""The codes that disconnect a socket; after other codes the client may refresh its token."""
 
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
-    """Converts domain errors to `WsException`, rejects connections as configured, and logs both.
+    """Converts domain errors to `WsException`, rejects connections as configured, and logs errors.
 
     Any error while a client connects rejects the connection, so authentication fails closed. A
     client that is rejected for a temporary reason retries by itself, so these rejections are logged

@@ -1,7 +1,7 @@
-"""The port of Nest: gateways, guards, interceptors, pipes and filters under Nest's names.
+"""Nest ported to Python: gateways, guards, interceptors, pipes and filters under Nest's names.
 
-The framework is independent of the chat. From ``app`` the framework imports only
-``app.concurrency``, so both packages could become a library.
+The framework does not depend on the chat: it imports no other package of ``app`` than
+``app.concurrency``. The two packages could therefore be published as a library.
 """
 
 from app.framework.common.context import (

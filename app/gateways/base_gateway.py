@@ -20,9 +20,10 @@ class BaseGateway:
         self._sessions = session_service
 
     def validate_client(self, client: AuthenticatedSocket) -> bool:
-        """Return whether the client's session is not revoked; end a client without a session.
+        """Return whether the client has a session, and the session is not revoked.
 
-        A subclass without `WsGuard` therefore admits no client.
+        A client without a session is disconnected, so a subclass without `WsGuard` admits no
+        client.
         """
         if client.session is None:
             client.end_session(AuthenticationError(AuthenticationCode.TOKEN_MISSING))

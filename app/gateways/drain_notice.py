@@ -1,4 +1,4 @@
-"""A gateway without events that notifies clients before this node closes."""
+"""A gateway without event handlers, which notifies clients before this node closes."""
 
 from random import randint
 

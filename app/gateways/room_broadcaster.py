@@ -1,4 +1,4 @@
-"""Implements `Broadcaster` with a gateway without events, as Nest recommends for emitting."""
+"""Implements `Broadcaster` as a gateway without event handlers: in Nest, gateways emit events."""
 
 from app.domain.events import ServerEvent
 from app.domain.ids import SocketId

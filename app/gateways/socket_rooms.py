@@ -1,4 +1,4 @@
-"""Implements `SocketRooms` with a gateway without events, like `RoomBroadcaster`."""
+"""Implements `SocketRooms` as a gateway without event handlers, like `RoomBroadcaster`."""
 
 from collections.abc import Collection, Iterable
 

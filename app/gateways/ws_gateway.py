@@ -75,7 +75,8 @@ class WsGateway(BaseGateway):
         client.join(user_room(user_id), *map(channel_room, channel_ids))
         for channel_id in channel_ids:
             self._events.subscribe(channel_id, client.id, user_id)
-        # The user's other sockets may have connected before another program added the user.
+        # Another program may have added the user to a channel after the user's other sockets
+        # connected, so these sockets join the rooms too.
         self._room_sync.join(user_id, channel_ids)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
@@ -92,7 +93,7 @@ class WsGateway(BaseGateway):
     async def send_message(
         self, client: Client, body: Body[SendMessageDto]
     ) -> SocketResponse[Message]:
-        """Store a message; it is published to the channel before the ack."""
+        """Store a message, and publish it to the channel before the ack."""
         return SocketResponse(
             data=await self._messages.send(
                 client.user_id, body.channel_id, body.content, body.client_message_id, client.id
@@ -186,7 +187,7 @@ class WsGateway(BaseGateway):
     async def get_offline(
         self, client: Client, body: Body[GetOfflineDto]
     ) -> SocketResponse[MessagePage]:
-        """Return the user's missed messages, or a channel's messages after a sequence."""
+        """Return the user's missed messages, or a channel's messages after a ``seq``."""
         return SocketResponse(
             data=await self._offline.page(client.user_id, body.limit, body.cursor, body.since)
         )
@@ -196,7 +197,7 @@ class WsGateway(BaseGateway):
     async def refresh(
         self, client: Client, body: Body[RefreshDto]
     ) -> SocketResponse[SessionExpiry]:
-        """Replace the session's token with another one of the same user."""
+        """Replace the session's token with a new token of the same user."""
         expires_at = await self._sessions.refresh(
             client.require_session(), body.token, client.handshake.address
         )

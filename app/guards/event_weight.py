@@ -18,7 +18,8 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
     ``RATE_LIMIT_BURST`` takes the whole burst.
 
     Raises:
-        BootError: The weight is not a whole number of at least 1, or it decorates a class.
+        BootError: The weight is not a whole number of at least 1, or the decorator is applied to a
+            class.
     """
     if type(weight) is not int or weight < 1:
         raise BootError(f"@event_weight({weight!r}): a weight is a whole number of at least 1")
@@ -36,7 +37,7 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
 def check_event_weights(routes: Iterable[EventRoute]) -> None:
     """Raise `BootError` if an `event_weight` has no effect.
 
-    A weight needs a `WsThrottlerGuard` before the handler, and `limited_as_receipts` replaces it.
+    It has no effect without a `WsThrottlerGuard`, or together with `limited_as_receipts`.
     """
     reflector = Reflector()
     for route in routes:

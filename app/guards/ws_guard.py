@@ -15,12 +15,12 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def allow_expired_session() -> Callable[[Decorated], Decorated]:
-    """Let an expired session call the handler within the grace period, unless it is revoked."""
+    """Let an expired session call the handler within the grace period, but not a revoked one."""
     return set_metadata(_ALLOWS_EXPIRED_SESSION, value=True)
 
 
 class WsGuard(CanActivate):
-    """Authenticates a connecting socket, and checks the session of a connected one in memory.
+    """Authenticates connecting sockets, and checks the sessions of connected sockets in memory.
 
     Nest runs guards before each event only. Here guards also run when a socket connects, so a token
     is verified once, and each event needs only two comparisons.

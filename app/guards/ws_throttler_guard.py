@@ -35,11 +35,11 @@ def limited_as_receipts() -> Callable[[Decorated], Decorated]:
 class WsThrottlerGuard(CanActivate):
     """Takes one token per event from the user's bucket, or as many as the event's `event_weight`.
 
-    Put this guard before `WsGuard`, so that it also limits the events of expired sessions, which
-    `WsGuard` rejects.
+    Put this guard before `WsGuard`, so that it also limits the events that `WsGuard` rejects, such
+    as the events of expired sessions.
 
-    Receipts take tokens from a separate bucket, one per message, so that a user who returns to many
-    messages can acknowledge them and still send messages. Connecting takes no token here:
+    Receipts take tokens from a separate bucket, one per message, so that a user can acknowledge
+    many missed messages and still send messages. Connecting takes no token here:
     `AuthenticationService` limits connection attempts per address.
     """
 

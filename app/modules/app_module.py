@@ -19,7 +19,7 @@ from app.modules.webhooks_module import WebhooksModule
 class AppModule(containers.DeclarativeContainer):
     """Nest's ``AppModule``.
 
-    `create_app_module` creates it with the optional modules that it needs.
+    `create_app_module` creates this module with the optional modules that the settings require.
     """
 
     settings: providers.Dependency[Settings] = imported(Settings)
@@ -72,7 +72,7 @@ def database_limits(settings: Settings) -> DatabaseLimits:
 
 
 def create_app_module(settings: Settings) -> AppModule:
-    """Assemble the modules that the settings need, without opening a file or connection."""
+    """Assemble the modules that the settings require, without opening a file or connection."""
     app = AppModule(settings=settings)
     if settings.database_url == IN_MEMORY:
         app.storage.override(MemoryStorageModule(clock=app.clock))

@@ -1,4 +1,4 @@
-"""The API with which your backends sign out users, and create and delete channels."""
+"""The API with which backends sign out users, and create and delete channels."""
 
 from dependency_injector import containers, providers
 

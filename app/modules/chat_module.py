@@ -31,7 +31,7 @@ from app.services.typing_service import TypingService
 
 
 def _page_bytes(queue_max_bytes: int) -> int:
-    """Limit a page to half of a client's queue, so that it does not disconnect the client."""
+    """Limit a page to half of a client's send queue: a full queue disconnects the client."""
     return min(MAX_PAGE_BYTES, queue_max_bytes // 2)
 
 

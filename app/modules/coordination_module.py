@@ -1,4 +1,4 @@
-"""Shares revocations, limits and membership changes between nodes, through Redis or not at all.
+"""Keeps revocations and the counters of limits: in Redis, or in the storage and in memory.
 
 Both modules provide the same names. `AppModule` uses the Redis module if ``REDIS_URL`` is set.
 """
@@ -44,7 +44,7 @@ def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLim
 
 
 class LocalCoordinationModule(containers.DeclarativeContainer):
-    """Stores revocations in the storage, and counts for limits in memory."""
+    """Keeps revocations in the storage, and the counters of limits in memory."""
 
     settings: providers.Dependency[Settings] = imported(Settings)
     clock: providers.Dependency[Clock] = imported(Clock)

@@ -27,7 +27,7 @@ from app.ports import Clock
 
 
 class MemoryStorageModule(containers.DeclarativeContainer):
-    """Stores everything in memory, where a restart loses it."""
+    """Stores everything in memory; a restart loses all data."""
 
     clock: providers.Dependency[Clock] = imported(Clock)
 

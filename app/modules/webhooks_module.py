@@ -1,4 +1,4 @@
-"""The webhooks that Clerk calls when a session ends."""
+"""The endpoint for Clerk's webhooks about ended sign-ins and deleted users."""
 
 from dependency_injector import containers, providers
 

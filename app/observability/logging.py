@@ -31,8 +31,8 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     line contains the values bound by ``structlog.contextvars`` and the ids of the current event.
     Tracebacks never show local variables.
 
-    Libraries log only at level WARNING and above, because some log packets and SQL parameters at
-    lower levels. Calling this again replaces the earlier configuration.
+    Libraries log only at level WARNING and above, because some libraries log packets and SQL
+    parameters at lower levels. Calling this again replaces the earlier configuration.
     """
     handler = _StderrHandler(sys.stderr)
     handler.set_name(_HANDLER_NAME)
@@ -62,7 +62,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Report a line that could not be written, but not its text, which is not redacted yet."""
+        """Report that a line could not be written, without its text, which may contain secrets."""
         sys.stderr.write(f"A log line of {record.name} could not be written.\n")
 
 

@@ -45,8 +45,8 @@ def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> Event
 
     Redacts the value of every key that contains a word such as ``token`` (``accessToken``,
     ``clerk_jwt_key``). In texts, redacts JWTs, bearer tokens, URL passwords and quoted SQL
-    parameters. Other values than JSON types are converted with ``str`` first. Values nested deeper
-    than six levels are omitted.
+    parameters. Values that are not of a JSON type are converted with ``str`` first. Values nested
+    deeper than six levels are omitted.
     """
     return {key: _redact_field(key, value, _MAX_DEPTH) for key, value in event_dict.items()}
 

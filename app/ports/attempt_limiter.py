@@ -26,16 +26,16 @@ class AttemptLimiter(Protocol):
         ...
 
     def succeeded(self, address: str) -> None:
-        """Return one attempt, because the session token was valid.
+        """Put one token back into the bucket of attempts, because the session token was valid.
 
-        Other nodes see this only after this node's next attempt for the address.
+        Other nodes receive the change with this node's next attempt for the address.
         """
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one token from the bucket of failures.
 
         If the bucket is empty, the next `attempt` is rejected. Returns the number of failures of
-        the address for this reason, including this one, within `COUNTED_SECONDS` of its first
+        the address for this reason, including this one, within `COUNTED_SECONDS` of the first such
         failure.
         """
         ...

@@ -20,8 +20,9 @@ class Broadcaster(Protocol):
     ) -> None:
         """Send an event to every admitted socket in ``room`` except ``except_socket``.
 
-        Returns once the event is queued for every local member. Events are sent in the order of the
-        calls, so an event that a handler publishes reaches the sender before the handler's ack.
+        Returns when the event is queued for every socket of this node. Events are sent in the order
+        of the calls, so an event that a handler publishes reaches the sender before the handler's
+        ack.
         Delivery is at most once: a client that is disconnected does not receive the event, and must
         read the stored messages instead.
         """

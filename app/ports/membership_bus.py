@@ -10,7 +10,7 @@ from app.domain.channel import MembershipUpdate
 class MembershipBus(Protocol):
     """Publishes to this node, and to other nodes if the implementation supports them.
 
-    A node that misses an update notices the change when it reloads the channel's members.
+    A node that misses an update applies the change when it reloads the channel's members.
     """
 
     def listen(self, on_changed: Callable[[MembershipUpdate], None]) -> None:

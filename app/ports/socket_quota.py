@@ -21,5 +21,5 @@ class SocketQuota(Protocol):
         ...
 
     def release(self, user_id: UserId) -> None:
-        """Subtract one socket. Other nodes may see this a moment later."""
+        """Subtract one socket. Other nodes may count the socket a moment longer."""
         ...

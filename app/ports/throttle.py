@@ -7,8 +7,8 @@ from typing import Protocol, runtime_checkable
 class Throttle(Protocol):
     """Keeps a token bucket per key in this process, so a call never waits.
 
-    `TokenBuckets` implements it. `AttemptLimiter` counts across nodes. Memory is bounded: inactive
-    keys are dropped.
+    `TokenBuckets` implements it. Unlike an `AttemptLimiter`, it does not count across nodes. Memory
+    is bounded: inactive keys are dropped.
     """
 
     def take(self, key: str, cost: int = 1) -> float:

@@ -9,7 +9,7 @@ JWKS_PATH = "/.well-known/jwks.json"
 """The path at which the server publishes `TokenIssuer.jwks`. Clerk uses the same path."""
 
 TOKEN_TTL_SECONDS = 60
-"""The default lifetime of a token, which is the same as Clerk's."""
+"""The default lifetime of a token, the same as Clerk's."""
 
 
 @runtime_checkable

@@ -14,7 +14,7 @@ class WebhookFault(StrEnum):
 
 
 class WebhookRefused(Exception):
-    """The webhook is not authentic, too old or malformed; the text explains it to the sender."""
+    """The webhook is too old, malformed or not authentic; the text tells the sender why."""
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
         self.code = code

@@ -1,4 +1,4 @@
-"""The services of the chat, which import only `domain`, `ports` and `concurrency`.
+"""The services of the chat. They import only `domain`, `ports` and `concurrency`.
 
 Each module directly in this package is a service; the subpackages contain parts of services.
 """

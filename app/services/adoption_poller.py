@@ -18,10 +18,10 @@ MAX_ADOPTED = 500
 """The maximum number of messages that one transaction adopts."""
 
 MAX_SET_ASIDE = 1_000
-"""The maximum number of messages that are not tried again until the server restarts."""
+"""The maximum number of rejected messages that are skipped until the server restarts."""
 
 MAX_LEFT_OUT = 1_000
-"""If this number of channels is left out, the call ends: each is a parameter of the search."""
+"""`adopt` returns after leaving out this many channels, as each is a parameter of the query."""
 
 _logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class AdoptionPoller:
         self._messages = messages
         self._clock = clock
         self._interval_seconds = interval_seconds
-        # The numbers of messages per transaction of the channels that have failed.
+        # For each channel that has failed: the maximum number of messages per transaction.
         self._limits: BoundedDict[ChannelId, int] = BoundedDict(MAX_LEFT_OUT)
         self._set_aside: BoundedDict[MessageId, None] = BoundedDict(MAX_SET_ASIDE)
         self._polling: asyncio.Task[None] | None = None
@@ -70,8 +70,8 @@ class AdoptionPoller:
 
         Raises:
             Unavailable: The storage failed for at least one channel. The next call publishes the
-                messages that are already adopted, and adopts fewer messages of this channel per
-                transaction.
+                adopted messages that this call could not publish. It adopts fewer messages per
+                transaction of the failed channels.
         """
         left_out: set[ChannelId] = set()
         failure: Unavailable | None = None
@@ -100,7 +100,7 @@ class AdoptionPoller:
             raise failure
 
     async def _adopt_some(self, channel_id: ChannelId, message_ids: Sequence[MessageId]) -> bool:
-        """Adopt the first messages of a channel; return whether to adopt the next ones now."""
+        """Adopt the first messages of a channel; return whether more can be adopted now."""
         limit = self._limits.pop(channel_id, MAX_ADOPTED)
         message_ids = message_ids[:limit]
         try:
@@ -111,7 +111,7 @@ class AdoptionPoller:
             raise
         if 2 * limit < MAX_ADOPTED:
             self._limits[channel_id] = 2 * limit
-        # Other messages are locked, or were just adopted by another node.
+        # The messages that were not adopted are locked, or were just adopted by another node.
         acceptable = sum(message_id not in self._set_aside for message_id in message_ids)
         return 0 < adopted == acceptable
 

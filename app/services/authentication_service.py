@@ -37,7 +37,7 @@ class AuthenticationService:
         a thousand users can connect from one address.
 
         Raises:
-            AuthenticationError: The token or the address is rejected, with the reason's code.
+            AuthenticationError: The token or the address is rejected; the code gives the reason.
         """
         network = client_network(address)
         wait_seconds = await self._limiter.attempt(network)
@@ -60,7 +60,7 @@ class AuthenticationService:
         again as soon as revocations can be read.
 
         Raises:
-            AuthenticationError: The token is rejected, with the reason's code.
+            AuthenticationError: The token is rejected; the code gives the reason.
         """
         try:
             return await self._verify(sent, admit_unchecked=True)

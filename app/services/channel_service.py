@@ -45,11 +45,11 @@ _logger = logging.getLogger(__name__)
 class ChannelService:
     """Stores changes of channels, moves the sockets of their members, then publishes events.
 
-    The changes of a channel run one after another, and members receive their events in that order.
+    The changes of a channel run one after another, and their events are published in that order.
     When a call returns, the sockets of this node have joined or left the channel's room. Repeating
-    a stored change is harmless and publishes nothing, unless the change was `Unconfirmed` on this
-    node: then its event is published now. A change that has started is completed even if its caller
-    is cancelled.
+    a stored change is harmless and publishes nothing, unless the first call raised `Unconfirmed` on
+    this node: then the repeated call publishes the event. A change that has started is completed
+    even if its caller is cancelled.
 
     Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
     the error is `Unconfirmed`: then the change may be stored.
@@ -195,7 +195,7 @@ class ChannelService:
         for user_id in recipients:
             self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
         await self._channels.delete(channel_id)
-        # Other programs may have added members during the deletion, which may take long.
+        # The deletion may take long, and other programs may have added members meanwhile.
         await self._move_sockets(MembershipEvent.DELETED, channel_id, frozenset())
 
     async def _add_member(
@@ -206,8 +206,8 @@ class ChannelService:
         with self._unconfirmed.watch(joining, None):
             outcome = await self._channels.add_member(channel_id, user_id, role, now)
         must_publish = self._unconfirmed.forget(joining) or outcome is MembershipOutcome.JOINED
-        # Move the sockets even if nothing changed: an earlier, unconfirmed change has not moved
-        # them.
+        # Move the sockets even if nothing changed: an earlier, unconfirmed call may have stored the
+        # change without moving them.
         await self._move_sockets(MembershipEvent.JOINED, channel_id, frozenset({user_id}))
         if must_publish:
             change = MembershipChange(channel_id, user_id, now)
@@ -232,9 +232,9 @@ class ChannelService:
     async def _move_sockets(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
     ) -> None:
-        """Move the sockets of this node now, and those of other nodes if the bus reaches them.
+        """Move the sockets of this node and, if the bus publishes to other nodes, of those nodes.
 
-        `LocalMembershipBus` reaches this node only: other nodes notice the change when they reload
+        `LocalMembershipBus` does not publish to other nodes: they apply the change when they reload
         the members.
         """
         try:

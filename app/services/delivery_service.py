@@ -36,7 +36,7 @@ MAX_ATTEMPTS = 10
 """The maximum number of remembered attempts for each unconfirmed report."""
 
 _LISTS = "lists"
-"""One key for all lists: concurrent lists could lock the same rows in different orders."""
+"""The queue key of all lists: concurrent lists could lock the same rows in different orders."""
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
 
@@ -53,15 +53,15 @@ class DeliveryService:
 
     Reports that arrive at the same time share a transaction. A change is published after the commit
     and before the recipient receives the ack. The author receives the changes of a recipient in
-    their order: never DELIVERED after READ. An author who has left the channel receives nothing. A
-    list of reports is stored in one transaction; if some of its reports are refused, the others are
+    order: never DELIVERED after READ. An author who has left the channel receives nothing. A list
+    of reports is stored in one transaction; if some of its reports are refused, the others are
     stored.
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
 
-    Every method raises `Unavailable` when the storage fails. After this error nothing was stored;
-    only after `Unconfirmed`, the reports may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
+    the error is `Unconfirmed`: then the reports may be stored.
     """
 
     def __init__(
@@ -74,7 +74,8 @@ class DeliveryService:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        # The times of the batches: a receipt has the time of the batch that has stored it.
+        # For each unconfirmed report: the times of the batches that may have stored it. The stored
+        # status has the time of its batch.
         self._unconfirmed = UnconfirmedChanges[Report, tuple[datetime, ...]](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
             self._store_reports,
@@ -85,8 +86,8 @@ class DeliveryService:
             max_items=MAX_REPORTS,
             max_weight=MAX_REPORTS,
         )
-        # For each running batch: the receipts that other batches published as READ since it
-        # started.
+        # For each running batch: the receipts that other batches have published as READ since that
+        # batch started.
         self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
@@ -143,7 +144,7 @@ class DeliveryService:
         )
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Wait for the running writes; the servers are already closed, so no new ones start."""
+        """Wait for the running writes. No new writes start, because the servers are closed."""
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
 
     async def _report(self, report: Report) -> DeliveryStatus:
@@ -191,7 +192,7 @@ class DeliveryService:
         return [tuple(islice(remaining, len(item))) for item in batch]
 
     def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
-        """Publish an advance to the author, unless a READ of the same recipient was published.
+        """Publish an advance to the author, unless the recipient's READ was published before.
 
         A list and a single report about the same message may be in two concurrent batches, and the
         batch that commits first may call this method last.

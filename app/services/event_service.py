@@ -27,9 +27,9 @@ class EventService:
     async def get_user_channels(self, user_id: UserId) -> tuple[ChannelId, ...]:
         """Return the channels of which the user is a member, sorted by id.
 
-        Membership changes that `changed` receives while the query is running are applied to its
-        result. A caller that subscribes to the result without waiting in between therefore misses
-        no change.
+        Membership changes that `changed` receives during the query are applied to the result.
+        Therefore a caller misses no change if it subscribes to these channels before it awaits
+        anything else.
 
         Raises:
             Unavailable: The storage does not answer.
@@ -75,10 +75,10 @@ class EventService:
             del self._sockets[user_id]
 
     def channels_of_socket(self, socket_id: SocketId, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the channels that a socket follows, sorted by id; empty for an unknown socket."""
+        """Return the subscriptions of a socket, sorted by id; empty for an unknown socket."""
         channels = self._sockets.get(user_id, {})
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 
     def is_listening(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        """Return whether any socket of the user follows the channel."""
+        """Return whether any socket of the user is subscribed to the channel."""
         return channel_id in self._sockets.get(user_id, ())

@@ -21,7 +21,7 @@ MAX_CHANNELS = 100_000
 """The maximum number of remembered channels; the least recently published is forgotten first."""
 
 MAX_GAP = 1_000
-"""At most this many missed messages are published before a new one; older ones are skipped."""
+"""At most this many missed messages are published before a new one; older messages are skipped."""
 
 _PAGE = 100
 
@@ -46,9 +46,9 @@ class _Channel:
 class MessagePublisher:
     """Remembers, for each channel, the ``seq`` of the last message that this node published.
 
-    Before a message, the publisher publishes the earlier messages that this node has missed: their
-    commit was not confirmed, or another node or the original backend has stored them. Messages that
-    were stored before the channel was prepared count as published.
+    Before it publishes a message, the publisher publishes the earlier messages that this node has
+    missed: their commit was not confirmed, or another node or the original backend has stored them.
+    Messages that were stored before the channel was prepared count as published.
 
     Attributes:
         turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn
@@ -77,7 +77,7 @@ class MessagePublisher:
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether `prepare` has loaded the channel's members lately."""
+        """Return whether the channel is prepared, and its members are still fresh."""
         channel = self._channels.get(channel_id)
         return channel is not None and channel.prepared_until > self._clock.monotonic()
 
@@ -91,7 +91,8 @@ class MessagePublisher:
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                # Another call may have prepared the channel, and its messages may be published.
+                # During the query, another call may have prepared the channel, and new messages may
+                # have been published.
                 if channel_id not in self._channels:
                     self._add(channel_id, published=last_seqs[channel_id])
         await self._room_sync.refresh_all(channel_ids)
@@ -111,7 +112,7 @@ class MessagePublisher:
     async def publish(self, channel_id: ChannelId, stored: Sequence[StoredMessage]) -> None:
         """Publish stored messages of a prepared channel, except those already published.
 
-        Typing of each sender is ended first.
+        The typing of a sender is ended before the sender's message is published.
 
         Raises:
             Unavailable: Earlier messages cannot be read now, so no later message was published.
@@ -127,8 +128,8 @@ class MessagePublisher:
             return
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
-            # A new message with an already published ``seq``: the channel was deleted and created
-            # again.
+            # If a new message has a ``seq`` that was published before, the channel was deleted and
+            # created again.
             again = [
                 each.message for each in stored if each.is_new and each.message.seq <= published
             ]
@@ -176,7 +177,7 @@ class MessagePublisher:
             except Unavailable as error:  # other channels must still be published
                 failure = error
                 continue
-            except Exception as error:  # noqa: BLE001 - as above
+            except Exception as error:  # noqa: BLE001 - other channels must still be published
                 log_unpublished(error)
                 continue
             if began >= until and self._behind.get(channel_id) == until:

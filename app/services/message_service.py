@@ -1,4 +1,4 @@
-"""Sends, changes and deletes messages: each is stored first, then published to its channel."""
+"""Sends, changes and deletes messages. Each change is stored, then published to the channel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,8 +52,9 @@ class MessageService:
     the order in which they were stored. A write that has started is completed and published even if
     its caller is cancelled.
 
-    Every method raises `Unavailable` when the storage fails. Nothing was stored then, unless the
-    error is `Unconfirmed`: the write may be stored, and `catch_up` publishes it later.
+    Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
+    the error is `Unconfirmed`: then the write may be stored. `catch_up` publishes every unconfirmed
+    write that was stored.
     """
 
     def __init__(
@@ -166,7 +167,7 @@ class MessageService:
             await self._publish_if_stored(message_id, change)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Wait for the running writes; the servers are already closed, so no new ones start."""
+        """Wait for the running writes. No new writes start, because the servers are closed."""
         await self._changes.drain(DRAIN_TIMEOUT_SECONDS)
         await self._drafts.drain(DRAIN_TIMEOUT_SECONDS)
 
@@ -240,7 +241,8 @@ class MessageService:
         is_stored = message is None or message.content == change.content
         if not is_stored and began < change.until:
             return  # the commit may still succeed
-        # Forget this change before publishing it: a later change may become unconfirmed meanwhile.
+        # Forget this change before publishing it: during the publication, another change of the
+        # message may become unconfirmed, and must not be forgotten.
         self._unconfirmed.forget(message_id)
         if message is None:
             deleted = DeletedMessage(message_id=message_id, channel_id=change.channel_id)

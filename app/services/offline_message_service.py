@@ -22,8 +22,8 @@ class OfflineMessageService:
     """Serves missed messages, oldest first.
 
     A client can request the messages that were not delivered to the user, or the messages of a
-    channel after a ``seq``. A cursor encodes which kind of page it continues, so a client sends
-    only the cursor and a limit.
+    channel after a ``seq``. A cursor contains the kind of page, so a client requests the next page
+    with only the cursor and a limit.
 
     A page has at most ``max_page_bytes`` as JSON, unless a single message is larger than that.
 
@@ -50,7 +50,7 @@ class OfflineMessageService:
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the running counts; the servers are already closed."""
+        """Cancel the running counts. No new counts start, because the servers are closed."""
         await self._counts.close()
 
     async def page(
@@ -81,7 +81,7 @@ class OfflineMessageService:
     async def undelivered(self, user_id: UserId, limit: int, cursor: str | None) -> MessagePage:
         """Return the first page of undelivered messages, or the page after ``cursor``.
 
-        A cursor from `after` is accepted too, and returns the next messages of its channel.
+        A cursor from `after` is accepted too: then the next messages of its channel are returned.
 
         Raises:
             InvalidPayload: The cursor is invalid.
@@ -131,4 +131,4 @@ class OfflineMessageService:
 def _require_channel(cursor: str, channel_id: ChannelId) -> None:
     decoded = decode_cursor(cursor)
     if not (isinstance(decoded, ChannelCursor) and decoded.channel_id == channel_id):
-        raise InvalidPayload("cursor", "must be of a page of this channel")
+        raise InvalidPayload("cursor", "must be a nextCursor from a page of this channel")

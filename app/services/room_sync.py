@@ -16,7 +16,7 @@ class RoomSync:
     """Moves this node's sockets into and out of the rooms of their users' channels.
 
     Updates `EventService` for every socket that it moves. Updates from the `MembershipBus` are
-    applied immediately. `refresh` notices changes that other programs write to the database.
+    applied immediately. `refresh` applies changes that other programs write to the database.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class RoomSync:
         self._on_deleted.append(on_deleted)
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
-        """Return whether the channel's members were loaded lately: see `MemberCache.is_fresh`."""
+        """Return whether the channel's members are fresh: see `MemberCache.is_fresh`."""
         return self._members.is_fresh(channel_id)
 
     def fresh_until(self, channel_id: ChannelId) -> float:
-        """Return the monotonic time until which the members are fresh; -inf before a load."""
+        """Return the monotonic time until which the members are fresh; -inf if never loaded."""
         return self._members.fresh_until(channel_id)
 
     async def refresh(self, channel_id: ChannelId) -> None:
@@ -66,13 +66,13 @@ class RoomSync:
                 await self._members.load((channel_id,))
 
     async def refresh_all(self, channel_ids: Collection[ChannelId]) -> None:
-        """Refresh several channels with one query before a write, or raise `Unavailable`."""
+        """Refresh several channels with one query; raise `Unavailable` if the storage fails."""
         await self._members.load(channel_ids)
 
     async def reload(self, channel_id: ChannelId) -> None:
         """Reload the members now, ignoring the cache: the cached list turned out to be stale.
 
-        While the storage does not answer, the room stays as it is, and is not fresh.
+        If the storage does not answer, the room stays as it is, and the members are not fresh.
         """
         self._members.invalidate(channel_id)
         await self.refresh(channel_id)
@@ -80,9 +80,9 @@ class RoomSync:
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
         """Raise unless the user is a member. Call this before any access to the channel's data.
 
-        Queries the storage, which also rejects channel ids that a client made up. `MessageService`
-        calls this only for a user without a socket in the channel's room, and `TypingService` also
-        when the channel's members are not fresh.
+        Queries the storage, so channel ids that a client made up are rejected too. `MessageService`
+        calls this only if the user has no socket in the channel's room. `TypingService` also calls
+        this if the channel's members are not fresh.
 
         Raises:
             NotAMember: The user is not a member of the channel.
@@ -120,7 +120,7 @@ class RoomSync:
                 on_deleted(channel_id)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the running loads; all writes have been published by now."""
+        """Cancel the running loads. They are not needed, because all writes were published."""
         await self._members.close()
 
     def _set_members(self, channel_id: ChannelId, members: frozenset[UserId]) -> None:

@@ -106,8 +106,8 @@ class SessionService:
         A valid token that expires before the current one changes nothing: a client that sends a
         cached token late must not shorten its session.
 
-        If this raises, the session is unchanged. After ``subject_changed`` and ``revoked`` the
-        caller must end the socket.
+        If this raises, the session is unchanged. If the code is ``subject_changed`` or ``revoked``,
+        the caller must disconnect the socket.
 
         Raises:
             AuthenticationError: The token is rejected; the code gives the reason. The code is
@@ -140,11 +140,11 @@ class SessionService:
         """Store a revocation for all nodes, and end the sessions that it covers.
 
         Args:
-            value: The token itself, the ``sid`` or the user's id.
+            value: Depending on the kind, the token, the ``sid`` of the sign-in, or the user's id.
 
         Raises:
-            AuthenticationError: The value is not a session token: ``token_malformed`` or a similar
-                code.
+            AuthenticationError: The kind is `RevocationKind.TOKEN`, and the value is not a session
+                token.
             Unavailable: The revocation may or may not be stored; the caller must try again.
         """
         now = self._clock.now().timestamp()
@@ -165,11 +165,11 @@ class SessionService:
                 return Revocation.of_user(UserId(value), now), longest
 
     async def _reserve_socket(self, user_id: UserId) -> bool:
-        """Count one more socket of the user; if the quota is full, close one that ignores pings.
+        """Count one more socket of the user; if the quota is full, close an unresponsive socket.
 
         Without this, a phone that changed networks could be rejected because of its own dead
-        connections. Only sockets of this node are closed; those of other nodes end with their ping
-        timeout.
+        connections. Only sockets of this node are closed here. Other nodes close their dead
+        connections after the ping timeout.
         """
         if await self._quota.acquire(user_id):
             return True

@@ -1,4 +1,4 @@
-"""The documented token blacklist, extended to sign-ins and users; it notifies open sessions."""
+"""Revokes tokens, sign-ins and users, and notifies the open sessions of this node."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from app.domain.errors import Unavailable
 from app.ports import RevocationBus, RevocationStore
 
 RETRY_SECONDS = 1.0
-"""The poll interval while the store does not answer; short, to notice soon that it is back."""
+"""The poll interval while the store does not answer; short, so that recovery is detected soon."""
 
 _logger = logging.getLogger(__name__)
 
@@ -18,8 +18,8 @@ _logger = logging.getLogger(__name__)
 class TokenBlacklistService:
     """Stores revocations and notifies the listener of this node.
 
-    A session token lives for a minute, so revoking one token excludes a user for at most that time.
-    Therefore sign-ins and users can be revoked too.
+    A session token lives for a minute, so revoking one token locks its user out for a minute at
+    most. Therefore sign-ins and users can be revoked too.
 
     The listener receives this node's own revocations immediately, and those of other nodes from the
     bus. A revocation that the bus loses is found by polling the store: every
@@ -43,7 +43,7 @@ class TokenBlacklistService:
         self._poller: asyncio.Task[None] | None = None
 
     async def blacklist_token(self, token: str, expiration_time: int) -> None:
-        """Revoke a token for ``expiration_time`` seconds, but for one second at least."""
+        """Revoke a token for ``expiration_time`` seconds; a time below 1 counts as 1."""
         await self.revoke(Revocation.of_token(token), max(1, expiration_time))
 
     async def is_blacklisted(self, token: str) -> bool:
@@ -53,7 +53,7 @@ class TokenBlacklistService:
     async def revoke(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store a revocation, then notify the listener of this node and the other nodes.
 
-        Storing comes first: a client that reconnects after the notification is rejected.
+        Storing comes first, so a client that reconnects after the notification is rejected.
         """
         await self._store.add(revocation, ttl_seconds)
         self._on_revoked(revocation)
@@ -77,15 +77,18 @@ class TokenBlacklistService:
     def watch(
         self, on_revoked: Callable[[Revocation], None], live: Callable[[], Iterable[Credential]]
     ) -> None:
-        """Set the listener, which receives every later revocation. There is one listener.
+        """Set the only listener. It receives every revocation from now on.
 
         The listener is called on the event loop and must neither raise nor take long.
+
+        Args:
+            live: Returns the credentials of the open sessions.
         """
         self._on_revoked = on_revoked
         self._live = live
 
     async def catch_up(self) -> None:
-        """Read the revocations that the listener missed, and notify it.
+        """Read the revocations that the listener missed, and pass them to the listener.
 
         Raises:
             Unavailable: The store does not answer. The next call reads the remaining revocations.
@@ -95,11 +98,11 @@ class TokenBlacklistService:
                 self._on_revoked(revocation)
 
     async def on_module_init(self) -> None:
-        """Subscribe to the bus, skip earlier revocations, and start polling.
+        """Subscribe to the bus, skip the stored revocations, and start polling.
 
-        The listener registers later, because it depends on this service, so earlier revocations do
-        not reach it. If the store does not answer yet, the listener receives them later; this is
-        harmless, because they only end sessions whose tokens are revoked.
+        `SessionService` depends on this service, so it calls `watch` after this method has read the
+        stored revocations. If the store does not answer now, a later poll passes them to the
+        listener. This is harmless: they only end sessions whose tokens are revoked.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()

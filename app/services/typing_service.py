@@ -43,10 +43,11 @@ class TypingService:
 
     A user with a socket in the channel's room counts as a member while the room is fresh. For other
     users the service queries the storage, and waits at most ``wait_seconds``. If the storage does
-    not answer, `start`, `stop` and `list` raise `Unavailable`, and change and publish nothing.
+    not answer, `start`, `stop` and `list` raise `Unavailable` without changing or publishing
+    anything.
 
     Attributes:
-        typists: A read-only view of the channels with typing members; other channels are absent.
+        typists: A read-only map that contains a channel only while a member is typing there.
     """
 
     def __init__(
@@ -142,11 +143,11 @@ class TypingService:
             self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
-        """End the user's typing if a socket that left the channel was the user's last one there.
+        """End the user's typing after a socket has left, if the user has no other socket there.
 
         The end is published after the channel's members have been loaded. If the user has other
-        sockets there, only this socket's entry is removed: typing ends when another socket calls
-        `stop` (the same device may have reconnected), or when it expires.
+        sockets in the channel, only this socket's entry is removed: the user's typing ends when one
+        of them calls `stop` (the same device may have reconnected), or when the typing expires.
         """
         if not self._events.is_listening(channel_id, user_id):
             self._end_for_members(user_id, channel_id)

@@ -40,7 +40,7 @@ class AuthenticatedSocket(Socket):
         return {"id": self.user_id}
 
     def require_session(self) -> Session:
-        """Return the session; raise AttributeError before authentication, when no handler runs."""
+        """Return the session; raise `AttributeError` if the socket is not authenticated."""
         if self.session is None:
             raise AttributeError("the socket is not authenticated")
         return self.session

@@ -1,4 +1,4 @@
-// The known messages of one channel: each once, in order.
+// The known messages of one channel, in order and without duplicates.
 
 export const MOST_MESSAGES = 500;
 
@@ -9,7 +9,7 @@ const RANKS = ["SENT", "DELIVERED", "READ"];
  * replaces a newer one, a deleted message stays deleted, and a delivery status never goes back.
  */
 export class ChannelLog {
-  /** The server's `Message`s, oldest first, at most `MOST_MESSAGES`; `deleted` marks deleted ones. */
+  /** `Message`s, oldest first, at most `MOST_MESSAGES`; deleted messages have `deleted`. */
   messages = [];
   /** Whether the server has older messages than these. */
   isCut = false;
@@ -51,13 +51,13 @@ export class ChannelLog {
     if (known !== undefined) Object.assign(known, { deleted: true, content: "" });
   }
 
-  /** Removes messages up to this `seq`, because the messages after it are not known. */
+  /** Removes messages up to this `seq`, because some messages after this `seq` are not known. */
   cut(throughSeq) {
     this.messages = this.messages.filter(({ seq }) => seq > throughSeq);
     this.isCut = true;
   }
 
-  /** Adds messages of the server; known messages up to `throughSeq` that are missing were deleted. */
+  /** Adds messages of the server; marks others up to `throughSeq` as deleted. */
   reconcile(messages, throughSeq) {
     const present = new Set(messages.map(({ id }) => id));
     for (const known of this.messages) {

@@ -20,19 +20,19 @@ const RECOUNT_MS = 2_000;
 /**
  * One signed-in user. It dispatches these events, with their details:
  *
- * - `phase`, `token`, `throttled`: those of `Connection`
+ * - `phase`, `token`, `throttled`: the events of `Connection`
  * - `messages`, `typing`: `{channelId}`, when these have changed
  * - `arrived`: `{message}`, once for each new message of another user
  * - `missed`: an `OfflineCount`, after each connection
  * - `unsent`: all entries of the outbox, when they have changed
  * - `failed`: an entry of the outbox that has failed
- * - `trouble`: `{error}`, of a request in the background
+ * - `trouble`: `{error}`, when a background request has failed
  */
 export class ChatClient extends EventTarget {
   #userId;
   #channels;
   #shown = null; // the id of the channel that the user looks at
-  #reading = null; // the same, while the end of the channel is visible
+  #reading = null; // the same id while the end of the channel is visible, otherwise null
   #connection;
   #ask = (...event) => this.#connection.ask(...event);
   #receipts = new ReceiptSender(this.#ask);
@@ -78,7 +78,7 @@ export class ChatClient extends EventTarget {
     return this.#connection.phase;
   }
 
-  /** The reason why it is not online. */
+  /** The reason why the phase is not `online`. */
   get detail() {
     return this.#connection.detail;
   }
@@ -99,7 +99,7 @@ export class ChatClient extends EventTarget {
     this.#othersTyping.clear();
   }
 
-  /** Returns the `Message`s, oldest first, with `deleted` and `receipts`; then unsent ones. */
+  /** Returns `Message`s, oldest first, with `deleted` and `receipts`; then unsent messages. */
   messages(channelId) {
     const { log } = this.#channels.get(channelId);
     const stored = log.messages.map((message) => ({
@@ -123,7 +123,7 @@ export class ChatClient extends EventTarget {
     return this.#othersTyping.in(channelId);
   }
 
-  /** Sets the channel that the user looks at, or null. New messages at a visible end are seen. */
+  /** Sets the channel that the user looks at. While its end is visible, new messages are seen. */
   attend(channelId, isEndVisible = true) {
     if (channelId !== this.#shown) this.#ownTyping.stop();
     this.#shown = channelId;
@@ -185,9 +185,9 @@ export class ChatClient extends EventTarget {
     }
   }
 
-  /** Reads the last messages of a channel, also the known ones: they may have been edited. */
+  /** Reads the last messages of a channel again, because known messages may have been edited. */
   async #load(channelId) {
-    if (this.phase !== "online") return; // `#catchUp` will
+    if (this.phase !== "online") return; // `#catchUp` reads the channel when the phase is `online`
     const channel = this.#channels.get(channelId);
     const lastSeq = channel.log.messages.at(-1)?.seq ?? 0;
     const afterSeq = channel.isLoaded
@@ -234,7 +234,7 @@ export class ChatClient extends EventTarget {
 
   #add(message) {
     const channel = this.#channels.get(message.channelId);
-    if (channel === undefined) return; // the user joined it after the page was loaded
+    if (channel === undefined) return; // the user joined the channel after the page was loaded
     const isNew = channel.log.add(message);
     const isSeen = message.channelId === this.#reading;
     if (message.userId !== this.#userId) {
@@ -267,7 +267,7 @@ export class ChatClient extends EventTarget {
     log.receive({ messageId, statuses: answer.data, counts: answer.counts });
   }
 
-  /** Requests the counts of a message at most every two seconds, because receipts may be many. */
+  /** Requests a message's counts at most every two seconds, because many receipts may arrive. */
   async #recount(log, messageId) {
     if (this.#recounting.has(messageId)) return;
     this.#recounting.add(messageId);
@@ -296,7 +296,7 @@ export class ChatClient extends EventTarget {
     this.#channels.get(channelId).log.add(message);
   }
 
-  /** Waits before the next attempt to send: for a while, or for a connection. */
+  /** Waits before the next attempt to send: a pause while online, otherwise until `online`. */
   #nextTry(tries) {
     if (this.phase === "online") return pause(backoff(tries));
     return new Promise((resolve) => {

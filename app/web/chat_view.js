@@ -8,7 +8,7 @@ import { SidebarView } from "./sidebar_view.js";
 import { ThrottleNotice } from "./throttle_notice.js";
 
 const NOTICE_MS = 6_000;
-const MOST_READ_OUT = 3; // of more messages at once, only the number is announced
+const MOST_READ_OUT = 3; // if more messages arrive at once, only their number is announced
 
 export class ChatView {
   #client;

@@ -50,7 +50,7 @@ export class ComposerView {
     this.#field.focus();
   }
 
-  /** Keeps the text until it can be sent. */
+  /** Sends the text. Keeps it in the field if it is too long or `send` returns false. */
   #submit(send) {
     this.#field.focus();
     if (this.#field.isBlank) return;

@@ -1,9 +1,9 @@
-// One user's connection to the server. It refreshes the token before it expires, and reconnects
-// after every loss with a new token.
+// One user's connection to the server. Refreshes the token before the token expires, and reconnects
+// with a new token after every loss.
 import { backoff, pause, withTimeout } from "./timing.js";
 
 export const TIMEOUT_MS = 10_000;
-/** Shorter than the server's lead, so that it matters only if `auth:expiring` was lost. */
+/** The time from the refresh to the expiry. The server's `auth:expiring` usually comes earlier. */
 export const REFRESH_LEAD_MS = 10_000;
 
 const SHORTEST_TOKEN_MS = 1_000;
@@ -40,9 +40,9 @@ export class NotConnected extends ConnectionLost {
 export class Connection extends EventTarget {
   /** `offline`, `connecting`, `online`, `lost`, `unauthorized` or, permanently, `refused`. */
   phase = "offline";
-  /** The reason why it is not online, for people. */
+  /** The reason why the phase is not `online`, for people. */
   detail = "";
-  /** The lifetime of the token, `{expiresAt, lifeMs}`, by this machine's clock; not the token. */
+  /** The lifetime of the token, `{expiresAt, lifeMs}`, by this machine's clock. */
   token = null;
 
   #getToken;
@@ -123,7 +123,7 @@ export class Connection extends EventTarget {
     const { engine } = this.#socket.io;
     try {
       const { token, life } = await this.#newToken();
-      if (!this.#isCurrent(engine)) return; // too late: the next connection has its own token
+      if (!this.#isCurrent(engine)) return; // too late: a newer connection has its own token
       this.#offered = life;
       give({ token });
     } catch (error) {
@@ -147,7 +147,7 @@ export class Connection extends EventTarget {
 
   /**
    * A refused client also receives `connect`, and then `error`. Only the answer to a request shows
-   * that it was admitted, and the count of missed messages is needed first.
+   * that the client was admitted, so this requests the count of missed messages.
    */
   async #admitted() {
     const { engine } = this.#socket.io;
@@ -178,7 +178,7 @@ export class Connection extends EventTarget {
 
   /**
    * Sends a new token on the same connection: when the server warns, when the timer fires, or after
-   * an event was refused. If it fails, the server closes the connection: see `#reconnect`.
+   * an event was refused. If the refresh fails, the server closes the connection: see `#reconnect`.
    */
   async #refresh() {
     const { engine } = this.#socket.io;

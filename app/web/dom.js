@@ -46,7 +46,7 @@ export function avatar(userId, name) {
   return disc;
 }
 
-/** Adds a sentence to those that a screen reader reads. */
+/** Adds a sentence that a screen reader reads to the user. */
 export function announce(sentence) {
   const announcer = byId("announcer");
   announcer.append(element("p", null, sentence));

@@ -18,9 +18,9 @@ export async function* pagesOf(ask, wanted) {
 }
 
 /**
- * Returns the `afterSeq` to read the last messages of a channel: at least `count` or all, and at
- * most about twice as many. It finds the end by doubling and then by bisection. For a channel of
- * 100,000 messages, that takes 17 requests of one message each.
+ * Returns an `afterSeq` with which the server returns the last messages of a channel: at least
+ * `count` (or all, if there are fewer), and at most about `2 * count`. Finds the last message by
+ * doubling and then by bisection, with 17 requests of one message each for 100,000 messages.
  */
 export async function startOfLast(ask, channelId, count) {
   const isBeforeEnd = async (afterSeq) => {

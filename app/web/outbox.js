@@ -5,9 +5,9 @@ export const MOST_ENTRIES = 200;
 const MOST_TRIES = 4;
 
 /**
- * A message is `SENDING` until the server has stored it; then it is removed. If the server refuses
- * it, or does not answer several attempts, it is `FAILED` and stays until the user retries, edits
- * or discards it. Messages that are `SENDING` are sent in order, and do not wait for failed ones.
+ * A message is `SENDING` until the server has stored it; then it is removed. A message is `FAILED`
+ * if the server refuses it or does not answer several attempts, and stays until the user retries,
+ * edits or discards it. `SENDING` messages are sent in order, and do not wait for failed ones.
  * A message that is sent several times is stored once, because its `clientMessageId` changes only
  * with its content.
  */
@@ -56,7 +56,7 @@ export class Outbox {
     this.#run();
   }
 
-  /** Sends a FAILED message again; another content changes its id. */
+  /** Sends a FAILED message again; the entry gets a new id if the content is new. */
   retry(id, content) {
     const entry = this.#find(id);
     if (entry === undefined || isSending(entry)) return;

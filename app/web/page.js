@@ -77,7 +77,7 @@ function start(me, users, maxChars) {
 
 async function main() {
   byId("trouble-retry").addEventListener("click", () => location.reload());
-  // The address names the user, so that a reload keeps the user; another user needs a reload.
+  // The address contains the user, so that a reload keeps the user. Choosing another user reloads.
   addEventListener("hashchange", () => location.reload());
   byId("sign-out").addEventListener("click", () => (location.hash = ""));
   if (globalThis.io === undefined) {

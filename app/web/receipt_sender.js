@@ -2,13 +2,13 @@
 import { pause } from "./timing.js";
 
 const MOST_PENDING = 1_000;
-const MOST_AT_ONCE = 100; // the server accepts no longer list
-const PACE_MS = 60; // reports of this time go into the next list
+const MOST_AT_ONCE = 100; // the longest list that the server accepts
+const PACE_MS = 60; // reports within this time share a list
 const MESSAGE_MS = 10; // the server's limit is 100 receipts a second
 
 /**
- * A report that fails because of the connection or the server is kept for `retry`, which the next
- * reconnection calls. A report that the server refuses permanently is dropped.
+ * A report that fails because of the connection or the server is kept; `retry` sends it after the
+ * next reconnection. A report that the server refuses permanently is dropped.
  */
 export class ReceiptSender {
   #ask;
@@ -21,7 +21,7 @@ export class ReceiptSender {
     this.#ask = ask;
   }
 
-  /** @param event `message:delivered` or `message:seen`, which includes the other */
+  /** @param event `message:delivered` or `message:seen`; a seen message is also delivered */
   report(messageId, event) {
     if (this.#seen.has(messageId) || this.#pending.get(messageId) === "message:seen") return;
     remember(this.#pending, () => this.#pending.set(messageId, event));
@@ -63,7 +63,7 @@ export class ReceiptSender {
   }
 }
 
-/** Adds an entry, and removes the oldest above the limit: the server keeps what is undelivered. */
+/** Adds an entry, and removes the oldest entry above the limit: the server repeats its message. */
 function remember(collection, add) {
   add();
   if (collection.size > MOST_PENDING) collection.delete(collection.keys().next().value);

@@ -62,7 +62,7 @@ export class TabMemory {
     }
   }
 
-  /** Removes the value if writing fails: an outdated one would send messages again. */
+  /** Removes the value if writing fails: an outdated value would send messages again. */
   #write(name, value) {
     const json = JSON.stringify(value);
     try {

@@ -1,5 +1,5 @@
 // Decides when to notify the user of the server's rate limits. One wait is short, 50 ms with the
-// server's defaults; only their sum is noticeable.
+// server's defaults; only the sum of many waits is noticeable.
 
 const SPAN_MS = 1_000;
 const NOTICEABLE_MS = 100;

@@ -1,4 +1,4 @@
-"""Stores messages as the original backend does, and adopts them."""
+"""Stores messages as the original backend does, and gives them sequences as this server does."""
 
 from datetime import datetime, timedelta
 
@@ -38,14 +38,14 @@ async def store_as_prisma(
 
 
 async def adopt(storage: Storage, limit: int = 100) -> dict[ChannelId, list[MessageId]]:
-    """Search once for messages, adopt them, and return their ids by channel."""
+    """Adopt up to ``limit`` messages that have no sequence, and return their ids by channel."""
     found = await storage.adoption.find_unsequenced(limit, LATER)
     await storage.adoption.adopt([each for ids in found.values() for each in ids])
     return {channel_id: list(ids) for channel_id, ids in found.items()}
 
 
 async def adopt_all(storage: Storage, limit: int = 100) -> None:
-    """Adopt messages until every message has a sequence."""
+    """Adopt messages, ``limit`` at a time, until every message has a sequence."""
     while await adopt(storage, limit):
         pass
 

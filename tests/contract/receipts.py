@@ -36,7 +36,7 @@ async def advanced(
     state: DeliveryState,
     now: datetime = NOW,
 ) -> Advance:
-    """Report a state, and return the outcome. Fails if the report is refused."""
+    """Report a delivery state, and return the outcome. Fails the test if the report is refused."""
     outcome = await reported(storage, message_id, recipient_id, state, now)
     assert isinstance(outcome, Advance)
     return outcome

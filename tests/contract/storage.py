@@ -58,7 +58,7 @@ UNHURRIED = DatabaseLimits(
     lock_timeout_seconds=ANSWER_SECONDS,
     answer_seconds=ANSWER_SECONDS,
 )
-"""Long time limits, for operations that end by themselves even on a busy machine."""
+"""Time limits that a working database does not reach, even on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Storage:
 
 
 def memory_storage() -> Storage:
-    """Return repositories of an empty storage in memory."""
+    """Return the repositories of an empty in-memory storage."""
     store = MemoryStore()
 
     async def leave(channel_id: ChannelId, user_id: UserId) -> None:
@@ -111,7 +111,7 @@ def sql_storage(database: Database) -> Storage:
 
 @asynccontextmanager
 async def opened(database: OpenDatabase) -> AsyncIterator[OpenDatabase]:
-    """Open a database inside the block."""
+    """Open a database, and close it at the end of the ``with`` block."""
     try:
         await database.on_module_init()
         yield database
@@ -136,7 +136,7 @@ def draft(
 
 
 async def add(storage: Storage, asked: MessageDraft, now: datetime = NOW) -> Message:
-    """Store one draft, and return the message. Fails if the draft is refused or a repetition."""
+    """Store one draft, and return the new message. Fails the test if no message was added."""
     added = await add_one(storage, asked, now)
     assert isinstance(added, StoredMessage)
     assert added.is_new

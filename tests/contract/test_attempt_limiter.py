@@ -74,7 +74,7 @@ async def test_attempt_gives_no_more_than_a_minutes_worth_when_the_address_was_q
 
 
 async def test_attempt_is_refused_when_no_failure_is_left(attempt_limiter: AttemptLimiter) -> None:
-    """Even with attempts left, the client must wait until a failure is allowed again."""
+    """The wait lasts until a failure is allowed again, even if attempts are left."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -95,7 +95,7 @@ async def test_attempt_names_the_longer_wait_when_neither_is_left(
 async def test_attempt_costs_no_attempt_when_failures_refuse_it(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """When failures are allowed again, no attempt was used."""
+    """Attempts that are refused because of earlier failures are not counted."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
     for _ in range(ATTEMPTS_PER_MINUTE + 1):
@@ -184,7 +184,7 @@ async def test_succeeded_gives_nothing_when_the_bucket_is_full(
 
 
 async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) -> None:
-    """An attacker with a valid token cannot make more guesses."""
+    """An attacker cannot get more guesses by connecting with a valid token in between."""
     for _ in range(FAILURES_PER_MINUTE):
         await attempt_limiter.failed(ADDRESS, MALFORMED)
 
@@ -196,7 +196,7 @@ async def test_succeeded_gives_no_failure_back(attempt_limiter: AttemptLimiter) 
 async def test_succeeded_gives_attempts_back_when_no_failure_is_left_for_now(
     attempt_limiter: AttemptLimiter, let_pass: Callable[[float], None]
 ) -> None:
-    """Attempts returned before a refused attempt are not lost."""
+    """Attempts that were given back are still available after a refused attempt."""
     for _ in range(ATTEMPTS_PER_MINUTE):
         await attempt_limiter.attempt(ADDRESS)
         attempt_limiter.succeeded(ADDRESS)

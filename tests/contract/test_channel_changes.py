@@ -42,7 +42,7 @@ async def test_members_are_those_of_each_channel_when_several_are_read(storage: 
 async def test_members_are_found_when_the_channel_is_called_anything(
     storage: Storage, name: str
 ) -> None:
-    """Any character may occur in a channel id, without a special meaning."""
+    """Any character may occur in a channel id, and none has a special meaning."""
     await storage.channels.seed({ALICE: [ChannelId(name)]})
 
     members = await storage.channels.members_of_all([ChannelId(name), RANDOM])
@@ -51,7 +51,7 @@ async def test_members_are_found_when_the_channel_is_called_anything(
 
 
 async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
-    """The number of channels exceeds the maximum number of parameters of both databases."""
+    """There are more channels than SQLite or PostgreSQL allows parameters in a statement."""
     names = [ChannelId(f"channel-{number}") for number in range(40_000)]
 
     members = await storage.channels.members_of_all([*names, RANDOM])
@@ -96,7 +96,7 @@ async def test_channel_is_found_when_it_was_created(storage: Storage) -> None:
 
 
 async def test_seeded_channel_is_found_when_it_is_asked_for(storage: Storage) -> None:
-    """A seeded channel's name is its id, and the creator is its first member."""
+    """A seeded channel is named after its id, and was created by its first member."""
     found = await storage.channels.find(RANDOM)
 
     assert found is not None
@@ -177,7 +177,7 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
-    """Messages from before the removal are undelivered, but not those from the absence."""
+    """Messages from before the removal are undelivered; messages from the absence are not."""
     before = draft(ALICE, RANDOM)
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)
@@ -193,7 +193,7 @@ async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Sto
 
 
 async def test_member_is_removed_once_when_removed_twice(storage: Storage) -> None:
-    """After the removal, the user's undelivered messages are not counted any more."""
+    """Undelivered messages are not counted for a removed user."""
     await storage.messages.add_all([draft(ALICE, RANDOM)], now=NOW)
 
     first = await storage.channels.remove_member(RANDOM, BOB)

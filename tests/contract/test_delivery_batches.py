@@ -27,7 +27,7 @@ def changes(outcomes: Sequence[AdvanceOutcome]) -> list[tuple[DeliveryState, boo
 async def test_advance_all_answers_each_report_when_they_are_of_several_messages_and_channels(
     storage: Storage,
 ) -> None:
-    """Outcomes have the order of the reports, and messages the state of their recipients."""
+    """Outcomes have the order of the reports. A message has the lowest state of its recipients."""
     first, second = await sent(storage), await sent(storage, BOB)
     elsewhere = await sent(storage, channel_id=RANDOM)
 
@@ -118,7 +118,7 @@ async def test_advance_all_reports_both_steps_when_a_recipient_reports_them_toge
 
 
 async def test_advance_all_does_not_go_back_when_delivered_follows_read(storage: Storage) -> None:
-    """READ implies DELIVERED, even within a batch."""
+    """A report of DELIVERED changes nothing after READ, even within a batch."""
     message = await sent(storage)
     reports = [Report(message.id, BOB, state) for state in (READ, DELIVERED)]
 
@@ -183,7 +183,7 @@ async def test_the_message_is_read_when_a_thousand_recipients_report_in_four_bat
 async def test_nothing_is_undelivered_when_a_batch_closes_gaps_on_both_sides(
     storage: Storage,
 ) -> None:
-    """The delivered message between two reported ones joins them."""
+    """The second batch reports the messages before, between and after those of the first."""
     messages = [await sent(storage) for _ in range(5)]
     between, others = messages[1::2], messages[::2]
     await storage.deliveries.advance_all([Report(each.id, BOB, READ) for each in between], LATER)

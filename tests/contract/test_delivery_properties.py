@@ -22,7 +22,7 @@ Device: TypeAlias = tuple[UserId, int]
 Reported: TypeAlias = tuple[int, DeliveryState]
 """A report: the index of one of three messages (one by each user), and the state."""
 
-# Generates reports in any order, of which some are missing or repeated.
+# Reports in any order. Some reports are missing, and others are repeated.
 BATCHES = st.lists(
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from(ORDER[1:])), max_size=8), max_size=3
 )
@@ -93,7 +93,7 @@ def advances(answers: Iterable[AdvanceOutcome]) -> list[Advance]:
 async def test_recipients_have_the_furthest_state_when_devices_report_in_any_order(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """All devices of a user are one recipient, and a message has its last recipient's state."""
+    """All devices of a user are one recipient, and a message has the lowest recipient state."""
     messages = await sent_by_each(storage)
 
     await report_all(storage, messages, runs)
@@ -142,7 +142,7 @@ async def test_what_is_undelivered_is_what_is_sent_when_devices_report_in_any_or
 async def test_each_change_is_reported_once_when_devices_report_in_any_order(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """A recipient's state changes at most twice and never back. The last change is stored."""
+    """A recipient's state changes at most twice, and only forward. The last change is stored."""
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)
@@ -165,7 +165,10 @@ async def test_each_change_is_reported_once_when_devices_report_in_any_order(
 async def test_no_device_sees_a_step_back_when_others_report_at_once(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """The outcomes of a device are never behind its reports. Reports of the author are refused."""
+    """An outcome has at least the reported state, and the state of the device's earlier outcomes.
+
+    Authors cannot report their own messages.
+    """
     messages = await sent_by_each(storage)
 
     answers = await report_all(storage, messages, runs)

@@ -42,7 +42,7 @@ async def test_advance_moves_the_recipient_when_it_is_a_step_forward(storage: St
 async def test_advance_changes_nothing_when_it_is_reached_already(
     storage: Storage, reached: DeliveryState, reported: DeliveryState
 ) -> None:
-    """The outcome of a late or repeated report has the stored status: READ implies DELIVERED."""
+    """A late or repeated report returns the stored status, such as READ for a late DELIVERED."""
     message = await sent(storage)
     stored = await advanced(storage, message.id, BOB, reached)
 
@@ -201,7 +201,7 @@ async def test_statuses_are_empty_when_no_recipient_follows(storage: Storage) ->
 
 
 async def test_undelivered_counts_stop_when_a_channel_has_more(storage: Storage) -> None:
-    """The limit applies to each channel. Counting does not stop early at exactly the limit."""
+    """The limit applies to each channel. A channel exactly at the limit is counted completely."""
     most = MAX_COUNTED_OF_CHANNEL
     await storage.messages.add_all([draft() for _ in range(most)], NOW)
     await sent(storage, channel_id=RANDOM)
@@ -235,7 +235,7 @@ async def test_undelivered_counts_only_what_is_sent_when_some_has_arrived(
 async def test_undelivered_pages_through_all_channels_when_asked_after_each_position(
     storage: Storage,
 ) -> None:
-    """The pages contain each message once, in the order of storing across all channels."""
+    """The pages contain each message of all channels once, in the order of storing."""
     channels = [GENERAL, RANDOM, GENERAL, RANDOM, RANDOM]
     stored = [await sent(storage, channel_id=channel_id) for channel_id in channels]
 
@@ -289,7 +289,7 @@ async def test_undelivered_is_empty_when_nothing_waits(storage: Storage) -> None
 
 
 async def test_the_message_follows_when_messages_before_it_were_deleted(storage: Storage) -> None:
-    """A recipient's own and an undelivered message are gone, and the recipient's report counts."""
+    """Two messages were deleted before the report: an undelivered one, and one by the recipient."""
     await advanced(storage, (await sent(storage)).id, BOB, DELIVERED)
     undelivered, own = await sent(storage), await sent(storage, BOB)
     await storage.messages.delete(undelivered.id, ALICE)

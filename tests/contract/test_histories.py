@@ -27,14 +27,14 @@ _numbers = count(1)
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A batch of sends: user, channel, client message id and content of each."""
+    """A batch of messages to send, each with its user, channel, client message id and content."""
 
     drafts: Sequence[tuple[int, int, str | None, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Tell:
-    """A batch of reports: message, user and state of each."""
+    """A batch of reports, each with its message, user and state."""
 
     reports: Sequence[tuple[int, int, DeliveryState]]
 
@@ -48,7 +48,7 @@ class Erase:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The end or the beginning of a membership: by this server, or by rows written directly."""
+    """The start or end of a membership, made by this server (``is_own``) or by another program."""
 
     channel: int
     user: int
@@ -78,7 +78,7 @@ _tells_of_one = st.builds(
     _states,
     st.lists(_messages, min_size=2, max_size=8, unique=True),
 )
-"""Reports by one user, which join ranges of delivered messages."""
+"""Reports of several messages by one user, so that ranges of delivered messages are merged."""
 
 _BEGINNING = Send([(number % 2, 0, None, "x") for number in range(8)])
 STEPS = st.lists(
@@ -97,7 +97,7 @@ STEPS = st.lists(
 
 @dataclass(slots=True)
 class History:
-    """Runs the same steps on two storages, with users and channels of its own."""
+    """Runs the same steps on two storages. Each history has its own users and channels."""
 
     storages: tuple[Storage, Storage]
     number: int = field(default_factory=lambda: next(_numbers))
@@ -112,7 +112,7 @@ class History:
         return [ChannelId(f"history-{self.number}-{each}") for each in range(CHANNELS)]
 
     async def begin(self) -> None:
-        """Make all users but the last one members of all channels."""
+        """Make all users except the last one members of all channels."""
         *members, _ = self.users
         for storage in self.storages:
             await storage.channels.seed(
@@ -179,7 +179,7 @@ class History:
         return is_member
 
     async def shown_by(self, storage: Storage) -> list[object]:
-        """Return all messages, the recipients of each, and what is undelivered for each user."""
+        """Return all messages, their recipients, and the undelivered messages of each user."""
         shown: list[object] = []
         for channel_id in self.channels:
             stored = await storage.messages.stored_after(channel_id, 0, 1_000)
@@ -198,7 +198,7 @@ class History:
 
 
 def comparable(outcomes: Sequence[AddOutcome | AdvanceOutcome]) -> list[object]:
-    """Replace errors, which are never equal, by their codes."""
+    """Replace each error by its code, because two instances of an error are never equal."""
     return [each.code if isinstance(each, ChatError) else each for each in outcomes]
 
 

@@ -88,7 +88,7 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
 async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     database: Database, storage: Storage
 ) -> None:
-    """Two nodes adopt overlapping sets of messages. A message that neither has found is left."""
+    """Two nodes adopt overlapping sets of messages. A message found by neither is not adopted."""
     for number in range(1, 5):
         await store_as_prisma(database, f"msg_{number}", created_at=NOW + number * SECOND)
     first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
@@ -104,7 +104,7 @@ async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
 async def test_adopt_passes_over_a_message_when_it_was_deleted(
     database: Database, storage: Storage
 ) -> None:
-    """An empty list of messages is allowed."""
+    """Ids of missing messages are ignored, and the list of ids may be empty."""
     await store_as_prisma(database, "msg_001")
 
     await storage.adoption.adopt([MessageId("msg_000"), MessageId("msg_001")])
@@ -117,7 +117,7 @@ async def test_adopt_passes_over_a_message_when_it_was_deleted(
 async def test_adopt_numbers_by_date_and_id_when_there_are_many(
     database: Database, storage: Storage
 ) -> None:
-    """Neither the order of insertion nor the number of channels and calls matters."""
+    """Sequences do not depend on the order of insertion, or on the number of calls."""
     for number, second in enumerate([3, 1, 4, 1, 5, 9, 2, 6]):
         channel_id = (GENERAL, RANDOM)[number % 2]
         created_at = NOW + second * SECOND
@@ -214,7 +214,7 @@ async def test_adopt_finds_a_message_when_it_was_committed_late(
 async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
     database: Database, storage: Storage
 ) -> None:
-    """An imported message gets the next number, and deliveries to the members at its date."""
+    """An imported message gets the next number, and is undelivered to the members at its date."""
     await store_as_prisma(database, "msg_001", created_at=NOW)
     await adopt_all(storage)
     await store_as_prisma(database, "msg_000", created_at=NOW - timedelta(days=365))
@@ -229,7 +229,7 @@ async def test_adopt_finds_a_message_when_it_comes_with_an_old_date(
 async def test_find_unsequenced_searches_older_messages_when_new_ones_are_excluded(
     database: Database, storage: Storage, excluded: str
 ) -> None:
-    """An excluded message does not count towards the limit either."""
+    """An excluded message does not count towards the limit."""
     await store_as_prisma(database, "newest", created_at=NOW)
     await adopt_all(storage)
     year_ago = NOW - timedelta(days=365)
@@ -310,7 +310,10 @@ async def test_adopt_gives_each_message_one_number_when_many_do_it_at_once(
 async def test_author_can_join_when_an_adopted_message_is_from_before(
     database: Database, storage: Storage
 ) -> None:
-    """The author left before the adoption. Neither that message nor later ones are undelivered."""
+    """The author left before the adoption, and rejoins after it.
+
+    Neither the adopted message nor messages from the absence are undelivered to the author.
+    """
     await add(storage, draft())
     await store_as_prisma(database, "msg_001", user_id=BOB)
     await storage.leave(GENERAL, BOB)

@@ -126,7 +126,7 @@ async def test_add_all_gives_gapless_numbers_when_many_send_at_once(storage: Sto
 
 
 async def test_add_all_gives_no_number_when_it_is_refused(storage: Storage) -> None:
-    """A refused draft leaves no gap, and the other drafts of the batch are stored."""
+    """A refused draft leaves no gap in the sequence, and the other drafts are stored."""
     await add(storage, draft(client_message_id="c-1"))
     deleted = await add(storage, draft(client_message_id="c-2"))
     await storage.messages.delete(deleted.id, ALICE)
@@ -163,7 +163,7 @@ async def test_add_all_refuses_when_the_sender_is_not_a_member(
 
 @pytest.mark.parametrize("name", ['"', "\\", "ä 🎈", "]", "x" * 191])
 async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: str) -> None:
-    """Any character may occur in ids of users and channels, without a special meaning."""
+    """Any character may occur in ids of users and channels, and none has a special meaning."""
     user_id, channel_id = UserId(f"user {name}"), ChannelId(name)
     await storage.channels.seed({user_id: [channel_id], BOB: [channel_id]})
     drafts = [
@@ -181,7 +181,7 @@ async def test_add_all_stores_when_ids_are_of_any_form(storage: Storage, name: s
 async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent_again(
     storage: Storage,
 ) -> None:
-    """A repeated send does not store a message, and returns the first one with its edits."""
+    """A repeated send stores no second message, and returns the first message with its edits."""
     first = await add(storage, draft(content="one", client_message_id="c-1"))
     edited = await storage.messages.update(first.id, ALICE, "edited", LATER)
 
@@ -194,7 +194,7 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """A repetition returns the first message. A draft with another content is refused."""
+    """A repetition within a batch returns the first message. Another content is refused."""
     drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
     first, repeated, reused = await storage.messages.add_all(drafts, NOW)

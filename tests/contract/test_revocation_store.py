@@ -82,7 +82,7 @@ async def test_a_revocation_is_contained_only_until_its_time_is_over(
 async def test_a_revocation_is_extended_when_it_is_added_again(
     revocation_store: RevocationStore, revocation: Revocation, let_pass: Callable[[float], None]
 ) -> None:
-    """The latest end applies, in whichever order the revocations are added."""
+    """The longest time applies, in whichever order the revocations are added."""
     await revocation_store.add(revocation, ttl_seconds=10)
     await revocation_store.add(revocation, ttl_seconds=60)
     await revocation_store.add(revocation, ttl_seconds=5)
@@ -96,7 +96,7 @@ async def test_a_revocation_is_extended_when_it_is_added_again(
 async def test_a_users_revocation_reaches_to_the_later_moment_when_there_were_two(
     revocation_store: RevocationStore, moments: tuple[int, int]
 ) -> None:
-    """The later moment applies, in whichever order the revocations are added."""
+    """Tokens issued until the later moment are revoked, whichever moment was added first."""
     for moment in moments:
         revocation = Revocation.of_user(ALICE, ISSUED_AT + moment)
         await revocation_store.add(revocation, ttl_seconds=60)
@@ -156,7 +156,7 @@ async def test_missed_gives_a_revocation_when_it_covers_a_live_credential(
 async def test_missed_gives_all_when_there_are_many_live_credentials(
     revocation_store: RevocationStore,
 ) -> None:
-    """The number of credentials exceeds that of a batch."""
+    """There are more credentials than a batch may contain."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(1_500)]
     await all_missed(revocation_store, live)
     revoked = [Revocation.of_token(f"token-{number}") for number in range(0, 1_500, 100)]

@@ -37,7 +37,7 @@ NEW_KIND = """ALTER TYPE "ChannelType" ADD VALUE 'BROADCAST'"""
 
 @dataclass(frozen=True, slots=True)
 class Oddity:
-    """An unexpected value of a column, in SQL, and the value that is read instead."""
+    """An unexpected value of a column, in SQL, and the value that repositories return instead."""
 
     kind: str
     column: str
@@ -102,7 +102,7 @@ def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
 
 @pytest.fixture
 async def odd_storage(odd_database: Database, oddity: Oddity) -> Storage:
-    """A storage with only one message, which has the unexpected value and was adopted."""
+    """A storage whose only message has the unexpected value. The message is already adopted."""
     storage = await seeded(odd_database)
     if oddity.before:
         await run(odd_database, oddity.before)
@@ -131,14 +131,14 @@ async def write(database: Database, message_id: str, column: str, value: str) ->
     """Set a column of a message to an SQL expression."""
     await run(
         database,
-        f"""UPDATE messages SET "{column}" = {value} WHERE id = '{message_id}'""",  # noqa: S608 - the tests' own
+        f"""UPDATE messages SET "{column}" = {value} WHERE id = '{message_id}'""",  # noqa: S608 - values of the tests
     )
 
 
 async def test_an_odd_row_is_adopted_and_read_when_there_is_one(
     odd_storage: Storage, oddity: Oddity
 ) -> None:
-    """An unexpected value is read as the nearest allowed one, which clients can receive."""
+    """An unexpected value is read as the nearest value that clients can receive."""
     (read,) = await odd_storage.messages.list_after(GENERAL, BOB, 0, 10)
 
     assert (ODD, oddity.expected) == (read.id, oddity.read_of(read))
@@ -172,7 +172,7 @@ async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage
 
 
 async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Storage) -> None:
-    """In a batch, each report of a recipient is accepted."""
+    """In one batch, each report about either message is accepted if its user is a recipient."""
     own = await add(odd_storage, draft())
     statuses = (await odd_storage.deliveries.statuses(ODD, ALICE)).statuses
     reports = [

@@ -27,7 +27,7 @@ async def test_a_message_is_contained_only_until_its_time_is_over(
 async def test_a_message_is_kept_as_long_when_it_is_added_again(
     webhook_log: WebhookLog, let_pass: Callable[[float], None]
 ) -> None:
-    """Adding a message again with a shorter time does not shorten the first time."""
+    """Adding a message again with a shorter TTL does not shorten the first TTL."""
     await webhook_log.add("msg_1", ttl_seconds=60)
     await webhook_log.add("msg_1", ttl_seconds=5)
 

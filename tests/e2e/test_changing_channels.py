@@ -273,5 +273,5 @@ async def test_connected_users_can_chat_when_the_command_has_seeded_a_channel(
     finished = await chat.server.command("seed", str(file))
 
     assert 0 == finished.code
-    assert finished.out.endswith("A running server notices within seconds.\n")
+    assert finished.out.endswith("A running server applies the change within seconds.\n")
     assert await receives(dave, alice, channel_id, until=True)

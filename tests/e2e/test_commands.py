@@ -51,7 +51,7 @@ async def test_seed_says_what_it_did_when_the_file_is_right(tmp_path: Path) -> N
 
     expected = (
         f"The database contains all of {file}: users 3, channels 2. "
-        "A running server notices within seconds.\n"
+        "A running server applies the change within seconds.\n"
     )
     assert (0, expected) == (finished.code, finished.out)
 

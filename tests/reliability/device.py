@@ -1,4 +1,4 @@
-"""A device that follows the documentation: it receives, fetches missed messages, and reports."""
+"""A device that receives messages, fetches missed ones, and reports them, as documented."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from tests.reliability.link import ConnectionLost, Link, Unanswered
 PAGE_SIZE = 20
 _RETRY_SECONDS = (0.05, 0.2)
 _REPORTS = ("message:delivered", "message:seen", None)
-"""The state that a device reports of another user's message; None means no report."""
+"""The events by which a device may report another user's message; None means no report."""
 _REPORTERS = 4
 _STATUSES = {"message:delivered": "DELIVERED", "message:seen": "READ"}
 
@@ -33,10 +33,10 @@ class Refused(Exception):
 
 
 class Device:
-    """One client of a user, which records what it receives.
+    """One client of a user. It records the received messages and receipts.
 
-    After each connection, and when a ``seq`` is missing, the device fetches the channel's messages
-    after the last number up to which it has every message. docs/protocol.md describes this.
+    After each connection, and when a ``seq`` is missing, the device fetches messages: all that
+    follow the highest ``seq`` up to which the channel is complete. docs/protocol.md describes this.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Device:
 
     @property
     def name(self) -> str:
-        """The user and the kind of device."""
+        """The name of the user and the kind of the device."""
         return str(self.log)
 
     @property
@@ -91,7 +91,7 @@ class Device:
         Raises:
             Refused: The server answered with an error.
             ConnectionLost: The connection ended before the answer.
-            Unanswered: The server did not answer, which is recorded.
+            Unanswered: The server did not answer. The request is recorded.
         """
         await self.link.online.wait()
         asked_at = time.monotonic()
@@ -168,7 +168,7 @@ class Device:
             except (ConnectionLost, Unanswered):
                 pass  # The device fetches again after the next connection.
             except Refused as refusal:
-                if not refusal.is_temporary:  # The user has left
+                if not refusal.is_temporary:  # The user has left the channel.
                     incomplete.clear()
             else:
                 if self._complete[channel] >= self._highest[channel]:

@@ -64,8 +64,8 @@ class Reception:
 
     Attributes:
         at: The monotonic time in seconds.
-        stream: The number of the connection or request, which delivers its messages once and in
-            order.
+        stream: The number of the connection or paged request that delivered the message. Within a
+            stream, each message comes once, and in order.
         is_live: Whether the message came as ``message.created``, not from ``message:getOffline``.
     """
 
@@ -103,7 +103,7 @@ class Absence:
     """A period in which a user was certainly not a member of a channel.
 
     Attributes:
-        since: The monotonic time at which the removal was acknowledged.
+        since: The monotonic time by which all servers have applied the removal.
         until: The monotonic time at which the addition was requested.
         last_seq: The channel's last number after the removal.
         return_seq: The channel's last number after the return.
@@ -123,7 +123,8 @@ class Answer:
 
     Attributes:
         code: The code of the error; None for a success.
-        seconds: The time since the request, including the time for earlier requests of the socket.
+        seconds: The time from the request to the answer. Earlier requests of the same socket may
+            have delayed the answer.
     """
 
     event: str
@@ -138,7 +139,7 @@ class Notes:
     Attributes:
         slack_seconds: The additional time that an answer may take on a busy machine.
         unanswered: The events without an answer on a connection that stayed open.
-        reported: Receipts that the server has acked to their recipients.
+        reported: The receipts that recipients sent and the server acked.
         counts: The last answer to ``message:getOfflineCount``, by user.
         server_log: The output of all servers.
     """
@@ -156,7 +157,7 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A row of ``messages`` with its sequence number, or 0.
+    """A row of ``messages`` with its sequence number; 0 if it has none.
 
     Attributes:
         position: The position in the order of storing, among all messages.
@@ -174,8 +175,8 @@ class Stored:
 
     Attributes:
         last_seqs: The last sequence number of each channel.
-        client_messages: The rows of user, client message id and message id.
-        members: The rows of channel and user.
+        client_messages: Rows of user, client message id and message id.
+        members: Rows of channel and user.
     """
 
     messages: Sequence[StoredMessage]

@@ -16,9 +16,9 @@ from tests.reliability.progress import Progress
 
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
-"""The number of sends that a storage fault must refuse before it ends."""
+"""The number of sends that must be refused before a storage fault ends."""
 _LINGER_SECONDS = 3.0
-"""The maximum time for which the database stays unavailable after these refusals.
+"""The maximum time for which the database stays unavailable after `_REFUSALS` sends were refused.
 
 Requests in this time must fail at once.
 """
@@ -53,7 +53,7 @@ async def kill_server(stage: Stage) -> None:
 
 
 async def fill_disk(stage: Stage) -> None:
-    """Limit the server's files to a few pages, as a full disk does."""
+    """Limit the server's files to a few pages in size. Larger writes fail, as on a full disk."""
     (server,) = stage.servers
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
     # SQLite rewrites the write-ahead log from its start, so a transaction fails in the middle.
@@ -82,14 +82,14 @@ async def restart_postgres(stage: Stage) -> None:
 
 
 async def freeze_postgres(stage: Stage) -> None:
-    """Freeze PostgreSQL until some sends were refused, and then for a random time."""
+    """Freeze PostgreSQL, and thaw it at a random time after some sends were refused."""
     assert stage.postgres is not None
     with stage.postgres.frozen():
         await _last(stage)
 
 
 async def _last(stage: Stage) -> None:
-    """Wait until some sends were refused, and then for a random time."""
+    """Wait until some sends were refused, and then wait for a random time."""
     await stage.progress.is_unavailable_again(_REFUSALS)
     await asyncio.sleep(stage.dice.uniform(0, _LINGER_SECONDS))
 

@@ -1,4 +1,4 @@
-"""Removes the guest from a channel and adds it again, as a backend does."""
+"""Removes the guest from a channel and adds it again, as a backend does over HTTP."""
 
 import asyncio
 import time
@@ -59,7 +59,7 @@ async def _insist(server: ServerProcess, method: str) -> None:
                     return
                 assert answer.status == HTTPStatus.SERVICE_UNAVAILABLE, answer.status
         except (ClientError, TimeoutError):
-            pass  # The server was killed meanwhile.
+            pass  # The server was killed during the request.
         await asyncio.sleep(_RETRY_SECONDS)
 
 

@@ -150,7 +150,7 @@ def nothing_is_left_out(notes: Notes, stored: Stored) -> Violations:
 
 
 def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
-    """Users receive messages only of channels that they are members of at that time."""
+    """Users receive messages only from channels of which they are members at the time."""
     del stored
     for device in notes.devices:
         for reception in device.receptions:
@@ -167,7 +167,7 @@ def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
 
 
 def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violations:
-    """A message has a delivery for each member but the author, and possibly for the guest."""
+    """A message has a delivery for each member except the author. The guest may have one."""
     del notes
     recipients = defaultdict(set)
     for receipt in stored.deliveries:

@@ -1,4 +1,4 @@
-"""Uses the real JavaScript client, with its own reconnection, as a device's link."""
+"""A device's link through the real JavaScript client, which reconnects by itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -23,7 +23,7 @@ class JsLink(Link):
             case "disconnect":
                 self._lost()
             case "connect_error":
-                pass  # The client connects again.
+                pass  # The client retries by itself.
             case "ack":
                 assert question is not None
                 self._answered(question, first)

@@ -1,4 +1,4 @@
-"""The progress of a scenario, which tasks can wait for."""
+"""Measures the progress of a scenario, and lets tasks wait for it."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ class Progress:
             await self._changed.wait_for(lambda: self.done >= share * self.messages)
 
     async def is_unavailable_again(self, times: int) -> None:
-        """Wait until ``times`` more sends were ``unavailable``, or all messages are finished."""
+        """Wait for ``times`` more sends refused as ``unavailable``, or the end of all messages."""
         wanted = self.unavailable + times
         async with self._changed:
             await self._changed.wait_for(

@@ -242,7 +242,7 @@ async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bo
                     if by_fetching and not device.is_busy:
                         device.fetch_all()
                 await asyncio.sleep(_QUIET_STEP_SECONDS)
-    # Read again, because reports may have ended since the last read.
+    # Read again, because reports may have been stored since the last read.
     return await storage.everything()
 
 

@@ -94,7 +94,7 @@ class SoundEvidence:
         self.stored = replace(self.stored, messages=rest)
 
     def deliver(self, *receipts: Receipt) -> None:
-        """Replace the deliveries of the same messages and recipients."""
+        """Store these deliveries, instead of those with the same message and recipient."""
         changed = {(each.message_id, each.recipient_id) for each in receipts}
         rest = [
             each

@@ -8,13 +8,13 @@ from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS
 
 
 def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
-    """Return the RSA keys for RS256 signatures by ``kid``. Other keys are ignored.
+    """Return the RSA keys for RS256 signatures, indexed by ``kid``. Other keys are ignored.
 
     Raises:
-        ValueError: The body is not a key set, or has no usable key. The error does not quote the
-            body.
+        ValueError: The body is not a key set, or contains no usable key. The error does not quote
+            the body.
     """
-    # For deep nesting, orjson raises ValueError, but json would raise RecursionError.
+    # For deep nesting, orjson raises ValueError. The json module would raise RecursionError.
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):

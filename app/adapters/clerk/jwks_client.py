@@ -1,4 +1,4 @@
-"""Fetches the issuer's public keys from a URL at the first token, and refreshes them."""
+"""Fetches the issuer's public keys from a URL for the first token, and then refreshes the keys."""
 
 import asyncio
 import logging
@@ -14,13 +14,13 @@ from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.ports import Clock, Timer
 
 REFRESH_SECONDS = 240.0
-"""The time between two fetches. A withdrawn key remains accepted for at most this time."""
+"""The time between two fetches. A withdrawn key is accepted until the next successful fetch."""
 RETRY_SECONDS = 30.0
-"""The time between a failed fetch and the next one."""
+"""The time between a failed fetch and the next fetch."""
 UNKNOWN_KEY_SECONDS = 30.0
-"""The minimum time between two fetches for unknown key ids, as an attacker can invent key ids."""
+"""The minimum time between two fetches for unknown key ids, which an attacker can invent."""
 COLD_SECONDS = 1.0
-"""The minimum time between two fetches while no key is known and every token is rejected."""
+"""The minimum time between two fetches while no key is cached, so that every token is rejected."""
 FETCH_TIMEOUT_SECONDS = 2.0
 MAX_BODY_BYTES = 65_536
 
@@ -30,10 +30,9 @@ _logger = logging.getLogger(__name__)
 class JwksClient(SigningKeys):
     """Caches the key set of one URL.
 
-    A known key is returned without waiting. The cache is refreshed in the background, and the
-    cached keys stay valid while the URL fails. For an unknown key, `find` waits for a fetch, for at
-    most ``timeout_seconds``. Concurrent callers share one fetch. An invalid signature never causes
-    a fetch.
+    `find` returns a cached key at once. For an unknown key, `find` waits for a fetch, for at most
+    ``timeout_seconds``. Concurrent callers share one fetch. An invalid signature never causes a
+    fetch. The cache is refreshed in the background. If a fetch fails, the cached keys stay valid.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class JwksClient(SigningKeys):
             self._next_fetch.cancel()
 
     async def _fetch_unless_recent(self) -> None:
-        """Wait for the running fetch, or start a new one unless the last fetch was too recent."""
+        """Wait for the running fetch or a new one. Do nothing if the last fetch was too recent."""
         fetch = self._fetch
         if fetch is None:
             now = self._clock.monotonic()
@@ -79,7 +78,7 @@ class JwksClient(SigningKeys):
                 return
             self._no_fetch_before = now + (UNKNOWN_KEY_SECONDS if self._keys else COLD_SECONDS)
             fetch = self._start_fetch()
-        # If this caller is cancelled, `wait` does not cancel the fetch: other callers need it.
+        # If this caller is cancelled, `wait` does not cancel the fetch that other callers share.
         await asyncio.wait([fetch])
 
     def _refresh(self) -> None:
@@ -112,10 +111,10 @@ class JwksClient(SigningKeys):
             self._fetch = None
 
     async def _download(self) -> bytes:
-        # Open a new session for each fetch, because a connection is not worth keeping for minutes.
+        # Open a new session for each fetch, because the next fetch is minutes away.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
-            # Follow no redirect: it could lead into the server's own network.
+            # Do not follow redirects: they could lead into the server's own network.
             session.get(self._url, allow_redirects=False) as response,
         ):
             if response.status != 200:  # noqa: PLR2004 - HTTP's OK

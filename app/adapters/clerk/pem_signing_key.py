@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from app.adapters.clerk.signing_keys import MINIMUM_KEY_BITS, SigningKeys
 
 _AROUND_THE_KEY = re.compile(r"-----(?:BEGIN|END) [A-Z ]+-----|\\[rn]|[\s\"'\ufeff]")
-"""Matches text around the base64: PEM armour, (escaped) line breaks, quotes, byte order marks."""
+"""Matches text that is not base64: PEM armour, (escaped) line breaks, quotes, byte order marks."""
 
 
 class SigningKeyError(ValueError):
@@ -19,7 +19,7 @@ class SigningKeyError(ValueError):
 
 
 class PemSigningKey(SigningKeys):
-    """One key for all tokens. The ``kid`` of a token is ignored, as with Clerk's ``jwtKey``."""
+    """Uses one key for all tokens, and ignores their ``kid``, like Clerk's option ``jwtKey``."""
 
     def __init__(self, pem: str) -> None:
         r"""Read the key.

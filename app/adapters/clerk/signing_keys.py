@@ -9,7 +9,7 @@ MINIMUM_KEY_BITS = 2048
 
 
 class SigningKeys(Protocol):
-    """Finds the key of a token."""
+    """Finds the public key that verifies a token."""
 
     async def find(self, key_id: str | None) -> RSAPublicKey:
         """Return the key with this id. ``key_id`` is None if the token's header has none.

@@ -1,4 +1,4 @@
-"""Verifies Clerk's session tokens by the rules of Clerk, or of RFC 8725 where they are stricter."""
+"""Verifies Clerk's session tokens by Clerk's rules, or by RFC 8725 where RFC 8725 is stricter."""
 
 from collections.abc import Collection
 
@@ -19,8 +19,8 @@ from app.ports import Clock, TokenVerifier
 class ClerkTokenVerifier(TokenVerifier):
     """Verifies tokens without a request to Clerk.
 
-    Sign-outs are not detected here: they are in the revocation store. The signature is checked
-    before the claims, so the error codes tell an attacker nothing about the claims.
+    Sign-outs are not detected here, but by a lookup in the revocation store. The signature is
+    checked before the claims, so error codes reveal nothing about the claims of a forged token.
     """
 
     def __init__(
@@ -38,14 +38,15 @@ class ClerkTokenVerifier(TokenVerifier):
         """Set the rules that depend on the deployment.
 
         Args:
-            allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits it if the
-                request for the token had no Origin, as from backends and some native apps.
-            audience: The accepted values of ``aud``: a token must contain one of them. If this is
-                empty, ``aud`` is not checked, because Clerk's session tokens do not contain it.
+            allow_missing_party: Whether a token without ``azp`` is accepted. Clerk omits ``azp`` if
+                the token was requested without an Origin header, as backends and some native apps
+                do.
+            audience: The accepted values of ``aud``: a token must contain one of these values. If
+                the collection is empty, ``aud`` is not checked: Clerk's session tokens have none.
             max_token_seconds: The maximum lifetime of a token after its ``iat``, even if its
                 ``exp`` is later. Revocations are stored for the same time, so a revoked token never
-                becomes valid again. A token without ``iat``, which Clerk never makes, is valid
-                until its ``exp``.
+                becomes valid again. Clerk always sets ``iat``; a token without it is valid until
+                its ``exp``.
         """
         self._keys = keys
         self._clock = clock
@@ -79,9 +80,9 @@ class ClerkTokenVerifier(TokenVerifier):
         )
 
     def claimed_expiry(self, token: str) -> float:
-        """Return the ``exp`` of a token with the form of a session token.
+        """Return the ``exp`` of a token after checking only its form and header.
 
-        This node's settings are not applied, because another node may accept a token that this one
+        This node's settings are not applied, because another node may accept a token that this node
         rejects.
         """
         read_header(token)

@@ -1,4 +1,4 @@
-"""Verifies Clerk's webhooks, which Svix signs by the specification "Standard Webhooks"."""
+"""Verifies Clerk's webhooks, which are signed according to the specification Standard Webhooks."""
 
 import binascii
 from base64 import b64decode
@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from app.domain.ids import MAX_ID_CHARS
 from app.ports import WebhookFault, WebhookMessage, WebhookRefused, WebhookVerifier
 
-_SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix, not a secret
 _SIGNED = ("id", "timestamp", "signature")
 
 
@@ -25,7 +25,7 @@ class _Event(BaseModel):
 
 
 class ClerkWebhookVerifier(WebhookVerifier):
-    """Accepts headers with Svix' names, such as ``svix-id``, or standard ones (``webhook-id``)."""
+    """Accepts the header names of Svix (``svix-id``) and of the standard (``webhook-id``)."""
 
     def __init__(self, secret: str) -> None:
         """Read the secret.
@@ -39,7 +39,7 @@ class ClerkWebhookVerifier(WebhookVerifier):
         self._webhook = Webhook(_key(secret))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """Return the verified message. The system clock determines its age."""
+        """Return the message if its signature is valid, and it is recent by the system clock."""
         standard = _standard_headers(headers)
         try:
             self._webhook.verify(body, standard, json_parse=False)

@@ -32,17 +32,17 @@ class JsonWebKey(TypedDict):
 
 
 class JsonWebKeySet(TypedDict):
-    """The response body of `JWKS_PATH`."""
+    """The response body of a request for `JWKS_PATH`."""
 
     keys: list[JsonWebKey]
 
 
 class DevelopmentIssuer(TokenIssuer):
-    """Issues a token to anyone who asks, so only a developer's machine may use it.
+    """Issues tokens without authentication, so it must run only on a developer's machine.
 
     All processes with the same data folder use the same key, so the server accepts tokens issued by
-    the command line. The first method that needs the key raises `DevelopmentKeyError` if it cannot
-    be read or created.
+    the command line. If the key cannot be read or created, the first method that needs the key
+    raises `DevelopmentKeyError`.
     """
 
     def __init__(self, data_dir: Path, issuer: str, authorized_party: str, clock: Clock) -> None:
@@ -57,7 +57,7 @@ class DevelopmentIssuer(TokenIssuer):
         await asyncio.to_thread(self._load)
 
     def jwks(self) -> JsonWebKeySet:
-        """Return the public key. The first call loads it from its file."""
+        """Return the public key. The first call reads or creates the key file."""
         key = self._load()
         numbers = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
         return {

@@ -19,7 +19,7 @@ class DevelopmentKeyError(Exception):
 
 
 def load_or_create_key(path: Path) -> rsa.RSAPrivateKey:
-    """Return the RSA key in ``path``; if it is missing, create it, readable only by its owner.
+    """Return the RSA key in ``path``. A missing file is created, readable only by its owner.
 
     Concurrent calls in several processes return the same key. Creating a key blocks for about
     100 ms.

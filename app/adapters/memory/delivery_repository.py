@@ -25,7 +25,7 @@ from app.ports import (
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Stores reports by message. Each `MembershipRow` holds its member's undelivered messages."""
+    """Stores reports in each `MessageRow`, and delivered messages in each `MembershipRow`."""
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -42,7 +42,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Return a page of recipients by id, with counts unless all recipients are on the page."""
+        """Return recipients sorted by id. A page that contains all recipients has no counts."""
         row, channel = self._store.message_for(message_id, reader_id)
         following = (
             user_id
@@ -57,7 +57,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         return RecipientsPage(statuses, has_more, row.counts())
 
     async def undelivered_counts(self, user_id: UserId) -> UndeliveredCounts:
-        """Return the number of undelivered messages by channel. Counting never stops early."""
+        """Return the number of undelivered messages by channel, without a limit for the total."""
         channels = self._store.channels_of_user.get(user_id, {})
         counts = {
             channel_id: channel.undelivered_count(user_id)

@@ -15,7 +15,7 @@ MAX_ADDRESSES = 10_000
 """The maximum number of addresses for which `MemoryAttemptLimiter` counts failures."""
 
 ROUNDING_SECONDS = 1e-9
-"""A remaining wait up to this is a rounding error: the client has waited long enough."""
+"""A wait up to this long is a rounding error, and is treated as zero."""
 
 
 class TokenBuckets(Throttle):
@@ -23,16 +23,17 @@ class TokenBuckets(Throttle):
 
     A bucket is one number: the monotonic time at which it is full again (GCRA). Full buckets are
     deleted. If there are more than `MAX_KEYS` buckets, the least recently used ones are deleted
-    too, and are full when used again: bounded memory takes precedence over fairness.
+    too, and are full when they are used again. Bounded memory takes precedence over fairness.
     """
 
     def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
         self._seconds_per_token = 1 / rate_per_second
         self._seconds_to_fill = burst / rate_per_second
         self._clock = clock
-        # Two dicts hold the buckets by the time of their last use. A new dict begins whenever an
-        # empty bucket would have filled up: the older dict then holds only full buckets, and is
-        # dropped as a whole. Two dicts were measured to be faster than a `BoundedDict`.
+        # `_recent` holds the buckets that were used in this generation, and `_older` those of the
+        # previous one. A generation lasts as long as an empty bucket takes to fill up. So at its
+        # end, all buckets in `_older` are full, and the whole dict is dropped. Two dicts were
+        # measured to be faster than a `BoundedDict`.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill
@@ -49,13 +50,13 @@ class TokenBuckets(Throttle):
         return 0.0
 
     def peek(self, key: str) -> float:
-        """Return the seconds until there is a token; 0.0 if there is one."""
+        """Return the seconds until the bucket has a token; 0.0 if it has one now."""
         now = self._clock.monotonic()
         wait_seconds = self._full_at_without(key, 1, now) - now - self._seconds_to_fill
         return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
     def give_back(self, key: str) -> None:
-        """Return one token to the bucket; a full bucket stays full."""
+        """Return one token to the bucket. A full bucket stays full."""
         for generation in (self._recent, self._older):
             if key in generation:
                 generation[key] -= self._seconds_per_token

@@ -7,7 +7,7 @@ from app.ports import MembershipBus
 
 
 class LocalMembershipBus(MembershipBus):
-    """Publishes to this node only. Other nodes must reload the members to notice a change."""
+    """Publishes to this node only. Other nodes receive a change only by reloading the members."""
 
     def __init__(self) -> None:
         self._on_changed: Callable[[MembershipUpdate], None] = _ignore

@@ -14,7 +14,7 @@ class NumberRuns:
     __slots__ = ("_bounds", "_size")
 
     def __init__(self) -> None:
-        # The start and the (excluded) end of each run, in ascending order.
+        # The start and the excluded end of each run alternate, in ascending order.
         self._bounds: list[int] = []
         self._size = 0
 
@@ -34,7 +34,7 @@ class NumberRuns:
             return
         bounds = self._bounds
         low, high = bisect_left(bounds, first), bisect_right(bounds, end)
-        # Leave out a bound of the new run that lies within an old run or touches it.
+        # Omit a bound of the new run that is inside or at the edge of an existing run.
         bounds[low:high] = [first] * (low % 2 == 0) + [end] * (high % 2 == 0)
         self._size += missing
 

@@ -42,14 +42,15 @@ class MessageRow:
 
 @dataclass(slots=True, eq=False)
 class MembershipRow:
-    """A present or former membership, and which of the channel's messages are undelivered.
+    """A present or former membership, and the messages that need no more delivery to the user.
 
-    Deliveries have no rows, because a message would need one per recipient. A message is SENT to a
-    member unless its ``seq`` is in ``done``.
+    Deliveries have no rows of their own, because each message would need one row per recipient. A
+    message is SENT to a member unless its ``seq`` is in ``done``.
 
     Attributes:
-        done: The ``seq`` of each message that needs no more delivery to the user: the user wrote or
-            received it, or was not a member when it was sent, or it was deleted.
+        done: The ``seq`` of each message that needs no more delivery to the user. These are deleted
+            messages, those that the user wrote or received, and those sent while the user was no
+            member.
         left_after: The channel's last ``seq`` when the user left; None for a present member.
         role: The present or last role of the member.
     """
@@ -70,7 +71,7 @@ class ChannelRow:
     last_seq: int = 0
 
     def join(self, user_id: UserId) -> None:
-        """Make the user a member. Messages sent while they were no member need no delivery."""
+        """Make the user a member. Messages sent while the user was no member need no delivery."""
         membership = self.memberships.setdefault(user_id, MembershipRow())
         if membership.left_after is None:
             return
@@ -79,7 +80,7 @@ class ChannelRow:
         self.member_count += 1
 
     def leave(self, user_id: UserId) -> None:
-        """End the membership. The user remains a recipient of the messages sent before this."""
+        """End the membership. The user remains a recipient of the earlier messages."""
         self.memberships[user_id].left_after = self.last_seq
         self.member_count -= 1
 
@@ -101,7 +102,7 @@ class ChannelRow:
             self.mark_done(user_id, seq)
 
     def after(self, seq: int, limit: int) -> list[MessageRow]:
-        """Return the first ``limit`` messages with a higher ``seq``."""
+        """Return the first ``limit`` messages whose ``seq`` is greater than the given one."""
         start = self._index_of(seq + 1)
         return self.messages[start : start + limit]
 

@@ -1,4 +1,4 @@
-"""Remembers processed webhook messages in memory."""
+"""Records processed webhook messages in memory."""
 
 from app.adapters.memory.expiring_map import ExpiringMap
 from app.ports import Clock, WebhookLog

@@ -18,15 +18,15 @@ _MS_PER_SECOND = 1_000
 class RedisAttemptLimiter(AttemptLimiter):
     """Keeps two token buckets per address, each as one key in Redis.
 
-    The TTL of a key is the time until its bucket is full. So only the clock of Redis matters, and
-    full buckets use no memory. A bucket holds the tokens of one minute. The time per token is
-    rounded up to whole milliseconds. So a bucket with 600 tokens a minute refills up to 1 % too
-    slowly, and the maximum is 60,000 tokens a minute.
+    The TTL of a key is the time until its bucket is full. So the clocks of the nodes do not matter,
+    and full buckets use no memory. A bucket holds the tokens of one minute. The time per token is
+    rounded up to whole milliseconds. So a bucket with about 600 tokens a minute refills up to 1 %
+    too slowly, and the maximum is 60,000 tokens a minute.
 
     A hash per address counts failures by reason for an hour after the first failure.
 
     Args:
-        fallback: The limiter that counts on this node while Redis does not answer.
+        fallback: The limiter that this node uses while Redis does not answer.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class RedisAttemptLimiter(AttemptLimiter):
         self._failures = _bucket(failures_per_minute)
         self._fallback = fallback
         self._given_back: BoundedDict[str, int] = BoundedDict(MAX_ADDRESSES)
-        """Attempts returned but not yet written to Redis, by address.
+        """The number of returned attempts that are not yet written to Redis, by address.
 
-        If an item is dropped, the address only has to wait longer, as its bucket refills by itself.
+        Dropping an entry loses little: its address only waits longer until its bucket has refilled.
         """
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt if both buckets have a token."""
+        """Take a token from the bucket of attempts if both buckets have one."""
         buckets = [keys.attempts(address), keys.failures(address)]
         token_ms, _ = self._attempts
         given_back_ms = self._given_back.pop(address, 0) * token_ms
@@ -60,7 +60,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         return wait_ms / _MS_PER_SECOND
 
     def succeeded(self, address: str) -> None:
-        """Return one attempt. The next `attempt` writes this to Redis, which saves a request."""
+        """Return one attempt. The next `attempt` of the address also writes this to Redis."""
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 

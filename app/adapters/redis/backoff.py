@@ -11,7 +11,7 @@ FIRST_SECONDS = 0.1
 MAX_SECONDS = 2.0
 """The maximum pause before any attempt."""
 STEADY_SECONDS = 2 * MAX_SECONDS
-"""The time that Redis must work without a failure before the next pause is short again."""
+"""The time that Redis must work without a failure before the pauses start from the beginning."""
 _MAX_DOUBLINGS = 5
 
 
@@ -32,7 +32,7 @@ class Backoff:
         self._works_since = inf
 
     def succeeded(self) -> None:
-        """Record that the service works, until the next call of `next_seconds`."""
+        """Record that the service works from now until the next call of `next_seconds`."""
         self._works_since = self._clock.monotonic()
 
     def next_seconds(self) -> float:
@@ -43,6 +43,6 @@ class Backoff:
         failures, self._attempts = self._attempts - 1, self._attempts + 1
         if failures < 0:
             return 0.0
-        # Limit the failures: redis-py's computation overflows at 1,024, after half an hour of
-        # outage.
+        # Limit the number of failures: redis-py's computation overflows at 1,024 failures, after an
+        # outage of half an hour.
         return self._jitter.compute(min(failures, _MAX_DOUBLINGS))

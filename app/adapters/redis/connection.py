@@ -30,9 +30,9 @@ WAIT_SECONDS = 4.0
 ERROR_LOG_SECONDS = 60.0
 """The minimum time between two log lines about error replies."""
 
-# redis-py also raises connection errors for rejected credentials and for a server that is still
-# loading. A read-only server was the primary when we connected: after a failover, connecting to its
-# name again may reach the new primary.
+# redis-py also raises connection errors if the server rejects the credentials or is loading its
+# data. `ReadOnlyError` means that the server is no longer the primary: after a failover, a new
+# connection to the same name may reach the new primary.
 _LOST = (OSError, RedisConnectionError, RedisTimeoutError, InvalidResponse, ReadOnlyError)
 
 _logger = logging.getLogger(__name__)
@@ -41,15 +41,17 @@ _logger = logging.getLogger(__name__)
 class RedisConnection:
     """Sends calls to one Redis server, each with a deadline and without retries.
 
-    The number of concurrent calls is the pool's number of connections; other calls wait for their
-    turn, for at most ``wait_seconds``. The deadline of a call begins with its turn, because only
-    the time after it shows whether Redis works.
+    The pool's number of connections limits the concurrent calls. Other calls wait for their turn,
+    for at most ``wait_seconds``. This wait does not count towards the deadline of a call, so the
+    deadline measures only the response time of Redis.
 
     A circuit breaker opens when a call loses its connection, or reaches its deadline while no other
-    call is answered. While it is open, calls raise `Unavailable` at once, and a task pings Redis
-    with growing pauses until Redis answers. The server can start while Redis is down. A call that
-    is cancelled or reaches its deadline may have been executed. Its connection is closed, so that
-    no other call receives its reply.
+    call is answered. While the circuit breaker is open, calls raise `Unavailable` at once, and a
+    task pings Redis with growing pauses until Redis answers. So the server can start while Redis is
+    down.
+
+    Redis may have executed a call that was cancelled or reached its deadline. The connection of
+    such a call is closed, so that no other call receives its reply.
 
     Args:
         timeout_seconds: The deadline of each call, including the time to connect.
@@ -83,18 +85,18 @@ class RedisConnection:
         self._next_log_at = -inf
 
     def new_connection(self) -> AbstractConnection:
-        """Return another connection to the server; the caller opens it by using it, and closes it.
+        """Create a connection outside the pool. Its first command opens it; the caller closes it.
 
-        The circuit breaker and the limit of concurrent calls do not apply to it.
+        The circuit breaker and the limit of concurrent calls do not apply to this connection.
         """
         return self._pool.connection_class(**self._pool.connection_kwargs)
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` on the event loop after each outage; it must not raise or block."""
+        """Call ``listener`` on the event loop after each outage. It must not raise or block."""
         self._listeners.append(listener)
 
     async def on_module_init(self) -> None:
-        """Ping Redis once; if it does not answer, continue in the background."""
+        """Ping Redis once. If Redis does not answer, keep pinging in the background."""
         try:
             await self._ping()
         except (OSError, RedisError) as error:
@@ -116,7 +118,7 @@ class RedisConnection:
             Unavailable: The circuit breaker is open, the wait for a turn or for Redis timed out, or
                 Redis answered with an error.
         """
-        # Check this before starting a timer, so that rejecting thousands of calls is cheap.
+        # Check the circuit breaker before starting a timer, so that a rejection is cheap.
         if not self._breaker.is_closed:
             raise Unavailable("Redis")
         await self._take_turn()
@@ -171,11 +173,12 @@ class RedisConnection:
         else:
             self._answers += 1
             return result
-        # Raise outside the handlers: redis-py's error, as a context, could reveal a token.
+        # Raise outside the `except` blocks: otherwise the traceback would include redis-py's error,
+        # which could reveal a token.
         raise Unavailable("Redis")
 
     def _lose(self, error: Exception) -> None:
-        if not self._breaker.is_closed:  # Opened by another call already
+        if not self._breaker.is_closed:  # Another call has opened it.
             return
         self._breaker.open()
         self._lost_at = self._clock.monotonic()

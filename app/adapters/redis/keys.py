@@ -45,7 +45,7 @@ def sockets_of_user(user_id: str) -> bytes:
 
 
 def node_prefix() -> bytes:
-    """Return the prefix to which a script appends a node's id to get the key of `node_alive`."""
+    """Return the prefix of the keys of `node_alive`. A script appends the node's id to it."""
     return _encoded(f"{_PREFIX}sockets:node:")
 
 

@@ -35,14 +35,14 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         "retry_on_timeout": False,
         "retry_on_error": [],
         "socket_connect_timeout": timeout_seconds,
-        # Callers set a deadline, so no timeout is needed here: it would cost as much as parsing a
-        # reply.
+        # Callers set a deadline, so no timeout is needed here. A timeout would take as much CPU
+        # time as parsing a reply.
         "socket_timeout": None,
-        # Disabled: it would ping during a call, and its reply would be mixed with subscribed
-        # messages.
+        # Disable health checks: they would send pings before some calls, and on a subscribed
+        # connection the replies would arrive among the messages.
         "health_check_interval": 0,
-        # Use the protocol of every Redis since 2.0, which needs the fewest commands when
-        # connecting.
+        # Use protocol version 2: every Redis since 2.0 supports it, and it needs the fewest
+        # commands when connecting.
         "protocol": 2,
         "legacy_responses": True,
         "decode_responses": False,

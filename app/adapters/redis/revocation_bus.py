@@ -24,12 +24,12 @@ _logger = logging.getLogger(__name__)
 
 
 class RedisRevocationBus(RevocationBus):
-    """Publishes on the shared connection, and subscribes on a separate connection.
+    """Publishes through the shared connection pool, and subscribes on a separate connection.
 
     The subscriber sends a ping after ``ping_seconds`` without a message. The subscriber reconnects
     if the reply takes longer than another ``ping_seconds``, or if the connection fails. So a broken
-    subscription is detected within twice ``ping_seconds``. After each reconnect, every
-    ``on_connected`` is called.
+    subscription is detected within twice ``ping_seconds``. Every ``on_connected`` is called when
+    the subscription begins, and after each reconnect.
 
     Args:
         timeout_seconds: The timeout for subscribing, including the time to connect.
@@ -67,7 +67,7 @@ class RedisRevocationBus(RevocationBus):
         await self._connection.run(command)
 
     async def on_module_init(self) -> None:
-        """Start to subscribe in the background, even if Redis is down."""
+        """Start a background task that subscribes as soon as Redis answers."""
         self._subscriber = asyncio.create_task(
             self._keep_subscribed(), name="revocation-subscriber", context=Context()
         )

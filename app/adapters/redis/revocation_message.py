@@ -9,7 +9,7 @@ MAX_BYTES = 4_096
 
 
 def encode_revocation(revocation: Revocation) -> bytes:
-    """Return the message for a revocation. The message contains only the digest of a token."""
+    """Return the message for a revocation. It contains the digest of a token, never the token."""
     message: dict[str, object] = {"kind": revocation.kind, "subject": revocation.subject}
     if isfinite(revocation.issued_until):
         message["issuedUntil"] = revocation.issued_until
@@ -21,7 +21,7 @@ def decode_revocation(message: bytes) -> Revocation:
 
     Raises:
         ValueError: The message is malformed or longer than `MAX_BYTES`. The error does not quote
-            it.
+            the message.
     """
     if len(message) > MAX_BYTES:
         raise ValueError(f"a revocation must not exceed {MAX_BYTES} bytes")
@@ -30,7 +30,7 @@ def decode_revocation(message: bytes) -> Revocation:
         kind = RevocationKind(members["kind"])
         subject = members["subject"]
         issued_until = float(members["issuedUntil"]) if kind is RevocationKind.USER else inf
-    # Malformed messages cause these errors by their nesting, types and numbers.
+    # Malformed messages can cause each of these errors.
     except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise ValueError(
             "the message of a revocation needs kind, subject and issuedUntil"

@@ -39,12 +39,12 @@ class SocketCountWriter:
     the TTL of this key.
 
     After a failure, the node's counts in Redis may be wrong. So the node takes a new id and writes
-    all counts again, which makes the counts under the old id invalid. Therefore the writer need not
-    remember users who disconnected meanwhile.
+    all counts again under this id. The counts under the old id become invalid, even those of users
+    who have disconnected meanwhile.
 
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
-            change.
+            change of a count.
 
     Attributes:
         node_id: The id under which the node's counts are stored now.

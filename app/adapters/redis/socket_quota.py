@@ -11,8 +11,8 @@ from app.ports import Clock, SocketQuota
 class RedisSocketQuota(SocketQuota):
     """Counts the sockets of this node in memory, and reads the counts of other nodes from Redis.
 
-    This node's count in memory is exact, and `SocketCountWriter` copies it to Redis. While Redis
-    does not answer, the limit applies to this node's sockets alone.
+    This node's counts in memory are exact, and `SocketCountWriter` copies them to Redis. While
+    Redis does not answer, the limit applies to this node's sockets alone.
     """
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:
@@ -25,7 +25,7 @@ class RedisSocketQuota(SocketQuota):
         count = self._counts.get(user_id, 0) + 1
         if count > self._max_sockets:
             return False
-        # Count before the await, because concurrent calls may acquire and release during it.
+        # Count before the await, because concurrent calls may acquire and release meanwhile.
         self._counts[user_id] = count
         try:
             is_acquired = await self._acquire_in_redis(user_id, count)

@@ -1,4 +1,4 @@
-"""Remembers processed webhook messages in Redis."""
+"""Records processed webhook messages in Redis."""
 
 from redis.asyncio import Redis
 

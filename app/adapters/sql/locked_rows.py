@@ -1,8 +1,8 @@
 """Retries writes whose rows another transaction has locked.
 
-The frequent writes on PostgreSQL leave out such rows instead of waiting for them: a wait while
-other rows are locked could end in a deadlock with a transaction of the original backend, which
-locks rows in no particular order.
+On PostgreSQL, the frequent writes skip locked rows instead of waiting for them. A write that waits
+while it holds other locks could deadlock with a transaction of the original backend, because the
+original backend locks rows in no particular order.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 
 
 class Locked(Enum):
-    """The result of a write that was left out."""
+    """The result of an item that was skipped because one of its rows is locked."""
 
     LOCKED = auto()
 
@@ -32,9 +32,10 @@ async def retry_locked(
     write: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Locked]]],
     seconds: float,
 ) -> Sequence[Result | Unavailable]:
-    """Write the items that were left out again, until they are written or the time is over.
+    """Retry the skipped items until they are written, for at most ``seconds``.
 
-    The result of an item that was not written is `Unavailable`, because the other items are stored.
+    If an item cannot be written, its result is `Unavailable`. This error is returned and not
+    raised, because the other items are stored.
     """
     done: list[Result | Locked | Unavailable] = list(results)
     until = time.monotonic() + seconds

@@ -25,7 +25,7 @@ USER_COLUMNS = (
 
 
 def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> ColumnElement[bool]:
-    """Build the condition that a user is a member of a channel, whose id may be a column."""
+    """Build the condition that a user is a member of a channel. The channel id may be a column."""
     return exists().where(
         channel_members.c.channelId == channel_id, channel_members.c.userId == user_id
     )
@@ -34,8 +34,8 @@ def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> Colu
 def select_messages() -> Select[*tuple[Any, ...]]:
     """Select the columns of messages that `to_message` reads.
 
-    In an altered database, more columns may be NULL than in the original tables. A missing content
-    is read as empty, and a missing time of the last change as the time of creation.
+    In an altered database, more columns may be NULL than in the original tables. NULL is read as
+    empty text in ``content``, and as the value of ``createdAt`` in ``updatedAt``.
     """
     return (
         select(
@@ -102,8 +102,8 @@ async def lock_users(
 ) -> frozenset[UserId]:
     """Keep users from being deleted until the transaction ends; return the ids of missing users.
 
-    Call it before `lock_message` if a new row will refer to a message and to a user. A deletion of
-    the user locks in the same order, so that neither of the two deadlocks.
+    Call this before `lock_message` if a new row will refer to both a message and a user. A
+    transaction that deletes a user locks rows in the same order, so it cannot cause a deadlock.
     """
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
     found = await connection.scalars(query.with_for_update(read=True, key_share=True))
@@ -115,8 +115,8 @@ async def lock_message(
 ) -> Message:
     """Read a message that a user may see, and lock it against changes until the transaction ends.
 
-    Other transactions may still insert rows that refer to the message, such as receipts. SQLite
-    ignores FOR NO KEY UPDATE, because its transaction has locked the whole database.
+    Other transactions may insert rows that refer to the message, such as receipts. On SQLite, the
+    query has no FOR NO KEY UPDATE, because the transaction has locked the whole database.
 
     Raises:
         MessageNotFound: There is no such message, or the user is not a member of its channel.

@@ -21,8 +21,8 @@ _ADDING = 0x7265766F  # "revo"
 class SqlRevocationStore(RevocationStore):
     """A log of revocations, each with an expiry time by the wall clock.
 
-    Nodes read the log by position, and receive every revocation: a lock serializes the additions of
-    all nodes, so no revocation becomes visible after one with a higher position.
+    Nodes read the log in the order of positions, and miss no revocation: a lock serializes the
+    additions of all nodes, so positions become visible in ascending order.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -79,7 +79,7 @@ class SqlRevocationStore(RevocationStore):
 
     async def missed(
         self,
-        live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log has all users
+        live: Callable[[], Iterable[Credential]],  # noqa: ARG002 - the log is not filtered
     ) -> AsyncIterator[Sequence[Revocation]]:
         position = self._position
         while page := await self._page_after(position):

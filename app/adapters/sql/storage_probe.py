@@ -1,4 +1,4 @@
-"""Checks for health endpoints whether the database accepts writes."""
+"""Checks whether the database accepts writes, for the readiness endpoint."""
 
 from sqlalchemy import false, update
 

@@ -1,4 +1,4 @@
-"""Remembers in the database which webhook messages were handled."""
+"""Records processed webhook messages in the database."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Raises the limit of file descriptors, and reports when none is left. Each client needs one."""
+"""Raises the limit of file descriptors (each client needs one), and logs when none is left."""
 
 import errno
 import logging
@@ -9,7 +9,7 @@ from contextlib import suppress
 from app.ports import Clock, Timer
 
 ENOUGH = 1_048_576
-"""The requested limit. A higher limit would slow down programs that close every descriptor."""
+"""The requested limit. A higher limit would slow down programs that close all descriptors."""
 
 FEW = 4_096
 """A limit below this causes a warning."""

@@ -17,7 +17,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True, slots=True)
 class NewGateway:
-    """The result of `new_gateway`. ``missing`` lines have to be added to a module by hand."""
+    """The result of `new_gateway`. The ``missing`` lines must be added to a module by hand."""
 
     event: str
     created: tuple[Path, ...]
@@ -43,8 +43,8 @@ def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway
                 written.append(root / path)
                 file.write(_filled(template, name))
         if changed is not None:
-            # Replace the module last and atomically, because this makes `make run` restart the
-            # server.
+            # Replace the module last and atomically: `make run` restarts the server when the module
+            # changes.
             draft = module.with_suffix(".new")
             with draft.open("w", encoding="utf-8") as file:
                 written.append(draft)

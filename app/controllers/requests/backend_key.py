@@ -17,7 +17,7 @@ class BackendKey:
         self._refusal_log = refusal_log
 
     def require(self, request: web.Request, what: str) -> None:
-        """Raise `HTTPUnauthorized` if the key is missing; call this before reading the body."""
+        """Raise `HTTPUnauthorized` without the right key; call this before reading the body."""
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
         if scheme.lower() == "bearer" and hmac.compare_digest(_bytes(key), self._service_key):
             return

@@ -14,7 +14,7 @@ from app.framework import FieldError, field_errors
 MAX_BODY_BYTES = 65_536
 
 _UNKNOWN_FIELD = FieldError(path="", message="there are no other fields")
-"""Reported for an unknown field, without its name, which could be a misplaced token."""
+"""The error for an unknown field. The field's name is omitted: it may be a misplaced token."""
 
 Id = Annotated[str, AfterValidator(checked_id)]
 """The id of a user, a channel or a sign-in."""

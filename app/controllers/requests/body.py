@@ -17,7 +17,7 @@ async def read_body(request: web.Request, max_bytes: int) -> bytes:
 
     Raises:
         HTTPUnsupportedMediaType: The ``Content-Encoding`` is not ``identity``.
-        HTTPRequestEntityTooLarge: The body is larger than ``max_bytes``; the rest was not read.
+        HTTPRequestEntityTooLarge: The body is larger than ``max_bytes``. Reading stopped there.
         HTTPRequestTimeout: The body did not arrive within `READ_TIMEOUT_SECONDS`.
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":

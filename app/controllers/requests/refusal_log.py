@@ -21,7 +21,7 @@ class RefusalLog:
         self._trusted_proxies = trusted_proxies
 
     def refused(self, request: web.Request, what: str, reason: str) -> None:
-        """Count one rejected request, and log its fixed ``reason`` at most once a minute."""
+        """Count a rejected request; log each ``reason`` at most once a minute per network."""
         address = client_address(request, self._trusted_proxies)
         self._refusals.count(f"{what} refused: {reason}", client_network(address))
 

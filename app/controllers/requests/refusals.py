@@ -7,11 +7,11 @@ from aiohttp import web
 
 
 def refusal(status: HTTPStatus, code: str, message: str, **details: object) -> web.Response:
-    """Create a response with ``{statusCode, message, code}`` and further fields.
+    """Create a JSON response with the fields ``statusCode``, ``message``, ``code`` and details.
 
     Args:
         message: A sentence for people, without secrets from the request.
-        details: Further fields, under their JSON names.
+        details: The other fields of the response, by their JSON names.
     """
     text = refusal_text(status, code, message, **details)
     return web.Response(status=status, text=text, content_type="application/json")

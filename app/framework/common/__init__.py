@@ -1,1 +1,1 @@
-"""Nest's ``@nestjs/common``: decorators, exceptions and the interfaces of enhancers."""
+"""Nest's ``@nestjs/common``: decorators, exceptions, interfaces of guards, pipes and filters."""

@@ -14,7 +14,7 @@ class ConnectionLimiter:
         self._counts: Counter[str] = Counter()
 
     def try_add(self, connection_id: Hashable, address: str) -> bool:
-        """Count a connection; return False, without counting it, at the network's maximum."""
+        """Count a connection and return True; return False if the network is at its maximum."""
         network = self._client_network(address)
         if self._counts[network] >= self._max_per_network:
             return False

@@ -1,7 +1,7 @@
 """`ArgumentsHost` and `ExecutionContext`: the event that guards, interceptors and filters receive.
 
-One object implements both classes and also the result of ``switch_to_ws()``, so an event costs one
-allocation instead of three.
+One object serves as both and as the result of ``switch_to_ws()``: an event needs one allocation
+instead of three.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ AckFunction = Callable[..., None]
 """An `Acknowledgement`: sends the ack to the client. Only the first call has an effect."""
 
 CONNECTION_PATTERN = "handleConnection"
-"""The value of ``get_pattern()`` while a socket connects; Nest's ``cause.pattern``."""
+"""The value of ``get_pattern()`` while a socket connects; sent as ``cause.pattern`` of errors."""
 
 _process = token_hex(4)
 _requests = count(1)
@@ -32,7 +32,7 @@ class ArgumentsHost:
         self._pattern = pattern
 
     def get_type(self) -> str:
-        """Return ``ws``, the only type that exists here."""
+        """Return ``ws``, the only type of event that is supported."""
         return "ws"
 
     def get_args(self) -> tuple[Any, Any, AckFunction | None, str]:
@@ -44,15 +44,15 @@ class ArgumentsHost:
         return self.get_args()[index]
 
     def switch_to_ws(self) -> "WsArgumentsHost":
-        """Return these arguments, which have the methods of Nest's ``WsArgumentsHost``."""
+        """Return this object, which also has the methods of Nest's ``WsArgumentsHost``."""
         return self
 
     def get_client(self) -> Any:
-        """Return the `Socket`, an instance of the adapter's ``socket_class``."""
+        """Return the client's `Socket`, an instance of `IoOptions.socket_class`."""
         return self._client
 
     def get_data(self) -> Any:
-        """Return the payload, which is None, a single argument, or a list of arguments."""
+        """Return the payload: None, the only argument, or a list if there are several arguments."""
         return self._data
 
     def get_pattern(self) -> str:
@@ -60,12 +60,12 @@ class ArgumentsHost:
         return self._pattern
 
     def get_ack(self) -> AckFunction | None:
-        """Return Nest's ``getArgByIndex(2)``: the ack function, None if no ack was requested."""
+        """Return the ack function, or None if no ack was requested (Nest: ``getArgByIndex(2)``)."""
         return self._ack
 
 
 WsArgumentsHost = ArgumentsHost
-"""Nest's name for the arguments of a WebSocket event, the only kind that exists here."""
+"""Nest's name for the arguments of a WebSocket event. An alias: there are no other events here."""
 
 
 class UnknownEvent:
@@ -80,7 +80,7 @@ class ExecutionContext(ArgumentsHost):
     is_connection = False
     """Whether a socket is connecting.
 
-    The pattern does not prove this: a client may send an event named `CONNECTION_PATTERN`.
+    Do not compare the pattern instead: a client may send an event named `CONNECTION_PATTERN`.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class ExecutionContext(ArgumentsHost):
         gateway_class: type,
         handler: Callable[..., Any],
     ) -> None:
-        # Set the fields without calling ``super().__init__``, because every event creates a
-        # context.
+        # Set the fields here instead of calling ``super().__init__``: every event creates a
+        # context, so the call would slow down every event.
         self._client = client
         self._data = data
         self._ack = ack
@@ -112,7 +112,7 @@ class ExecutionContext(ArgumentsHost):
 
     @property
     def log_name(self) -> str:
-        """The event's name for logs; ``(unknown)`` for a name that the client made up."""
+        """The event's name for logs, or ``(unknown)`` for an event that no gateway handles."""
         return "(unknown)" if self._class is UnknownEvent else self._pattern
 
     @property
@@ -124,7 +124,7 @@ class ExecutionContext(ArgumentsHost):
 
 
 current_context: ContextVar[ExecutionContext | None] = ContextVar("current_context", default=None)
-"""The context of the current event, in every coroutine and callback that its handler starts."""
+"""The current event's context. Tasks and callbacks that the handler starts inherit this value."""
 
 
 class ConnectionContext(ExecutionContext):

@@ -35,15 +35,15 @@ def use_interceptors(*interceptors: object) -> Callable[[Decorated], Decorated]:
 
 
 def use_filters(*filters: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@UseFilters``: the first filter that catches the error runs.
+    """Nest's ``@UseFilters``: filters are tried from right to left, as in Nest.
 
-    Filters are tried from the last to the first, as in Nest.
+    Only the first filter that catches the error runs.
     """
     return _extend(FILTERS, "use_filters", filters)
 
 
 def catch(*exceptions: type[Exception]) -> Callable[[FilterClass], FilterClass]:
-    """Nest's ``@Catch``: name the exceptions that a filter handles; without any, it handles all."""
+    """Nest's ``@Catch``: names the exceptions that a filter handles; by default all."""
 
     def decorate(cls: FilterClass) -> FilterClass:
         define_metadata(cls, CATCH, exceptions or (Exception,))

@@ -10,9 +10,9 @@
     ├── WsTooManyRequests       rate_limited, temporary
     ├── WsUnavailable           unavailable, temporary
     ├── WsDraining              draining, temporary
-    └── WsInternalError         internal (a bug; the client does not see its text)
+    └── WsInternalError         internal (a bug; its text is only logged)
 
-    BootError                   stops the start; its text says how to fix the application
+    BootError                   prevents the start; its text says how to fix the application
 """
 
 import re
@@ -25,9 +25,9 @@ class WsException(Exception):
 
     Attributes:
         error: A text, or an object that is sent unchanged, as in Nest.
-        message: The text of the error. For an object this is its ``message`` or, without one, the
-            class name in words.
-        details: Further fields of the answer, such as ``retryAfterMs``.
+        message: The text of the error. If ``error`` is an object, this is the object's ``message``.
+            An object without a ``message`` gives the name of the exception class in words.
+        details: Additional fields of the answer, such as ``retryAfterMs``.
     """
 
     code = "error"
@@ -132,7 +132,7 @@ class WsBadRequest(WsException):
 class WsUnknownEvent(WsException):
     """No handler exists for this event.
 
-    The message names the most similar known event; it does not repeat the name that was sent.
+    The message names the most similar known event, if any, but not the name that the client sent.
     """
 
     code = "unknown_event"
@@ -143,7 +143,7 @@ class WsUnknownEvent(WsException):
 
 
 class WsTooManyRequests(WsException):
-    """The client exceeded a rate limit; it may continue after ``retry_after_ms`` milliseconds.
+    """The client exceeded a rate limit and may send again after ``retry_after_ms`` milliseconds.
 
     Until then, the pipeline does not handle the client's events, so the client gets one error
     instead of one per event.
@@ -187,4 +187,4 @@ class WsInternalError(WsException):
 
 
 class BootError(Exception):
-    """The application is wired wrongly; the text says where and how to fix it."""
+    """The application contains a mistake; the text names the place and the fix."""

@@ -13,7 +13,7 @@ _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
-    """An exception filter. The decorator ``catch`` names the exceptions that it handles.
+    """An exception filter. The decorator ``catch`` names the exceptions that the filter handles.
 
     A filter calls the ack or emits an event. If the filter raises, the error is logged and the
     client gets no answer.
@@ -29,11 +29,11 @@ class BaseWsExceptionFilter:
     If the client requested an ack, the error is sent in the ack only, unlike in Nest. Without an
     ack, the error is sent as Nest's ``exception`` event.
 
-    A client that is refused for a temporary error reconnects by itself: see
-    `Socket.close_transport`.
+    If the error is temporary and the socket is still connecting, the connection is closed in a way
+    that makes the client reconnect: see `Socket.close_transport`.
 
     Args:
-        include_cause: Whether the ``exception`` event repeats the client's payload.
+        include_cause: Whether the ``exception`` event contains the client's event as ``cause``.
     """
 
     def __init__(self, *, include_cause: bool = True) -> None:
@@ -64,7 +64,7 @@ class BaseWsExceptionFilter:
             host.get_client().close_transport()
 
     def cause_of(self, host: ExecutionContext) -> dict[str, object]:
-        """Return the event as ``{pattern, data}``; override it as Nest's ``causeFactory``."""
+        """Return the event as ``{pattern, data}``. Override this to replace the ``cause``."""
         cause: dict[str, object] = {"pattern": host.get_pattern()}
         if host.get_data() is not None:
             cause["data"] = host.get_data()

@@ -10,12 +10,12 @@ from app.framework.common.context import ExecutionContext
 from app.framework.common.exceptions import WsForbidden
 
 Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
-"""`CanActivate.can_activate` of a guard that ``use_guards`` names, such as the chat's `WsGuard`."""
+"""The ``can_activate`` method of a guard, such as the chat's `WsGuard`."""
 
 
 @runtime_checkable
 class CanActivate(Protocol):
-    """A guard, which runs before interceptors and pipes, and when a socket connects."""
+    """A guard: runs when a socket connects, and before the interceptors and pipes of each event."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
         """Return whether to continue. If False, the client receives ``Forbidden resource``.
@@ -25,14 +25,14 @@ class CanActivate(Protocol):
 
 
 _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
-"""Types that are always truthy, so they cannot be a verdict. Callables are rejected too."""
+"""Types that no guard may return, because every instance is truthy. Callables are rejected too."""
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
-    """Run guards in turn; raise `WsForbidden` if one returns False. Raises like `verdict_of`."""
+    """Run guards in turn; raise `WsForbidden` if one refuses, or the TypeError of `verdict_of`."""
     for check in checks:
         verdict: Any = check(context)
-        if iscoroutine(verdict):  # fewer calls than `verdict_of` for a guard that waits
+        if iscoroutine(verdict):  # for async guards, faster than `verdict_of`
             verdict = await verdict
         if verdict is not True and not await verdict_of(check, verdict):
             raise WsForbidden
@@ -42,8 +42,8 @@ async def verdict_of(check: Check, result: Any) -> bool:
     """Await the result of a guard and test it for truth, as Nest does.
 
     Raises:
-        TypeError: The result is truthy by accident: a generator, a returned exception, a method
-            that was not called.
+        TypeError: The result is truthy only by mistake, such as a generator, a returned exception
+            or a method that was not called.
     """
     verdict = await maybe_await(result)
     if isinstance(verdict, bool):

@@ -1,8 +1,8 @@
 """The lifecycle hooks that every provider may have, as Protocols.
 
-A provider has a hook if it has a method of that name. ``core/lifecycle.py`` describes when hooks
-run. A hook may take fewer arguments than its Protocol lists: surplus arguments are dropped, as in
-JavaScript.
+A provider implements a hook by defining a method of that name. ``core/lifecycle.py`` describes when
+hooks run. The method may take fewer arguments than the Protocol lists: surplus arguments are
+dropped, as in JavaScript.
 """
 
 import inspect
@@ -12,7 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 from app.framework.common.exceptions import BootError
 
 HookArguments = Mapping[str, tuple[str, ...]]
-"""The names of hooks, each with the names of the arguments that it receives."""
+"""Maps the name of each hook to the names of the arguments that the hook receives."""
 
 MODULE_HOOKS: HookArguments = {
     "on_module_init": (),
@@ -25,7 +25,7 @@ MODULE_HOOKS: HookArguments = {
 """The hooks that every provider may have."""
 
 POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-"""The kinds of parameters that receive a positional argument."""
+"""The kinds of parameters that accept a positional argument."""
 
 
 @runtime_checkable
@@ -77,7 +77,9 @@ class OnApplicationShutdown(Protocol):
 
 
 def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callable[..., Any] | None:
-    """Return a provider's hook, callable with all ``arguments``; None when it has no such method.
+    """Return a function that calls a provider's hook; None if the provider has no such method.
+
+    The function takes all ``arguments`` and drops those that the hook does not accept.
 
     Raises:
         BootError: The hook cannot run, or has a parameter that receives no argument.
@@ -87,7 +89,9 @@ def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callab
         return None
     subject = f"{type(provider).__name__}.{name}"
     if not callable(method):
-        raise BootError(f"{subject} is not a method, so it cannot run; make it one or rename it")
+        raise BootError(
+            f"{subject} is not a method, so it cannot run; make it a method or rename it"
+        )
     if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
         raise BootError(f"{subject} is a generator, so it would not run; remove the yield")
     count = _count_accepted(method, arguments, subject)
@@ -95,7 +99,7 @@ def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callab
 
 
 def check_hooks(provider: object, hooks: HookArguments) -> None:
-    """Raise a `BootError` that names the hook, if a hook of the provider cannot be called."""
+    """Raise a `BootError` for the first hook of the provider that cannot be called."""
     for name, arguments in hooks.items():
         find_hook(provider, name, arguments)
 

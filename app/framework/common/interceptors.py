@@ -7,21 +7,22 @@ from app.framework.common.context import ExecutionContext
 
 
 class CallHandler:
-    """Gives an interceptor the rest of the pipeline: further interceptors, pipes, the handler."""
+    """Gives an interceptor the remaining steps: further interceptors, pipes and the handler."""
 
     __slots__ = ("handle",)
 
     def __init__(self, handle: Callable[[], Awaitable[Any]]) -> None:
         self.handle = handle
-        """Runs the handler and returns its result; for a streaming handler, an async iterator.
+        """Runs the remaining steps and returns the handler's result.
 
-        An interceptor that does not call this skips the handler and returns its own result.
+        A streaming handler's result is an async iterator. An interceptor that does not call this
+        function skips the handler and returns a result of its own.
         """
 
 
 @runtime_checkable
 class NestInterceptor(Protocol):
-    """Runs around pipes and handler and sees their errors, but not those of guards (as in Nest)."""
+    """Runs around pipes and handler, and can catch their errors. As in Nest, guards run before."""
 
     def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         """Return the result, usually that of ``await call_handler.handle()``; may be async."""

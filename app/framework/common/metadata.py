@@ -15,12 +15,12 @@ _ATTRIBUTE = "__nest_metadata__"
 
 def define_metadata(target: object, key: str, value: object) -> None:
     """Set one value on a class or function, without changing base classes or wrapped functions."""
-    # Create a new dict, because ``functools.wraps`` makes both functions share one.
+    # Create a new dict, because after ``functools.wraps`` two functions share the same dict.
     setattr(target, _ATTRIBUTE, {**vars(target).get(_ATTRIBUTE, {}), key: value})
 
 
 def get_metadata(target: object, key: str) -> Any:
-    """Return one value of a function, or of a class or its base classes; None if there is none."""
+    """Return the value of a key, or None. A class inherits the values of its base classes."""
     owners = target.__mro__ if isinstance(target, type) else (target,)
     for owner in owners:
         own = vars(owner).get(_ATTRIBUTE, {})
@@ -36,7 +36,7 @@ def metadata_keys(target: object) -> list[str]:
 
 
 def has_metadata(target: object) -> bool:
-    """Return whether an object itself has metadata."""
+    """Return whether an object has metadata, apart from inherited metadata."""
     return _ATTRIBUTE in getattr(target, "__dict__", ())
 
 
@@ -57,7 +57,7 @@ def member_names(cls: type) -> Iterable[str]:
 
 
 def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:
-    """Append to a tuple value; inherited items come first, as in Nest."""
+    """Append items to a value, which is a tuple. Inherited items come first, as in Nest."""
     define_metadata(target, key, (*(get_metadata(target, key) or ()), *values))
 
 
@@ -75,7 +75,7 @@ class Reflector:
     """Reads the values of `set_metadata` from ``context.get_handler()`` or ``get_class()``."""
 
     def get(self, key: str, target: object) -> Any:
-        """Return the value of one target; None if it has none."""
+        """Return the value of one target; None if the target has no such value."""
         return get_metadata(target, key)
 
     def get_all(self, key: str, targets: Iterable[object]) -> list[Any]:

@@ -8,10 +8,10 @@ from functools import partial
 MINUTE_SECONDS = 60.0
 
 MAX_SUBJECTS = 1_000
-"""The maximum number of subjects that are counted separately within a minute."""
+"""The default maximum of pairs (text and subject) that are counted separately within a minute."""
 
 OTHERS = "others"
-"""The common subject for all occurrences beyond the maximum."""
+"""The subject under which occurrences beyond the maximum are counted together."""
 
 
 def _call_later(seconds: float, callback: Callable[[], None]) -> object:

@@ -15,7 +15,7 @@ _VALUE_ERROR = "Value error, "
 ParamKind = Literal["body", "custom"]
 
 Transform = Callable[[Any], Any]
-"""Takes an argument and returns its new value, or an awaitable of it."""
+"""Takes an argument and returns the new value, or an awaitable of the new value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,14 @@ class PipeTransform:
     """Base class of pipes: override `transform`, or `bind` to prepare each parameter at boot."""
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
-        """Return the new value, or raise; may be async. By default the value is unchanged."""
+        """Return the new value, or raise an error; may be async."""
         del metadata
         return value
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
-        """Return the transformation for one parameter; None leaves it unchanged. Called at boot.
+        """Return the function that transforms one parameter; None to keep the argument unchanged.
+
+        Called at boot.
 
         Raises:
             BootError: The pipe overrides neither `transform` nor `bind`.
@@ -64,17 +66,17 @@ class ValidationPipe(PipeTransform):
     """Validates a payload with pydantic and converts it to the parameter's annotated type.
 
     For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
-    with an internal error. As in Nest, custom parameters are not validated, unknown fields are
-    ignored, and a missing or scalar payload counts as an empty object if the type is a model.
+    with an internal error. As in Nest, custom parameters are not validated, and unknown fields are
+    ignored. If the type is a model, a missing or scalar payload counts as an empty object.
     """
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
-        """Validate one value, for tests. Events use the validator that `bind` compiled."""
+        """Validate one value. Only tests call this: events use the validator returned by `bind`."""
         validate = self.bind(metadata)
         return value if validate is None else validate(value)
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
-        """Compile the validator of one parameter."""
+        """Compile the validator of one parameter; return None if the type allows any value."""
         if metadata.type == "custom" or metadata.metatype in (Any, object):
             return None
         validate = _validator(metadata.metatype)
@@ -99,7 +101,7 @@ class DefaultValuePipe(PipeTransform):
         self._default = default
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - required by the signature
-        """Return the value, or the default instead of None."""
+        """Return the value; if it is None, return the default."""
         return self._default if value is None else value
 
 
@@ -115,7 +117,7 @@ def _validator(metatype: Any) -> Callable[[Any], Any]:
 
 
 def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:
-    """Convert pydantic's error to a `FieldError` per fault, without the possibly secret input."""
+    """Convert pydantic's error to `FieldError`s. The input is left out: it may be secret."""
     return tuple(
         FieldError(
             path=".".join((*prefix, *map(str, fault["loc"]))),

@@ -12,8 +12,8 @@ from dependency_injector import providers
 class AppGuard(providers.Singleton[Any]):
     """A guard that runs for every event and every connecting socket, before all other guards.
 
-    An application with controllers refuses such a guard at boot, because guards do not run for HTTP
-    requests.
+    An application that has controllers refuses an `AppGuard` at boot, because guards do not run for
+    HTTP requests.
     """
 
 
@@ -35,6 +35,6 @@ def imported(
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
     ``token`` is a class or a runtime-checkable Protocol. The provided object must be an instance of
-    ``token``, by which tests can override the dependency.
+    ``token``. Tests override the dependency by passing the same ``token``.
     """
     return providers.Dependency(instance_of=token, default=default)

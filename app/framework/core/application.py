@@ -40,7 +40,7 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""The maximum time for sending a request's head; Node's default, while aiohttp's is an hour."""
+"""The maximum time for sending a request's head. Node has the same default, aiohttp an hour."""
 
 
 class NestApplication:
@@ -64,27 +64,28 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: instances that run after those of `AppGuard`.
+        """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`.
 
-        An application with controllers refuses global guards at boot: they do not run for HTTP.
+        An application that has controllers refuses global guards at boot, because guards do not run
+        for HTTP requests.
         """
         self._check_global("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
     def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
-        """Nest's ``useGlobalInterceptors``: instances that run inside those of `AppInterceptor`."""
+        """Nest's ``useGlobalInterceptors``: these run inside those of `AppInterceptor`."""
         self._check_global("use_global_interceptors", interceptors, NestInterceptor)
         self._globals = replace(
             self._globals, interceptors=(*self._globals.interceptors, *interceptors)
         )
 
     def use_global_pipes(self, *pipes: PipeTransform) -> None:
-        """Nest's ``useGlobalPipes``: instances that run after those of `AppPipe`."""
+        """Nest's ``useGlobalPipes``: the pipes run after those of `AppPipe`."""
         self._check_global("use_global_pipes", pipes, PipeTransform)
         self._globals = replace(self._globals, pipes=(*self._globals.pipes, *pipes))
 
     def use_global_filters(self, *filters: ExceptionFilter) -> None:
-        """Nest's ``useGlobalFilters``: instances that are tried before those of `AppFilter`."""
+        """Nest's ``useGlobalFilters``: the filters are tried before those of `AppFilter`."""
         self._check_global("use_global_filters", filters, ExceptionFilter)
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
@@ -171,7 +172,8 @@ class NestApplication:
     async def close(self, signal: signals.Signals | None = None) -> None:
         """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
 
-        Events that are being handled are finished and acked; no further event is handled.
+        Handlers that are running finish and send their acks. Events that arrive after this call are
+        not handled.
         """
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
@@ -181,7 +183,7 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # a command has no signal, and logs nothing
+        if name is not None:  # a command closes without a signal, and must not log this
             _log.info("stopped", signal=name)
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:

@@ -64,7 +64,7 @@ class Injector:
         """Return the instance of a class, or the implementation of a port.
 
         Raises:
-            BootError: There is no provider, there are several, or the only one fails.
+            BootError: There is no provider or more than one, or the provider fails.
         """
         instance: T = build(self.provider_of(token))
         return instance
@@ -81,9 +81,10 @@ class Injector:
         return found[0]
 
     def find(self, token: type) -> list[AnyProvider]:
-        """Return the providers of a class; without any, those of its subclasses.
+        """Return the providers of a class or, if there are none, those of its subclasses.
 
-        Without either, return the dependencies that `imported` declares with this class.
+        If no subclass has a provider, return the dependencies that `imported` declares with this
+        class.
         """
         exact = [each for each in self._providers if provided_class(each) is token]
         derived = [each for each in self._providers if token in provided_class(each).__mro__]
@@ -114,8 +115,8 @@ class Injector:
             for provider in self._providers
             if get_metadata(provided_class(provider), key) is not None
         )
-        # An overridden provider returns an instance of another class, which may lack the key, or
-        # which another provider returns as well.
+        # An overridden provider returns an instance of another class. That class may lack the key,
+        # and another provider may return the same instance.
         return _without_duplicates(
             each for each in instances if get_metadata(type(each), key) is not None
         )
@@ -136,7 +137,7 @@ class Injector:
 
 
 def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
-    """Compare by identity, because instances need not be hashable."""
+    """Remove duplicates by identity, because some instances are not hashable."""
     return tuple({id(each): each for each in instances}.values())
 
 
@@ -145,7 +146,7 @@ class _NoClass:
 
 
 def provided_class(provider: AnyProvider) -> type:
-    """Return the class of a singleton, as its provider declares it."""
+    """Return the class that the provider of a singleton declares; `_NoClass` if unknown."""
     provides: object = provider.provides if isinstance(provider, providers.Singleton) else None
     return provides if isinstance(provides, type) else _NoClass
 
@@ -155,7 +156,7 @@ def _declared_class(provider: AnyProvider) -> object:
 
 
 def build(provider: AnyProvider) -> Any:
-    """Call a provider; convert the usual mistakes to errors that explain them.
+    """Call a provider; convert common mistakes to errors that explain the fix.
 
     Raises:
         BootError: The arguments do not match the constructor, a dependency is missing, or the
@@ -178,7 +179,7 @@ def build(provider: AnyProvider) -> Any:
 
 
 def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse an awaitable: the injector would not find a gateway, guard or hook in its result."""
+    """Refuse an awaitable, because the injector cannot read the decorators of its result."""
     if isinstance(instance, asyncio.Future):
         instance.cancel()
     elif inspect.iscoroutine(instance):
@@ -192,14 +193,14 @@ def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
 
 
 def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvider]:
-    """Find the providers of a constructor's parameters by their annotations, as Nest does.
+    """Return a provider for each parameter of a constructor, found by its annotation as in Nest.
 
     Raises:
         BootError: A parameter without a default has no provider.
     """
     arguments: dict[str, AnyProvider] = {}
     for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
-        if parameter.kind in _VARIADIC:  # a subclass of a Protocol without its own constructor
+        if parameter.kind in _VARIADIC:  # a subclass of a Protocol that defines no constructor
             continue
         found = injector.find(parameter.annotation)
         if found:

@@ -6,9 +6,8 @@ Stop: ``on_drain`` (not in Nest), a period in which clients are still served,
 ``on_module_destroy``, ``before_application_shutdown``, closing the servers (which runs
 ``handle_disconnect`` for every socket), ``on_application_shutdown``.
 
-Within a phase, hooks run one after the other in the order in which their providers are declared,
-except that a provider's hook runs after those of the providers it depends on. Stopping reverses
-that order.
+Within a phase, hooks run one after the other in the order in which their providers are declared.
+If a provider depends on others, its hook runs after theirs. The stop phases use the reverse order.
 """
 
 from collections.abc import Sequence
@@ -25,7 +24,7 @@ _log = structlog.stdlib.get_logger("Lifecycle")
 
 
 async def run_hooks(name: str, providers: Sequence[object], *args: object) -> None:
-    """Run a hook of all providers that have it, one after the other; the first error is raised."""
+    """Run one hook of all providers in turn; stop at the first error, and raise it."""
     for provider in providers:
         hook = find_hook(provider, name, _ARGUMENTS[name])
         if hook is not None:
@@ -33,9 +32,9 @@ async def run_hooks(name: str, providers: Sequence[object], *args: object) -> No
 
 
 async def run_closing_hooks(name: str, providers: Sequence[object], *args: object) -> None:
-    """Run a hook of all providers that have it; log errors, so that all others still run."""
+    """Run one hook of all providers in turn; log errors, and continue with the next provider."""
     for provider in providers:
         try:
             await run_hooks(name, (provider,), *args)
-        except Exception:  # noqa: BLE001 - one hook must not keep the others from closing
+        except Exception:  # noqa: BLE001 - all other providers must close too
             _log.exception("shutdown hook failed", hook=name, provider=type(provider).__name__)

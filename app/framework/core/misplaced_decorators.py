@@ -1,7 +1,7 @@
 """Refuses decorators and hooks that have no effect in the place where they are written.
 
-A guard that never runs protects nothing, and nobody would notice the mistake. Therefore such a
-mistake prevents the start of the application.
+A guard that never runs protects nothing, and the mistake would go unnoticed. Therefore the
+application does not start with such a mistake.
 """
 
 import inspect
@@ -54,7 +54,7 @@ def refuse_misplaced_decorators(cls: type) -> None:
         for name in server_attributes(cls):
             raise BootError(
                 f"{subject}.{name}: WebSocketServer() has no effect in a class that is not a "
-                "gateway; pass on the server of a gateway"
+                "gateway; give it the server of a gateway"
             )
     for name in member_names(cls):
         _check_method(cls, name)
@@ -64,7 +64,7 @@ def refuse_misplaced_decorators(cls: type) -> None:
 
 
 def refuse_undiscovered(cls: type, how: str) -> None:
-    """Raise `BootError` if the class is a gateway or controller: nothing would find it."""
+    """Raise `BootError` if the class is a gateway or controller, which the injector cannot find."""
     for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):
         if get_metadata(cls, key) is not None:
             raise BootError(
@@ -74,7 +74,7 @@ def refuse_undiscovered(cls: type, how: str) -> None:
 
 
 def refuse_hooks_that_never_run(cls: type, how: str) -> None:
-    """Raise `BootError` if the class has lifecycle hooks: only those of singletons run."""
+    """Raise `BootError` if the class has lifecycle hooks, because only hooks of singletons run."""
     for hook in MODULE_HOOKS:
         if hasattr(cls, hook):
             raise BootError(
@@ -116,7 +116,7 @@ def _check_route(cls: type, subject: str, keys: Iterable[str]) -> None:
 
 
 def _refuse_on_other_members(member: object, subject: str) -> None:
-    """Refuse decorators on a static method, a cached function or the like: nothing reads them."""
+    """Refuse decorators on members such as static methods, where they have no effect."""
     if isinstance(member, type):
         return
     if has_metadata(member) or has_metadata(getattr(member, "__func__", None)):
@@ -127,19 +127,19 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse a decorator without ``functools.wraps``, which hides the framework's decorators."""
+    """Refuse a decorator that hides the framework's decorators: it lacks ``functools.wraps``."""
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):
             if key not in keys:
                 raise BootError(
                     f"{subject}: another decorator hides {_decorator_text(key)}; "
-                    "use functools.wraps in it, or write it below"
+                    "use functools.wraps in the other one, or write it below"
                 )
 
 
 def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
-    """Refuse an override that lacks the original handler's decorators, which are not inherited."""
+    """Refuse a method that overrides a handler without repeating the handler's decorators."""
     for owner in cls.__mro__:
         replaced = vars(owner).get(name)
         for key in metadata_keys(replaced) if inspect.isfunction(replaced) else ():

@@ -1,1 +1,1 @@
-"""Nest's ``@nestjs/platform-socket.io``: Socket.IO on aiohttp and python-socketio."""
+"""Port of Nest's ``@nestjs/platform-socket.io`` to aiohttp and python-socketio."""

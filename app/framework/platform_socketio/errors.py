@@ -1,5 +1,5 @@
-"""Errors of the transport."""
+"""Errors of the Socket.IO transport."""
 
 
 class MalformedPacketError(ValueError):
-    """The client does not follow the protocol; its connection is closed."""
+    """A client has broken the protocol, so the server closes the connection."""

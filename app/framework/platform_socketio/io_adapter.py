@@ -18,12 +18,15 @@ from app.framework.websockets.socket import Server, Socket
 from app.framework.websockets.unknown_event import compile_unknown_event
 
 _DRAIN_SECONDS = 0.8
-"""Time limit of each step of a shutdown, see `SocketServer.shut_down`."""
+"""Time limit of each step in `SocketServer.shut_down`."""
 
 
 @dataclass(frozen=True, slots=True)
 class IoOptions:
-    """Options of the gateways that do not set their own; outer slashes of ``path`` are ignored."""
+    """Options for every gateway; the `GatewayOptions` of a gateway take precedence.
+
+    Leading and trailing slashes of ``path`` are ignored.
+    """
 
     path: str = "/socket.io"
     socket_class: type[Socket] = Socket
@@ -39,14 +42,14 @@ class IoAdapter:
 
     @property
     def engine(self) -> EngineOptions:
-        """Limits and rules of the gateways that do not set their own."""
+        """Limits and rules for every gateway that does not override them."""
         return self._options.engine
 
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
         """Compile every gateway, open its namespace, and set its `WebSocketServer` attribute.
 
         Raises:
-            BootError: Gateways that share a path set an option to different values.
+            BootError: Two gateways on the same path have different values for an option.
         """
         by_path: dict[str, list[GatewayDefinition]] = {}
         for definition in definitions:
@@ -72,7 +75,7 @@ class IoAdapter:
         return Server(manager.rooms_in(options.namespace))
 
     def attach(self, http: web.Application) -> None:
-        """Add the paths to the HTTP application. `EngineServer` answers all HTTP methods."""
+        """Add a route per path, for all HTTP methods; `EngineServer` rejects all except GET."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 
@@ -82,7 +85,7 @@ class IoAdapter:
             server.stop_serving()
 
     async def close(self) -> None:
-        """Close every connection with 1001, and wait for hooks; see `SocketServer.shut_down`."""
+        """Close every connection with code 1001; see `SocketServer.shut_down`."""
         for server in self._servers.values():
             await server.shut_down(_DRAIN_SECONDS)
 
@@ -91,7 +94,7 @@ class IoAdapter:
         return "/" + (options.path or self._options.path).strip("/")
 
     def _engine_options(self, gateways: list[GatewayDefinition], path: str) -> EngineOptions:
-        """Return the adapter's options, overridden by those that the path's gateways set."""
+        """Return the adapter's options, overridden by the options of the gateways on this path."""
         values: dict[str, Any] = {}
         set_by: dict[str, str] = {}
         for definition in gateways:
@@ -101,7 +104,7 @@ class IoAdapter:
                     raise BootError(
                         f"{set_by[option]} and {name} share {path}, but {option} is "
                         f"{values[option]!r} for one and {value!r} for the other; "
-                        "set it once, or give one of them a path of its own"
+                        "use the same value, or give one gateway another path"
                     )
                 set_by.setdefault(option, name)
         if "origins" in values:

@@ -49,7 +49,7 @@ def loads(text: str) -> Any:
 
     Raises:
         ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside
-            a double's range.
+            the range of a double.
     """
     if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(text)
@@ -73,7 +73,7 @@ def _to_json_value(value: Any) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Reject deep nesting before parsing, as both parsers recurse. Ignores brackets in strings."""
+    """Reject deep nesting, because both parsers recurse. Brackets in strings do not count."""
     depth, in_string, escaped = 0, False, False
     for character in text:
         if in_string:

@@ -1,4 +1,4 @@
-"""Fakes for unit tests of guards, filters and handlers: a socket and its contexts."""
+"""Fake sockets and contexts for unit tests of guards, filters and handlers."""
 
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
@@ -20,10 +20,11 @@ class RecordingLink:
         emitted: The emitted events, ``(event, args)``, in order.
         broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
         volatile: The names of events that were broadcast as volatile.
-        pauses: The seconds of each `Socket.pause_events`.
-        present: The sockets from which `sockets` selects by room.
+        pauses: The durations of `Socket.pause_events` calls, in seconds.
+        present: The sockets that `sockets` searches. Tests fill this list.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
-        transport_closed: ``answered`` or ``unanswered`` after `Socket.close_transport`.
+        transport_closed: How `Socket.close_transport` treated the CONNECT packet: ``answered`` or
+            ``unanswered``. None if the method was not called.
     """
 
     def __init__(self) -> None:
@@ -40,7 +41,7 @@ class RecordingLink:
 
     @property
     def hub(self) -> Hub:
-        """The link itself: it also records broadcasts."""
+        """This link, which also records broadcasts."""
         return self
 
     @property
@@ -53,7 +54,7 @@ class RecordingLink:
         self.emitted.append((event, args))
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-        """Decline, so that the pipeline awaits the coroutine and a test sees its result."""
+        """Return False, so that the pipeline awaits the coroutine."""
         del coroutine
         return False
 
@@ -69,7 +70,7 @@ class RecordingLink:
         """Remove the room."""
         self.joined.discard(room)
 
-    def disconnect(self, *, close: bool) -> None:  # noqa: ARG002 - the same for both
+    def disconnect(self, *, close: bool) -> None:  # noqa: ARG002 - both values have the same effect
         """Set ``connected`` to False and leave all rooms."""
         self.connected = False
         self.joined.clear()
@@ -99,7 +100,7 @@ class RecordingLink:
         self.broadcasts.append((rooms, except_rooms, event, args))
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
-        """Return the sockets of ``present`` that match by their joined rooms."""
+        """Return the sockets of ``present`` that are in the selected rooms."""
         return tuple(
             each
             for each in self.present
@@ -129,7 +130,7 @@ def fake_context(
     handler: Callable[..., Any] = fake_socket,
     gateway: type = object,
 ) -> ExecutionContext:
-    """Create an `ExecutionContext`: ``fake_context(fake_socket(Socket, auth={...}))``.
+    """Create a context for one event, as in ``fake_context(fake_socket(Socket, auth={...}))``.
 
     Args:
         ack: A function that receives the answer, such as a list's ``append``; None for an event
@@ -139,7 +140,7 @@ def fake_context(
 
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
-    """Return the verdict of a guard, async or not, as the pipeline computes it."""
+    """Return the verdict of a sync or async guard, evaluated as in the pipeline."""
     return await verdict_of(guard.can_activate, guard.can_activate(context))
 
 

@@ -1,4 +1,4 @@
-"""Nest's testing module: a module with some providers replaced, without a server.
+"""Port of Nest's testing module: builds a module without a server, with replaced providers.
 
 ::
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Test:
-    """Creates testing modules; Nest's ``Test``."""
+    """Creates testing modules, like Nest's ``Test``."""
 
     __test__ = False
 
@@ -41,7 +41,7 @@ class Test:
 
 
 class TestingModuleBuilder:
-    """Collects overrides; they take effect in `compile`. The last override of a class wins."""
+    """Collects overrides, which `compile` applies. The last override of a class wins."""
 
     __test__ = False
 
@@ -50,10 +50,10 @@ class TestingModuleBuilder:
         self._overrides: dict[type, Callable[[Injector], AnyProvider]] = {}
 
     def override_provider(self, token: type) -> "Override":
-        """Replace the provider of a class or a port everywhere, also where decorators name it."""
+        """Replace the provider of a class or port everywhere, including uses in decorators."""
         return Override(self, token)
 
-    # Nest's names for the enhancers; each also replaces a global enhancer.
+    # Nest's names for overriding enhancers. These methods also replace global enhancers.
     override_guard = override_provider
     override_pipe = override_provider
     override_interceptor = override_provider
@@ -93,7 +93,7 @@ class Override:
         return self._builder.add(self._token, lambda _: providers.Object(value))
 
     def use_class(self, cls: type) -> TestingModuleBuilder:
-        """Provide one instance of this class, with arguments found by the types of parameters."""
+        """Provide one instance of this class; its constructor's arguments are injected by type."""
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(cls, **constructor_arguments(cls, injector)),
@@ -112,7 +112,7 @@ class Override:
 
 
 class TestingModule:
-    """A compiled module, which builds each singleton when it is first needed."""
+    """A compiled module. Each singleton is built when it is first needed."""
 
     __test__ = False
 

@@ -18,7 +18,7 @@ from app.framework.websockets.hooks import GATEWAY_HOOKS
 from app.framework.websockets.socket import Socket
 
 ConnectHandler = Callable[[Socket], Awaitable[bool]]
-"""Created by `compile_connect`; returns False if it has refused the socket.
+"""Created by `compile_connect`; returns False if the socket was refused.
 
 The handler raises only `CancelledError`.
 """
@@ -34,7 +34,7 @@ _log = structlog.stdlib.get_logger("Connections")
 def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler | None:
     """Compile a gateway's admission: guards, then ``handle_connection``; filters handle errors.
 
-    Returns None for a gateway without guards and without the hook, which refuses no socket.
+    Returns None for a gateway that has neither guards nor the hook, because it admits every socket.
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
     guards and hook run before the socket is admitted. After ``timeout_seconds``, guards and hook
     are cancelled, and the socket is refused as ``unavailable``.
@@ -73,7 +73,7 @@ def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> Co
 
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:
-    """Return a gateway's ``handle_disconnect``, with its errors logged; None without the hook."""
+    """Return a function that runs ``handle_disconnect`` and logs errors; None without the hook."""
     hook = _hook(definition, "handle_disconnect")
     if hook is None:
         return None

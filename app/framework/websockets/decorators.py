@@ -30,7 +30,7 @@ class GatewayOptions:
     """The options of one gateway; None means that the adapter's option applies.
 
     Gateways on one path share a server, so an option that one of them sets applies to all of them.
-    Two gateways on one path with different values of an option are refused at boot. (In Nest, the
+    If two of them set different values for an option, the application does not start. (In Nest, the
     options of the first gateway win.)
     """
 
@@ -61,7 +61,7 @@ class WebSocketServer:
     def __get__(self, instance: object, owner: type) -> Server: ...
 
     def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
-        """Raise AttributeError for an instance whose attribute is not set yet."""
+        """Raise AttributeError for an instance, which has no server before ``after_init``."""
         if instance is None:
             return self
         message = (
@@ -82,7 +82,7 @@ def web_socket_gateway(
     ping_timeout_seconds: float | None = None,
     max_frame_bytes: int | None = None,
 ) -> Callable[[GatewayClass], GatewayClass]:
-    """Nest's ``@WebSocketGateway``: the class handles events. A module must provide it.
+    """Nest's ``@WebSocketGateway``: the class handles events. A module must provide the class.
 
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.

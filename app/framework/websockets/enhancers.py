@@ -17,7 +17,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.common.pipes import PipeTransform, ignores_transform
 
 Resolve = Callable[[object, str], Any]
-"""Returns the instance for a class that a decorator names; error messages begin with the string."""
+"""Returns the instance for a decorator's argument; the string is the start of error messages."""
 
 _METHODS: dict[type, str] = {
     CanActivate: "can_activate",
@@ -25,7 +25,7 @@ _METHODS: dict[type, str] = {
     NestInterceptor: "intercept",
     PipeTransform: "transform",
 }
-"""The method of each kind that the pipeline calls."""
+"""The method that the pipeline calls, for each kind of enhancer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Enhancers:
 def collect_enhancers(
     outer: Enhancers, target: object, subject: str, resolve: Resolve
 ) -> Enhancers:
-    """Return the enhancers of ``outer`` plus those that the decorators of ``target`` name.
+    """Return the enhancers of ``outer`` plus those in the decorators of ``target``.
 
     Raises:
         BootError: No module provides a class, or an enhancer cannot work.

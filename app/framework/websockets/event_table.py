@@ -46,7 +46,7 @@ def _payload(route: EventRoute) -> Iterable[str]:
 
 
 def _shape(metatype: Any) -> str:
-    """Describe a model as ``{field, optionalField?}`` with wire names, another type by its name."""
+    """Return a model's wire names as ``{field, optionalField?}``, or the name of any other type."""
     if not (isinstance(metatype, type) and issubclass(metatype, BaseModel)):
         return _name(metatype)
     fields = (

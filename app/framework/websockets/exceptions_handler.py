@@ -1,4 +1,4 @@
-"""Nest's ``WsExceptionsHandler``: calls the filter for an error, which answers the client."""
+"""Nest's ``WsExceptionsHandler``: calls the filter that answers the client after an error."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -30,7 +30,7 @@ def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
             pending = catch(error, context)
             if pending is not None:
                 await maybe_await(pending)
-        except Exception:  # noqa: BLE001 - no further filter could answer the client
+        except Exception:  # noqa: BLE001 - no filter handles the error of a filter
             _log.exception(
                 "exception filter failed",
                 request_id=context.request_id,
@@ -41,6 +41,6 @@ def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
 
 
 async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
-    """Stop handling the client's events for the retry time of a `WsTooManyRequests`."""
+    """After `WsTooManyRequests`, pause the client's events for the retry time of the error."""
     if isinstance(error, WsTooManyRequests):
         await client.pause_events(error.retry_after_ms / 1000)

@@ -45,7 +45,7 @@ class EventRoute:
 
     @property
     def acks_itself(self) -> bool:
-        """Whether a parameter is marked with `Ack`; then the result is not sent as ack."""
+        """Whether the handler has an `Ack` parameter, so that its result is not sent as the ack."""
         markers = [parameter.marker for parameter in self.parameters]
         return any(each.replaces_result for each in markers if isinstance(each, AckMarker))
 
@@ -120,7 +120,7 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
 
 def _check_cors(cls: type, cors: object) -> None:
     origins = cors.origins if isinstance(cors, Cors) else None
-    # Reject a string, in which every substring would match: "https://a.example" contains
+    # Reject a string, because ``in`` would then accept substrings: "https://a.example" contains
     # "https://a.ex".
     if not isinstance(origins, tuple | list):
         raise BootError(

@@ -1,4 +1,4 @@
-"""The lifecycle hooks of gateways, as Protocols; a gateway has a hook when it has the method."""
+"""The lifecycle hooks of gateways, as Protocols. A gateway defines the methods that it needs."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +10,7 @@ GATEWAY_HOOKS: HookArguments = {
     "handle_connection": ("client",),
     "handle_disconnect": ("client", "reason"),
 }
-"""The hooks that a gateway may have besides those of every provider."""
+"""The hooks of gateways, in addition to the hooks of every provider."""
 
 
 @runtime_checkable
@@ -23,20 +23,20 @@ class OnGatewayInit(Protocol):
 
 @runtime_checkable
 class OnGatewayConnection(Protocol):
-    """Runs for each socket that passed the guards; its events wait until the hook has returned.
+    """Runs for each socket that passed the guards. The socket's events wait until the hook returns.
 
     If the hook raises, the socket is refused.
     """
 
     async def handle_connection(self, client: Any) -> None:
-        """Join rooms; raise to refuse the socket."""
+        """Prepare the socket, for example join rooms. Raise an error to refuse the socket."""
 
 
 @runtime_checkable
 class OnGatewayDisconnect(Protocol):
-    """Runs once for each socket that tried to connect, after its last event.
+    """Runs once for each socket, admitted or not, after the socket's last event.
 
-    ``client.rooms`` is empty by then. ``reason`` is a `DisconnectReason`.
+    ``client.rooms`` is empty when the hook runs. ``reason`` is a `DisconnectReason`.
     """
 
     async def handle_disconnect(self, client: Any, reason: str) -> None:

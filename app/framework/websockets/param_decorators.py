@@ -1,6 +1,6 @@
 """Parameter decorators, written as annotations: ``body: Annotated[SendMessageDto, MessageBody()]``.
 
-``parameters.py`` reads these markers once, at boot.
+Each decorator returns a marker, which ``parameters.py`` reads once, at boot.
 """
 
 import inspect
@@ -28,7 +28,7 @@ class ParamMarker:
 
     Attributes:
         kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
-        read: Set by `MessageBody`, `ConnectedSocket` and `create_param_decorator`.
+        read: Takes the context and returns the argument.
         pipes: The parameter's own pipes, which run after those of method, class and application.
     """
 
@@ -41,7 +41,7 @@ class ParamMarker:
 
 @dataclass(frozen=True, slots=True)
 class AckMarker:
-    """Marks the ack parameter; with ``replaces_result``, the result is not sent as ack."""
+    """Marks the ack parameter. With ``replaces_result``, the handler's result is not sent."""
 
     replaces_result: bool = True
 
@@ -65,7 +65,7 @@ def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
     """Pass the ack function; None if the client did not request an ack.
 
-    The handler's result is then not sent as ack.
+    A handler with this parameter must call the ack function. The result is not sent as the ack.
     """
     return AckMarker()
 
@@ -83,9 +83,10 @@ def create_param_decorator(
 ) -> Callable[..., ParamMarker]:
     """Create a custom parameter decorator; Nest's ``createParamDecorator``.
 
-    After ``CurrentUser = create_param_decorator(lambda data, context: ...)`` a handler's parameter
-    is ``user: Annotated[User, CurrentUser()]``. The decorator's first argument is passed as
-    ``data``, unless it is a pipe; all others are pipes. The factory may be async.
+    ``CurrentUser = create_param_decorator(lambda data, context: ...)`` creates a decorator for
+    parameters such as ``user: Annotated[User, CurrentUser()]``. The decorator passes its first
+    argument to the factory as ``data``, unless this argument is a pipe. All further arguments are
+    pipes. The factory may be async.
     """
 
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
@@ -98,7 +99,7 @@ def create_param_decorator(
 
 
 def is_param_decorator(value: object) -> bool:
-    """Return whether a value is a parameter decorator without its parentheses."""
+    """Return whether a value is a parameter decorator that was not called."""
     return value in (MessageBody, ConnectedSocket, Ack) or (
         inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
     )

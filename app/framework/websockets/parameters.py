@@ -32,10 +32,10 @@ class Parameter:
 def read_parameters(
     method: Callable[..., Any], subject: str, resolve: Resolve
 ) -> tuple[Parameter, ...]:
-    """Read the parameters of a handler; without markers it receives `PLAIN_PARAMETERS`.
+    """Read the parameters of a handler. A handler without markers receives `PLAIN_PARAMETERS`.
 
     Raises:
-        BootError: The argument of a parameter is unknown.
+        BootError: A parameter is declared in an unsupported way, or the argument for it is unknown.
     """
     hints = _hints(method, subject)
     declared = [*inspect.signature(method).parameters.values()]
@@ -70,7 +70,7 @@ def read_parameters(
 def _plain_parameters(
     names: list[str], hints: Mapping[str, Any], subject: str
 ) -> tuple[Parameter, ...]:
-    """Read a handler without markers; as in Nest, pipes run on client and data."""
+    """Read a handler without markers. As in Nest, pipes run for the client and for the data."""
     if len(names) > len(PLAIN_PARAMETERS):
         raise BootError(
             f"{subject}: a handler without annotations takes at most (client, data, ack), "
@@ -79,8 +79,8 @@ def _plain_parameters(
     if names and not _may_be_client(hints.get(names[0], Any)):
         raise BootError(
             f"{subject}: parameter '{names[0]}' receives the client, but its annotation is another "
-            "type; a handler without markers takes (client, data, ack), so add a client before it "
-            "or annotate it with MessageBody()"
+            "type; a handler without markers takes (client, data, ack): add a client parameter "
+            "before this one, or annotate this one with MessageBody()"
         )
     return tuple(
         Parameter(name, marker, hints.get(name, Any), ())

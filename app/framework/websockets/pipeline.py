@@ -1,4 +1,4 @@
-"""Compiles each event into one function: guards, interceptors, pipes, handler; filters around all.
+"""Compiles each event into one function: guards, interceptors, pipes, handler; filters for errors.
 
 The order is the same as in Nest (``ws-context-creator.ts``). Signatures, metadata and providers are
 read only once, at boot.
@@ -49,7 +49,7 @@ def compile_event(route: EventRoute) -> EventHandler:
             for check in checks:
                 verdict = check(context)
                 if verdict is not True and not await verdict_of(check, verdict):
-                    raise WsForbidden  # noqa: TRY301 - for the filters, like any other error
+                    raise WsForbidden  # noqa: TRY301 - the filters handle this error too
             result = await invoke(context)
             answer = None if acks_itself else ack
             if not hasattr(result, "__anext__"):
@@ -77,7 +77,7 @@ def compile_event(route: EventRoute) -> EventHandler:
 def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Send one result by Nest's rules; return whether the ack was called.
 
-    For None nothing is sent. A `WsResponse`, or a dict with an ``event``, is emitted. Any other
+    None is ignored. A `WsResponse`, or a dict with an ``event``, is emitted as an event. Any other
     value is sent as the ack.
     """
     if result is None:
@@ -94,10 +94,10 @@ def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
 
 
 async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:
-    """Send each value of an async iterator; Nest does this for an Observable.
+    """Send each value of an async iterator, as Nest does for an Observable.
 
-    The first value that is neither None nor a `WsResponse` is acked, later ones are dropped. Stops
-    when the client has disconnected.
+    Only one ack is possible: after the first value that is sent as the ack, further values of that
+    kind are dropped. The loop ends when the client has disconnected.
     """
     try:
         async for value in values:
@@ -106,7 +106,7 @@ async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction
             if not client.connected:
                 break
     finally:
-        if isinstance(values, AsyncGenerator):  # otherwise only garbage collection closes it
+        if isinstance(values, AsyncGenerator):  # otherwise it stays open until garbage collection
             await values.aclose()
 
 

@@ -44,7 +44,10 @@ class Hub(Protocol):
         *,
         volatile: bool = False,
     ) -> None:
-        """Queue an event once for every socket in any of ``rooms``; without rooms, for all."""
+        """Queue an event once for each socket in any of ``rooms`` (for all sockets if empty).
+
+        Sockets in any of ``except_rooms`` are left out.
+        """
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
         """See `BroadcastOperator.fetch_sockets`."""
@@ -67,7 +70,7 @@ class SocketLink(Protocol):
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms that the socket has joined; empty after it disconnected."""
+        """See `Socket.rooms`."""
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """See `Socket.emit`."""
@@ -125,13 +128,13 @@ class BroadcastOperator:
     """Socket.IO's ``in``: an alias of `to`."""
 
     def except_(self, *rooms: str) -> "BroadcastOperator":
-        """Exclude the sockets in these rooms. A socket's id is a room that contains only it."""
+        """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
         unwanted = self._except.union(rooms)
         return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
 
     @property
     def volatile(self) -> "BroadcastOperator":
-        """Skip sockets that are not reading at the moment; for data that is soon outdated."""
+        """Skip clients that are not reading at the moment: for data that is outdated soon."""
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
@@ -143,7 +146,7 @@ class BroadcastOperator:
     def fetch_sockets(self) -> "tuple[Socket, ...]":
         """Return the selected sockets of this process, without duplicates.
 
-        A connecting socket is selected by the rooms that it joins on admission.
+        A socket that is still connecting counts as a member of the rooms that it will join.
         """
         return self._hub.sockets(self._rooms, self._except)
 
@@ -168,8 +171,8 @@ class Server(BroadcastOperator):
 class Socket:
     """One client in one namespace.
 
-    While the socket connects (guards, ``handle_connection``), joins and emits are queued; they take
-    effect in order when the socket is admitted. After a disconnect, joins and emits have no effect.
+    While the socket connects (guards, ``handle_connection``), joins and emits are queued. They take
+    effect when the socket is admitted. After a disconnect, joins and emits have no effect.
     """
 
     __slots__ = ("_link", "data", "handshake", "id")
@@ -187,12 +190,15 @@ class Socket:
 
     @property
     def answers_pings(self) -> bool:
-        """Whether the client has answered the last ping; if not, it is probably gone."""
+        """Whether the client has answered the last ping; if not, the client is probably gone."""
         return self._link.answers_pings
 
     @property
     def rooms(self) -> frozenset[str]:
-        """The rooms that the socket has joined; empty after it disconnected."""
+        """The socket's rooms; while the socket connects, the rooms that it will join.
+
+        Empty after a disconnect.
+        """
         return self._link.rooms
 
     def join(self, *rooms: str) -> None:
@@ -214,7 +220,7 @@ class Socket:
         return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
-        """Run a coroutine while the socket's next events are handled; return whether it started.
+        """Run a coroutine without delaying the socket's next events; return whether it was started.
 
         The coroutine is cancelled when the client disconnects, and must not raise. If too many
         coroutines are running already, this one is not started.
@@ -224,17 +230,17 @@ class Socket:
     async def pause_events(self, seconds: float) -> None:
         """Delay this client's next events. Only the handlers of its events may await this.
 
-        The pipeline does this after `WsTooManyRequests`. Events that arrive meanwhile are queued up
-        to a limit; beyond it, the server stops reading. Queued events are dropped when the client
-        disconnects.
+        The pipeline calls this after `WsTooManyRequests`. Events that arrive during the pause are
+        queued. When the queue is full, the server stops reading from the client. Queued events are
+        dropped when the client disconnects.
         """
         await self._link.pause_events(seconds)
 
     def disconnect(self, *, close: bool = False) -> None:
         """Disconnect the socket; the client sees the reason ``io server disconnect``.
 
-        A socket that is still connecting is refused: the client sees ``connect``, the events that
-        were emitted to it, then the disconnect, and the connection is closed.
+        A socket that is still connecting is refused: the client receives ``connect``, the events
+        emitted so far and the disconnect, and then the connection is closed.
 
         Args:
             close: Whether to close the whole connection, with all its namespaces.
@@ -242,18 +248,18 @@ class Socket:
         self._link.disconnect(close=close)
 
     def refuse(self, message: str, data: Any = None) -> None:
-        """Answer a connecting socket with ``connect_error``; no effect once it is admitted."""
+        """Refuse a connecting socket with ``connect_error``; no effect on an admitted socket."""
         self._link.refuse(message, data)
 
     def close_transport(self, *, answer_connect: bool = True) -> None:
-        """Close the connection with code 1013 (try again later), so that the client reconnects.
+        """Close the connection with code 1013 (try again later). Use this for temporary refusals.
 
-        The JavaScript client reconnects by itself after ``transport close``, but neither after
-        `disconnect` nor after `refuse`. Use this for temporary refusals.
+        The JavaScript client sees the reason ``transport close`` and reconnects by itself. It does
+        not reconnect after `disconnect` or `refuse`.
 
         Args:
-            answer_connect: For a socket that is still connecting, which is refused: whether to send
-                ``connect`` and the emitted events before closing.
+            answer_connect: Whether a socket that is still connecting receives ``connect`` and the
+                events emitted so far before the connection is closed.
         """
         self._link.close_transport(answer_connect=answer_connect)
 

@@ -23,7 +23,7 @@ The handler raises only `CancelledError`.
 """
 
 _MAX_NAME_CHARS = 100
-"""The maximum length of an unknown name that is compared with known names."""
+"""The length of the part of an unknown name that is compared with known names."""
 
 
 def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:
@@ -34,8 +34,8 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     """
     definitions = tuple(definitions)
     guards = {id(guard): guard for each in definitions for guard in each.enhancers.guards}
-    # Iterate in reverse, so that a filter listed twice gets its last position: the application's
-    # filters come after those of all classes.
+    # Every gateway lists the global filters last. Keep only the last occurrence of each filter, so
+    # that the global filters come after the filters of all classes: fill the dict in reverse order.
     filters = {
         id(each): each for one in reversed(definitions) for each in one.enhancers.filters[::-1]
     }
@@ -48,7 +48,7 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
         current_context.set(context)
         try:
             await try_activate(checks, context)
-            raise _unknown(pattern, known)  # noqa: TRY301 - for the filters, like any other error
+            raise _unknown(pattern, known)  # noqa: TRY301 - the filters handle this error too
         except Exception as error:  # noqa: BLE001 - the filters answer every error
             await on_error(error, context)
             await pause_if_rate_limited(client, error)

@@ -8,7 +8,7 @@ from typing import Any
 class WsResponse:
     """A result that is emitted to the client as ``event`` with ``data``; the ack is not called.
 
-    A dict with a truthy ``event`` means the same, as in Nest.
+    As in Nest, a dict with a truthy ``event`` has the same effect.
 
     Raises:
         ValueError: The name of the event is empty.

@@ -11,7 +11,7 @@ _DEFAULT_LIMIT = 50
 
 
 class GetOfflineDto(ClientPayload):
-    """Requests undelivered messages or, with ``channelId`` and ``afterSeq``, those of a channel."""
+    """Requests undelivered messages, or the messages of ``channelId`` after ``afterSeq``."""
 
     limit: Annotated[Integer, Field(ge=1, le=100)] = _DEFAULT_LIMIT
     cursor: Annotated[str, Field(max_length=2048)] | None = None

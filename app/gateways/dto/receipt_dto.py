@@ -20,14 +20,14 @@ class ReceiptDto(ClientPayload):
 
     @property
     def listed(self) -> tuple[MessageId, ...]:
-        """The ids of ``messageIds`` without duplicates, in order; empty if it was not sent."""
+        """The ids of ``messageIds`` without duplicates, in order; empty if no list was sent."""
         return tuple(dict.fromkeys(self.message_ids or ()))
 
     @model_validator(mode="before")
     @classmethod
     def _expect_one_without_a_list(cls, data: object) -> object:
-        # Set ``messageId`` explicitly: for a default value, pydantic reports the field's Python
-        # name.
+        # Set ``messageId`` explicitly: in an error about a default value, pydantic would use the
+        # field's Python name.
         if isinstance(data, dict) and data.get("messageIds") is None:
             return {"messageId": None, **data}
         return data

@@ -9,10 +9,11 @@ from app.domain.ids import ChannelId, MessageId
 
 @runtime_checkable
 class AdoptionRepository(Protocol):
-    """Finds messages without a ``seq``, and gives them one.
+    """Finds messages without a ``seq``, and assigns a ``seq`` to each.
 
     Each method is one transaction. Every method raises `Unavailable` if the storage fails. Nothing
-    was changed in this case, unless the error is `Unconfirmed`: a commit was interrupted.
+    was changed in this case, unless the error is `Unconfirmed`: then a commit was interrupted, and
+    the change may be stored.
     """
 
     async def find_unsequenced(
@@ -22,19 +23,20 @@ class AdoptionRepository(Protocol):
         except_messages: Collection[MessageId] = (),
         except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the ``limit`` oldest messages that have no ``seq`` yet, by channel.
+        """Return the ``limit`` oldest messages that have no ``seq``, grouped by channel.
 
         Args:
-            except_messages: Messages to ignore, as if they had a ``seq``.
-            except_channels: Channels whose messages to ignore.
+            except_messages: Messages to ignore.
+            except_channels: Channels whose messages are ignored.
         """
         ...
 
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:
-        """Assign a ``seq`` to each of these messages that has none, in the order of their dates.
+        """Assign a ``seq`` to each of these messages that has none, in the order of creation.
 
-        The recipients are the other members who had joined before the message. Those who have a
-        read receipt have READ it.
+        The recipients of a message are the members, except the author, who joined before the
+        message was created. A recipient with a read receipt of the original backend gets the state
+        READ.
 
         Returns the number of adopted messages. Messages that are locked by another program are not
         adopted.

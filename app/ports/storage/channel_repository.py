@@ -25,8 +25,8 @@ class ChannelRepository(Protocol):
     `SqlChannelRepository` and `MemoryChannelRepository` implement it.
 
     Each method except `delete` is one transaction. Every method raises `Unavailable` if the storage
-    fails. Nothing was changed in this case, unless the error is `Unconfirmed`: a commit was
-    interrupted.
+    fails. Nothing was changed in this case, unless the error is `Unconfirmed`: then a commit was
+    interrupted, and the change may be stored.
     """
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
@@ -55,7 +55,7 @@ class ChannelRepository(Protocol):
         """Store a channel with its members, who join at ``channel.created_at``.
 
         Raises:
-            ChannelExists: Another channel has this id.
+            ChannelExists: A channel with this id already exists.
             UserNotFound: The creator or a member does not exist.
         """
         ...
@@ -94,9 +94,9 @@ class ChannelRepository(Protocol):
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel and its messages. Call `remove_members` first.
 
-        The deletion can take long, so it uses many transactions. If it raises `Unavailable`, some
-        messages may be deleted already, and the next call deletes the rest. The messages' client
-        message ids remain in use. Does nothing if the channel does not exist.
+        The deletion can take long, so it uses many transactions. If it raises `Unavailable`, only
+        some messages may be deleted; the next call deletes the others. The client message ids of
+        deleted messages remain in use. Does nothing if the channel does not exist.
         """
         ...
 

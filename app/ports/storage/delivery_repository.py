@@ -17,7 +17,7 @@ MAX_COUNTED_OF_CHANNEL = 1_000
 """The maximum count of undelivered messages for one channel."""
 
 MAX_COUNTED = 10_000
-"""The maximum number of undelivered messages that are read to count them."""
+"""The maximum number of messages that one call of `undelivered_counts` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Advance:
 
 
 AdvanceOutcome: TypeAlias = Advance | MessageNotFound | NotARecipient | Unavailable
-"""The outcome of a report. Errors are returned, not raised, as other reports may be stored."""
+"""The outcome of a report. Errors are returned, because other reports of a call may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class UndeliveredCounts:
     def limited(
         cls, channels: Mapping[ChannelId, int], of_channel: int, *, stopped: bool = False
     ) -> Self:
-        """Limit each count to ``of_channel``; ``stopped`` says that messages are left uncounted."""
+        """Limit each count to ``of_channel``; ``stopped`` means that counting stopped early."""
         return cls(
             channels={each: min(count, of_channel) for each, count in channels.items()},
             more=stopped or any(count > of_channel for count in channels.values()),
@@ -82,7 +82,7 @@ class UndeliveredCounts:
 
 @dataclass(frozen=True, slots=True)
 class UndeliveredPage:
-    """A page of undelivered messages, in the order of storing.
+    """A page of undelivered messages, in the order in which they were stored.
 
     Attributes:
         positions: The position of each message. To continue after a message, request the page after
@@ -95,10 +95,10 @@ class UndeliveredPage:
 
 @runtime_checkable
 class DeliveryRepository(Protocol):
-    """Stores deliveries. Each method is one transaction, which includes its checks.
+    """Stores deliveries. Each method runs its checks and changes in one transaction.
 
-    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
-    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case, unless
+    the error is `Unconfirmed`: then a commit was interrupted, and the change may be stored.
     """
 
     async def advance_all(
@@ -145,7 +145,7 @@ class DeliveryRepository(Protocol):
 
         Only the user's current channels are included, and no count exceeds
         `MAX_COUNTED_OF_CHANNEL`. If there are `MAX_COUNTED` messages or more, an implementation may
-        leave any of them uncounted.
+        omit any of them from the counts.
         """
         ...
 

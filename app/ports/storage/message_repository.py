@@ -15,7 +15,7 @@ class StoredMessage:
     """A stored message.
 
     Attributes:
-        is_new: False if an earlier call has stored the message, with the same client message id.
+        is_new: False if an earlier call has stored a message with the same client message id.
     """
 
     message: Message
@@ -25,25 +25,25 @@ class StoredMessage:
 AddOutcome: TypeAlias = (
     StoredMessage | NotAMember | MessageDeleted | ClientMessageIdReused | Unavailable
 )
-"""The outcome of a draft. Errors are returned, not raised, as other drafts may be stored."""
+"""The outcome of a draft. Errors are returned, because other drafts of a call may succeed."""
 
 
 @runtime_checkable
 class MessageRepository(Protocol):
-    """Stores messages. Each method is one transaction, which includes its checks.
+    """Stores messages. Each method runs its checks and changes in one transaction.
 
-    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case. If the
-    error is `Unconfirmed`, a commit was interrupted, so the change may be stored.
+    Every method raises `Unavailable` if the storage fails. Nothing was changed in this case, unless
+    the error is `Unconfirmed`: then a commit was interrupted, and the change may be stored.
     """
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         """Store messages durably, with a SENT delivery for every other member of their channels.
 
-        Returns one outcome per draft, in their order. In each channel ``seq`` counts from 1 without
-        gaps, in the order of storing and, within a call, of the drafts. The ``seq`` of a deleted
-        message is not used again. ``(user_id, client_message_id)`` remains unique forever: if any
-        node has already stored a message with it, that message is returned instead of storing the
-        draft.
+        Returns one outcome per draft, in the order of the drafts. In each channel, ``seq`` counts
+        from 1 without gaps, in the order in which messages are stored; a call stores its drafts in
+        their order. The ``seq`` of a deleted message is not used again. A user can use a client
+        message id only once: if any node has stored a message with this id, that message is
+        returned, and the draft is not stored.
 
         A draft is refused with one of these errors, checked in this order:
 

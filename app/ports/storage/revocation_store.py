@@ -35,8 +35,9 @@ class RevocationStore(Protocol):
     ) -> AsyncIterator[Sequence[Revocation]]:
         """Yield the revocations that other processes added since the last completed call.
 
-        The batches include every such revocation of a ``live`` credential, and may repeat earlier
-        ones. The first call may omit earlier revocations, because authentication calls `contains`.
-        ``live`` is called between awaits, so it may iterate over a changing collection.
+        The batches include every such revocation that covers a ``live`` credential, and may repeat
+        revocations. The first call may omit revocations that were stored before it, because
+        authentication checks new clients with `contains`. The result of ``live`` is consumed
+        without an await in between, so it may be an iterator over a collection that changes.
         """
         ...

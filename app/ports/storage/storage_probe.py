@@ -8,7 +8,7 @@ class StorageProbe(Protocol):
     """Checks the storage for the readiness endpoint."""
 
     async def check(self) -> None:
-        """Return if the storage would accept a write, without writing.
+        """Check that the storage would accept a write, without writing anything.
 
         The check waits for its turn like a write, with the same timeout. A full disk is not
         detected.

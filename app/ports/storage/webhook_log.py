@@ -15,5 +15,5 @@ class WebhookLog(Protocol):
         ...
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Store the id for at least ``ttl_seconds`` (>= 1). The call can be repeated."""
+        """Store the id for at least ``ttl_seconds`` (>= 1). Repeating the call is harmless."""
         ...

@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 class MemberCache:
-    """Loads the members of a channel if they were loaded more than `REFRESH_SECONDS` ago.
+    """Loads the members of a channel, unless they were loaded within the last `REFRESH_SECONDS`.
 
     Concurrent callers share one load. A load continues when a caller is cancelled, because other
     callers may be waiting for it.
@@ -52,7 +52,7 @@ class MemberCache:
         return self.fresh_until(channel_id) > self._clock.monotonic()
 
     def fresh_until(self, channel_id: ChannelId) -> float:
-        """Return the monotonic time until which the members are fresh; -inf before a load."""
+        """Return the monotonic time until which the members are fresh; -inf if never loaded."""
         return self._fresh_until.get(channel_id, -inf)
 
     async def load(self, channel_ids: Collection[ChannelId]) -> None:
@@ -79,12 +79,12 @@ class MemberCache:
         self._fresh_until.pop(channel_id, None)
 
     def apply(self, update: MembershipUpdate) -> None:
-        """Apply an update to a running load, whose query may not have seen the change."""
+        """Apply an update to the result of a running load: the query may not include the change."""
         if update.channel_id in self._updates:
             self._updates[update.channel_id].append(update)
 
     async def close(self) -> None:
-        """Cancel the running loads, and the task that was created for the next one."""
+        """Cancel the running loads, and the spare task of `EagerTasks`."""
         loads = set(self._loads.values())
         for load in loads:
             load.cancel()

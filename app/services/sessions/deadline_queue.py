@@ -10,7 +10,7 @@ from app.ports import Clock, Timer
 
 
 class HasDeadline(Protocol):
-    """An item of a `DeadlineQueue`, which sets ``deadline_id``; 0 means no deadline."""
+    """An item of a `DeadlineQueue`. The queue sets ``deadline_id``; 0 means no deadline."""
 
     deadline_id: int
 

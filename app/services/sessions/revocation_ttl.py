@@ -5,15 +5,16 @@ from math import ceil
 from app.domain.principal import CLOCK_SKEW_SECONDS
 
 LEAST_SECONDS = 86_400
-"""The minimum: this machine's clock may be wrong, so a token may be valid longer than it seems."""
+"""The minimum: if this machine's clock is fast, a token is valid for longer than calculated."""
 MOST_SECONDS = 100 * 365 * 86_400
 """The maximum: no Clerk token lives longer, and a much later time overflows `datetime`."""
 
 
 def revocation_seconds(expires_at: float, now: float) -> int:
-    """Return how many seconds a token may be accepted, even by servers whose clocks are slow.
+    """Return how many seconds to keep the revocation of a token that expires at ``expires_at``.
 
-    The result is at least one day and at most a century. Both arguments are seconds since 1970.
+    The clock skew is included: servers whose clocks are slow accept the token after its expiry. The
+    result is at least one day and at most a century. Both arguments are seconds since 1970.
     """
     life_seconds = ceil(expires_at - now) + CLOCK_SKEW_SECONDS
     return min(max(LEAST_SECONDS, life_seconds), MOST_SECONDS)

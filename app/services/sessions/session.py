@@ -21,7 +21,10 @@ class SessionHolder(Protocol):
         """Warn the client that its token expires soon. Called at most once per token."""
 
     def end_session(self, error: AuthenticationError) -> None:
-        """End the socket. Called at most once, and never after `SessionService.close`."""
+        """Send the error to the client, and disconnect the socket.
+
+        Called at most once, and never after `SessionService.close`.
+        """
 
     def close_transport(self) -> None:
         """Close the connection; a client that is still running reconnects."""

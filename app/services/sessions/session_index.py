@@ -68,9 +68,9 @@ class SessionIndex:
 class RecentRevocations:
     """The revocations of the last minute, at most `MAX_REMEMBERED`.
 
-    A revocation may arrive after the store was asked about a token and before its session is open.
-    Such a revocation is not in the store's answer, and there is no session yet to end, so
-    `SessionService` also checks the recent revocations. No tokens are kept.
+    A revocation may arrive after the query of the store for a token and before the session with the
+    token is open. The query does not return such a revocation, and no open session exists that it
+    could end, so `SessionService` also checks the recent revocations. No tokens are kept.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -34,8 +34,8 @@ class GroupCommit(Generic[Item, Result]):
     order of their arrival, by one batch at a time. An item is committed even if its caller is
     cancelled, because a message that was stored must also be published.
 
-    If the storage rejects a batch with `StorageRejected`, each half is stored separately, and so
-    on, so only the rejected item fails.
+    If the storage rejects a batch with `StorageRejected`, each half is stored separately. A
+    rejected half is divided again, so in the end only the rejected items fail.
 
     Args:
         turns: Runs the batches of a key one after another. Jobs in the same queue do not run while
@@ -64,8 +64,9 @@ class GroupCommit(Generic[Item, Result]):
         self._weigh = weigh
         self._max_items = max_items
         self._max_weight = max_weight
-        # The waiting items of each key; then the keys whose turn has come, oldest first.
+        # The waiting items of each key.
         self._queues: dict[Hashable, deque[_Entry[Item, Result]]] = {}
+        # The keys whose turn has come and that wait for a free writer, oldest first.
         self._ready: dict[Hashable, None] = {}
         self._waiting = 0
         self._running = 0
@@ -111,7 +112,7 @@ class GroupCommit(Generic[Item, Result]):
             timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Store all waiting items; after the timeout, cancel running batches, reject the rest."""
+        """Store all waiting items; after the timeout, cancel batches and reject waiting items."""
         await self._turns.drain(timeout_seconds)
         self._is_drained = True
         for queue in self._queues.values():

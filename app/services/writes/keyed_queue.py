@@ -99,7 +99,7 @@ class KeyedQueue:
         return True
 
     def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
-        """Queue for the turn of a key, which another job or batch holds.
+        """Add a callback to the line for the turn of a key; another job or batch holds the turn.
 
         Args:
             key: A key whose turn is taken.

@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 class SingleFlight(Generic[Key, Result]):
     """Runs at most one query per key at a time.
 
-    Callers that arrive while a query of their key is running share the next one, which starts when
-    the first has ended. A result is therefore never older than the call. A key has at most one
-    running and one waiting query, for any number of callers. A query continues when its callers are
-    cancelled.
+    Callers that arrive while a query of their key is running share the next query. The next query
+    starts when the running one has ended, so a result is never older than the call. A key has at
+    most one running and one waiting query, for any number of callers. A query continues when its
+    callers are cancelled.
     """
 
     def __init__(self, query: Callable[[Key], Coroutine[Any, Any, Result]]) -> None:

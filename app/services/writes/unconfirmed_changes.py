@@ -1,4 +1,4 @@
-"""Changes whose commit was interrupted: they may be stored although nobody published them."""
+"""Changes whose commit was interrupted: they may be stored, but have not been published."""
 
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,7 @@
 -- Take a token from the bucket KEYS[1] if both KEYS[1] and KEYS[2] have one.
--- ARGV[1], ARGV[2]: milliseconds to refill one token, and the whole bucket, of KEYS[1].
--- ARGV[3], ARGV[4]: the same of KEYS[2].
--- ARGV[5]: milliseconds' worth of tokens to give back to KEYS[1] first.
+-- ARGV[1], ARGV[2]: milliseconds to refill one token, and all tokens, of the bucket KEYS[1].
+-- ARGV[3], ARGV[4]: milliseconds to refill one token, and all tokens, of the bucket KEYS[2].
+-- ARGV[5]: milliseconds to refill the tokens that are returned to KEYS[1] before one is taken.
 -- Returns 0, or the milliseconds until both buckets have a token.
 --
 -- The TTL of a key is the time until its bucket is full. A full bucket has no key.

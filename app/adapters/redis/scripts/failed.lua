@@ -1,5 +1,5 @@
 -- Take a token from the bucket KEYS[1] if it has one, and increment ARGV[3] in the hash KEYS[2].
--- ARGV[1], ARGV[2]: milliseconds to refill one token, and the whole bucket.
+-- ARGV[1], ARGV[2]: milliseconds to refill one token, and all tokens, of the bucket.
 -- ARGV[3]: the field to increment. ARGV[4]: the TTL of the hash in seconds.
 -- Returns the new value of the field.
 local until_full_ms = math.max(0, redis.call('PTTL', KEYS[1])) + tonumber(ARGV[1])

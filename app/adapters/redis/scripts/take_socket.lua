@@ -1,7 +1,7 @@
 -- Set the number of a user's sockets on node ARGV[1] to ARGV[2], unless the total of all nodes
 -- would exceed ARGV[3]. KEYS[1] is the user's hash of numbers by node.
 -- ARGV[4]: the TTL of the hash in seconds. ARGV[5]: the prefix of the nodes' keys.
--- Returns 1 if the number was written, else 0. Removes the numbers of nodes whose key is gone.
+-- Returns 1 if the number was written, else 0. Removes the numbers of nodes whose key has expired.
 local node, count = ARGV[1], tonumber(ARGV[2])
 local total = count
 local fields = redis.call('HGETALL', KEYS[1])

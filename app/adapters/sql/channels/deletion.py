@@ -14,8 +14,8 @@ RECEIPTS_AT_ONCE = 10_000
 """The maximum number of receipts per batch: a thousand messages may have a million receipts."""
 
 _OLD_DELIVERIES = table("message_deliveries", column("message_id"))
-# A session caches the query plans of its foreign keys. A plan made when the tables were small scans
-# a whole table for each message, so deleting a batch would exceed the time limit.
+# A session caches the query plans of foreign keys. A plan that was made while the tables were small
+# scans a whole table for each message, so deleting a batch would exceed the time limit.
 _FORGET_PLANS = text("DISCARD PLANS")
 
 
@@ -23,7 +23,7 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
     """Delete the messages in batches, then the channel with everything that refers to it.
 
     Raises:
-        Unavailable: Some messages may be deleted already; another call deletes the rest.
+        Unavailable: Some messages may be deleted. Another call deletes the remaining messages.
     """
     while True:
         async with database.transaction() as connection:
@@ -40,9 +40,9 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 
 
 async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
-    """Lock the messages of the next batch, which has at least one message."""
+    """Lock the messages of the next batch, and return their ids; none if no message is left."""
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
-    # Lock in the same order as all transactions: messages first, sorted by id.
+    # Lock in the same order as all other transactions: messages first, sorted by id.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)
     ids = (await connection.scalars(locked.with_for_update())).all()
     sequences = (
@@ -72,7 +72,7 @@ def _has_old_deliveries(connection: Connection) -> bool:
 async def _with_few_old_deliveries(
     connection: AsyncConnection, message_ids: Sequence[str]
 ) -> Sequence[str]:
-    """Return the first of these messages: those with few rows in the table of revision 0005."""
+    """Return the first ids, at least one, that together have few rows in ``message_deliveries``."""
     too_many = (
         select(_OLD_DELIVERIES.c.message_id)
         .where(_OLD_DELIVERIES.c.message_id.in_(message_ids))

@@ -37,8 +37,8 @@ _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
 class SqlChannelRepository(ChannelRepository):
     """Reads and writes the original backend's tables.
 
-    Before inserting a row, each method locks the rows that it will refer to, so that they cannot be
-    deleted meanwhile: first the channel, then the users by id, then the members.
+    Before inserting a row, each method locks the rows to which the new row will refer, so that they
+    cannot be deleted meanwhile. Methods lock the channel first, then users by id, then members.
     """
 
     def __init__(self, database: Database) -> None:
@@ -147,7 +147,7 @@ class SqlChannelRepository(ChannelRepository):
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing rows. The first user listed with a new channel becomes its creator."""
+        """Create missing users, channels and memberships. A channel's first user is its creator."""
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:

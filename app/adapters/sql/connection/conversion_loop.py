@@ -1,4 +1,4 @@
-"""Runs the steps of the conversion of old rows, when the database is opened to migrate it."""
+"""Converts old rows, step by step, when the database is opened with migrations."""
 
 import asyncio
 import logging
@@ -14,18 +14,21 @@ from app.adapters.sql.schema.upgrade import LOCK_SECONDS, STEP_SECONDS, convert_
 
 _SENTENCES: Final = {
     Phase.DELIVERIES: "Converted {rows:,} rows of message_deliveries to receipts",
-    Phase.MEMBERSHIPS: "Stored what is delivered for {rows:,} memberships",
-    Phase.UNDELIVERED: "Kept {rows:,} messages undelivered",
+    Phase.MEMBERSHIPS: "Stored the delivered messages of {rows:,} memberships",
+    Phase.UNDELIVERED: "Kept {rows:,} deliveries as undelivered",
 }
 _REPEATED_SQLSTATES: Final = {"55P03", "40P01", "23503"}
-"""A lock timeout, a deadlock, and a foreign key to a row that was deleted meanwhile."""
+"""The errors after which a step is repeated: a lock timeout, a deadlock, a violated foreign key.
+
+A foreign key is violated if its row was deleted during the step.
+"""
 _PAUSE_SECONDS: Final = 0.1
 
 _logger = logging.getLogger(__name__)
 
 
 async def convert_deliveries(engine: AsyncEngine, rows_of_step: int = STEP_ROWS) -> tuple[str, ...]:
-    """Run all steps that are left, each in a transaction; return and log a sentence per phase.
+    """Run all remaining steps, each in a transaction; log and return a sentence per phase.
 
     Raises:
         TimeoutError: The database did not answer.

@@ -1,4 +1,4 @@
-"""Opens and closes the database, and runs transactions within its limits."""
+"""Opens and closes the database, and runs transactions within time limits."""
 
 import asyncio
 import logging
@@ -49,25 +49,32 @@ _logger = logging.getLogger(__name__)
 class Database(WriteAdmission):
     """One database, opened and closed with the application.
 
-    `transaction`, `reading` and `asking` raise `Unavailable` for every failure of the database, for
-    an operation that takes longer than ``answer_seconds`` (including the wait for its turn), while
-    the circuit breaker is open, while an SQLite file is missing or replaced, and after the
-    shutdown. Domain errors raised inside the block pass through. If the block raises or is
-    cancelled, its changes are rolled back, and an interrupted connection is closed instead of
+    `transaction`, `reading` and `asking` raise `Unavailable` if
+
+    - the database fails,
+    - the operation takes longer than ``answer_seconds``, including the wait for its turn,
+    - the circuit breaker is open,
+    - the SQLite file is missing or was replaced, or
+    - the database was closed.
+
+    Domain errors raised inside the block pass through. If the block raises or is cancelled, its
+    changes are rolled back. After a cancellation or a timeout, the connection is closed instead of
     reused.
 
-    The first operation after the server freezes fails only after ``answer_seconds``; the circuit
-    breaker rejects later ones at once. `app.domain.time_limits` gives an example.
+    If the server freezes, running operations fail after ``answer_seconds``. The circuit breaker
+    rejects operations that start after the first of these failures (`app.domain.time_limits` gives
+    an example).
 
     Args:
         migrate: If True, opening runs missing migrations; if False, opening fails if some are
             missing.
 
     Attributes:
-        lock_seconds: The maximum wait of an operation for a lock of another program.
-        applied_migrations: The number and title of each migration that opening has run, in order.
-        changes: A sentence for each repair, and each phase of converting old rows, that opening
-            has run.
+        lock_seconds: The maximum time that an operation waits for a lock of another program.
+        applied_migrations: The number and title of each migration that ran when the database was
+            opened, in order.
+        changes: A sentence for each repair when the database was opened, and for each phase of the
+            conversion of old rows.
 
     Raises:
         DatabaseUrlError: The URL is invalid.
@@ -85,8 +92,8 @@ class Database(WriteAdmission):
         writer = CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS)
         reader = CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS)
         # A server that does not answer writers does not answer readers either, so their circuit
-        # breakers are linked. In SQLite, readers continue while another program holds the write
-        # lock.
+        # breakers are linked. With SQLite they are separate, because readers continue while another
+        # program holds the write lock.
         is_linked = self._file is None
         self._writing = _Side(
             asyncio.Semaphore(self.writers), writer, reader if is_linked else None
@@ -148,7 +155,7 @@ class Database(WriteAdmission):
         """Open a transaction that may write, and commit it durably at the end of the block.
 
         If the caller is cancelled or times out during the commit, the commit continues in the
-        background, and keeps its turn.
+        background, and occupies its turn until it ends.
 
         Raises:
             Unconfirmed: The operation failed or timed out after the commit had begun.
@@ -161,11 +168,13 @@ class Database(WriteAdmission):
             await self._outlive_caller(_close(operation.attempt.resources.pop_all()))
 
     async def write(self, write: Write[Result]) -> Result:
-        """Run a frequent write, and commit it: one round trip to PostgreSQL or SQLite's thread.
+        """Run and commit a frequent write.
+
+        This takes one round trip to SQLite's thread, or to PostgreSQL without a pooler.
 
         If the caller is cancelled or times out, a write to SQLite continues in the background, and
-        keeps its turn. The connection of a write to PostgreSQL is closed; PostgreSQL may still
-        commit the write.
+        occupies its turn until it ends. With PostgreSQL, the connection is closed, but the server
+        may still commit the write.
 
         Raises:
             Unconfirmed: The write was interrupted, or timed out.
@@ -177,7 +186,8 @@ class Database(WriteAdmission):
             attempt.commits = True
             writing = self._engines.write(pooled, write)
             if self._file is None:
-                # If PostgreSQL does not answer, give the turn back, so that others need not wait.
+                # Do not continue in the background: if PostgreSQL does not answer, the turn must be
+                # given back to other operations.
                 result: Result = await writing
                 return result
             return await self._outlive_caller(_finish(writing, attempt.resources.pop_all()))
@@ -186,8 +196,8 @@ class Database(WriteAdmission):
     async def probing(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection as `transaction` does, for a health check that changes nothing.
 
-        A slow or failed check does not open the circuit breaker: anyone may request a check, and it
-        must not cause other operations to be rejected.
+        A slow or failed check does not open the circuit breaker: anyone may request checks, so
+        checks must not cause other operations to be rejected.
         """
         await self._writing.admit()
         async with self._operation(
@@ -215,7 +225,7 @@ class Database(WriteAdmission):
     async def _operation(
         self, side: "_Side", engine: AsyncEngine, *, is_health_check: bool = False
     ) -> AsyncIterator["_Operation"]:
-        """Take a turn and a connection; commit or roll back and give both back at the end."""
+        """Take a turn and a connection; at the end, commit or roll back, and give both back."""
         async with self._attempt(side, is_health_check=is_health_check) as attempt:
             resources = attempt.resources
             connection = await resources.enter_async_context(engine.connect())
@@ -233,7 +243,7 @@ class Database(WriteAdmission):
     async def _attempt(
         self, side: "_Side", *, is_health_check: bool = False
     ) -> AsyncIterator["_Attempt"]:
-        """Take a turn, and give it back at the end; translate failures.
+        """Take a turn, and give it back at the end; translate failures into domain errors.
 
         Unless this is a health check, success closes the side's circuit breaker, and a slow failure
         opens it. The wait for the turn is not measured, because it shows only that other operations
@@ -265,7 +275,7 @@ class Database(WriteAdmission):
             async with asyncio.timeout(self._limits.pool_timeout_seconds):
                 await resources.enter_async_context(side.turns)
         except TimeoutError:
-            # Too many operations run at once, which is not a failure of the database.
+            # The database has not failed, but too many operations run at once.
             _logger.warning(
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
@@ -274,7 +284,7 @@ class Database(WriteAdmission):
             raise Unavailable  # the circuit breaker opened during the wait
 
     async def _outlive_caller(self, committing: Coroutine[Any, Any, Result]) -> Result:
-        """Commit and give back connection and turn, in a task that outlives a cancelled caller."""
+        """Await a commit in a task of its own, which continues if the caller is cancelled."""
         task = asyncio.create_task(committing)
         self._commits.add(task)
         task.add_done_callback(self._commits.discard)
@@ -303,7 +313,8 @@ async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
     """Take a connection from the pool, without a transaction.
 
     Raises:
-        Exception: The driver's exception, as SQLAlchemy wraps it only for its own connections.
+        Exception: The driver's exception. SQLAlchemy wraps only the exceptions of its own
+            connections.
     """
     try:
         return await greenlet_spawn(engine.sync_engine.raw_connection)
@@ -313,12 +324,12 @@ async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The pool of connections that write or that read."""
+    """The limit and the circuit breaker of all operations that write, or of all that read."""
 
     turns: asyncio.Semaphore
     breaker: CircuitBreaker
     linked: CircuitBreaker | None
-    """The other side's circuit breaker, which an operation without any answer opens as well."""
+    """The other side's circuit breaker, to be opened as well if the server sent no answer."""
 
     async def admit(self) -> None:
         if not self.breaker.is_closed and not await self.breaker.wait_half_open():
@@ -327,7 +338,7 @@ class _Side:
 
 @dataclass(slots=True)
 class _Attempt:
-    """A running operation: what to give back at its end, and whether its commit has begun."""
+    """An operation: the resources to release at its end, and whether its commit has begun."""
 
     resources: AsyncExitStack
     commits: bool = False
@@ -335,7 +346,7 @@ class _Attempt:
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """A running operation of SQLAlchemy."""
+    """A running operation with a connection of SQLAlchemy."""
 
     connection: AsyncConnection
     attempt: _Attempt
@@ -347,7 +358,7 @@ async def _finish(writing: Awaitable[Result], resources: AsyncExitStack) -> Resu
 
 
 async def _close(resources: AsyncExitStack) -> None:
-    # Leaving the context of `AsyncConnection.begin`, which is one of the resources, commits.
+    # One of the resources is the context of `AsyncConnection.begin`: closing this context commits.
     async with asyncio.timeout(COMMIT_SECONDS), resources:
         pass
 

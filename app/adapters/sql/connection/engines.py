@@ -14,10 +14,10 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 
 
 class PostgresConnection(Protocol):
-    """The method of asyncpg's connection that writes use."""
+    """The part of asyncpg's connection that a `Write` uses."""
 
     async def fetch(self, query: str, *args: object) -> Sequence[Sequence[Any]]:
-        """Run a statement, which is prepared once per connection, and return its rows."""
+        """Run a statement and return its rows. Without a pooler, prepared statements are cached."""
         ...
 
 
@@ -25,42 +25,44 @@ POOL_OPTIONS: Final[dict[str, Any]] = {
     # Keep statement parameters, such as chat messages, out of exception texts and logs.
     "hide_parameters": True,
     "max_overflow": 0,
-    # The pool need not roll back: every block ends its own transaction.
+    # Every operation ends its own transaction, so the pool need not roll back.
     "pool_reset_on_return": None,
 }
 """Options of ``create_async_engine``."""
 
 
 class Write(Protocol[_Result_co]):
-    """A frequent write that uses the driver directly: SQLAlchemy costs more than the statements."""
+    """A frequent write that uses the driver directly.
+
+    SQLAlchemy would take more time than the statements themselves.
+    """
 
     def on_sqlite(self, connection: sqlite3.Connection) -> _Result_co:
         """Run in the thread of an SQLite connection, inside a transaction."""
         ...
 
     async def on_postgres(self, connection: PostgresConnection) -> _Result_co:
-        """Run one statement on PostgreSQL, which commits it at its end."""
+        """Run a single statement on PostgreSQL. Outside a transaction, PostgreSQL commits it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Engines:
-    """Three engines that share a connection pool with one connection for each reader and writer.
+    """Three engines that share a pool with one connection per reader and one per writer.
 
     Attributes:
         writing: The engine for transactions that may write.
-        reading: The engine for transactions that see the same state of the database until their
-            end.
+        reading: The engine for transactions whose queries all see the same state of the database.
         asking: The engine for single queries without a transaction.
         writers: The maximum number of concurrent transactions of ``writing``.
         readers: The maximum number of concurrent transactions and queries of ``reading`` and
             ``asking``.
-        writing_checks: Statements for ``writing`` that fail if messages cannot be stored now. The
-            statements change nothing, and do not wait for locks.
-        reading_checks: Statements of the same kind for ``reading``, which fail if messages cannot
-            be read.
-        write: Runs a `Write` on a connection of ``writing``, commits it, and gives the connection
-            back.
+        writing_checks: Statements that fail if ``writing`` cannot store messages at present. They
+            change nothing, and do not wait for locks.
+        reading_checks: Statements that fail if ``reading`` cannot read messages at present. They
+            change nothing, and do not wait for locks.
+        write: Runs a `Write` on a connection of ``writing``, commits, and returns the connection to
+            the pool.
     """
 
     writing: AsyncEngine

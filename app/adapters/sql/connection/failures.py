@@ -19,13 +19,16 @@ DATABASE_FAILURES: Final = (
 """The exceptions that a failing database raises. `OSError` includes `TimeoutError`."""
 
 _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
-"""The classes of SQLSTATE that mean a rollback even during a commit: constraints and conflicts."""
+"""SQLSTATE classes that mean that a COMMIT was rolled back: constraint violations and conflicts."""
 
 _UNKNOWN_SQLSTATES = frozenset({"08", "57P", "58", "XX"})
-"""SQLSTATEs of a lost connection or a stopped server, after which a statement may be committed."""
+"""Prefixes of the SQLSTATEs after which a statement may be committed or not.
+
+They mean a lost connection, a server that stops, or an internal error of the server.
+"""
 
 _INVALID_DATA_SQLSTATES = frozenset({"22", "23", "54", "P0"})
-"""The classes of SQLSTATE for invalid data: values, constraints, sizes, errors of a trigger."""
+"""SQLSTATE classes for invalid data: values, constraints, sizes, and errors raised by a trigger."""
 
 _SQLITE_REJECTIONS = ("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")
 
@@ -47,7 +50,10 @@ def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
 def open_if_slow(
     breaker: CircuitBreaker, linked: CircuitBreaker | None, seconds: float, failure: Exception
 ) -> None:
-    """Open a circuit breaker after a slow failure; without an answer, also open the linked one."""
+    """Open a circuit breaker after a slow failure.
+
+    If the server did not report the failure, also open the linked circuit breaker.
+    """
     if seconds > SLOW_SECONDS:
         breaker.open()
         if linked is not None and not sqlstate(failure):
@@ -83,10 +89,11 @@ def _is_rejection(failure: BaseException) -> bool:
 
 def _is_rolled_back(failure: BaseException) -> bool:
     # Most errors of SQLite, such as a full disk, mean that the commit failed. But after a failure
-    # to write or sync the log, the log may contain the commit, and a recovery would restore it.
+    # to write or sync the log, the log may contain the commit, which a recovery would restore.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     state = sqlstate(failure)
-    if isinstance(failure, asyncpg.PostgresError):  # not of a COMMIT, but of a single statement
+    # SQLAlchemy wraps the driver's errors, except those of a `Write`.
+    if isinstance(failure, asyncpg.PostgresError):
         return not state.startswith(tuple(_UNKNOWN_SQLSTATES))
     return state[:2] in _ROLLED_BACK_SQLSTATES

@@ -8,7 +8,7 @@ OPENING_SECONDS = 20.0
 """The maximum time for opening the database without migrations."""
 
 SLOW_SECONDS = 0.25
-"""The circuit breaker opens after a failure that took longer than this."""
+"""The circuit breaker opens if an operation fails after more than this time."""
 
 PROBE_SECONDS = 0.5
 """The pause between two probes while the circuit breaker is open."""
@@ -18,7 +18,7 @@ PROBE_SECONDS = 0.5
 class DatabaseLimits:
     """The limits of every operation.
 
-    The first four are settings, and each is below ``answer_seconds``.
+    The first four values are settings. Each timeout is below ``answer_seconds``.
 
     Attributes:
         pool_size: The number of connections to a server, at least two; half of them are for writes.

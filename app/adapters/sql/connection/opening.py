@@ -22,13 +22,13 @@ from app.adapters.sql.connection.url import sqlite_file
 _SQLITE_FIXES = {
     "SQLITE_BUSY": "is locked by another program; close that one, then start again",
     "SQLITE_CANTOPEN": "cannot be opened; it must be a file in a folder that this user may write",
-    "SQLITE_CORRUPT": "is damaged; put a copy of it in its place, or move it away",
+    "SQLITE_CORRUPT": "is damaged; replace the file with a backup, or move the file away",
     "SQLITE_FULL": "cannot be written: the disk is full; make room, then start again",
     "SQLITE_IOERR": "cannot be written: the disk is full or fails; make room, then start again",
     "SQLITE_NOTADB": "is no SQLite database; move the file away, or set DATABASE_URL to another",
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
-"""Remedies by SQLite's primary error code; the name of an extended code begins with it."""
+"""Remedies by SQLite's primary error code. Names of extended codes begin with the primary code."""
 
 _SERVER_FIXES = {
     "25006": "is read only; set DATABASE_URL to the primary server",
@@ -36,10 +36,10 @@ _SERVER_FIXES = {
     "28P01": "refuses this password; correct the user and the password in DATABASE_URL",
     "3D000": "does not exist on its server; create it, or correct DATABASE_URL",
     "3F000": "has no schema of this name; create it, or correct DATABASE_URL",
-    "42501": "denies this user a privilege; grant it (`python -m app doctor` lists all of them)",
+    "42501": "denies this user a privilege; grant those that `python -m app doctor` lists",
     "53300": "accepts no more connections; close some, or lower DATABASE_POOL_SIZE",
-    "55P03": "is locked by another transaction; let that end, then start again",
-    "57P03": "is starting or ending; wait a moment, then start again",
+    "55P03": "is locked by another transaction; wait until that has ended, then start again",
+    "57P03": "is starting or stopping; wait a moment, then start again",
 }
 """Remedies by PostgreSQL's SQLSTATE."""
 
@@ -89,12 +89,12 @@ def _server_sentence(failure: Exception) -> str:
     if _is_tls_failure(failure):
         return (
             f"The database's server does not offer the TLS that DATABASE_URL asks for ({name}); "
-            "set its TLS and certificate up, or correct sslmode and sslaccept in DATABASE_URL."
+            "set up TLS and a certificate there, or correct sslmode and sslaccept in DATABASE_URL."
         )
     return f"The database cannot be reached ({name}); start it, or correct DATABASE_URL."
 
 
 def _is_tls_failure(failure: Exception) -> bool:
-    # For a server without TLS, asyncpg raises a general exception with this text.
+    # If the server has no TLS, asyncpg raises an exception of a general class with this text.
     cause = driver_failure(failure)
     return isinstance(cause, ssl.SSLError) or "rejected SSL upgrade" in str(cause)

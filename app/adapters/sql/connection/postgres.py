@@ -43,20 +43,21 @@ _SHORT_QUERIES = {
     "enable_seqscan": "off",
     "plan_cache_mode": "force_generic_plan",
 }
-"""Disables what is of no use to queries that read a few rows by an index, as all of ours do.
+"""Session settings for short queries: each query of this server reads a few rows by an index.
 
-If the planner overestimates the rows, JIT compilation and parallel workers take ten times longer
-than the query itself. A plan that was made for small tables, and is kept by the session while they
-grow, must not read whole tables.
+If the planner overestimates the number of rows, JIT compilation and parallel workers take ten times
+longer than the query itself. A session caches its plans: with the default settings, a plan that was
+made while the tables were small would still read whole tables after they have grown.
 """
 
 _DURABLY = """
 CASE current_setting('synchronous_commit')
 WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
-"""Replaces a ``synchronous_commit`` of ``off``, with which a crash could lose acknowledged commits.
+"""Changes ``synchronous_commit`` from ``off`` to ``on``.
 
-Other values of this setting concern replicas, and are not changed.
+With ``off``, a crash could lose acknowledged commits. Other values differ only for replicas, and
+are not changed.
 """
 
 _WRITTEN = (
@@ -64,7 +65,7 @@ _WRITTEN = (
     *(delivered_ranges, message_receipts),
 )
 _READ = (users, channels, channel_members)
-"""The other tables that are read when a message or receipt is stored."""
+"""The tables that are read, but not written, when a message or receipt is stored."""
 
 
 class _Driver(PostgresConnection, Protocol):
@@ -77,25 +78,25 @@ class _Driver(PostgresConnection, Protocol):
 
 def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     """Make engines for a server or a pooler; raise `DatabaseUrlError` for an invalid URL."""
-    # CURRENT_TIMESTAMP is the default of columns without a time zone, so it must be UTC.
+    # Columns without a time zone have the default CURRENT_TIMESTAMP, so the session must use UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     time_limits = _time_limits(limits)
     pooled = is_pooled(url)
     if not pooled:
         settings |= time_limits
-        # For statements without a transaction of SQLAlchemy.
+        # For statements that run outside the transactions of SQLAlchemy.
         settings["default_transaction_isolation"] = "read committed"
     engine = create_async_engine(
         url.set(query={}),
         pool_size=limits.pool_size,
-        # Prefer the connection used last, so that few connections are stale after a quiet time.
+        # Prefer the most recently used connection: the server may have closed idle connections.
         pool_use_lifo=True,
         isolation_level="READ COMMITTED",
         connect_args={**connect_arguments(url), "server_settings": settings},
         **POOL_OPTIONS,
     )
-    # A pooler accepts few settings for a session, and shares sessions between clients. So the time
-    # limits are set in each transaction.
+    # Behind a pooler, set the time limits in each transaction: a pooler accepts few settings for a
+    # session, and shares sessions between clients.
     calls = (f"set_config('{name}', '{value}', true)" for name, value in time_limits.items())
     statement = f"SELECT {', '.join(calls)}, {_DURABLY.format(in_transaction='true')}"
     if pooled:
@@ -130,8 +131,8 @@ async def _write(
             await connection.fetch(set_limits)
             return await write.on_postgres(connection)
     except BaseException as error:
-        # After an ERROR, which the server reports, the connection can be used again. After a FATAL
-        # error it cannot, although it may not be closed yet.
+        # If the server reports an ERROR, the connection can be used again. After a FATAL error it
+        # must not be used, although it may still be open.
         if getattr(error, "severity_en", None) != "ERROR":
             await greenlet_spawn(pooled.invalidate)
         raise
@@ -140,7 +141,7 @@ async def _write(
 
 
 def _lock(tables: Sequence[Table], mode: str) -> Executable:
-    """Take the table locks that reading or writing rows takes, but fail instead of waiting."""
+    """Take the same table locks as a query or write does, but fail instead of waiting."""
     return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
@@ -165,7 +166,7 @@ def _commit_durably(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
 def _reject_lost(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, proxy: PoolProxiedConnection
 ) -> None:
-    # asyncpg notices at once when the server closes a connection, so no test query is needed.
+    # asyncpg detects at once that the server has closed a connection, so no test query is needed.
     del entry, proxy
     if _driver(connection).is_closed():
         raise DisconnectionError

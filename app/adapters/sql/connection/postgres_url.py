@@ -18,22 +18,21 @@ _VERIFICATIONS = ("verify-ca", "verify-full")
 _SWITCHES = {"true": "require", "false": "disable"}
 """The ``sslmode`` for each value of ``ssl`` that is not itself a mode."""
 _OVERRIDES = {"host": "host", "user": "user", "password": "password", "dbname": "database"}
-"""Parameters that override the first part of the URL, as in libpq, with asyncpg's argument names.
-"""
+"""asyncpg's argument for each query parameter that overrides an earlier part of the URL."""
 _SCHEMA = re.compile(r"\w+")
 
 
 def connect_arguments(url: URL) -> ConnectArguments:
     """Return the connection arguments for the query parameters of ``url``.
 
-    Supports ``schema``, ``sslmode`` (or ``ssl``), ``sslaccept``, ``sslcert`` and ``sslrootcert``
-    (the authority that signed the server's certificate), ``host`` (or the folder of a socket),
-    ``port``, ``user``, ``password``, ``dbname``, ``application_name``, ``options`` and
-    ``pgbouncer``. Ignores all other parameters: connection counts and time limits are settings of
-    this server.
+    Supports ``schema``, ``sslmode`` (or ``ssl``), ``sslaccept``, ``sslrootcert`` (or ``sslcert``;
+    the certificate of the authority that signed the server's certificate), ``host`` (a name or the
+    folder of a socket), ``port``, ``user``, ``password``, ``dbname``, ``application_name``,
+    ``options`` and ``pgbouncer``. Rejects ``sslidentity``. Ignores all other parameters, such as
+    Prisma's connection counts and time limits, which are settings of this server.
 
     Raises:
-        DatabaseUrlError: A parameter is invalid, or the certificate's file cannot be read.
+        DatabaseUrlError: A parameter is invalid, or the certificate file cannot be read.
     """
     given = {name: _single(name, value) for name, value in url.query.items()}
     arguments: ConnectArguments = {"ssl": _encryption(given)}
@@ -41,8 +40,8 @@ def connect_arguments(url: URL) -> ConnectArguments:
     if "port" in given:
         arguments["port"] = port_number(given["port"])
     if is_pooled(url):
-        # Each transaction may use another connection of the pooler. So prepared statements are not
-        # cached, and each has a unique name.
+        # Each transaction may use another connection between the pooler and the server. So prepared
+        # statements are not cached, and each has a unique name.
         arguments["statement_cache_size"] = 0
         arguments["prepared_statement_cache_size"] = 0
         arguments["prepared_statement_name_func"] = lambda: f"chatgenius_{uuid4().hex}"
@@ -63,7 +62,7 @@ def session_settings(url: URL) -> dict[str, str]:
 
 
 def is_pooled(url: URL) -> bool:
-    """Whether the URL is that of a pooler, which may assign a connection per transaction."""
+    """Return whether the URL is for a pooler, which may change the connection per transaction."""
     value = _single("pgbouncer", url.query.get("pgbouncer", "false"))
     if value not in {"true", "false"}:
         raise DatabaseUrlError("DATABASE_URL's pgbouncer must be true or false.")
@@ -77,7 +76,7 @@ def _single(name: str, value: str | tuple[str, ...]) -> str:
 
 
 def _encryption(given: Mapping[str, str]) -> str | ssl.SSLContext:
-    # Follow Prisma: encrypt if the server supports TLS, and verify only with sslaccept=strict.
+    # By default, as in Prisma, encrypt if the server supports TLS, but accept any certificate.
     encryption = given.get("ssl", "prefer")
     mode = given.get("sslmode", _SWITCHES.get(encryption, encryption))
     if mode not in _ENCRYPTIONS + _VERIFICATIONS:

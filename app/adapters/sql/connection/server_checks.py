@@ -1,4 +1,7 @@
-"""Checks whether a database server or SQLite file can be used, apart from its tables."""
+"""Checks whether a database server or SQLite file can be used.
+
+`app.adapters.sql.schema` checks the structure of the tables.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +14,7 @@ from app.adapters.sql.schema.tables import metadata
 _EVERY = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT",)}
-"""The privilege for reading the revision of the tables, on which all other checks depend."""
+"""The privilege for reading the revision of the tables. All other checks need this revision."""
 
 PRIVILEGES: Mapping[str, Sequence[str]] = {
     **REVISION_PRIVILEGES,
@@ -56,12 +59,12 @@ _MISSING_SEQUENCES = text(
 
 
 def check_usable(connection: Connection) -> None:
-    """Check before clients are admitted that this server can write to the database.
+    """Check that this server can write to the database. Called before clients are admitted.
 
-    Blocks on the database. Missing tables are not reported here.
+    Blocks on the database. Does not report missing tables.
 
     Raises:
-        DatabaseOpenError: The server cannot write. For a read-only file, SQLite raises its own
+        DatabaseOpenError: This server cannot write. For a read-only file, SQLite raises its own
             error.
     """
     if connection.dialect.name == "sqlite":
@@ -96,15 +99,18 @@ def server_differences(connection: Connection) -> Iterator[str]:
     yield from _write_obstacles(session)
     if not session.is_utc:
         yield (
-            f"The database fills in dates in the time zone {session.zone}, not UTC; let the pooler "
-            "in front of the server pass on the timezone of a session."
+            f"Default dates are in the time zone {session.zone} instead of UTC; configure the "
+            "pooler in front of the database to pass on the session setting timezone."
         )
 
 
 def missing_privileges(
     connection: Connection, needed: Mapping[str, Sequence[str]]
 ) -> Iterator[str]:
-    """Describe the privileges on existing tables that the database user lacks; none on SQLite."""
+    """Describe each missing privilege of the database user on a table; SQLite has no privileges.
+
+    Missing tables are ignored.
+    """
     if connection.dialect.name == "sqlite":
         return
     pairs = [(table, privilege) for table, each in needed.items() for privilege in each]
@@ -115,7 +121,7 @@ def missing_privileges(
 
 
 def missing_sequences(connection: Connection) -> Iterator[str]:
-    """Describe this project's sequences that the database user may not use; none on SQLite."""
+    """Describe this project's sequences that the user may not use. SQLite has no sequences."""
     if connection.dialect.name == "sqlite":
         return
     for sequence in connection.execute(_MISSING_SEQUENCES).scalars():

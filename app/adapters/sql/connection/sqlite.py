@@ -1,4 +1,4 @@
-"""Makes engines for SQLite, with a faster driver, and detects that the file was replaced."""
+"""Makes engines for SQLite with a faster driver, and detects deleted or replaced files."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ from app.adapters.sql.schema.tables import channel_sequences
 
 _READERS = 4
 _ROLLBACK_SECONDS = 0.05
-_CHUNK_ROWS = 64  # aiosqlite requires this for cursors that are not used here.
+_CHUNK_ROWS = 64  # Required by aiosqlite, but only its own cursors use this.
 _READ_THE_FILE = select(channel_sequences.c.last_seq).limit(1)
 """Probes the file. For a writer, the transaction has locked the file before this runs."""
 _BEGIN = "begin"
@@ -67,8 +67,8 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "begin", _begin)
     event.listen(engine.sync_engine, "invalidate", _roll_back_invalidated)
     return Engines(
-        # Writers take the lock at the beginning: a deferred transaction that reads first fails to
-        # write if another process has written meanwhile, regardless of the busy timeout.
+        # Writers lock the file at the beginning. A deferred transaction could not write if another
+        # process had written since its first read; the busy timeout would not help.
         writing=engine.execution_options(**{_BEGIN: "BEGIN IMMEDIATE"}),
         reading=engine,
         asking=engine.execution_options(**{_BEGIN: None}),
@@ -102,8 +102,8 @@ def _begin(connection: Connection) -> None:
 def _roll_back_invalidated(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Roll back before closing: while a traceback, for example, refers to the cursor of an
-    # interrupted statement, SQLite keeps a closed connection open, with its lock on the file.
+    # Roll back before closing. SQLite keeps a closed connection and its lock on the file as long as
+    # an object, such as a traceback, refers to the cursor of an interrupted statement.
     del entry, error
     await_only(_roll_back(cast("aiosqlite.Connection", connection.driver_connection)))
 
@@ -113,14 +113,13 @@ async def _roll_back(connection: aiosqlite.Connection) -> None:
         rolling_back = asyncio.ensure_future(connection.rollback())
         await asyncio.wait([rolling_back], timeout=_ROLLBACK_SECONDS)
         if not rolling_back.done():
-            # Interrupt the long statement that the rollback waits for: its result is not needed any
-            # more.
+            # Interrupt the long statement that the rollback waits for.
             await connection.interrupt()
         await rolling_back
 
 
 def connect_buffered(*args: Any, **kwargs: Any) -> "BufferedConnection":
-    """Connect with the arguments of `sqlite3.connect`; an ``async_creator_fn`` for SQLAlchemy."""
+    """Connect with the arguments of `sqlite3.connect`, as SQLAlchemy's ``async_creator_fn``."""
     return BufferedConnection(partial(sqlite3.connect, *args, **kwargs), _CHUNK_ROWS)
 
 
@@ -128,7 +127,7 @@ class BufferedConnection(aiosqlite.Connection):
     """A connection that switches to its thread only once per statement.
 
     SQLAlchemy creates a cursor, executes, fetches and closes. aiosqlite switches threads for each
-    of these steps, which takes longer than a short statement itself (``make storage``).
+    of these steps, which takes longer than a short statement (measured by ``make storage``).
     """
 
     def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
@@ -172,7 +171,7 @@ class BufferedConnection(aiosqlite.Connection):
 
 
 class BufferedCursor:
-    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` were not fetched yet."""
+    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` have not been fetched yet."""
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
 
@@ -197,7 +196,7 @@ class BufferedCursor:
         return self
 
     async def fetchall(self) -> Sequence[Any]:
-        """Return the rows that were not fetched yet."""
+        """Return the remaining rows."""
         rows, self.rows = self.rows, []
         return rows
 
@@ -208,7 +207,7 @@ class BufferedCursor:
 class SqliteFileWatch:
     """Detects that the files of an open SQLite database were deleted or replaced.
 
-    SQLite continues to use deleted files: commits succeed, and are lost when the process ends. This
+    SQLite continues to use deleted files: commits succeed, but are lost when the process ends. This
     object holds a connection open, so that SQLite does not remove the log and its index, and the
     file system does not reuse their inode numbers. Overwritten content is not detected.
     """

@@ -16,8 +16,8 @@ _BUSY_RETRY_SECONDS = 0.02
 def prepare_file(file: Path, lock_timeout_seconds: float) -> None:
     """Create the file and its folder, and enable WAL so that readers do not block the writer.
 
-    Retries for up to ``lock_timeout_seconds``, and blocks meanwhile: SQLite fails at once when
-    several processes change the mode, such as two servers that start with a new file.
+    Blocks, and retries for up to ``lock_timeout_seconds``, because SQLite fails at once if several
+    processes change the mode, for example two servers that start with the same new file.
 
     Raises:
         sqlite3.Error: The file cannot be used, or was still locked at the timeout.
@@ -43,9 +43,8 @@ def sqlite_server_lock(file: Path) -> Iterator[None]:
     """Lock an SQLite file so that only one server uses it; commands may use it at the same time.
 
     Two servers would share the stored messages, but not send events to each other's clients. The
-    lock is on a second file next to the database: a lock on the database itself would be dropped as
-    soon as this process closes any other handle of it. The operating system releases the lock when
-    this process ends.
+    lock is on a second file next to the database, so that it cannot conflict with SQLite's own
+    locks. The operating system releases the lock when this process ends.
 
     Raises:
         DatabaseOpenError: Another server has the lock, or the folder cannot be used.

@@ -20,13 +20,13 @@ _NO_PORT = (
 
 
 class DatabaseUrlError(ValueError):
-    """The database URL is invalid. The error omits it, because it may contain a password."""
+    """The database URL is invalid. The text omits the URL, which may contain a password."""
 
 
 def parse_database_url(text: str) -> URL:
     """Parse ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://...``.
 
-    Also accepts ``postgres://``, and schemes with the two drivers' names, as SQLAlchemy has them.
+    Also accepts ``postgres://``, and SQLAlchemy's schemes that name one of the two drivers.
 
     Raises:
         DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names a host or no file.
@@ -45,13 +45,13 @@ def parse_database_url(text: str) -> URL:
         port_number(str(url.port))
     if url.get_backend_name() == "sqlite":
         if url.host or url.username or url.port:
-            # For SQLAlchemy, the first folder of sqlite://data/chat.db is a host.
+            # SQLAlchemy parses the first folder of sqlite://data/chat.db as a host.
             raise DatabaseUrlError(
                 "DATABASE_URL must have three slashes before a relative path "
                 "(sqlite:///data/chat.db), and four before an absolute path."
             )
         if url.database in {None, "", ":memory:"}:
-            raise DatabaseUrlError("DATABASE_URL names no file; without one, use memory:.")
+            raise DatabaseUrlError("DATABASE_URL names no file; to use none, set memory:.")
     return url.set(drivername=_DRIVERS[url.drivername])
 
 
@@ -63,7 +63,7 @@ def port_number(text: str) -> int:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """Return the file of an SQLite URL; None for a server."""
+    """Return the file of an SQLite URL; None for the URL of a server."""
     if url.get_backend_name() != "sqlite" or url.database is None:
         return None
     return Path(url.database)

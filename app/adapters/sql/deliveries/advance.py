@@ -1,6 +1,6 @@
-"""The statements that store receipts: a batch is one statement on PostgreSQL, one call on SQLite.
+"""Stores a batch of receipts with one statement on PostgreSQL, or one transaction on SQLite.
 
-Like those of `app.adapters.sql.messages.storing`, they are run by the drivers.
+The drivers run the statements without SQLAlchemy, as in `app.adapters.sql.messages.storing`.
 """
 
 import sqlite3
@@ -22,18 +22,18 @@ Pair: TypeAlias = tuple[MessageId, UserId]
 
 
 class NoDelivery(Enum):
-    """Why a report about a message is not stored."""
+    """The reason why a report about a message is not stored."""
 
     NOT_FOUND = auto()
     """There is no such message, or the reporter is not a member of its channel."""
     NOT_ADOPTED = auto()
-    """The original backend has stored the message, and it has no sequence number yet."""
+    """The original backend has stored the message, but this server has not adopted it yet."""
     NOT_A_RECIPIENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as it was before the batch.
+    """A delivery in its state before the batch.
 
     Attributes:
         updated_at: The time at which ``state`` was reached; None for SENT.
@@ -47,13 +47,13 @@ class Delivery:
 
 AdvanceResult: TypeAlias = Delivery | NoDelivery | Locked
 
-# A batch locks the messages and their sequences, and increments ``revision``. The statement sees
-# receipts as they were when it began. ``pair`` leaves out the messages whose revision has changed
-# since, and ``locked`` those that are locked; both are tried again (see
-# `app.adapters.sql.locked_rows`). ``low`` is the number after the latest earlier message, so that a
-# range extends over the numbers of deleted messages. Ranges are locked in sorted order, because a
-# sender extends ranges as well. The steps are written for nested loops, as in
-# `app.adapters.sql.messages.storing`.
+# The statement locks messages and their rows in ``message_sequences``, and increments ``revision``.
+# It sees receipts as they were when it began. So ``pair`` skips messages whose ``revision`` has
+# changed since then, and ``locked`` skips messages that another transaction has locked. Both are
+# retried (see `app.adapters.sql.locked_rows`). ``low`` is the ``seq`` after that of the previous
+# message, so a range includes the numbers of deleted messages between the two. Ranges are locked in
+# sorted order, because sending a message extends ranges as well. The steps are written for nested
+# loops, as explained in `app.adapters.sql.messages.storing`.
 _ADVANCE_ON_POSTGRES = """
 WITH report AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[])
@@ -65,7 +65,7 @@ WITH report AS MATERIALIZED (
         sequence.revision, begun.revision AS begun_revision
     FROM report
     -- With plain joins, a plan that was made while the tables were small may read whole tables.
-    -- FOR UPDATE also leaves out a message for which Prisma is storing a read receipt.
+    -- FOR UPDATE also skips a message while the original backend inserts a read receipt for it.
     CROSS JOIN LATERAL (
         SELECT FROM users WHERE id = report.user_id FOR KEY SHARE SKIP LOCKED
     ) AS reporter
@@ -154,7 +154,7 @@ WITH report AS MATERIALIZED (
     ) AS later ON true
 ), grown AS MATERIALIZED (
     SELECT channel_id, user_id, first_seq, end_seq, earlier_first,
-        -- The later range may be the earlier range of the next island, which extends it.
+        -- If the later range is also the earlier range of the next island, that island extends it.
         CASE WHEN LEAD(earlier_first) OVER by_user IS DISTINCT FROM end_seq THEN later_end END
             AS later_end
     FROM found WINDOW by_user AS (PARTITION BY channel_id, user_id ORDER BY first_seq)
@@ -331,10 +331,10 @@ _Execute: TypeAlias = Callable[..., sqlite3.Cursor]
 
 @dataclass(frozen=True, slots=True)
 class AdvanceDeliveries(Write[list[AdvanceResult]]):
-    """Advances each recipient of a message to DELIVERED or READ, and the messages' own states.
+    """Advances deliveries to DELIVERED or READ, and then the overall state of each message.
 
     Attributes:
-        pairs: The messages and recipients, each with the reported state.
+        pairs: The reported state, DELIVERED or READ, by message and recipient.
     """
 
     pairs: Mapping[Pair, DeliveryState]
@@ -352,7 +352,7 @@ class AdvanceDeliveries(Write[list[AdvanceResult]]):
         return [_result(*row[1:]) for row in rows]
 
     def on_sqlite(self, connection: sqlite3.Connection) -> list[AdvanceResult]:
-        """Run a few prepared statements for each pair, and for each message."""
+        """Run a few prepared statements for each pair, and a few for each message."""
         execute, time = connection.execute, sqlite_time(self.now)
         messages: dict[MessageId, _SqliteMessage | None] = {}
         results: list[AdvanceResult] = []
@@ -418,7 +418,7 @@ class _SqliteMessage:
         self.author_is_member = bool(self.author_is_member)
 
     def is_sent_to(self, execute: _Execute, user_id: UserId) -> bool:
-        """Whether the user is a recipient and has not reported the message yet."""
+        """Return whether the user is a recipient to whom the message is not delivered yet."""
         if user_id == self.author_id:
             return False
         pair = {"channel_id": self.seq_channel, "user_id": user_id, "seq": self.seq}
@@ -427,7 +427,8 @@ class _SqliteMessage:
     def mark_delivered(self, execute: _Execute, user_id: UserId) -> None:
         key = (self.seq_channel, user_id)
         (low,) = execute(_LOW_ON_SQLITE, (self.seq_channel, self.seq)).fetchone()
-        # Joins the next range, and ranges that contain only numbers of deleted messages.
+        # Delete the next range, and ranges that contain only numbers of deleted messages: the new
+        # range will include their numbers.
         joined = execute(_JOIN_ON_SQLITE, (*key, low, self.seq + 1)).fetchall()
         delivered = {
             "channel_id": self.seq_channel,
@@ -460,7 +461,7 @@ class _SqliteMessage:
 
 
 def _result(
-    is_found: bool,  # noqa: FBT001 - a row
+    is_found: bool,  # noqa: FBT001 - the columns of a row
     before: str | None,
     updated_at: datetime | None,
     is_sent: bool,  # noqa: FBT001

@@ -52,11 +52,11 @@ _READ_UNDELIVERED = (
 
 
 class SqlDeliveryRepository(DeliveryRepository):
-    """Stores receipts and delivered ranges, and updates what the original backend reads.
+    """Stores receipts and delivered ranges, and updates the tables that the original backend reads.
 
     Args:
         max_counted_of_channel: The maximum count for one channel.
-        max_counted: The maximum number of messages that one count reads.
+        max_counted: The maximum number of messages that `undelivered_counts` reads.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     async def advance_all(
         self, reports: Sequence[Report], now: datetime
     ) -> Sequence[AdvanceOutcome]:
-        """Advance deliveries together, without changing ``messages.updatedAt``."""
+        """Advance all deliveries in one batch. ``messages.updatedAt`` does not change."""
         pairs: dict[Pair, DeliveryState] = {}
         for report in reports:
             pair = (report.message_id, report.recipient_id)
@@ -98,7 +98,7 @@ class SqlDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Read a page of recipients by id; count all recipients if there is more than one page."""
+        """Read recipients sorted by id, and count all of them if they do not fit on one page."""
         visible = (
             select(
                 message_sequences.c.position,
@@ -185,12 +185,12 @@ def _error(result: NoDelivery | Locked | Unavailable) -> AdvanceOutcome:
             return Unavailable("The message")
         case Unavailable():
             return result
-        case Locked.LOCKED:  # `retry_locked` has replaced it
+        case Locked.LOCKED:  # Never happens: `retry_locked` has replaced this result.
             return Unavailable()
 
 
 def _silent_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Select the recipients who have reported nothing: id, status and time."""
+    """Select id, status and time of the recipients who have not reported the message."""
     covered_until = (
         select(delivered_ranges.c.end_seq)
         .where(
@@ -202,7 +202,7 @@ def _silent_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...
         .limit(1)
         .scalar_subquery()
     )
-    # Not EXISTS, which PostgreSQL would plan as a join of all members with all receipts.
+    # Do not use EXISTS: PostgreSQL would plan it as a join of all members with all receipts.
     receipt = (
         select(message_receipts.c.recipient_id)
         .where(
@@ -226,7 +226,7 @@ def _silent_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...
 
 
 def _reporting_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Select the recipients who have reported the message: id, status and time."""
+    """Select id, status and time of the recipients who have reported the message."""
     return select(
         message_receipts.c.recipient_id,
         message_receipts.c.status,
@@ -237,7 +237,7 @@ def _reporting_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, 
 def _first_of(
     recipients: Sequence[Select[*tuple[Any, ...]]], limit: int, after: UserId | None
 ) -> Select[*tuple[Any, ...]]:
-    """Select the first recipients by id. Each part is limited, so that few rows are sorted."""
+    """Select the first recipients by id. Each query is limited, so that few rows are sorted."""
     parts = []
     for part in recipients:
         recipient_id, *_ = part.selected_columns

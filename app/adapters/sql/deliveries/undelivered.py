@@ -1,28 +1,29 @@
-"""The queries for the messages that were not delivered to a user, across the user's channels.
+"""Queries for a user's undelivered messages in all channels of the user.
 
-These messages lie in the gaps between the user's delivered ranges. Every query first finds the ends
-of a limited number of gaps, and then a limited number of messages in each. So its cost depends on
-the limits, and not on the numbers of messages and ranges.
+These messages lie in the gaps between the user's delivered ranges. Each query first finds the ends
+of a limited number of gaps, and then a limited number of messages in each gap. So the cost of a
+query depends on these limits, and not on the numbers of messages and ranges.
 """
 
 from sqlalchemy import BigInteger, Integer, TextualSelect, bindparam, column, text
 
 from app.adapters.sql.schema.dialects import POSITION
 
-# The seq after all earlier ranges, which may overlap or adjoin, but at least ``low``. A gap begins
-# there, and ends at the first seq of the next range.
+# The start of a gap: the seq after all earlier ranges, but at least ``low``. The gap ends at the
+# first seq of the next range. Ranges may overlap or adjoin; then the gap between them is empty.
 _GAP_START = """
 COALESCE(MAX(CASE WHEN end_seq > low THEN end_seq ELSE low END) OVER (
     PARTITION BY channel_id ORDER BY first_seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
 ), low)
 """
 
-# Continues a list of queries after ``present``: the user's channels, each with the seq ``low`` from
-# which to search. A channel is searched up to ``horizon``, the end of its ``size``-th gap that
-# contains a message. The gap after the last range ends at ``horizon`` as well.
+# The queries of a WITH clause that follow ``present``. Each row of ``present`` is a channel of the
+# user, with the seq ``low`` at which the search begins. The search ends at ``horizon``, the end of
+# the channel's ``size``-th gap that contains a message. The gap after the last range also ends at
+# ``horizon``.
 #
-# The query for ``horizon`` has no ORDER BY: both databases return the rows of a window in its
-# order, and stop at the limit. With an ORDER BY, SQLite would sort all ranges of the channel.
+# The query for ``horizon`` has no ORDER BY, because both databases return rows in the order of the
+# window, and stop at the limit. With an ORDER BY, SQLite would sort all ranges of the channel.
 _GAPS = f"""
 started AS MATERIALIZED (
     SELECT channel_id, user_id, low, COALESCE(
@@ -66,7 +67,7 @@ started AS MATERIALIZED (
     WHERE first_seq < end_seq
 )"""  # noqa: S608 - our own statements
 
-# The end of the first ``size`` messages of a gap.
+# The seq after the first ``size`` messages of a gap, or the end of the gap if it has fewer.
 _END_OF_FIRST = """
 COALESCE(
     (
@@ -92,9 +93,9 @@ FROM (
 GROUP BY channel_id
 """  # noqa: S608
 
-# Within a channel, positions increase with seq. So this finds by bisection the lowest seq such that
-# no message from it on has a position up to ``after``. An index of positions in each channel would
-# be faster, but PostgreSQL might use it instead of the one of seq.
+# Within a channel, positions increase with seq. So ``bisected`` finds by bisection the lowest seq
+# from which on the positions of all messages exceed ``after``. An index on the channel and position
+# would be faster, but other queries might use it instead of the index on the channel and seq.
 _MIDDLE_POSITION = """
 (
     SELECT position FROM message_sequences
@@ -136,10 +137,10 @@ ORDER BY message.position LIMIT :size
 COUNT_UNDELIVERED = text(_COUNT).bindparams(
     bindparam("size", type_=Integer), bindparam("in_all", type_=Integer)
 )
-"""Counts messages by channel: at most ``in_all``, and at most ``size`` of each gap.
+"""Counts messages by channel: at most ``in_all`` in total, and at most ``size`` in each gap.
 
-A count may exceed ``size``. If it is less than ``size``, and all counts together are less than
-``in_all``, it is exact.
+The count of a channel may exceed ``size``. A count is exact if it is less than ``size`` and the
+total is less than ``in_all``.
 """
 
 UNDELIVERED_POSITIONS: TextualSelect = (
@@ -147,4 +148,4 @@ UNDELIVERED_POSITIONS: TextualSelect = (
     .bindparams(bindparam("after", type_=BigInteger), bindparam("size", type_=Integer))
     .columns(column("position", POSITION))
 )
-"""The positions of the first ``size`` messages after the position ``after``, in order."""
+"""Selects the positions, in order, of the first ``size`` messages after the position ``after``."""

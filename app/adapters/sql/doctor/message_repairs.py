@@ -1,7 +1,7 @@
-"""Repairs what `app.adapters.sql.doctor.message_warnings` finds, for ``python -m app migrate``.
+"""Repairs the problems that `message_warnings` finds, for ``python -m app migrate``.
 
-Each step is a transaction, so servers may run meanwhile. Messages and users whose rows
-another transaction has locked are left out; the next call repairs them.
+Each step is a transaction, so servers may run meanwhile. If another transaction has locked the row
+of a message or user, this row is skipped. The next call repairs it.
 """
 
 from collections import defaultdict
@@ -34,8 +34,8 @@ from app.domain.ids import ChannelId, MessageId, UserId
 
 _STEP_MESSAGES: Final = 500
 
-# Later positions first: if an id has changed twice, the messages between the two changes continue
-# those before the first one.
+# The latest positions come first, because `_KEEP_NUMBERS` requires that the new channel has no
+# smaller numbers. If a channel's id has changed twice, the oldest messages have the smallest ones.
 _CHANGED_IDS = text(
     """
     SELECT sequence.channel_id AS old, message."channelId" AS new,
@@ -48,8 +48,8 @@ _CHANGED_IDS = text(
     ORDER BY last_position DESC
     """
 )
-# The numbers are kept only if all of them are before those of the channel's other messages, and are
-# among the numbers that its members' ranges describe.
+# Messages keep their numbers only if all of these are smaller than those of the channel's other
+# messages, and do not exceed the channel's last number. Then the members' delivered ranges match.
 _KEEP_NUMBERS = text(
     """
     UPDATE message_sequences SET channel_id = :new
@@ -69,7 +69,7 @@ async def repair_messages(url: str, limits: DatabaseLimits, now: datetime) -> tu
     """Repair the messages of a migrated database; return a sentence for each kind of repair.
 
     Args:
-        now: The time of read receipts that have none.
+        now: The time to store for read receipts without a time.
 
     Raises:
         DatabaseOpenError: The database cannot be reached, or did not answer in time.
@@ -85,7 +85,7 @@ async def repair_messages(url: str, limits: DatabaseLimits, now: datetime) -> tu
     finally:
         await engines.writing.dispose()
     counts = {
-        "Messages that belong to their channel's new id": kept,
+        "Messages that kept their numbers under their channel's new id": kept,
         "Messages that were moved, with a new number at the end of their channel": moved,
         "Messages that were adopted although their ids look like those of this server": adopted,
         "Read receipts that are counted now": read,

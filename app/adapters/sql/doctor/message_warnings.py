@@ -1,7 +1,8 @@
-"""Finds rows of the original backend's tables that do not fit this server's tables.
+"""Finds rows of the original backend's tables that contradict this server's tables.
 
-The original backend may change messages that have a sequence number, and choose any ids. Running
-servers do not notice these changes; `app.adapters.sql.doctor.message_repairs` repairs most of them.
+The original backend may change messages that already have a sequence number, and may choose any
+ids. Running servers do not detect this. `app.adapters.sql.doctor.message_repairs` repairs most of
+these problems.
 """
 
 # ruff: noqa: S608 - every statement consists of fragments in this package
@@ -19,7 +20,7 @@ STATEMENT_SECONDS: Final = 120.0
 """The time limit for a statement that reads or changes all messages."""
 _MAX_COUNT: Final = 1_000
 _MAX_READ_RECEIPTS: Final = 200_000
-"""The number of read receipts, of the newest messages, that an examination reads."""
+"""The maximum number of read receipts that an examination reads; newest messages come first."""
 
 MISPLACED = """
 SELECT message.id FROM message_sequences AS sequence
@@ -29,7 +30,7 @@ JOIN users AS author ON author.id = message."userId"
 LEFT JOIN channels AS former ON former.id = sequence.channel_id
 WHERE sequence.channel_id <> message."channelId"
 """
-"""Selects the messages whose number belongs to a channel that is not theirs."""
+"""Selects the messages that have a sequence number of another channel."""
 _MOVED = f"{MISPLACED} AND former.id IS NOT NULL"
 _OF_CHANGED_CHANNELS = f"{MISPLACED} AND former.id IS NULL"
 
@@ -40,10 +41,12 @@ JOIN users AS author ON author.id = message."userId"
 LEFT JOIN message_sequences AS sequence ON sequence.message_id = message.id
 WHERE sequence.position IS NULL AND NOT {OTHERS.text.replace("(id", "(message.id")}
 """
-"""Selects the messages without a number whose ids look like this server's."""
+"""Selects the messages without a sequence number whose ids look like those of this server."""
 
-# A receipt counts only if the reader is a recipient: a present member to whom the message was
-# neither delivered before, unless a receipt says so, nor sent before the member joined.
+# Selects the read receipts of present members for whom the message is SENT or DELIVERED in this
+# server's tables. If the message is in a member's delivered ranges, but the member has no row in
+# ``message_receipts``, the member is not a recipient: the message was sent while the user was not
+# in the channel.
 _IS_UNCOUNTED = """
 "userId" <> "authorId" AND (
     SELECT 1 FROM channel_members AS member
@@ -73,7 +76,7 @@ SELECT message_id, "userId", "readAt" FROM (
 ) AS receipt
 WHERE {_IS_UNCOUNTED}
 """
-"""Selects the read receipts of recipients, for messages in a range of positions, to be counted."""
+"""Selects the uncounted read receipts of the messages in a range of positions."""
 _NEWEST_UNCOUNTED = f"""
 SELECT message_id FROM (
     {_READ_RECEIPTS} ORDER BY sequence.position DESC LIMIT {_MAX_READ_RECEIPTS}
@@ -85,7 +88,7 @@ _UNUSUAL_IDS = {
     "postgresql": """SELECT id FROM {} WHERE length(id) > 191 OR id COLLATE "C" !~ '^[ -~]+$'""",
     "sqlite": "SELECT id FROM {} WHERE length(id) > 191 OR id = '' OR id GLOB '*[^ -~]*'",
 }
-"""Select all invalid ids, and valid ones with characters that are not in ASCII."""
+"""Queries for all invalid ids. They also find valid ids that contain non-ASCII characters."""
 
 _SENTENCES = {
     _MOVED: "Messages that were moved to another channel keep their numbers in the old channel",
@@ -101,7 +104,7 @@ _SENTENCES = {
 
 
 def message_warnings(connection: Connection) -> Iterator[str]:
-    """Return one sentence for each kind of problem, with an example. Blocks on the database.
+    """Return one sentence for each kind of problem, with an example. Blocks the thread.
 
     Reads all messages, which takes up to ten seconds per million.
     """
@@ -123,7 +126,7 @@ def message_warnings(connection: Connection) -> Iterator[str]:
 
 
 def use_whole_tables(connection: Connection) -> None:
-    """Let the transaction's queries read whole tables, which sessions on PostgreSQL avoid."""
+    """Allow plans that read whole tables in this transaction: PostgreSQL sessions disable them."""
     if connection.dialect.name == "postgresql":
         for method in ("hashjoin", "mergejoin", "seqscan"):
             connection.exec_driver_sql(f"SET LOCAL enable_{method} = on")

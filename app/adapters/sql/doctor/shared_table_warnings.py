@@ -1,4 +1,4 @@
-"""Finds problems in the shared tables that do not keep the server from working."""
+"""Finds minor problems of the shared tables: the server works in spite of them."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,7 @@ _SEEDED = {
 
 
 def shared_table_warnings(connection: Connection) -> list[str]:
-    """Return one sentence for each problem, sorted. Blocks on the database."""
+    """Return one sentence for each problem, sorted. Blocks the thread."""
     inspector = inspect(connection)
     return sorted(
         {*_blocked_deletions(inspector), *_unknown_states(inspector), *_unseeded(inspector)},

@@ -1,6 +1,7 @@
 """Compares this project's own tables in a live database with those of the code.
 
-Additional columns and indexes, of a later version or an administrator, are not differences.
+Additional columns and indexes do not count as differences, because a later version or an
+administrator may have added them.
 """
 
 import re
@@ -28,7 +29,7 @@ _Operation: TypeAlias = tuple[Any, ...]
 
 
 def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
-    """Describe the differences of these tables, except indexes. Blocks on the database."""
+    """Describe the differences of these tables, except indexes. Blocks the thread."""
     sentences = [_sentence(each, connection.dialect) for each in _operations(connection, names)]
     inspector = inspect(connection)
     present = sorted(set(inspector.get_table_names()).intersection(names))
@@ -39,7 +40,7 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
 
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
-    """Describe missing, different and invalid indexes of these tables. Blocks on the database."""
+    """Describe missing, different and invalid indexes of these tables. Blocks the thread."""
     missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
     invalid = _invalid_indexes(connection)
     inspector = inspect(connection)
@@ -54,7 +55,7 @@ def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]
 
 
 def _invalid_indexes(connection: Connection) -> Collection[str | None]:
-    """Return the indexes whose creation was interrupted, which queries ignore; none on SQLite."""
+    """Return the indexes that queries ignore because their creation failed. SQLite has none."""
     if connection.dialect.name == "sqlite":
         return ()
     return set(connection.execute(_INVALID).scalars())
@@ -91,7 +92,7 @@ def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Ope
         },
     )
     for operation in compare_metadata(context, metadata):
-        # The changes of one column are in a list.
+        # Alembic groups the changes of a column in a list.
         yield from operation if isinstance(operation, list) else [operation]
 
 
@@ -114,7 +115,7 @@ def _sentence(operation: _Operation, dialect: Dialect) -> str | None:
         case ("modify_nullable", _, table, column, _, found, _):
             state = "allows NULL, but must not" if found else "is NOT NULL, but must allow NULL"
             sentence = f"The column {table}.{column} {state}."
-        # An identity column is as good as the sequence that the migrations create.
+        # An identity column works as well as the sequence that the migrations create.
         case ("modify_default", _, table, column, _, found, needed) if not isinstance(
             found, Identity
         ):
@@ -153,7 +154,7 @@ def _key_sentence(inspector: Inspector, table: Table) -> str | None:
 
 
 def _counter_sentence(inspector: Inspector, table: Table) -> str | None:
-    # Alembic does not compare the sequences of primary keys; SQLite needs none.
+    # Alembic does not compare the sequences of primary keys. SQLite needs no sequences.
     counted = table.autoincrement_column
     if counted is None or inspector.dialect.name == "sqlite":
         return None

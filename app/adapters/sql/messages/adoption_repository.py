@@ -41,17 +41,17 @@ from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
 
 OVERLAP = timedelta(seconds=60)
-"""A message is found at once if it becomes visible within this time after its date."""
+"""Each search begins this long before the newest adopted message, as others may appear late."""
 
 RANGE_MESSAGES = 5_000
-"""The number of older messages per call of `find_unsequenced`: new messages may have old dates."""
+"""The number of older messages that a search examines, because new messages may have old dates."""
 
 _TICK = timedelta(milliseconds=1)
 
 _SINGLE_RANGES = ["channel_id", "user_id", "first_seq", "end_seq"]
 _AMONG_SEQUENCES = message_sequences.c.message_id.in_(bindparam("message_ids", expanding=True))
-# The members who joined after a message are not its recipients. ``_OLDEST`` leaves few members to
-# compare with every message.
+# Members who joined after a message was sent are not its recipients. ``_OLDEST`` limits the members
+# that ``_JOINED_LATER`` compares with every message.
 _OLDEST = (
     select(messages.c.channelId, func.min(messages.c.createdAt).label("createdAt"))
     .where(messages.c.id.in_(bindparam("message_ids", expanding=True)))
@@ -140,7 +140,7 @@ INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
 VALUES (:channel_id, :user_id, :first, :end) ON CONFLICT DO NOTHING
 """)
 
-# Use scalar subqueries, which look up a single row: for NOT EXISTS, PostgreSQL may read the table.
+# Use scalar subqueries, which look up one row. For NOT EXISTS, PostgreSQL may read a whole table.
 _SEQUENCE = (
     select(message_sequences.c.position)
     .where(message_sequences.c.message_id == messages.c.id)
@@ -157,8 +157,8 @@ _UNSEQUENCED = (
 )
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
 _UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS)
-# Locks messages, channels and authors against deletion, and leaves out those that another
-# transaction has locked (see `app.adapters.sql.locked_rows`): the next poll finds them again.
+# Locks messages, channels and authors against deletion. A message is skipped if another transaction
+# has locked one of its rows (see `app.adapters.sql.locked_rows`). The next poll finds it again.
 _LOCKED = (
     select(messages.c.id, channels.c.id)
     .join(channels, channels.c.id == messages.c.channelId)
@@ -169,7 +169,7 @@ _LOCKED = (
 
 
 class SqlAdoptionRepository(AdoptionRepository):
-    """Finds messages without a sequence number, and inserts one for each.
+    """Finds messages without a sequence number, and assigns a number to each.
 
     Args:
         range_messages: The number of older messages that `find_unsequenced` examines per call.
@@ -204,7 +204,7 @@ class SqlAdoptionRepository(AdoptionRepository):
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:
-        """Insert the missing sequence numbers, and what members have reported already."""
+        """Insert the missing sequence numbers, and receipts for members who have read a message."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(adopt_all, message_ids)
 
@@ -229,7 +229,7 @@ class DateRange:
 
 
 async def _newest_range(connection: AsyncConnection, now: datetime) -> DateRange:
-    """Return the range of dates of messages that may be new since the last adoption."""
+    """Return the dates from `OVERLAP` before the newest adopted message, or all dates."""
     # Ignore dates in the future: they would exclude new messages with earlier dates.
     newest = await connection.scalar(
         select(messages.c.createdAt)
@@ -264,7 +264,7 @@ async def _find_unsequenced(
     """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
     conditions = [dates.contains_date()]
     if dates.start is None:
-        # Use a separate query: for an OR, a planner may read all messages with a date.
+        # Use a separate query: for a query with OR, a planner may read all messages with a date.
         conditions.append(messages.c.createdAt.is_(None))
     found: dict[ChannelId, list[MessageId]] = {}
     for condition in conditions:
@@ -277,9 +277,9 @@ async def _find_unsequenced(
 
 
 def adopt_again(connection: Connection, message_ids: Sequence[MessageId]) -> int:
-    """Replace the sequences of these messages, and receipts other than ``read_receipts``.
+    """Assign new sequence numbers to these messages, and rebuild receipts from ``read_receipts``.
 
-    Returns the number of messages, without those that another transaction has locked.
+    Skips messages that another transaction has locked. Returns the number of changed messages.
     """
     locked = list(_lock(connection, message_ids))
     connection.execute(delete(message_sequences).where(_AMONG_SEQUENCES), {"message_ids": locked})
@@ -287,10 +287,10 @@ def adopt_again(connection: Connection, message_ids: Sequence[MessageId]) -> int
 
 
 def adopt_all(connection: Connection, message_ids: Sequence[MessageId]) -> int:
-    """Insert the missing sequences of these messages; return how many were missing.
+    """Insert the missing sequence numbers of these messages; return how many were inserted.
 
-    Another node may adopt the same messages, so this first locks their channels, and then reads
-    which messages still have no sequence.
+    Another node may adopt the same messages at the same time. So this first locks their channels,
+    and then selects the messages that have no sequence number.
     """
     locked = _lock(connection, message_ids)
     if not locked:
@@ -329,6 +329,6 @@ def adopt_all(connection: Connection, message_ids: Sequence[MessageId]) -> int:
 
 
 def _lock(connection: Connection, message_ids: Sequence[MessageId]) -> dict[MessageId, ChannelId]:
-    """Lock the messages, except those locked by other transactions; return their channels."""
+    """Lock the messages that no other transaction has locked; return the channel of each."""
     rows = connection.execute(_LOCKED, {"message_ids": message_ids})
     return {message_id: channel_id for message_id, channel_id in rows}  # noqa: C416 - typed

@@ -1,4 +1,4 @@
-"""Finds what was first sent under a client message id, so that a repeated send is stored once."""
+"""Finds the first message with a client message id, so that a repeated send is not stored again."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -23,7 +23,7 @@ _EARLIER = select_messages().where(is_one_of(messages.c.id, "message_ids"))
 async def find_first_sends(
     connection: AsyncConnection, drafts: Sequence[MessageDraft]
 ) -> Mapping[Claim, tuple[FirstSend, Message | None]]:
-    """Return what was first sent under the ids of the drafts: None for a deleted message."""
+    """Return the first send with each draft's client message id, and its message unless deleted."""
     claims = {(draft.user_id, draft.client_message_id) for draft in drafts}
     rows = (await connection.execute(_FIRST_SENDS, {"claims": list(claims)})).all()
     ids = {row.message_id for row in rows}

@@ -68,7 +68,7 @@ def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]
 
 
 class SqlMessageRepository(MessageRepository):
-    """Stores contents in the original backend's table, and other data in this project's tables."""
+    """Stores messages in the original backend's table, and sequence numbers in this server's."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -112,7 +112,7 @@ class SqlMessageRepository(MessageRepository):
         outcomes: dict[MessageId, AddOutcome] = {}
         for draft in drafts:
             first, message = found.get((draft.user_id, draft.client_message_id), (None, None))
-            # Without a row, an operator has deleted it, and a new id works.
+            # If there is no row, an operator has deleted it. The client can send with a new id.
             if first is None or not first.is_repeated_by(draft, message):
                 outcomes[draft.id] = ClientMessageIdReused()
             elif message is None:
@@ -162,7 +162,7 @@ class SqlMessageRepository(MessageRepository):
         return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Read a message. The original backend's messages are found once they are adopted."""
+        """Read a message. A message of the original backend is found only after its adoption."""
         query = select_messages().where(messages.c.id == message_id)
         async with self._database.asking() as connection:
             row = (await connection.execute(query)).mappings().one_or_none()

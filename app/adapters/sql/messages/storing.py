@@ -1,7 +1,7 @@
-"""The statements that store messages: a batch is one statement on PostgreSQL, one call on SQLite.
+"""Stores a batch of messages with one statement on PostgreSQL, or one transaction on SQLite.
 
-These statements are written in SQL and run by the drivers, because they run for every message:
-SQLAlchemy would need longer than the database (``make storage``).
+The drivers run the statements without SQLAlchemy, which would take longer than the database itself
+(measured by ``make storage``).
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ from app.domain.message import FirstSend, Message, MessageDraft, User
 
 
 class NotStored(Enum):
-    """Why a draft was not stored."""
+    """The reason why a draft was not stored."""
 
     NOT_A_MEMBER = auto()
     REPEATED = auto()
@@ -28,12 +28,14 @@ class NotStored(Enum):
 
 StoringResult: TypeAlias = Message | NotStored | Locked
 
-# ``member`` locks users and channels against deletion, and leaves out locked rows (see
-# `app.adapters.sql.locked_rows`). The other waits of this statement are for locks that only this
-# server takes, in this order: client message ids, then channel_sequences, both sorted, then ranges.
-# Sessions use nested loops only. So what a later step needs is looked up by an index or passed on,
-# and a condition on another step is a subquery that PostgreSQL hashes: NOT IN, or IN inside an OR
-# or in a column.
+# ``member`` locks users and channels against deletion, and skips locked rows (see
+# `app.adapters.sql.locked_rows`). Later steps may wait, but only for locks that the original
+# backend never takes. All nodes take these locks in the same order: client message ids (sorted),
+# ``channel_sequences`` (sorted), delivered ranges.
+#
+# Sessions use only nested loops. So each step passes on the columns that later steps need, or the
+# later steps look them up by an index. A condition that refers to another step is a subquery that
+# PostgreSQL hashes: NOT IN, or IN inside an OR or in a column.
 _STORE_ON_POSTGRES = """
 WITH draft AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
@@ -57,7 +59,7 @@ WITH draft AS MATERIALIZED (
     SELECT channel_id, user_id, MIN(number) AS number
     FROM draft
     WHERE number NOT IN (SELECT number FROM member)
-        -- Scalar subqueries read a row each: for EXISTS, PostgreSQL may read the whole table.
+        -- Each scalar subquery reads one row. For EXISTS, PostgreSQL may read the whole table.
         AND (
             SELECT "userId" FROM channel_members
             WHERE "channelId" = draft.channel_id AND "userId" = draft.user_id
@@ -66,7 +68,7 @@ WITH draft AS MATERIALIZED (
         AND (SELECT id FROM channels WHERE id = draft.channel_id) IS NOT NULL
     GROUP BY channel_id, user_id
 ), ready AS MATERIALIZED (
-    -- The order of a sender's messages stays: the drafts after a locked one are left out as well.
+    -- To keep the order of a sender's messages, skip all of the sender's drafts after a locked one.
     SELECT * FROM member WHERE NOT EXISTS (
         SELECT FROM locked
         WHERE locked.channel_id = member.channel_id AND locked.user_id = member.user_id
@@ -174,7 +176,7 @@ VALUES (:channel_id, :user_id, :seq, :seq + 1)
 
 @dataclass(frozen=True, slots=True)
 class StoreMessages(Write[list[StoringResult]]):
-    """Stores the drafts of members, numbered in the order of ``drafts``, in one transaction."""
+    """Stores the drafts of channel members, and numbers the messages in the order of ``drafts``."""
 
     drafts: Sequence[MessageDraft]
     now: datetime

@@ -1,21 +1,23 @@
 """Converts the rows of ``message_deliveries`` to the tables of revision 0006, in bounded steps.
 
-Each step is a short transaction that also stores how far the conversion has come, so a conversion
-that was interrupted continues where it stopped. Servers of revision 0005 may run meanwhile, with
-the triggers of `app.adapters.sql.schema.old_servers`. Servers of this version may not, so until the
-end ``message_deliveries`` contains the state of every delivery.
+Each step is a short transaction that also stores the progress, so an interrupted conversion
+continues with the next step. Servers of revision 0005 may run during the conversion, because the
+triggers of `app.adapters.sql.schema.old_servers` copy their changes. Servers of this version start
+only after the conversion, so until then ``message_deliveries`` contains the state of every
+delivery.
 
 The conversion has three phases:
 
-1. Read ``message_deliveries`` in the order of its primary key, for receipts, for former members,
-   and for the states that all recipients of a message have reached.
-2. Give each membership one range that contains every message until now.
-3. Read the SENT rows of ``message_deliveries``, and remove them from the ranges.
+1. Read ``message_deliveries`` in the order of its primary key. Store receipts, former members, and
+   for each message the state that all recipients have reached.
+2. Give each membership one range that contains every message of the channel so far.
+3. Read the SENT rows of ``message_deliveries``, and remove these messages from the ranges.
 
-If a recipient reports a message before phase 3 has read its row, the trigger adds no range, because
-the range of phase 2 contains the message, and phase 3 does not find the row any more. So a step of
-phases 2 and 3 must not overlap with a transaction that runs these triggers: it first locks the
-table ``delivered_ranges``.
+If a recipient reports a message between phases 2 and 3, the trigger adds no range, because the
+range of phase 2 contains the message. Phase 3 then ignores the row, because its status is not SENT
+any more. This requires that triggers and steps see each other's changes. So each step of phases 2
+and 3 first locks the table ``delivered_ranges``, in order not to overlap with a transaction that
+runs the triggers.
 """
 
 # ruff: noqa: S608 - every statement consists of fragments in this module
@@ -47,7 +49,7 @@ STEP_ROWS: Final = 4_000
 
 
 class Phase(StrEnum):
-    """A phase of the conversion, by the rows that it reads."""
+    """A phase of the conversion, named after the rows that it reads."""
 
     DELIVERIES = "deliveries"
     MEMBERSHIPS = "memberships"
@@ -56,13 +58,13 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConversionStep:
-    """The number of rows that a step has read."""
+    """The phase of a step, and the number of rows that the step has read."""
 
     phase: Phase
     rows: int
 
 
-# The table exists until the conversion is finished.
+# The table ``delivery_conversion`` exists until the conversion is finished.
 _BEGIN = (
     """
     CREATE TABLE delivery_conversion (
@@ -81,7 +83,7 @@ _OF_PAGE = """
 (delivery.message_id, delivery.recipient_id) > (:first, :second)
 AND (delivery.message_id, delivery.recipient_id) <= (:end_first, :end_second)
 """
-# A trigger may have added a receipt already, which is at least as new.
+# If a trigger has added a receipt before, keep this receipt: it is at least as new as the old row.
 _ADD_RECEIPTS = text(
     f"""
     INSERT INTO message_receipts (position, recipient_id, status, updated_at)
@@ -90,8 +92,8 @@ _ADD_RECEIPTS = text(
     ON CONFLICT DO NOTHING
     """
 )
-# Without foreign keys in the original backend's tables, a channel may be missing. Scalar subqueries
-# read a single row each: for NOT EXISTS, PostgreSQL may read the whole table for each row.
+# If the original backend's tables have no foreign keys, a channel may be missing. Each scalar
+# subquery reads a single row; with NOT EXISTS, PostgreSQL may read the whole table for each row.
 _ADD_FORMER_MEMBERS = text(
     f"""
     INSERT INTO memberships (channel_id, user_id, left_after)
@@ -115,7 +117,8 @@ _ADD_FORMER_MEMBERS = text(
 
 
 def _reach(ends: str) -> str:
-    # A page may end within a message. So that message is left to the next page.
+    # A page may end between the rows of a message. So the last message of a page is left to the
+    # next page, unless there is none.
     return f"""
     UPDATE message_sequences SET reached = found.reached
     FROM (
@@ -146,7 +149,7 @@ _ADD_RANGES = text(
     """
 )
 
-# Consecutive SENT messages of a member, with the range that contains them.
+# Selects each series of consecutive SENT messages of a member, and the range that contains them.
 _UNDELIVERED = text(
     """
     SELECT island.channel_id, island.user_id, island.first_seq, island.end_seq,
@@ -186,14 +189,14 @@ _REMOVE = delete(delivered_ranges).where(*_THE_RANGE)
 
 
 def begin_conversion(connection: Connection) -> None:
-    """Make the conversion necessary, unless there are no messages."""
+    """Mark the conversion as necessary, if there are messages."""
     if connection.execute(_HAS_MESSAGES).scalar_one():
         for statement in _BEGIN:
             connection.exec_driver_sql(statement)
 
 
 def cancel_conversion(connection: Connection) -> None:
-    """Forget a conversion that has begun."""
+    """Delete the stored progress, so that the conversion counts as finished."""
     connection.exec_driver_sql("DROP TABLE IF EXISTS delivery_conversion")
 
 
@@ -205,7 +208,8 @@ def is_unfinished(connection: Connection) -> bool:
 def convert_some(connection: Connection, rows: int = STEP_ROWS) -> ConversionStep | None:
     """Convert up to ``rows`` rows in the caller's transaction; return None when all are converted.
 
-    `app.adapters.sql.schema.upgrade.convert_step` calls this, one process at a time.
+    Does not lock out other processes: `app.adapters.sql.schema.upgrade.convert_step` takes the
+    necessary lock, and then calls this.
     """
     if not is_unfinished(connection):
         return None
@@ -233,7 +237,7 @@ def _go_on(connection: Connection, phase: Phase, first: str, second: str) -> Non
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The rows after a pair of keys, up to another pair."""
+    """The rows after the keys ``first`` and ``second``, up to ``end_first`` and ``end_second``."""
 
     first: str
     second: str | int
@@ -323,7 +327,10 @@ def _convert_undelivered(connection: Connection, page: _Page) -> None:
 
 
 def _pieces(first: int, islands: list[Row[Any]]) -> Iterator[tuple[int, int]]:
-    """Divide a range at the islands in it. The first and the last piece may be empty."""
+    """Return the parts of a range before, between and after the islands that it contains.
+
+    An island is a series of undelivered messages. The first and the last part may be empty.
+    """
     for island in islands:
         yield first, island.first_seq
         first = island.end_seq

@@ -1,7 +1,7 @@
 """Column types and expressions whose SQL differs between PostgreSQL and SQLite.
 
-PostgreSQL uses the column types of the original backend's tables, and SQLite the closest types that
-it has. Reading accepts any value that a column may contain, so that one unusual row, written by the
+PostgreSQL uses the column types of the original backend's tables; SQLite uses its closest types.
+Reading accepts any value that a column may contain, so that one unusual row, written by the
 original backend or an operator, does not make a whole channel unreadable.
 """
 
@@ -43,7 +43,7 @@ LATEST = datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC)
 """The last time that Python and ISO 8601 can express, in milliseconds as in the tables."""
 
 POSITION = BigInteger().with_variant(Integer(), "sqlite")
-"""The type of a counter that the database increments. SQLite increments only INTEGER."""
+"""The type of auto-increment columns. In SQLite, only an INTEGER column can auto-increment."""
 
 Upsert: TypeAlias = sqlite.Insert | postgresql.Insert
 """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
@@ -52,12 +52,11 @@ UPSERTS: Final[Mapping[str, Callable[[Table], Upsert]]] = {
     "sqlite": sqlite.insert,
     "postgresql": postgresql.insert,
 }
-"""The INSERT of each dialect, for building a statement once: building may take longer than running.
-"""
+"""The INSERT of each dialect. Build each statement once: building may take longer than running."""
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Upsert:
-    """Begin an INSERT with ON CONFLICT in the dialect of a connection."""
+    """Return an INSERT that supports ON CONFLICT, for the dialect of a connection."""
     return UPSERTS[connection.dialect.name](table)
 
 
@@ -77,25 +76,26 @@ def _read_text(value: object) -> datetime:
 
 
 def sqlite_time(time: datetime) -> str:
-    """Write a time, which must be aware UTC, as `UtcTimestamp` does on SQLite."""
+    """Format an aware UTC time as `UtcTimestamp` does on SQLite."""
     return time.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def from_sqlite_time(text: str) -> datetime:
-    """Read a time that `sqlite_time` has written."""
+    """Parse a time in the format of `sqlite_time`."""
     return from_naive(_read_text(text))
 
 
 def from_naive(time: datetime) -> datetime:
-    """Convert a time of PostgreSQL's driver, naive UTC, to aware UTC."""
+    """Convert a naive UTC time, as PostgreSQL's driver returns it, to aware UTC."""
     return time.replace(tzinfo=UTC)
 
 
 class UtcTimestamp(TypeDecorator[datetime]):
-    """Prisma's ``TIMESTAMP(3)``: without a time zone in the table, aware UTC in Python.
+    """Prisma's ``TIMESTAMP(3)``: stored as UTC without a time zone, and aware UTC in Python.
 
-    A time outside the range from `EARLIEST` to `LATEST` is read as the nearer bound. NULL, and in
-    SQLite any text that is not a time, are read as `EARLIEST`.
+    On PostgreSQL, a time outside the range from `EARLIEST` to `LATEST` is read as the nearer bound.
+    On SQLite, any text that Python cannot parse as a time is read as `EARLIEST`. NULL is read as
+    `EARLIEST` on both.
     """
 
     impl = (
@@ -106,13 +106,16 @@ class UtcTimestamp(TypeDecorator[datetime]):
     cache_ok = True
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
-        """Write a time, which must be aware UTC: other zones are not converted."""
-        # Convert here: SQLAlchemy's type for SQLite drops the zone, and asyncpg requires naive
-        # times.
+        """Return a function that converts an aware UTC time for the driver.
+
+        The function does not convert times in other zones to UTC.
+        """
+        # SQLAlchemy's type for SQLite removes the zone. For asyncpg, which requires naive times,
+        # the zone is removed here.
         return self.impl_instance.bind_processor(dialect) or methodcaller("replace", tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime:
-        """Convert naive UTC to an aware time."""
+        """Convert naive UTC to aware UTC, and NULL to `EARLIEST`."""
         del dialect
         return EARLIEST if value is None else value.replace(tzinfo=UTC)
 
@@ -127,8 +130,8 @@ class _Bounded(FunctionElement[datetime]):
 
 @compiles(_Bounded, "postgresql")
 def _bounded_on_postgresql(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
-    # Limit the time in the query: asyncpg fails for the whole result if Python cannot express a
-    # time. LEAST and GREATEST ignore NULL.
+    # Limit each time in the query: if Python cannot express one of the times, asyncpg fails for the
+    # whole result. LEAST and GREATEST ignore NULL.
     column = compiler.process(bounded.clauses, **options)
     earliest, latest = (each.replace(tzinfo=None).isoformat(" ") for each in (EARLIEST, LATEST))
     return f"LEAST(GREATEST({column}, TIMESTAMP '{earliest}'), TIMESTAMP '{latest}')"
@@ -149,8 +152,8 @@ def as_text(column: ColumnElement[str]) -> ColumnElement[str]:
     return type_coerce(column, Text)
 
 
-# A list is passed as a single parameter. With ``IN (?, ?, ...)``, each length would be another
-# statement to prepare, and drivers limit the number of parameters. For ``(a, b) IN ((?, ?), ...)``,
+# A list is passed as a single parameter. With ``IN (?, ?, ...)``, each length would need another
+# prepared statement, and drivers limit the number of parameters. For ``(a, b) IN ((?, ?), ...)``,
 # SQLite before 3.46 reads the whole table.
 
 
@@ -187,7 +190,7 @@ class _Pairs(TypeDecorator[list[tuple[str, str]]]):
 
 
 class _Texts(TypeDecorator[Collection[str]]):
-    """A list of texts: JSON on SQLite, an array on PostgreSQL, whose planner uses its length."""
+    """A list of texts: JSON on SQLite, and an array on PostgreSQL for the planner's estimates."""
 
     impl = Text
     cache_ok = True
@@ -207,8 +210,7 @@ class _IsOneOf(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        # Without this, SQLAlchemy would append ``= 1`` on SQLite, which would then not use an
-        # index.
+        # Without this, SQLAlchemy would append ``= 1`` on SQLite, and the query would use no index.
         del against
         return self
 

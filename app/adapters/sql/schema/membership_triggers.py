@@ -1,9 +1,9 @@
-"""The triggers on ``channel_members`` that write ``memberships``, and repairs of that table.
+"""Maintains the table ``memberships``: triggers on ``channel_members``, and repairs.
 
-They record each membership, whoever adds or removes the member. On PostgreSQL they run when the
-transaction commits, so that a long transaction of the original backend does not hold locks on this
-project's tables. They see the ``last_seq`` of that moment, or, if the isolation level is REPEATABLE
-READ or higher, of the beginning of the transaction.
+The triggers also record members that the original backend adds or removes. On PostgreSQL, the
+triggers run when the transaction commits, so that a long transaction of the original backend does
+not hold locks on this project's tables. They read ``last_seq`` as it is at the commit, or, if the
+isolation level is REPEATABLE READ or higher, as it was at the beginning of the transaction.
 """
 
 # ruff: noqa: S608 - every statement consists of fragments in this module
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-# First remove ranges from the time without membership, which would overlap: adoption stores one for
-# an author who has left or was never a member.
+# First remove ranges from the time before the user joins, because they would overlap with the new
+# range. The adoption of a message adds such a range if the author is not a member.
 _RECORD_JOIN = """
 DELETE FROM delivered_ranges
 WHERE channel_id = NEW."channelId" AND user_id = NEW."userId"
@@ -45,8 +45,9 @@ SET left_after = COALESCE(
 WHERE channel_id = OLD."channelId" AND user_id = OLD."userId" AND left_after IS NULL;
 """
 
-# SECURITY DEFINER and SET search_path: the original backend may use another role and another search
-# path. After `prisma db push` has dropped the tables, the trigger must not make its writes fail.
+# SECURITY DEFINER and SET search_path are necessary because the original backend may use another
+# role and search path. If `prisma db push` has dropped this project's tables, the function does
+# nothing, so that writes of the original backend succeed.
 _POSTGRES_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION record_membership() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -95,8 +96,8 @@ _SQLITE_NAMES = text(
     "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'channel_members'"
 )
 
-# Without foreign keys in the original backend's tables, a user or channel may be missing.
-# Scalar subqueries read a single row each: for EXISTS, PostgreSQL may read the whole table.
+# If the original backend's tables have no foreign keys, a user or channel may be missing. Each
+# scalar subquery reads a single row; with EXISTS, PostgreSQL may read the whole table.
 _IS_UNRECORDED = """
 (SELECT id FROM users WHERE users.id = member."userId") IS NOT NULL
 AND (SELECT id FROM channels WHERE channels.id = member."channelId") IS NOT NULL
@@ -119,8 +120,9 @@ SELECT member."channelId", member."userId" FROM channel_members AS member
 WHERE {_IS_UNRECORDED}
 ON CONFLICT (channel_id, user_id) DO UPDATE SET left_after = NULL
 """
-# The first statements remove ranges that could overlap with those that the next one adds. Who
-# received a message while the triggers were missing is unknown, so it counts as delivered.
+# The first two statements remove ranges that could overlap with the ranges that the third statement
+# adds. Messages that were sent while the triggers were missing count as delivered to the unrecorded
+# members, because their deliveries are unknown.
 _REPAIRS = (
     """
     DELETE FROM delivered_ranges WHERE (
@@ -160,7 +162,7 @@ _REPAIRS = (
 
 
 def create_membership_triggers(connection: Connection) -> None:
-    """Create the triggers, and replace those that exist."""
+    """Create or replace the triggers."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_POSTGRES_FUNCTION)
         connection.exec_driver_sql("DROP TRIGGER IF EXISTS record_membership ON channel_members")
@@ -172,7 +174,7 @@ def create_membership_triggers(connection: Connection) -> None:
 
 
 def record_present_members(connection: Connection) -> None:
-    """Record the present members that are not recorded yet, without any ranges."""
+    """Add the present members that are missing in ``memberships``, without adding ranges."""
     connection.exec_driver_sql(_RECORD_PRESENT)
 
 
@@ -189,7 +191,7 @@ def drop_membership_triggers(connection: Connection) -> None:
 def membership_differences(connection: Connection) -> Iterator[str]:
     """Describe missing or disabled triggers and wrong rows of ``memberships``.
 
-    Reads both tables of members, and blocks on the database.
+    Reads all of ``channel_members`` and ``memberships``. Blocks on the database.
     """
     for name in _missing_triggers(connection):
         yield (
@@ -209,10 +211,10 @@ def membership_differences(connection: Connection) -> Iterator[str]:
 
 
 def repair_memberships(connection: Connection) -> bool:
-    """Fix what `membership_differences` describes; return whether there was anything to fix."""
+    """Fix all differences that `membership_differences` finds; return whether there were any."""
     if not any(membership_differences(connection)):
         return False
-    # On PostgreSQL, this waits for transactions that add or remove members, and blocks new ones.
+    # The lock waits for transactions that add or remove members, and blocks new transactions.
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE channel_members IN SHARE ROW EXCLUSIVE MODE")
     create_membership_triggers(connection)

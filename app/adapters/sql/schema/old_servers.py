@@ -1,15 +1,16 @@
-"""Support for running servers of revision 0005, which read and write ``message_deliveries``.
+"""Supports servers of revision 0005, which read and write ``message_deliveries``.
 
-Triggers copy what these servers write to the tables of revision 0006. SQLite needs none: only one
-server uses a file.
+Triggers copy the changes of these servers to the tables of revision 0006. SQLite needs no triggers,
+because only one server uses a file.
 """
 
 from sqlalchemy import Connection
 
 from app.adapters.sql.schema.tables import OTHERS
 
-# A trigger takes the lock of the table first, also if it changes no range: the conversion's lock
-# then waits for the whole transaction (see `app.adapters.sql.schema.conversion`).
+# Each trigger first locks ``delivered_ranges``, even if it then changes no range. The conversion
+# locks this table as well, and so waits for the end of the trigger's transaction
+# (`app.adapters.sql.schema.conversion` explains why).
 _FUNCTIONS = (
     """
 CREATE OR REPLACE FUNCTION add_delivered_seq(of_channel text, of_user text, new_seq integer)
@@ -30,7 +31,7 @@ BEGIN
     END IF;
 END $$
 """,
-    # An adopted message has no recipients among those who joined after it.
+    # Members who joined after an adopted message was created are not recipients of the message.
     f"""
 CREATE OR REPLACE FUNCTION record_old_send() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -47,9 +48,10 @@ BEGIN
     RETURN NULL;
 END $$
 """,  # noqa: S608 - our own condition
-    # A row that was reported before needs no range: the first report has added it, or the
-    # conversion does. ``revision`` makes servers of this version read the receipts again. The
-    # sessions of servers disable hash joins, without which `reported` and `before` join slowly.
+    # An UPDATE adds a range only if the status was SENT before. Otherwise, an earlier report has
+    # added the range, or the conversion adds it. If ``revision`` has changed, servers of this
+    # version read the receipts again. The sessions of servers disable hash joins, but this function
+    # enables hash joins, because otherwise the join of `reported` and `before` is slow.
     """
 CREATE OR REPLACE FUNCTION record_old_receipts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_hashjoin = on AS $$
@@ -100,7 +102,8 @@ CREATE TRIGGER record_old_receipts AFTER UPDATE ON message_deliveries
 REFERENCING OLD TABLE AS before NEW TABLE AS reported
 FOR EACH STATEMENT EXECUTE FUNCTION record_old_receipts()
 """,
-    # An old server that adopts a message stores receipts with it.
+    # A server of revision 0005 that adopts a message also inserts the message's deliveries, and
+    # some of them may be READ.
     """
 CREATE TRIGGER record_adopted_receipts AFTER INSERT ON message_deliveries
 REFERENCING NEW TABLE AS reported
@@ -110,7 +113,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION record_old_receipts()
 
 
 def create_old_server_triggers(connection: Connection) -> None:
-    """Create the triggers on PostgreSQL, and replace those that exist."""
+    """Create or replace the triggers on PostgreSQL."""
     if connection.dialect.name == "postgresql":
         for statement in (*_FUNCTIONS, *_DROP_TRIGGERS, *_TRIGGERS):
             connection.exec_driver_sql(statement)

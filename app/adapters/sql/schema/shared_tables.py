@@ -1,9 +1,9 @@
-"""The tables that this server shares with the original backend, and checks of a live database.
+"""The tables that this server shares with the original backend, and checks of these tables.
 
 The original backend's migrations define nullability, defaults and cascading deletes. So the checks
 report only problems that keep this server from reading or writing.
 
-``docs/adding-an-event.md`` says how to take over another table of the original backend.
+``docs/adding-an-event.md`` explains how to use another table of the original backend.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -56,7 +56,7 @@ def shared_table_differences(connection: Connection, required: Iterable[str]) ->
         columns = {column["name"]: column for column in inspector.get_columns(table)}
         found += _column_differences(inspector, table, columns)
         found += _key_differences(inspector, table)
-        if table != "users":  # Only `seed` creates users.
+        if table != "users":  # This server inserts no users.
             given = [each for each in USED_COLUMNS[table] if (table, each) not in _NOT_INSERTED]
             found += (
                 f"The column {table}.{name} must not be NULL and has no default value, "
@@ -68,7 +68,7 @@ def shared_table_differences(connection: Connection, required: Iterable[str]) ->
 
 
 def unfilled(columns: Mapping[str, ReflectedColumn], given: Iterable[str]) -> Iterator[str]:
-    """Return the columns, except ``given``, that every INSERT must fill."""
+    """Return the columns that every INSERT must fill, except the columns in ``given``."""
     for name in columns.keys() - set(given):
         column = columns[name]
         fills = (column["default"], column.get("identity"), column.get("computed"))
@@ -129,7 +129,7 @@ def _type_name(of: TypeEngine[object], inspector: Inspector) -> str:
 
 
 def _key_differences(inspector: Inspector, table: str) -> Iterator[str]:
-    # This project's foreign keys refer to these keys, and ON CONFLICT uses them.
+    # Foreign keys and ON CONFLICT clauses of this project need these keys.
     needed = [column.name for column in metadata.tables[table].primary_key.columns]
     keys = [inspector.get_pk_constraint(table)["constrained_columns"]]
     keys += [each["column_names"] for each in inspector.get_unique_constraints(table)]

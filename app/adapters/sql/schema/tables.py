@@ -25,8 +25,8 @@ from app.adapters.sql.schema.dialects import POSITION, UtcTimestamp, enum_type
 
 NOW = text("CURRENT_TIMESTAMP")
 
-# Conditions of partial indexes. A database uses a partial index only if the query repeats its
-# condition exactly, with literals instead of bound parameters.
+# Conditions of partial indexes. A database uses a partial index only if a query contains exactly
+# the condition of the index, with literals instead of bound parameters.
 OTHERS = text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
 """The condition for the original backend's messages: this server's ids are UUIDs of version 8."""
 
@@ -94,7 +94,7 @@ channel_members = Table(
     Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("unread_count", Integer, nullable=False, server_default=text("0")),
-    # Added, for reading the channels of a user, which every new connection does.
+    # Added: each new connection reads the channels of its user with this index.
     Index(None, "userId"),
 )
 
@@ -114,12 +114,12 @@ messages = Table(
         server_default="SENT",
     ),
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
-    # Added: without this index, every deletion scans all messages for replies to set to NULL.
+    # Added: without this index, each deletion of a message scans all messages for its replies.
     Index(None, "replyToId"),
     # Added: without this index, deleting a channel scans all messages. The original backend's last
     # migration dropped a similar index.
     Index("messages_channel_idx", "channelId"),
-    # Added, for finding the original backend's messages, which this server adopts.
+    # Added: this index finds the original backend's messages, which this server adopts.
     Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )
 
@@ -142,18 +142,20 @@ message_sequences = Table(
     "message_sequences",
     metadata,
     # The position among all messages. The database assigns the position while the channel's row in
-    # channel_sequences is locked, so within a channel it has the same order as seq.
+    # channel_sequences is locked, so within a channel, positions have the same order as seq.
     Column("position", POSITION, primary_key=True),
     Column("message_id", Text, _references("messages.id"), nullable=False),
     Column("channel_id", Text, nullable=False),
     Column("seq", Integer, nullable=False),
-    # Incremented by each batch of receipts for the message. This detects a batch that read the
-    # receipts before another batch changed them. 0 only in rows from servers of revision 0005.
+    # Each batch of receipts for the message increments this number. If the number has changed since
+    # a batch read the receipts, the batch reads them again. The number begins with 1; in rows from
+    # servers of revision 0005 or earlier, it begins with 0.
     Column("revision", Integer, nullable=False, server_default=text("0")),
-    # The state that every recipient has reached.
+    # The state that all recipients have reached; some may have reached a later state.
     Column("reached", Text, nullable=False, server_default="SENT"),
-    # A recipient who is still in that state, so that most receipts need not search for one. All
-    # recipients with a smaller id have passed that state. NULL if none was searched yet.
+    # The user id at which the search for a recipient in the state `reached` begins: all recipients
+    # with smaller ids have passed this state. NULL before the first search, and if all recipients
+    # have read the message.
     Column("waiting_for", Text),
     UniqueConstraint("message_id"),
     UniqueConstraint("channel_id", "seq"),
@@ -164,8 +166,8 @@ memberships = Table(
     "memberships",
     metadata,
     # Present and former members. Triggers on channel_members write this table, so that it also
-    # contains the members that the original backend adds and removes. The server never writes it,
-    # but the conversion of an older database and the repair by `python -m app migrate` do.
+    # contains the members that the original backend adds and removes. The server itself never
+    # writes this table, but migrations, the conversion of old rows, and repairs do.
     Column("channel_id", Text, _references("channels.id"), primary_key=True),
     Column("user_id", Text, _references("users.id"), primary_key=True),
     # The channel's last seq when the member left; NULL for a present member.
@@ -176,14 +178,14 @@ memberships = Table(
 delivered_ranges = Table(
     "delivered_ranges",
     metadata,
-    # Which messages need no more delivery to a user, as ranges of seq: those that the user wrote or
-    # received, and those sent while the user was no member. A message is SENT to a member unless
-    # its seq is in a range.
+    # Ranges of seq that need no more delivery to a user: messages that the user wrote or received,
+    # and messages that were sent while the user was not a member. The state of a message for a
+    # member is SENT if its seq is not in any range.
     Column("channel_id", Text, _references("channels.id"), primary_key=True),
     Column("user_id", Text, _references("users.id"), primary_key=True),
     Column("first_seq", Integer, primary_key=True),
-    # The first seq after the range. Not in an index, and with free space in each page, so that
-    # PostgreSQL extends a range without touching an index.
+    # The first seq after the range. The column has no index, and fillfactor leaves free space in
+    # each page, so that PostgreSQL can extend a range without changing an index.
     Column("end_seq", Integer, nullable=False),
     sqlite_with_rowid=False,
     postgresql_with={"fillfactor": 70},
@@ -192,8 +194,8 @@ delivered_ranges = Table(
 message_receipts = Table(
     "message_receipts",
     metadata,
-    # What recipients have reported: DELIVERED or READ. A recipient who has reported nothing has no
-    # row.
+    # The states that recipients report: DELIVERED or READ. Before the first report of a recipient,
+    # there is no row.
     Column("position", BigInteger, _references("message_sequences.position"), primary_key=True),
     Column("recipient_id", Text, _references("users.id"), primary_key=True),
     Column("status", Text, nullable=False),
@@ -206,20 +208,22 @@ client_messages = Table(
     metadata,
     Column("user_id", Text, _references("users.id"), primary_key=True),
     Column("client_message_id", Text, primary_key=True),
-    # Not a foreign key, because the client message id remains in use when the message is deleted.
+    # Not a foreign key: after the message is deleted, the client message id must not be used again.
     Column("message_id", Text, nullable=False),
-    # The digest of the first send (`app.domain.message.FirstSend`). NULL in rows of old versions.
+    # The digest of the first send (`app.domain.message.FirstSend`). NULL in rows that a server of
+    # revision 0004 or earlier inserted.
     Column("digest", Text),
 )
 
 revocations = Table(
     "revocations",
     metadata,
-    # A revocation that is added again moves to the end, for nodes that read the log by position.
+    # A repeated revocation gets a new position at the end, because nodes read only the positions
+    # that they have not read before.
     Column("position", POSITION, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    # Seconds since the epoch, as in tokens. NULL means no limit.
+    # Tokens issued until this time are revoked. In seconds since the epoch; NULL means all tokens.
     Column("issued_until", Double),
     Column("expires_at", UtcTimestamp, nullable=False),
     Index(None, "kind", "subject", "expires_at"),

@@ -24,13 +24,17 @@ from app.adapters.sql.schema.shared_tables import (
 from app.adapters.sql.schema.tables import metadata
 
 MIGRATION_SECONDS = 600.0
-"""The time limit for all migrations together. Numbering many old messages takes minutes."""
+"""The time limit for all migrations together. With many old messages, they take minutes."""
 LOCK_SECONDS = 20
-"""The maximum wait of a migration for a lock, during which it blocks later users of the table."""
+"""The maximum time that a migration waits for a lock, while later users of the table wait too."""
 STEP_SECONDS = 60
-"""The time limit for a step of the conversion, which usually takes a tenth of a second."""
+"""The time limit for a step of the conversion. A step usually takes a tenth of a second."""
 _STEP_LOCK_MILLISECONDS = 400
-"""Below PostgreSQL's ``deadlock_timeout``: a deadlock ends the step, not another transaction."""
+"""The maximum time that a step waits for a lock.
+
+It is below PostgreSQL's ``deadlock_timeout``, so that a deadlock fails the step instead of another
+transaction.
+"""
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REFERENCE_REVISION = "0001"
@@ -65,7 +69,7 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     before = next(iter(_revisions(connection)), "base")
     command.upgrade(config, "head")
     if before in {"base", _REFERENCE_REVISION}:
-        # No server of an earlier revision uses this database.
+        # No server of revision 0005 can be using this database.
         drop_old_server_triggers(connection)
         connection.exec_driver_sql("DROP TABLE message_deliveries")
     ran = ScriptDirectory.from_config(config).iterate_revisions("head", before)
@@ -73,16 +77,16 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
 
 
 def check_schema(connection: Connection) -> None:
-    """Raise `SchemaError` if migrations are missing or unfinished, or if there are newer ones."""
+    """Raise `SchemaError` if migrations are missing or unfinished, or unknown to this version."""
     if not _is_current(connection, alembic_config()) or is_unfinished(connection):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
 def repair_schema(connection: Connection) -> tuple[str, ...]:
-    """Create missing triggers and indexes, and correct memberships; describe what was changed.
+    """Create missing triggers and indexes, and correct memberships; return a sentence per change.
 
-    Runs in the transaction of `upgrade_schema`. Does not create single missing tables: their rows
-    are lost, so `doctor` reports them.
+    Runs in the transaction of `upgrade_schema`. Does not create a missing table, because its rows
+    are lost; `doctor` reports the table.
     """
     sentences = []
     present = set(inspect(connection).get_table_names())
@@ -98,14 +102,14 @@ def repair_schema(connection: Connection) -> tuple[str, ...]:
 
 
 def convert_step(connection: Connection, rows: int = STEP_ROWS) -> ConversionStep | None:
-    """Convert up to ``rows`` rows in the caller's transaction; return None if there are none.
+    """Convert up to ``rows`` rows in the caller's transaction; return None when all are converted.
 
-    Fails if a server holds a lock for long; the caller then repeats the step. If several processes
-    convert at the same time, they take turns.
+    Fails if another transaction holds a lock for long; the caller must then repeat the step. If
+    several processes convert at the same time, they take turns.
     """
     if connection.dialect.name == "postgresql":
         _prepare_server(connection, STEP_SECONDS, _STEP_LOCK_MILLISECONDS)
-        # Without this, each step would read and sort all rows that are left, instead of a page.
+        # Without this, each step would read and sort all remaining rows instead of one page.
         connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
     return convert_some(connection, rows)
 
@@ -115,8 +119,7 @@ def _prepare_server(
     seconds: float = MIGRATION_SECONDS,
     lock_milliseconds: int = 1000 * LOCK_SECONDS,
 ) -> None:
-    # Override the session's time limits: they are set for sending a message and are too short for a
-    # migration.
+    # Override the session's time limits, which are for short operations and not for migrations.
     connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
     connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{seconds:.0f}s'")
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
@@ -124,9 +127,10 @@ def _prepare_server(
 
 
 def _forget_dropped_tables(connection: Connection, config: Config) -> None:
-    """Forget the revision if all tables of this project were dropped, so that they are created.
+    """Delete the stored revision if all tables of this project were dropped.
 
-    A revision that is unknown is kept, because it may belong to another program.
+    The migrations then create the tables again. Unknown revisions are kept, because they may belong
+    to another program.
     """
     present = set(inspect(connection).get_table_names())
     if present.isdisjoint(metadata.tables.keys() - SHARED_TABLES):

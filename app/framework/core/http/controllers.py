@@ -24,7 +24,7 @@ _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
 
 
 def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]:
-    """Nest's ``@Controller``: the class handles HTTP requests. A module must provide it.
+    """Nest's ``@Controller``: the class handles HTTP requests. A module must provide the class.
 
     Raises:
         BootError: The parentheses are missing.
@@ -42,7 +42,7 @@ def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]
 def get(path: str = "") -> Callable[[Decorated], Decorated]:
     """Nest's ``@Get``: the method takes an aiohttp request and returns a response.
 
-    Write path parameters as in aiohttp, ``{channel_id}`` instead of Nest's ``:channelId``. The
+    Write path parameters in aiohttp's form: ``{channel_id}`` instead of Nest's ``:channelId``. The
     decoded value is in ``request.match_info``.
     """
     return _route(hdrs.METH_GET, path)
@@ -69,7 +69,7 @@ def delete(path: str = "") -> Callable[[Decorated], Decorated]:
 
 
 def routes_of(instance: object) -> Iterator[web.RouteDef]:
-    """Yield the aiohttp routes of a controller, those of its base classes first."""
+    """Yield the aiohttp routes of a controller; the routes of base classes come first."""
     prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
     for name, member in methods_with_metadata(type(instance), ROUTE):
         method, path = get_metadata(member, ROUTE)
@@ -78,7 +78,7 @@ def routes_of(instance: object) -> Iterator[web.RouteDef]:
 
 
 def cors_middleware(origins: tuple[str, ...]) -> Middleware:
-    """Return a middleware that lets only these origins read responses; credentials are allowed."""
+    """Return a middleware that lets pages of these origins read responses, with credentials."""
 
     @web.middleware
     async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -90,7 +90,7 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
             and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
         )
         response = web.Response(status=204) if preflight else await handler(request)
-        if response.prepared:  # a WebSocket: its headers are sent, and CORS does not apply
+        if response.prepared:  # a WebSocket: the headers are sent already, and CORS does not apply
             return response
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
         response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
@@ -104,7 +104,7 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
 
 
 def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
-    """Raise `BootError` if two routes have the same method and path: one is never reached."""
+    """Raise `BootError` if two routes have the same method and path: the second would never run."""
     seen: set[tuple[str, str]] = set()
     for route in routes:
         key = (route.method, route.path)

@@ -1,20 +1,20 @@
-"""aiohttp's HTTP server with two more limits: bytes per request head, connections per address.
+"""aiohttp's HTTP server with two more limits: bytes per request head, connections per network.
 
-aiohttp limits the length of each header and their number. Together these limits allow a head of a
-megabyte, whereas Node's server allows 16 kB.
+aiohttp limits the length of each header and the number of headers. Together these limits allow a
+request head of a megabyte, whereas Node's server allows 16 kB.
 
 This module uses internals of aiohttp 3.14. ``tests/unit/framework/core/http/test_server.py`` fails
 if one of them changes:
 
 - ``web_runner.BaseRunner``: ``_make_server`` creates the server, ``_kwargs`` are the options of its
   connections.
-- ``web_server.Server``: aiohttp calls it to create each connection, and it has ``_loop`` and
-  ``_kwargs``.
+- ``web_server.Server``: aiohttp calls the server to create each connection. ``_loop`` is the event
+  loop, ``_kwargs`` are the options of connections.
 - ``web_protocol.RequestHandler``: ``_request_count`` is the number of complete heads;
-  ``_messages`` is the queue of requests with their bodies; ``_current_request`` is being answered;
-  ``_buffer_paused`` is true while the queue is full; ``_upgraded`` is true after a request for a
-  WebSocket. After ``close``, incoming data is dropped. ``connection_lost`` may be called without
-  ``connection_made``.
+  ``_messages`` is the queue of requests with their bodies; ``_current_request`` is the request that
+  is being answered; ``_buffer_paused`` is true while the queue is full; ``_upgraded`` is true after
+  a request for a WebSocket. After ``close``, incoming data is dropped. ``connection_lost`` may be
+  called without ``connection_made``.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ MAX_HEAD_BYTES = 16_384
 """The limit for the request line plus all headers; Node's default."""
 
 LINGER_SECONDS = 1.0
-"""The time before a refused connection is closed, so that the client can read the answer."""
+"""The delay before a refused connection is closed, so that the client can read the answer."""
 
 _MAX_LINE_BYTES = 2 * MAX_HEAD_BYTES
 """aiohttp's limit for one line: so high that `MAX_HEAD_BYTES` is always exceeded first."""
@@ -95,7 +95,7 @@ class _HttpServer(web.Server):
         self._trusted_proxies = trusted_proxies
 
     def accepts(self, connection: "HttpConnection", address: str) -> bool:
-        """Count a new connection; return False if its address has too many."""
+        """Count a new connection; return False if its network has too many connections."""
         if is_proxy(address, self._trusted_proxies) or self.limiter.try_add(connection, address):
             return True
         self.refusals.count("too many HTTP connections from this address", address)
@@ -108,18 +108,18 @@ class _HttpServer(web.Server):
 class HttpConnection(RequestHandler):
     """Answers 431 as soon as a request's head exceeds `MAX_HEAD_BYTES`.
 
-    A new connection is closed immediately if its address already has too many.
+    A new connection is closed immediately if the client's network has too many connections.
     """
 
     __slots__ = ("_body", "_head_bytes", "_is_refused", "_server")
 
     def __init__(self, server: _HttpServer, **options: Any) -> None:
-        super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module
+        super().__init__(server, loop=server._loop, **options)  # noqa: SLF001 - see the module docstring
         self._server = server
         self._body: StreamReader = EMPTY_PAYLOAD
-        """The body of the last request; data before its end does not belong to a head."""
+        """The body of the last request. Data up to the end of this body is not part of a head."""
         self._head_bytes = 0
-        """The number of received bytes of the incomplete head."""
+        """The number of bytes received so far of a head that is not complete."""
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,17 +1,17 @@
-"""The logger of the HTTP server, which drops errors that clients cause by invalid HTTP."""
+"""The logger of the HTTP server. It drops the errors that clients cause with invalid HTTP."""
 
 import logging
 
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-# Raised for an invalid head, an invalid chunk (Python parser), and a disconnect in a body.
+# In order: an invalid head, an invalid chunk (Python parser only), a disconnect within a body.
 _CAUSED_BY_CLIENTS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
 
 
 def _is_server_error(record: logging.LogRecord) -> bool:
-    # aiohttp logs a traceback with the whole request for each invalid request. Clients could fill
-    # the log with text of their choice.
+    # aiohttp logs each invalid request in full and with a traceback, so clients could fill the log
+    # with text of their choice.
     return record.exc_info is None or not isinstance(record.exc_info[1], _CAUSED_BY_CLIENTS)
 
 

@@ -1,1 +1,1 @@
-"""Engine.IO: one connection per client, its packets handled in order."""
+"""Engine.IO: one connection per client; the packets of a client are handled in order."""

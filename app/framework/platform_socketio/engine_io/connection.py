@@ -23,23 +23,23 @@ _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
 
 Job = Callable[[], Handling | None]
-"""A job of the server for one client, which runs in order with the client's packets. Returns a
-coroutine if something is left to do; must not raise.
+"""A function that the server calls in order with the client's packets. Returns None if the work is
+done, or a coroutine that completes the work. Must not raise.
 """
 
 INBOX_MAX_JOBS = 64
-"""The maximum number of waiting packets of one client; the server then stops reading from it."""
+"""The number of waiting packets and jobs at which the server stops reading from a client."""
 
 INBOX_MAX_CHARS = 131_072
-"""The maximum total length of a client's waiting packets; the server then stops reading from it.
-Packets wait unparsed, because parsed packets may take twenty times the memory.
+"""The total length of waiting packets at which the server stops reading from a client. Packets wait
+unparsed, because parsed packets may take twenty times the memory.
 """
 
 MAX_BACKGROUND_TASKS = 16
 """The maximum number of background tasks (streams) of one client."""
 
 _EMPTY_INBOX: "deque[str | Job]" = deque(maxlen=0)
-"""The shared inbox of all idle clients: an empty deque per client would take 760 bytes each."""
+"""The inbox that all idle clients share, because even an empty deque takes 760 bytes."""
 
 _log = structlog.stdlib.get_logger("Connection")
 
@@ -99,9 +99,9 @@ class Connection(WebSocket, Generic[Link]):
         self.request = request
         """The kept parts of the upgrade request."""
         self.links: dict[str, Link] = {}
-        """The links to the namespaces that the client is in, or is being admitted to, by name."""
+        """The links to the client's namespaces, by name, including links that are PENDING."""
         self.rejected_connects = 0
-        """The number of CONNECT packets that named a namespace that does not exist."""
+        """The number of CONNECT packets for unknown namespaces."""
         self.last_received_tick = owner.heartbeat.tick
         """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0
@@ -121,17 +121,17 @@ class Connection(WebSocket, Generic[Link]):
         self._inbox_chars = 0
         """The total length of the packets in the inbox."""
         self._task: asyncio.Future[None] | None = None
-        """The task that handles the current packet or job; None if it has not had to wait."""
+        """The task that handles the current packet or job; None if no handler is waiting."""
         self._pause: asyncio.Future[None] | None = None
-        """Completing this future ends `pause_events`; None while no handler is paused."""
+        """The future that ends `pause_events`; None if no handler is paused."""
         self._background_tasks: frozenset[asyncio.Future[None]] = frozenset()
         """The running tasks of `run_in_background`."""
         self._tcp_closed: asyncio.Future[None] | None = None
-        """Done when the TCP connection is closed; created when `wait_until_idle` needs it."""
+        """A future for the end of the TCP connection; None until `wait_until_idle` creates it."""
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server reads from the client: the inbox has room, and no shutdown runs."""
+        """Whether the server may read: the inbox has room, and the server is not shutting down."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
@@ -140,7 +140,7 @@ class Connection(WebSocket, Generic[Link]):
 
     @property
     def answers_pings(self) -> bool:
-        """Whether the client has answered its last ping."""
+        """Whether the client has answered the last ping."""
         return self._heartbeat.has_answered(self)
 
     def send_text(self, payload: bytes) -> None:
@@ -160,10 +160,10 @@ class Connection(WebSocket, Generic[Link]):
             self._heartbeat.start_connect_timeout(self)
 
     def run_in_background(self, coroutine: Handling) -> bool:
-        """Run a coroutine at the same time as the client's events, until the connection ends.
+        """Run a coroutine concurrently with the client's events; cancel it on disconnect.
 
-        Returns False, without starting it, when the connection is closed or `MAX_BACKGROUND_TASKS`
-        are running already.
+        Returns False without running the coroutine if the connection is closed, or if
+        `MAX_BACKGROUND_TASKS` tasks are running.
         """
         if self.closed or len(self._background_tasks) >= MAX_BACKGROUND_TASKS:
             return False
@@ -176,10 +176,10 @@ class Connection(WebSocket, Generic[Link]):
         return True
 
     async def pause_events(self, seconds: float) -> None:
-        """Sleep. A handler that awaits this delays all later packets of its client.
+        """Sleep in a handler, and delay the client's further packets for the same time.
 
-        Later packets wait in the inbox; when it is full, the server stops reading. If the
-        connection ends, the sleep ends too, and the packets in the inbox are dropped.
+        Packets wait in the inbox, and when the inbox is full, the server stops reading. If the
+        connection closes, the sleep ends, and the packets in the inbox are dropped.
         """
         if not self.closed:
             loop = asyncio.get_running_loop()
@@ -202,8 +202,8 @@ class Connection(WebSocket, Generic[Link]):
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """Write the queued frames and a close frame, and close the connection.
 
-        Packets received earlier still reach the guards, which reject them if the session was
-        revoked. Closing again has no effect.
+        Packets received before this call are still passed to the guards, which reject them if the
+        session was revoked. Closing again has no effect.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
@@ -216,7 +216,11 @@ class Connection(WebSocket, Generic[Link]):
             self._report_closed(reason)
 
     async def wait_until_idle(self) -> None:
-        """Wait until all received packets are handled and, if closed, the TCP connection ended."""
+        """Wait until all received packets are handled.
+
+        If the connection is closed, also wait for its background tasks and for the end of the TCP
+        connection.
+        """
         while True:
             futures = {self._task, *(self._background_tasks if self.closed else ())}
             if self.closed and not self.is_tcp_closed:
@@ -231,13 +235,13 @@ class Connection(WebSocket, Generic[Link]):
                 return
 
     def cancel_handling(self) -> None:
-        """Close the TCP connection and cancel the running handler; the inbox is handled next."""
+        """Abort the TCP connection and cancel the running handler, but still handle the inbox."""
         self.abort_transport()
         if self._task is not None:
             self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """Renew the packet allowance once per second; before that, close a flooding connection."""
+        """Renew ``packets_left`` if a second has passed; otherwise close the connection."""
         tick = self._heartbeat.tick
         if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
             self._second_began_at = tick
@@ -268,27 +272,27 @@ class Connection(WebSocket, Generic[Link]):
             self.close(DisconnectReason.PARSE_ERROR)
 
     def on_protocol_error(self, code: int) -> None:
-        """See `WebSocket`."""
+        """Close the connection with this code."""
         self.close(DisconnectReason.PARSE_ERROR, code)
 
     def on_close_frame(self) -> None:
-        """See `WebSocket`."""
+        """Close the connection at the client's request."""
         self.close(DisconnectReason.TRANSPORT_CLOSE)
 
     def on_tcp_closed(self) -> None:
-        """See `WebSocket`."""
+        """Clean up after the end of the TCP connection."""
         self.abort(DisconnectReason.TRANSPORT_CLOSE)
         self._owner.connection_tcp_closed(self)
         if self._tcp_closed is not None:
             _resolve(self._tcp_closed)
 
     def on_write_error(self, error: Exception) -> None:
-        """See `WebSocket`. The error is a bug, and ends only this connection."""
+        """Log the error, which is a bug, and abort only this connection."""
         _log.error("connection cannot be written to", connection=self.sid, exc_info=error)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
     def on_queue_limit(self, queued_bytes: int) -> None:
-        """See `WebSocket`. There is no close handshake, because the client would not read it."""
+        """Log the slow client and abort. The client would not read a close frame."""
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
@@ -338,7 +342,7 @@ class Connection(WebSocket, Generic[Link]):
         was_reading = self.is_reading
         self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:
-            # Answers to pings may still be unread, and must not count as missing.
+            # Answers to pings may be unread, so do not let the heartbeat abort the connection.
             self.last_received_tick = self._heartbeat.tick
             self.continue_reading()
 

@@ -1,4 +1,4 @@
-"""`ConnectionOwner`: the methods of the Socket.IO server that its connections call."""
+"""`ConnectionOwner`: the methods of the Socket.IO server that connections call."""
 
 from collections.abc import Coroutine
 from typing import Any, Protocol, TypeVar
@@ -13,7 +13,7 @@ Handling = Coroutine[Any, Any, None]
 
 
 class NamespaceLink(Protocol):
-    """Links the client of a connection to one namespace."""
+    """Links a connection to one namespace."""
 
     sid: str
     """The id of the client's socket in the namespace."""
@@ -24,7 +24,7 @@ Link = TypeVar("Link", bound=NamespaceLink)
 
 
 Connection_contra = TypeVar("Connection_contra", contravariant=True)
-"""Stands for `Connection`, which this module cannot import: it would be a circular import."""
+"""Stands for `Connection`; importing that class here would be a circular import."""
 
 
 class ConnectionOwner(Protocol[Connection_contra]):
@@ -37,7 +37,7 @@ class ConnectionOwner(Protocol[Connection_contra]):
     is_closing: bool
 
     def handle_message(self, connection: Connection_contra, message: str) -> Handling | None:
-        """Return the coroutine that handles a message, or None if nothing is left to do.
+        """Handle a message; return None, or a coroutine if work is left to do.
 
         Args:
             message: The text, which begins with Engine.IO's packet type ``4``.
@@ -50,7 +50,7 @@ class ConnectionOwner(Protocol[Connection_contra]):
         """Stop serving a closed connection, and enqueue its disconnect hooks."""
 
     def connection_tcp_closed(self, connection: Connection_contra) -> None:
-        """Forget a connection whose TCP connection is closed, unless it has jobs left."""
+        """Remove a connection after its TCP connection has closed, unless it has jobs left."""
 
     def connection_flooded(self, connection: Connection_contra) -> None:
         """Log that the connection is closed because the client sent too many packets."""

@@ -1,9 +1,10 @@
-"""The Engine.IO server: accepts WebSockets of known origins, and keeps their connections.
+"""The Engine.IO server: accepts WebSockets, and keeps the open connections.
 
 `EngineServer` replaces the HTTP entry (``handle_request``) and the socket class of engineio 4.15's
-`AsyncServer`. It keeps the library's registry ``sockets``, and its ``send``, which calls
-``send_packet``; ``test_library_internals.py`` checks this. Unlike the library, it supports neither
-polling nor compression, limits queues and times, and requires configured origins.
+`AsyncServer`. It uses the library's registry ``sockets`` and method ``send``, which calls
+``send_packet``; ``test_library_internals.py`` checks this. Unlike the library, `EngineServer`
+limits queues and durations, rejects origins that are not configured (see `OriginRule`), and does
+not support polling or compression.
 """
 
 import base64
@@ -35,13 +36,15 @@ _log = structlog.stdlib.get_logger("EngineServer")
 _PROTOCOL = "4"
 
 _MAX_QUERY_FIELDS = 64
-"""Parameters stay in memory as long as the connection: 2,700 fit in 8 kB and take 0.5 MB."""
+"""The limit for query parameters, which stay in memory as long as the connection. A URL of 8 kB can
+hold 2,700 parameters, which take 0.5 MB.
+"""
 
 _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
 _VERSION_HINT = "Only Engine.IO 4 is supported. Use socket.io-client 3 or 4."
 _QUERY_HINT = f"The URL must not have more than {_MAX_QUERY_FIELDS} query parameters."
 
-_TOO_MANY = "connections refused: too many of this address are not admitted yet"
+_TOO_MANY = "connections refused: too many connections from this address without an admitted socket"
 
 _ID_BYTES, _ID_CHARS = 15, 20
 _IDS_PER_BLOCK = 256
@@ -53,15 +56,14 @@ class EngineOptions:
 
     Attributes:
         origins: The origins whose pages may connect, besides the server's own origin.
-        origins_setting: The name of the setting behind ``origins``; for the log.
+        origins_setting: The name of the setting for ``origins``, which is written to the log.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
             its prefix.
-        backlog_seconds: The maximum time for which packets of a closed connection are still
-            handled.
-        socket_queue_max_bytes: The maximum number of bytes that wait for a client that does not
-            read; with more, its connection is aborted.
+        backlog_seconds: The time limit for handling the remaining packets of a closed connection.
+        socket_queue_max_bytes: The maximum number of unsent bytes for one client. If the client
+            reads too slowly and exceeds this limit, the connection is aborted.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
         header_names: The headers of the upgrade request that are kept, in lower case; None keeps
             all.
@@ -91,8 +93,8 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     Attributes:
         sockets: The open connections by Engine.IO id. The library requires this attribute.
-        next_id: Returns 15 random bytes as URL-safe text, from `_random_ids`: as unguessable as the
-            library's ids, but without a system call for each id.
+        next_id: Returns 15 random bytes as URL-safe text. These ids are as hard to guess as the
+            library's ids, but do not need a system call for each id.
     """
 
     sockets: dict[str, Connection[Link]]
@@ -106,9 +108,9 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         self.admission_limiter = ConnectionLimiter(
             options.max_connecting_per_address, options.client_network
         )
-        """Limits the connections without an admitted socket: anybody can open one without a token,
-        and keep it open for the connect timeout. `HttpRunner` limits HTTP connections separately,
-        because every WebSocket starts as one.
+        """Limits the number of connections without an admitted socket. Clients can open such
+        connections without a token, and keep them open until the connect timeout. `HttpRunner`
+        limits HTTP connections separately.
         """
         self._owner = owner
         """The Socket.IO server."""
@@ -126,11 +128,11 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         """The first packet to each client, with ``%b`` for the connection's id."""
         self.next_id = chain.from_iterable(iter(_random_ids, ())).__next__
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
-        """Whether the next ``X-Forwarded-For`` is logged."""
+        """Whether to warn on the next request that has an ``X-Forwarded-For`` header."""
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a client's upgrade request: accept the WebSocket, or reject it with an error."""
-        # Warn before the check, which rejects the server's own origin behind an untrusted proxy.
+        # Warn first: behind an untrusted proxy, `_check_request` rejects the server's own origin.
         self._warn_of_forwarded(request)
         rejection = self._check_request(request)
         if rejection is not None:
@@ -162,7 +164,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         return upgrade.accept(request, transport, connection, text_frame(greeting))
 
     async def send_packet(self, sid: str, pkt: engineio_packet.Packet) -> None:
-        """Send a packet of the library to a connection. The library sends only text packets."""
+        """Send a packet from the library to a client. The library sends only text packets."""
         connection = self.sockets.get(sid)
         if connection is not None:
             connection.send_text(str(pkt.encode()).encode())
@@ -172,7 +174,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         self._is_accepting = False
 
     def close_all(self) -> None:
-        """Close every connection with 1001. Clients reconnect, as after a lost connection."""
+        """Close every connection with code 1001. Clients then reconnect by themselves."""
         for connection in tuple(self.sockets.values()):
             connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -192,7 +194,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             )
 
     def _check_request(self, request: web.Request) -> web.Response | None:
-        """Return the error response that engine.io gives to a wrong request, or None."""
+        """Return the error response of Node's engine.io if the request is wrong, or None."""
         query = request.query
         checks = (
             (not self._is_accepting, 503, 3, "Server shutting down", None),

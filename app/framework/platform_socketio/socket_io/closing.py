@@ -1,4 +1,4 @@
-"""`ClosedConnections`: closed connections whose packets, hooks or writes are not finished."""
+"""`ClosedConnections`: closed connections that still have packets, hooks or writes to finish."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,21 +10,23 @@ from app.framework.platform_socketio.socket_io.socket_link import ClientConnecti
 
 
 class ClosedConnections:
-    """Handles the backlog of closed connections: packets received earlier, then disconnect hooks.
+    """Handles the backlog of closed connections, and then runs their disconnect hooks.
+
+    The backlog consists of the packets that were received before the connection was closed.
 
     Args:
-        backlog_seconds: Time limit for the backlog. Without a limit, a slow storage would keep the
-            session and the typing indicators of a client that disconnected long ago.
+        backlog_seconds: Time limit for the backlog. Without a limit, slow storage could delay the
+            disconnect hooks for a long time.
     """
 
     def __init__(self, backlog_seconds: float, context: Context) -> None:
         self._backlog_seconds = backlog_seconds
         self._context = context
         self._timers: dict[ClientConnection, asyncio.TimerHandle | None] = {}
-        """The connections, each with the timer that drops its backlog; None without a backlog."""
+        """Maps each connection to the timer that drops the backlog; None without a backlog."""
 
     def add_connection(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """End the connection's sockets after its backlog, for which the time is limited."""
+        """End the connection's sockets when the backlog is handled, or after the time limit."""
         self._timers[connection] = None
         connection.enqueue_job(partial(self._end_links_in_turn, connection, reason))
         if connection.is_handling:
@@ -33,17 +35,17 @@ class ClosedConnections:
             )
 
     def discard_if_finished(self, connection: ClientConnection) -> None:
-        """Forget a connection whose TCP connection is closed, unless its backlog is running."""
+        """Remove a connection after its TCP connection has closed, unless a backlog is left."""
         if not connection.is_handling:
             self._timers.pop(connection, None)
 
     def drop_backlogs(self, reason: DisconnectReason) -> None:
-        """Drop the waiting packets of these connections; their disconnect hooks still run."""
+        """Cancel running handlers and drop waiting packets; the disconnect hooks still run."""
         for connection in tuple(self._timers):
             _drop_backlog(connection, reason)
 
     async def wait_until_finished(self, timeout_seconds: float) -> None:
-        """Wait until all backlogs are handled and TCP connections closed, or until the timeout."""
+        """Wait until all backlogs and TCP connections have ended, or until the timeout."""
         await wait_until_all_idle(self._timers, timeout_seconds)
 
     def _end_links_in_turn(self, connection: ClientConnection, reason: DisconnectReason) -> None:
@@ -63,7 +65,7 @@ class ClosedConnections:
 async def wait_until_all_idle(
     connections: Iterable[ClientConnection], timeout_seconds: float
 ) -> None:
-    """Wait for `Connection.wait_until_idle` of all connections, at most for the timeout."""
+    """Wait for `Connection.wait_until_idle` of all connections, or until the timeout."""
     waits = [asyncio.ensure_future(connection.wait_until_idle()) for connection in connections]
     if waits:
         _, late = await asyncio.wait(waits, timeout=timeout_seconds)

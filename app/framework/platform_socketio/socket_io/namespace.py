@@ -14,10 +14,11 @@ class CompiledNamespace:
     """The handlers of a namespace, compiled once at boot.
 
     Attributes:
-        socket_class: `IoOptions.socket_class`.
-        connect: The results of `compile_connect`, which admit or reject a socket, in this order.
-        disconnect: The results of `compile_disconnect`, which run after a disconnect, in this
-            order.
+        socket_class: The class of the namespace's sockets; see `IoOptions`.
+        connect: The results of `compile_connect`. They are called in this order until one rejects
+            the socket.
+        disconnect: The results of `compile_disconnect`. They are called in this order after a
+            disconnect.
     """
 
     socket_class: type[Socket]

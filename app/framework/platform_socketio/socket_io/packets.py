@@ -1,10 +1,12 @@
 """Encodes and decodes Socket.IO packets, as strictly as socket.io-parser.
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
-of binary attachments (CVE-2026-48804). This decoder rejects all binary packets.
+of binary attachments (CVE-2026-48804). This decoder checks names and payloads, and
+rejects all binary packets.
 
-This module relies on the library's ``Packet``: its constructor calls ``decode``, its ``encode``
-calls ``json.dumps`` and reads ``uses_binary_events``. ``test_library_internals.py`` checks this.
+This module relies on internals of the library's ``Packet``: the constructor calls ``decode``, and
+``encode`` calls ``json.dumps`` and reads ``uses_binary_events``. ``test_library_internals.py``
+checks this.
 """
 
 import re
@@ -19,21 +21,23 @@ from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.websockets.socket import RESERVED_EVENTS
 
 _MESSAGE = "4"
-"""Engine.IO's packet type before every Socket.IO packet."""
+"""The Engine.IO packet type that precedes every Socket.IO packet."""
 
 _DEFAULT_NAMESPACE = "/"
 
 _EVENT_HEAD_MAX_CHARS = 18
-"""The length of both packet types (Engine.IO and Socket.IO), 15 digits of an id, and a bracket."""
+"""The total length of the packet types of Engine.IO and Socket.IO, a 15-digit id, and a ``[``."""
 
 _CACHED_HEADS = 4_096
-"""The number of cached event heads: clients count their ids from 0, so all send the same heads."""
+"""The number of event heads (packet type and id) to cache. Heads repeat, because every client
+assigns ids from 0 on.
+"""
 
 _NOT_AN_EVENT = -1
 
 AUTH_MAX_CHARS, AUTH_MAX_VALUES = 8_192, 128
-"""The maximum length and number of values of a CONNECT packet, not counting its token. The packet's
-data is kept as long as the socket, and even an empty list takes 60 bytes.
+"""The maximum length and number of values of a CONNECT packet, not counting the token. The data
+stays in memory as long as the socket, and even an empty list takes 60 bytes.
 """
 
 _PACKET = re.compile(
@@ -87,11 +91,11 @@ class StrictPacket(packet.Packet):
 
 
 def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
-    """Decode an event of the default namespace from an Engine.IO message, to its id and array.
+    """Decode an event of the default namespace; return the packet id and the array.
 
-    This is the fast path: nearly all packets are such events. Returns None for any other packet,
-    which `StrictPacket.parse` decodes. The array may still violate `is_event_array`; a caller that
-    finds a handler for its first entry need not check that.
+    This is the fast path: nearly all packets are such events. Returns None for any other packet;
+    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`. The caller
+    must check an array if no handler has the name in the first entry.
 
     Raises:
         MalformedPacketError: The array is not valid JSON.
@@ -108,7 +112,7 @@ def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
 
 @lru_cache(_CACHED_HEADS)
 def _event_id(head: str) -> int | None:
-    """Return the id in an event's head, None without an id, `_NOT_AN_EVENT` for other heads."""
+    """Return the id in an event's head; None without an id; `_NOT_AN_EVENT` for other packets."""
     if head[:1] != "2":
         return _NOT_AN_EVENT
     digits = head[1:]
@@ -118,9 +122,9 @@ def _event_id(head: str) -> int | None:
 
 
 def exceeds_auth_limits(message: str, auth: Mapping[str, Any]) -> bool:
-    """Return whether a CONNECT is too long or has too many values, counted by their separators.
+    """Return whether a CONNECT packet exceeds the limits; values are counted by their separators.
 
-    ``token`` does not count: the guards that verify it have a separate limit and error.
+    The length of ``token`` is not counted, because the guards have a separate limit for tokens.
     """
     token = auth.get("token")
     chars = len(message) - (len(token) if isinstance(token, str) else 0)
@@ -154,7 +158,7 @@ def encode_connect_error(namespace: str, message: str, data: Any) -> bytes:
 
 
 def encode_disconnect(namespace: str) -> bytes:
-    """Encode ``io server disconnect``, after which the client does not reconnect by itself."""
+    """Encode a DISCONNECT packet, after which the client does not reconnect by itself."""
     return _encode_packet(packet.DISCONNECT, None, namespace)
 
 

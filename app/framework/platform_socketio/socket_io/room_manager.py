@@ -2,8 +2,8 @@
 
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
 a room is a `RecipientGroup` of connections. `RoomManager` overrides the methods of `BaseManager`
-and `AsyncManager` that access rooms, except those that admit and end a socket: `ServerSocketLink`
-does that. The attributes ``rooms`` and ``callbacks`` belong to the library.
+and `AsyncManager` that access rooms, except the methods that admit or disconnect a socket, because
+`ServerSocketLink` does both. The attributes ``rooms`` and ``callbacks`` belong to the library.
 ``test_library_internals.py`` checks this.
 """
 
@@ -21,7 +21,7 @@ class RoomManager(socketio.AsyncManager):
 
     Attributes:
         rooms: The rooms by namespace. The library requires this attribute.
-        callbacks: The callbacks that wait for a client's acknowledgement, by socket id. The library
+        callbacks: The callbacks for acks that clients have not sent yet, by socket id. The library
             adds and calls these callbacks.
     """
 
@@ -30,9 +30,9 @@ class RoomManager(socketio.AsyncManager):
     def __init__(self, batcher: WriteBatcher) -> None:
         super().__init__()
         self._batcher = batcher
-        """Writes to the members."""
+        """Writes frames to the members of rooms."""
         self._no_rooms = NamespaceRooms("", batcher, self._forget_callbacks)
-        """The rooms of every namespace that is not open: always empty."""
+        """An empty set of rooms, for every namespace that is not open."""
 
     def open_namespace(self, namespace: str) -> NamespaceRooms:
         """Create the rooms of a namespace."""
@@ -41,7 +41,7 @@ class RoomManager(socketio.AsyncManager):
         return rooms
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
-        """Return the rooms of a namespace; no socket is in a namespace that is not open."""
+        """Return the rooms of a namespace; there are none if the namespace is not open."""
         return self.rooms.get(namespace, self._no_rooms)
 
     async def emit(
@@ -88,7 +88,7 @@ class RoomManager(socketio.AsyncManager):
     def get_participants(
         self, namespace: str, room: str | list[str] | None
     ) -> Iterator[tuple[str, str]]:
-        """Yield the socket id and connection id of each member of these rooms (None: of all)."""
+        """Yield the socket and connection ids of the members of these rooms (None: all sockets)."""
         members = self.rooms_in(namespace).members_of_any(_as_set(room) or (None,))
         yield from [(member.links[namespace].sid, member.sid) for member in members]
 

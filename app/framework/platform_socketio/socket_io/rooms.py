@@ -1,4 +1,4 @@
-"""The rooms of a namespace: their members, and how an event is sent to them."""
+"""`NamespaceRooms`: keeps the members of rooms, and sends events to the members."""
 
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -16,7 +16,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 from app.framework.websockets.socket import Socket
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
-"""The name of the group that contains all sockets of a namespace."""
+"""Selects the group that contains all sockets of a namespace."""
 
 
 class RoomLink(Protocol):
@@ -30,7 +30,7 @@ class RoomLink(Protocol):
 
     @property
     def pending_rooms(self) -> AbstractSet[str]:
-        """The rooms that a socket joins when it is admitted."""
+        """The rooms that the socket will join when it is admitted."""
 
 
 class RoomMember(Recipient, Protocol):
@@ -53,13 +53,13 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 class NamespaceRooms:
     """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
-    Only admitted sockets are members, so only they receive broadcasts. The room that is named after
-    a socket's id is not stored: the id is looked up among all sockets of the namespace.
+    Only admitted sockets are members and receive broadcasts. Each socket also has a room named
+    after its id. Such rooms are not stored: the id is looked up among the namespace's sockets.
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
-        pending: The links of sockets that are being admitted. `sockets` must find these sockets: a
-            socket removed from a room during its admission would otherwise join it afterwards.
+        pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
+            so that removing all sockets from a room also cancels the joins that are queued.
     """
 
     def __init__(
@@ -69,9 +69,9 @@ class NamespaceRooms:
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
         self._batcher = batcher
-        """Writes to the members."""
+        """Writes frames to the members of rooms."""
         self._forget_socket = forget_socket
-        """Called with the id of each socket that `remove_socket` removes."""
+        """A function that `remove_socket` calls with the id of the socket."""
 
     def broadcast(
         self,
@@ -82,9 +82,10 @@ class NamespaceRooms:
         *,
         volatile: bool = False,
     ) -> None:
-        """Send an event to every socket in any of ``rooms`` (none: all) but in no ``except_rooms``.
+        """Send an event to all sockets in ``rooms``, except the sockets in ``except_rooms``.
 
-        The event is encoded once. A volatile event skips clients that currently do not read.
+        If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
+        A volatile event is not sent to clients that currently do not read.
         """
         groups = self.groups
         excluded: set[Recipient] = set()
@@ -96,7 +97,7 @@ class NamespaceRooms:
             (name,) = names
             group = groups.get(name)
             if group is not None:
-                if stalled:  # exclude stalled members only: exclusions are slow
+                if stalled:  # exclude only members: each exclusion costs time
                     excluded.update(stalled.intersection(group.members.values()))
                 frame = text_frame(packets.encode_event(self.namespace, event, args))
                 self._batcher.queue_group_frame(group, frame, excluded)
@@ -110,10 +111,11 @@ class NamespaceRooms:
                 recipient.send_frame(frame)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
-        """Find the sockets in any of ``rooms`` (none: all) but in no ``except_rooms``.
+        """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
-        A socket that is being admitted counts as being in the rooms it will join. The cost depends
-        on the members of ``rooms`` and the pending sockets, not on the size of ``except_rooms``.
+        If ``rooms`` is empty, all sockets are selected. A socket that is being admitted counts as a
+        member of the rooms that it will join. The time is linear in the numbers of members of
+        ``rooms`` and of pending sockets; the members of ``except_rooms`` do not matter.
         """
         connections = self.members_of_any(rooms or _ALL_SOCKETS)
         excluded = [self._members_of(room) for room in except_rooms]
@@ -180,7 +182,7 @@ class NamespaceRooms:
         return _NO_MEMBERS if group is None else group.members
 
     def members_of_any(self, rooms: Iterable[str | None]) -> set[RoomMember]:
-        """Return the connections in any of these rooms; None stands for the whole namespace."""
+        """Return the connections in any of these rooms; the room None contains all sockets."""
         return {member for room in rooms for member in self._members_of(room).values()}
 
     def _members_of(self, room: str | None) -> Mapping[str, RoomMember]:

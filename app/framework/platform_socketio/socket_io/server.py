@@ -1,9 +1,9 @@
 """The Socket.IO server: admits sockets and dispatches their events.
 
 `SocketServer` overrides the packet handling and ``disconnect`` of python-socketio 5.18's
-`AsyncServer`, because the library admits a client when its connect handler fails, runs events as
-unbounded unordered tasks, and lets clients call lifecycle handlers by name. `SocketServer` inherits
-``emit`` and the encoding of packets.
+`AsyncServer`, because the library admits a client even if the connect handler fails, runs events in
+an unlimited number of unordered tasks, and lets clients call lifecycle handlers by name.
+`SocketServer` inherits ``emit`` and the encoding of packets.
 
 `SocketServer` relies on the library's constructor to create ``eio`` from ``_engineio_server_class``
 and the unknown keyword arguments, and to pass the server to ``manager``. The library sends packets
@@ -49,25 +49,25 @@ _LARGE_AUTH = (
 )
 
 _NAME_AND_ONE_ARGUMENT = 2
-"""The length of the usual event array."""
+"""The length of an event array with one argument, which is the usual case."""
 
 _COSTLY_PACKET = 19
-"""The number of extra packets for which a CONNECT, DISCONNECT or ack counts in the rate limit:
-clients need few of these, and each costs more than a ping or a rejected event.
+"""The rate limit counts a CONNECT, DISCONNECT or ack as this many additional packets. Clients need
+few of these packets, and each costs more than a ping or a rejected event.
 """
 
 _MAX_REJECTED_CONNECTS = 10
-"""The maximum number of CONNECTs to unknown namespaces before the connection is closed."""
+"""The number of CONNECT packets for unknown namespaces that are answered before closing."""
 
 
 class Acknowledgement:
-    """The ack function that a handler gets: the first call answers, later calls have no effect."""
+    """The ack function of a handler: only the first call answers the client's event."""
 
     __slots__ = ("_link", "_packet_id")
 
     def __init__(self, link: ServerSocketLink, packet_id: int) -> None:
         self._link: ServerSocketLink | None = link
-        """The socket to answer; None after the answer."""
+        """The link of the socket to answer; None after the answer."""
         self._packet_id = packet_id
         """The id of the client's event."""
 
@@ -122,11 +122,11 @@ class SocketServer(socketio.AsyncServer):
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
         self._namespaces: dict[str, tuple[CompiledNamespace, NamespaceRooms]] = {}
-        """The handlers and rooms of each namespace, by its name."""
+        """The handlers and rooms of each namespace, by name."""
         self._flood_log = MinuteLog(self._log_flood)
         """Logs clients that send too many packets."""
         self._closed_connections = ClosedConnections(options.backlog_seconds, self.batcher.context)
-        """Closed connections whose packets or hooks are not finished."""
+        """Closed connections that still have packets or hooks to finish."""
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
@@ -146,7 +146,7 @@ class SocketServer(socketio.AsyncServer):
             packet_id, data = event
         link = connection.links.get(namespace)
         if link is None:
-            # As in Node, an event for a namespace that the client is not in closes the connection,
+            # The client is not in the namespace of the event. As in Node, close the connection,
             # even if the client sent the event before it received the server's DISCONNECT.
             raise MalformedPacketError
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
@@ -163,10 +163,10 @@ class SocketServer(socketio.AsyncServer):
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
-        """Leave all rooms at once, handle the packets received earlier, then run the hooks.
+        """Leave all rooms at once; then handle the waiting packets; then run the disconnect hooks.
 
         Guards may reject the packets of a closed connection, as `WsGuard` does after a revocation.
-        `ClosedConnections` limits the time in which these packets are handled.
+        `ClosedConnections` limits the time for handling these packets.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)
@@ -196,7 +196,7 @@ class SocketServer(socketio.AsyncServer):
             connection.links[namespace].disconnect(close=False)
 
     def stop_serving(self) -> None:
-        """Stop accepting and reading clients, and reject waiting events as ``draining``.
+        """Accept no connections, read no more packets, and reject waiting events as ``draining``.
 
         Running handlers continue.
         """
@@ -207,11 +207,11 @@ class SocketServer(socketio.AsyncServer):
             connection.stop_reading()
 
     async def shut_down(self, grace_seconds: float) -> None:
-        """Stop serving, wait for running handlers, close every client with 1001, run the hooks.
+        """Stop serving, wait for handlers, close connections with code 1001, run disconnect hooks.
 
         Each step takes at most ``grace_seconds``. Handlers and close handshakes that take longer
-        are cancelled, and packets that wait behind them are dropped; their disconnect hooks still
-        run.
+        are cancelled, and the packets that wait behind them are dropped. The disconnect hooks of
+        these connections still run.
         """
         self.stop_serving()
         await wait_until_all_idle(self.eio.sockets.values(), grace_seconds)
@@ -240,8 +240,8 @@ class SocketServer(socketio.AsyncServer):
     def _handle_connect(
         self, connection: ClientConnection, namespace: str, auth: dict[str, Any], message: str
     ) -> Handling | None:
-        # Do not admit a closed connection: nothing would ever end its socket. While the server
-        # closes, the client gets no answer: close code 1001 makes it reconnect later.
+        # Do not admit a socket on a closed connection, because it would never be disconnected.
+        # While the server shuts down, send no answer: after close code 1001, clients reconnect.
         if connection.closed or self.is_closing:
             return None
         if packets.exceeds_auth_limits(message, auth):

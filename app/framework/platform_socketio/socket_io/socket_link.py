@@ -1,4 +1,4 @@
-"""`ServerSocketLink`: connects a socket to the transport, from its CONNECT packet to its end."""
+"""`ServerSocketLink`: connects a socket to the transport, from CONNECT until the disconnect."""
 
 from collections.abc import Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
@@ -21,33 +21,33 @@ ClientConnection = Connection["ServerSocketLink"]
 
 
 class LinkState(Enum):
-    """The state of a socket, which changes only in this order."""
+    """The states of a socket. A state can change only to a state further down."""
 
     PENDING = auto()
     """Guards and ``handle_connection`` are running: outgoing events and joins are queued."""
     ADMITTED = auto()
     """The client is in the namespace."""
     DETACHED = auto()
-    """The connection is closed, and the socket has left its rooms. Packets received earlier still
-    reach the guards, which reject them if the session was revoked.
+    """The connection is closed, and the socket has left its rooms. The packets received before that
+    are still passed to the guards, which reject them if the session was revoked.
     """
     ENDED = auto()
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 
 
 ADMITTED = LinkState.ADMITTED
-"""A constant, because reading an enumeration member takes longer than a call."""
+"""A module constant, because access to an enum member is slower than a function call."""
 
 
 class _Rejection(NamedTuple):
     packets: list[bytes]
     """The packets to send before closing."""
     close_code: WSCloseCode
-    """The code that closes the connection."""
+    """The WebSocket close code."""
 
 
 class _PendingChanges:
-    """The queued effects of a PENDING socket, applied when the state ends."""
+    """The actions that are queued while a socket is PENDING."""
 
     __slots__ = ("packets", "rejection", "rooms")
 
@@ -55,7 +55,7 @@ class _PendingChanges:
         self.packets: list[bytes] = []
         """The events to send."""
         self.rejection: _Rejection | None = None
-        """Set if the socket must be rejected."""
+        """How to reject the socket; None if nothing has rejected it."""
         self.rooms: dict[str, None] = {}
         """The rooms to join, in order."""
 
@@ -64,8 +64,8 @@ class ServerSocketLink:
     """Connects a socket to its client. Implements `SocketLink` of ``websockets/socket.py``.
 
     While the state is PENDING, the link queues joins and outgoing events. `admit_or_reject` then
-    applies the queued effects at once, without an await, so no broadcast or event handler finds a
-    half-admitted socket.
+    applies the queued actions without an await in between, so broadcasts and event handlers never
+    find a partly admitted socket.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class ServerSocketLink:
         self.state = LinkState.PENDING
         """See `LinkState`."""
         self._pending: _PendingChanges | None = _PendingChanges()
-        """The queued effects; None unless the state is PENDING."""
+        """The queued actions; None unless the state is PENDING."""
         request = connection.request
         handshake = Handshake(
             auth=auth,
@@ -167,17 +167,17 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        # Before joining: if a join fails, only an ADMITTED socket is removed from its rooms.
+        # Set the state first: if a join fails, only an ADMITTED socket is removed from its rooms.
         self.state = ADMITTED
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for payload in pending.packets:
             self.connection.send_text(payload)
 
     def detach(self, reason: DisconnectReason) -> None:
-        """Leave every room, because the connection is closed; `end_link` follows after the backlog.
+        """Leave every room after the connection is closed; `end_link` is called after the backlog.
 
-        A socket that is not admitted, or whose client has broken the protocol, ends immediately,
-        and its waiting packets are not handled.
+        If the socket is not admitted, or the client has broken the protocol, the socket ends
+        immediately, and the waiting packets are not handled.
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
             self.end_link(reason)
@@ -186,7 +186,7 @@ class ServerSocketLink:
             self.hub.remove_socket(self.sid)
 
     def end_link(self, reason: DisconnectReason) -> None:
-        """Leave every room and the namespace; the disconnect hooks follow the running handler."""
+        """Leave every room and the namespace, and enqueue the disconnect hooks."""
         if self.state is LinkState.ENDED:
             return
         if self.state is ADMITTED:
@@ -245,7 +245,7 @@ class ServerSocketLink:
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
 
     def close_transport(self, *, answer_connect: bool) -> None:
-        """Close the connection with 1013 and no DISCONNECT packet; a pending socket is rejected."""
+        """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket."""
         if self._pending is not None:
             answers = self._answers(self._pending) if answer_connect else []
             self._pending.rejection = _Rejection(answers, WSCloseCode.TRY_AGAIN_LATER)

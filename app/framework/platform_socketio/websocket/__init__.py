@@ -1,1 +1,1 @@
-"""WebSocket connections, without knowledge of Socket.IO."""
+"""The WebSocket layer below Engine.IO: upgrades, frames, pings and batched writes."""

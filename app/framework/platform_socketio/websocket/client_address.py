@@ -1,4 +1,4 @@
-"""Finds the IP address of a client, which may be behind proxies."""
+"""Finds the IP address of a client, also behind proxies."""
 
 import re
 from collections.abc import Sequence
@@ -13,14 +13,15 @@ _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^]]+)\](?::[0-9]+)?")
 
 
 def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
-    """Return the peer's address; behind trusted proxies, the nearest address that is not trusted.
+    """Return the address of the TCP peer, or of the client behind trusted proxies.
 
-    ``X-Forwarded-For`` is read from its right end, where trusted proxies append. Entries that the
-    client itself wrote are further left, and are never read. Ports are removed. An IPv4-mapped IPv6
-    address (``::ffff:10.1.2.3``) is returned as the IPv4 address.
+    If the peer is a trusted proxy, ``X-Forwarded-For`` is read from right to left, up to the first
+    address that is not a trusted proxy. Proxies append on the right, so entries that the client
+    itself wrote are not read. Ports are removed. An IPv4-mapped IPv6 address
+    (``::ffff:10.1.2.3``) is returned as the IPv4 address.
     """
     remote = request.remote or ""
-    if not trusted and ":" not in remote:  # the usual case: no IPv6 address to unwrap
+    if not trusted and ":" not in remote:  # usual case: an IPv4 peer, and no trusted proxies
         return remote
     peer = _parse_address(remote)
     if peer is None:
@@ -35,7 +36,7 @@ def client_address(request: web.Request, trusted: Sequence[Network]) -> str:
 
 
 def is_proxy(address: str, trusted: Sequence[Network]) -> bool:
-    """Return whether this is the address of a trusted proxy, whose headers can be trusted."""
+    """Return whether this is the address of a trusted proxy."""
     peer = _parse_address(address) if trusted else None
     return peer is not None and _is_trusted(peer, trusted)
 
@@ -46,7 +47,7 @@ def _remove_port(text: str) -> str:
 
 
 def _is_trusted(address: IPv4Address | IPv6Address, trusted: Sequence[Network]) -> bool:
-    # Check both forms: a server that listens on IPv6 sees IPv4 proxies as mapped addresses.
+    # Check both forms: on an IPv6 listener, an IPv4 proxy has an IPv4-mapped IPv6 address.
     forms = {address, _unwrap_ipv4(address)}
     return any(form in network for network in trusted for form in forms)
 

@@ -1,6 +1,6 @@
 """Checks and parses the WebSocket frames (RFC 6455) that a client sends.
 
-aiohttp parses the frames; `FrameReader` adds the rules that aiohttp's parser does not check.
+aiohttp parses the frames; `FrameReader` rejects violations that aiohttp's parser accepts.
 """
 
 from aiohttp import WebSocketError, WSCloseCode
@@ -11,34 +11,35 @@ _CONTINUATION, _FIRST_CONTROL = 0x0, 0x8
 FINAL_TEXT = 0x81
 """The first byte of an unfragmented text message."""
 MASKED, _LENGTH = 0x80, 0x7F
-"""The two parts of a frame's second byte: whether there is a mask, and the payload's length."""
+"""The bits of a frame's second byte: the flag of a masked payload, and the length field."""
 MEDIUM = 126
-"""The value of the length field when the real length follows in two bytes."""
+"""The value of the length field if the payload's length follows in two more bytes."""
 _MASKED_MEDIUM = MASKED | MEDIUM
 _LEAST_LONG = 65_536
 _START_BYTES, _MEDIUM_BYTES, _LONG_BYTES = 2, 4, 10
-"""Sizes of a header without its mask, by the form of the payload's length."""
+"""Header sizes, without the mask, of frames with a short, medium and long payload."""
 _MASK_BYTES = 4
 LEAST_FRAME = _START_BYTES + _MASK_BYTES
-"""The size of a frame without a payload."""
+"""The size of a masked frame with an empty payload."""
 
 parse = WebSocketReader.feed_data
-"""aiohttp's parser. It takes a `FrameReader` and bytes that follow its rules, and passes each
-message to `feed_data` of the reader's queue, which is `protocol.WebSocket`."""
+"""aiohttp's parser. Call it with a `FrameReader` and bytes that are already checked. The parser
+passes each message to ``feed_data`` of the reader's queue, which is a `protocol.WebSocket`."""
 
 
 class FrameQueue(WebSocketDataQueue):
-    """Receives messages from `FrameReader` without queueing them; skips the base's constructor."""
+    """Receives messages from aiohttp's parser; the subclass `WebSocket` handles them at once."""
 
     __slots__ = ("packets_left",)
 
     packets_left: int
-    """The number of frames that the client may still send. The reader subtracts each fragment that
-    does not end a message; the queue subtracts each message and control frame that it receives.
+    """The number of frames that the rate limit still allows. `FrameReader` subtracts one for each
+    fragment except the last of a message. `WebSocket.feed_data` subtracts one for each complete
+    message and each control frame.
     """
 
-    # aiohttp's parser pauses when `_size` exceeds `_limit`. Both values stay 0, because nothing is
-    # queued.
+    # aiohttp's parser pauses reading when `_size` exceeds `_limit`. Both values stay 0, because
+    # nothing is queued.
     _size = 0
     _limit = 0
 
@@ -50,9 +51,9 @@ class FrameReader(WebSocketReader):
     - a length that is not in its shortest form (5.2)
     - a new message before the last fragment of the previous one (5.4)
 
-    The frames before the wrong one are still handled. aiohttp rejects the other violations:
-    reserved bits and opcodes, fragmented or long control frames, a continuation without a message,
-    a length of 2**63 or more, text that is not UTF-8.
+    Frames before the rejected frame are handled normally. aiohttp's parser rejects the other
+    violations: reserved bits and opcodes, fragmented or long control frames, a continuation without
+    a message, a length of 2**63 or more, text that is not UTF-8.
     """
 
     __slots__ = (
@@ -65,18 +66,18 @@ class FrameReader(WebSocketReader):
     )
 
     def __init__(self, queue: FrameQueue, max_message_bytes: int) -> None:
-        # aiohttp also rejects a message of exactly its limit, so pass one byte more.
+        # Add one byte, because aiohttp also rejects messages that are exactly as long as its limit.
         super().__init__(queue, max_message_bytes + 1, compress=False, decode_text=True)
         self._queue = queue
         """Receives messages and errors."""
         self._failed = False
-        """Whether the client has broken a rule; all later data is ignored."""
+        """Whether the client has broken a rule; if so, all further data is ignored."""
         self._to_skip = 0
-        """The number of bytes of the current frame's mask and payload that have not arrived yet."""
+        """The number of missing bytes of the current frame's mask and payload."""
         self._header_start = b""
-        """The first bytes of a header that has not arrived completely."""
+        """The bytes received so far of an incomplete header."""
         self._in_message = False
-        """Whether the last fragment of a started message has not arrived yet."""
+        """Whether a fragmented message is incomplete."""
         self.is_between_messages = True
         """Whether all received frames and messages are complete and valid."""
 
@@ -95,13 +96,13 @@ class FrameReader(WebSocketReader):
         return True, b""
 
     def _check(self, data: bytes | bytearray | memoryview, end: int) -> int:
-        """Return how many bytes follow the rules: all, or those before the first wrong frame."""
+        """Return the number of valid bytes: all bytes, or only those before the first bad frame."""
         at = self._to_skip
         if not (self._header_start or self._in_message):
             at = _skip_short_texts(data, at, end)
         while at < end:
-            # The fast path reads the header in place: nearly all frames are whole messages below 64
-            # kB.
+            # Fast path: read the header in place, because nearly all frames are whole messages
+            # below 64 kB.
             is_simple = (
                 end - at >= _MEDIUM_BYTES and not self._header_start and not self._in_message
             )
@@ -139,7 +140,7 @@ class FrameReader(WebSocketReader):
 
 
 def _skip_short_texts(data: bytes | bytearray | memoryview, at: int, end: int) -> int:
-    """Skip pipelined events, which are short text frames, by their lengths alone."""
+    """Skip consecutive short text messages, and return the position after them."""
     while at + 1 < end and data[at] == FINAL_TEXT:
         second = data[at + 1]
         if not MASKED <= second < _MASKED_MEDIUM:

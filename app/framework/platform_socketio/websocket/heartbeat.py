@@ -1,4 +1,4 @@
-"""Pings all connections from one timer, and closes those that do not answer."""
+"""Pings all connections from one timer, and closes connections that do not answer."""
 
 import asyncio
 from contextvars import copy_context
@@ -36,21 +36,21 @@ class PingedConnection(Writable, Protocol):
         """Close the TCP connection now."""
 
     def close(self, reason: DisconnectReason) -> None:
-        """Close the connection with a handshake."""
+        """Close the connection with a close handshake."""
 
 
 class Heartbeat:
-    """Pings each connection every interval, and aborts it when it stays silent for the timeout.
+    """Pings each connection once per interval, and aborts connections that do not answer in time.
 
     Also closes connections that do not send CONNECT within the connect timeout.
 
     A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
     tick in which it was added. In each interval, the connection is pinged in the tick of its slot,
-    and the answer is checked one timeout later. Time is counted in ticks, so a pause of this
-    process does not count as silence of its clients.
+    and the answer is checked one timeout later. Time is counted in ticks, so clients are not
+    aborted after a pause of this process.
 
     Attributes:
-        ticks_per_second: The smallest number of ticks that takes at least a second.
+        ticks_per_second: The number of ticks in a second, rounded up.
     """
 
     def __init__(
@@ -62,16 +62,16 @@ class Heartbeat:
         """The length of a tick."""
         self.ticks_per_second = ceil(1 / self._tick_seconds)
         self._timeout_ticks = ceil(timeout_seconds / self._tick_seconds)
-        """The maximum number of ticks until a client answers a ping."""
+        """The number of ticks within which a client must answer a ping."""
         self._connect_timeout_ticks = ceil(connect_timeout_seconds / self._tick_seconds)
-        """The maximum number of ticks until a client sends CONNECT."""
+        """The number of ticks within which a client must send CONNECT."""
         ticks = ceil(interval_seconds / self._tick_seconds)
         self._slots: list[set[PingedConnection]] = [set() for _ in range(ticks)]
-        """The timer wheel: the connections that are pinged in each tick of an interval."""
+        """The timer wheel: for each tick of an interval, the connections to ping."""
         self._connect_deadlines: dict[PingedConnection, int] = {}
         """For each connection, the last tick in which CONNECT may arrive; in ascending order."""
         self._context = copy_context()
-        """The server's context, so that the task keeps no object of the first client alive."""
+        """The task's context: the first client's context would keep that client's objects alive."""
         self._task: asyncio.Task[None] | None = None
         """Runs the ticks; None before the first connection and after `stop`."""
 
@@ -96,11 +96,11 @@ class Heartbeat:
         self._connect_deadlines.pop(connection, None)
 
     def has_answered(self, connection: PingedConnection) -> bool:
-        """Return whether the client has sent anything since its last ping.
+        """Return whether the client has sent anything since the server last pinged it.
 
-        A ping of the last `_ANSWER_TICKS` ticks does not count: its answer may be on its way. The
-        result is also True while the client's inbox is full, because the server then reads no
-        answers.
+        A ping sent within the last `_ANSWER_TICKS` ticks is ignored, because the answer may be on
+        the way. The result is also True while the client's inbox is full, because the server then
+        reads no answers.
         """
         latest = self.tick - _ANSWER_TICKS
         pinged_at = latest - (latest - connection.heartbeat_slot) % len(self._slots)
@@ -117,21 +117,22 @@ class Heartbeat:
             await asyncio.sleep(self._tick_seconds)
             try:
                 self.advance()
-            except Exception:  # noqa: BLE001 - a failing connection must not stop the pings of all
+            except Exception:  # noqa: BLE001 - a failing connection must not stop the pings of others
                 _log.exception("heartbeat failed")
 
     def advance(self) -> None:
-        """Begin the next tick: check answers, send pings, close late connections."""
+        """Begin the next tick: check answers, send pings, enforce connect timeouts."""
         self.tick += 1
         pinged_at = self.tick - self._timeout_ticks
         for connection in tuple(self._slots[pinged_at % len(self._slots)]):
-            # While the client's inbox is full, the server does not read, so silence proves nothing.
+            # While the client's inbox is full, the server does not read: an answer may be unread.
             if connection.last_received_tick < pinged_at and connection.is_reading:
                 connection.abort(DisconnectReason.PING_TIMEOUT)
         for connection in tuple(self._slots[self.tick % len(self._slots)]):
-            write_now(connection, _PING)  # without waiting for other frames of the tick
-        # Collect the late connections first: finding the first key of a dict skips all entries
-        # deleted before it, so closing each connection immediately would take quadratic time.
+            write_now(connection, _PING)  # without waiting for the end of the tick
+        # Collect the late connections before removing any of them. Reading the first key of a dict
+        # takes time linear in the deleted entries before it, so removing one connection at a time
+        # would take quadratic time.
         late = [
             connection
             for connection, deadline in takewhile(

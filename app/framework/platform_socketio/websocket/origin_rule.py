@@ -1,14 +1,14 @@
 """Checks the ``Origin`` of upgrade requests: decides which web pages may connect.
 
-Browsers let any page open a WebSocket to any server and only send the page's origin; CORS does not
-apply. The configured origins and the server's own origin are accepted (React Native sends the
-latter).
+CORS does not apply to WebSockets: browsers let any page open a WebSocket to any server, and only
+send the page's origin. `OriginRule` accepts the configured origins and the server's own origin,
+which React Native sends.
 
-Accepting the server's own origin is safe. A page cannot choose its ``Origin`` or ``Host``, so when
-the two agree, this host name served the page. A client that can forge one of these headers is not a
-browser and could forge a configured origin, too. DNS rebinding lets a page of another name connect,
-but without the user's credentials: tokens are sent in ``auth`` and kept in the storage of the real
-origin, and cookies belong to the host name. A page that uses DNS rebinding can do no more than any
+Accepting the server's own origin is safe. A page cannot choose its ``Origin`` or ``Host``, so if
+both name the same host, that host served the page. A client that can forge one of these headers is
+not a browser and could forge a configured origin, too. With DNS rebinding, a page from another host
+name can connect, but without the user's credentials: browsers keep tokens in the storage of the
+real origin, and send cookies only to the host that set them. Such a page can do no more than any
 client without a token. Therefore a gateway must not treat a client's network as proof of identity.
 """
 
@@ -23,7 +23,7 @@ from app.framework.platform_socketio.websocket.client_address import Network, is
 
 _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
-"""Maps the WebSocket schemes that some proxies forward to HTTP schemes."""
+"""Maps WebSocket schemes to HTTP schemes: some proxies put ``wss`` in ``X-Forwarded-Proto``."""
 
 _MAX_LOGGED = 20
 """The maximum number of origins logged separately per minute: clients can invent origins."""
@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger("OriginRule")
 
 
 class OriginRule:
-    """Accepts requests without an ``Origin``, of configured origins, and of the server itself."""
+    """Accepts requests from configured origins, from the server's own, or without an ``Origin``."""
 
     def __init__(
         self, origins: Iterable[str], trusted_proxies: Sequence[Network], setting: str
@@ -43,7 +43,7 @@ class OriginRule:
         self._refusals = MinuteLog(self._log_refusal, max_subjects=_MAX_LOGGED)
 
     def accepts(self, request: web.Request) -> bool:
-        """Return whether the page may connect. Logs each refused origin at most once a minute."""
+        """Return whether the page may connect; log each refused origin at most once a minute."""
         sent = request.headers.get(hdrs.ORIGIN)
         if sent is None:
             return True
@@ -64,7 +64,7 @@ class OriginRule:
 
 
 def normal_origin(origin: str) -> str:
-    """Return the origin in lower case, without a trailing slash and the scheme's default port."""
+    """Return the origin in lower case, without a trailing slash or the scheme's default port."""
     normal = origin.lower()
     if not normal.endswith("://"):
         normal = normal.removesuffix("/")
@@ -75,5 +75,5 @@ def normal_origin(origin: str) -> str:
 
 
 def _first_value(request: web.Request, header: str) -> str:
-    """Return the first value of a header: the outermost proxy's, when there are several."""
+    """Return the first value of a header, which the outermost proxy has set."""
     return request.headers.get(header, "").partition(",")[0].strip().lower()

@@ -1,6 +1,6 @@
-"""The asyncio protocol of a WebSocket that aiohttp has accepted and handed over.
+"""The asyncio protocol of a WebSocket, which replaces aiohttp's protocol after the upgrade.
 
-`upgrade` lists the internals of aiohttp 3.14 that this module relies on.
+The docstring of `upgrade` lists the internals of aiohttp 3.14 that this module relies on.
 """
 
 import asyncio
@@ -27,25 +27,25 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 )
 
 CLOSE_TIMEOUT_SECONDS = 0.8
-"""Time limit of a close handshake and of the writes before it; then the connection is aborted."""
+"""Time limit of a close handshake, including the writes before it; then the server aborts."""
 
 _TEXT = WSMsgType.TEXT
-"""A constant, because reading an enumeration member takes longer than a call."""
+"""A module constant, because access to an enum member is slower than a function call."""
 
 _SLICE_BYTES = 16_384
 """The maximum number of bytes of one client that are parsed per tick. One read may contain
-thousands of packets, which are handled immediately. Slices give other clients their turn, and keep
-the parser from running far ahead of a client whose handler waits.
+thousands of packets, which are handled immediately. Slices let the event loop serve other clients
+in between. They also ensure that a client's inbox exceeds its limits by at most one slice.
 """
 
 
 class WebSocket(FrameQueue, asyncio.Protocol):
     """Parses received bytes into messages and writes frames, with limits on both.
 
-    aiohttp's parser passes each message to ``feed_data`` of its queue. A `WebSocket` acts as that
-    queue, but handles each message instead of queueing it, so it does not call the base's
-    constructor. The `WriteBatcher` writes by calling ``write``, which is the transport's own method
-    while the client reads. `engine_io.connection.Connection` implements the abstract methods.
+    aiohttp's parser passes each message to ``feed_data`` of a queue. A `WebSocket` is this queue,
+    but handles each message immediately and stores none. The `WriteBatcher` calls the attribute
+    ``write``, which is replaced when the client reads too slowly or the connection is closed.
+    `engine_io.connection.Connection` implements the abstract methods.
     """
 
     __slots__ = (
@@ -65,7 +65,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     groups: RecipientGroups
     write: Callable[[bytes], Any]
 
-    def __init__(  # the base's constructor would create a queue
+    def __init__(  # does not call the base's constructor, which would create a queue
         self,
         transport: asyncio.Transport,
         batcher: WriteBatcher,
@@ -74,7 +74,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         max_packets: int,
     ) -> None:
         self.closed = False
-        """Whether nothing more is sent or handled; the close handshake may still be running."""
+        """Whether closing has begun: further messages are neither sent nor accepted."""
         self.is_tcp_closed = False
         """Whether the TCP connection is closed."""
         self.packets_left = max_packets
@@ -82,19 +82,19 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.groups = []
         """The recipient groups (rooms) that this client is in; see `write_batcher.Recipient`."""
         self.write = transport.write
-        """Writes bytes with the transport's method, a method with a limit, or one that discards."""
+        """The transport's ``write``, `_write_bounded` or `_discard`."""
         self._transport = transport
         """The TCP connection."""
         self._batcher = batcher
         """Writes the frames of all clients at the end of the tick."""
         self._max_queue_bytes = max_queue_bytes
-        """The maximum number of bytes that wait for a client that does not read."""
+        """The maximum number of unsent bytes in the transport's buffer."""
         self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
-        """Parses received frames; None when nothing more will be parsed."""
+        """Parses received frames; None after parsing has ended."""
         self._unparsed = b""
-        """Received bytes that later ticks parse."""
+        """Received bytes to parse in the next ticks."""
         self._is_slice_scheduled = False
-        """Whether the next tick continues to parse."""
+        """Whether `continue_reading` is scheduled for the next tick."""
         self._close_timer: asyncio.TimerHandle | None = None
         """Aborts a close handshake that takes too long."""
 
@@ -110,7 +110,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @abstractmethod
     def check_packet_rate(self) -> None:
-        """Called when ``packets_left`` is negative: renew it, or close the connection."""
+        """Renew ``packets_left`` or close the connection. Called when the value is negative."""
 
     @abstractmethod
     def on_text(self, text: str) -> None:
@@ -130,7 +130,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @abstractmethod
     def on_write_error(self, error: Exception) -> None:
-        """Abort the connection: writing to the transport has raised."""
+        """Abort the connection: writing to the transport has raised an error."""
 
     @abstractmethod
     def on_queue_limit(self, queued_bytes: int) -> None:
@@ -147,14 +147,14 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.write(close_frame(code))
         self._mark_closed()
         loop = asyncio.get_running_loop()
-        # Run the timer in the batcher's context: the sender's context would keep the sender's event
-        # in memory.
+        # Run the timer in the batcher's context, because the caller's context would keep the
+        # caller's event in memory.
         self._close_timer = loop.call_later(
             CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._batcher.context
         )
 
     def start_closing_flood(self, code: int) -> None:
-        """Start closing, and stop reading: the flood would continue during the handshake."""
+        """Start closing and stop reading, because the client may keep flooding meanwhile."""
         self.start_closing(code)
         self._reader = None
         self.pause_reading()
@@ -176,7 +176,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._transport.pause_reading()
 
     def continue_reading(self) -> None:
-        """Parse the next slice, or resume reading. Called when the client may be read again."""
+        """Parse the next slice, or resume reading if no received bytes are left."""
         self._is_slice_scheduled = False
         if self._unparsed:
             self._parse_slice()
@@ -192,7 +192,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._parse_slice()
         elif self._reader is not None:
             if self._reader.is_between_messages and _is_one_text(data):
-                parse(self._reader, data)  # like most reads; there is nothing to check
+                parse(self._reader, data)  # most reads; no further check is needed
             else:
                 self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
@@ -201,8 +201,8 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     def eof_received(self) -> None:
         """Do nothing: the transport closes itself. Called by the transport."""
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; Node makes no difference
-        """Clean up. Called by the transport, as its last call."""
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature; as in Node, the error has no effect
+        """Clean up. The transport calls this method last."""
         self.is_tcp_closed = True
         self._reader = None
         if self._close_timer is not None:
@@ -211,14 +211,14 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.on_tcp_closed()
 
     def write_failed(self, error: Exception) -> None:
-        """Abort in the next tick. Called by the batcher when the transport has raised."""
+        """Abort in the next tick. Called by the batcher after an error of the transport."""
         self._discard_writes()
         asyncio.get_running_loop().call_soon(
             self.on_write_error, error, context=self._batcher.context
         )
 
     def pause_writing(self) -> None:
-        """Limit the queue. Called by the transport when the client does not read fast enough."""
+        """Limit unsent bytes. Called by the transport when the client does not read fast enough."""
         if not self.closed:
             self._batcher.stalled.add(self)
             self.write = self._write_bounded
@@ -231,7 +231,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self.write = self._transport.write
 
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's signature
-        """Handle one message, a tuple that begins with its type. Called by aiohttp's parser."""
+        """Handle a message: a tuple of which the first item is the type. Called by the parser."""
         kind = message[0]
         self.packets_left -= 1
         if kind is _TEXT:
@@ -248,13 +248,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self.on_protocol_error(WSCloseCode.PROTOCOL_ERROR)
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's signature
-        """Close the connection. Called by aiohttp's parser for input it rejects."""
+        """Close the connection. Called by aiohttp's parser for invalid input."""
         if not self.closed:
             code = exc.code if isinstance(exc, WebSocketError) else WSCloseCode.INTERNAL_ERROR
             self.on_protocol_error(code)
 
     def feed_eof(self) -> None:
-        """Do nothing: the transport reports the end, too. Called by aiohttp's parser."""
+        """Do nothing: `connection_lost` handles the end. Called by aiohttp's parser."""
 
     def _parse_slice(self) -> None:
         data, self._unparsed = self._unparsed[:_SLICE_BYTES], self._unparsed[_SLICE_BYTES:]
@@ -272,7 +272,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     def _mark_closed(self) -> None:
         self.closed = True
         self._unparsed = b""
-        self._resume_reading()  # the client's close frame has not arrived yet
+        self._resume_reading()  # to receive the client's close frame
 
     def _resume_reading(self) -> None:
         if self._reader is not None and not self._transport.is_closing():
@@ -290,7 +290,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         queued_bytes = self._transport.get_write_buffer_size()
         if queued_bytes > self._max_queue_bytes and self.write is not _discard:
             self._discard_writes()
-            # Abort in the next tick: ending a recipient must not disturb the current sender.
+            # Abort in the next tick: the batcher may be iterating over the groups of this client.
             asyncio.get_running_loop().call_soon(
                 self.on_queue_limit, queued_bytes, context=self._batcher.context
             )
@@ -309,4 +309,4 @@ def _is_one_text(data: bytes) -> bool:
 
 
 def _discard(_: bytes) -> None:
-    """Replace ``write`` for a client whose connection is closed or about to be."""
+    """Replace ``write`` for a connection that is closed or will be aborted."""

@@ -1,4 +1,4 @@
-"""Accepts a WebSocket and takes its TCP connection over from aiohttp.
+"""Accepts WebSockets and takes their TCP connections over from aiohttp.
 
 aiohttp remains the HTTP server: it parses and routes requests, and runs middlewares. For each open
 WebSocket, aiohttp would keep a request, a response, a parser and two tasks (11 kB per client), and
@@ -30,7 +30,7 @@ from aiohttp.abc import AbstractStreamWriter
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""The constant of RFC 6455, section 1.3."""
+"""The constant in ``Sec-WebSocket-Accept`` (RFC 6455, section 1.3)."""
 
 _USUAL_HEADERS = {
     name: name
@@ -52,17 +52,17 @@ _USUAL_HEADERS = {
         "x-forwarded-proto",
     )
 }
-"""Header names that all clients share in memory. ``sys.intern`` is not an option: Python 3.12 keeps
-interned strings forever, so clients could fill the memory with invented names.
+"""Common header names, stored once for all clients. ``sys.intern`` is not an option: Python 3.12
+keeps interned strings forever, so clients could fill the memory with invented names.
 """
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
-"""The headers or parameters of all requests of which none are kept."""
+"""The shared empty mapping for requests without kept headers or parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeRequest:
-    """The parts of the upgrade request that are kept; see `socket.Handshake`."""
+    """The parts of the upgrade request that stay in memory; see `socket.Handshake`."""
 
     headers: Mapping[str, str]
     query: Mapping[str, str]
@@ -132,7 +132,7 @@ def accept(
     transport.set_protocol(protocol)
     handler.transport = None  # otherwise aiohttp would close the transport
     handler.connection_lost(None)
-    transport.resume_reading()  # aiohttp pauses reading when much data follows the request
+    transport.resume_reading()  # aiohttp pauses reading if much data follows the request
     if received:
         protocol.data_received(received)
     return HijackedResponse()

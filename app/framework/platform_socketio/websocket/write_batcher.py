@@ -1,7 +1,7 @@
-"""Builds WebSocket frames, collects those of one event loop tick, and writes them at its end.
+"""Builds WebSocket frames, and writes the frames of one event loop tick together.
 
-Each client gets one write per tick for any number of frames: the system call costs more than the
-rest of a delivery. A frame for a room is stored once, not once per member.
+All frames for a client are joined into one write per tick, because the system call is the slowest
+part of a delivery. A frame for a room is stored once, not once per member.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ from operator import itemgetter
 from typing import Any, Generic, Protocol, TypeVar
 
 _MEDIUM, _LONG = 126, 65_536
-"""From these lengths on, the length of a payload follows its header in two or eight bytes."""
+"""The smallest payload lengths that need two and eight additional bytes in the header."""
 
 _SHORT_TEXT_HEADERS = tuple(bytes([0x81, length]) for length in range(_MEDIUM))
-"""The header of a short text by its length. Most frames are short texts."""
+"""Frame headers for short text messages, indexed by payload length. Most messages are short."""
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -31,12 +31,12 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int) -> bytes:
-    """Build the close frame with a status code (section 7.4)."""
+    """Build a close frame with a status code (RFC 6455, section 7.4)."""
     return b"\x88\x02%b" % code.to_bytes(2)
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """Build the answer to a ping with this payload, of 125 bytes at most."""
+    """Build the answer to a ping with this payload; a ping has at most 125 bytes."""
     return b"\x8a%c%b" % (len(payload), payload)
 
 
@@ -47,18 +47,18 @@ class Writable(Protocol):
     """Writes bytes to the client's TCP connection at once."""
 
     def write_failed(self, error: Exception) -> None:
-        """Called when ``write`` has raised. Must end the connection only after this tick."""
+        """Called after an error in ``write``. Must close the connection, but not in this tick."""
 
 
 class Recipient(Writable, Protocol):
     """The part of a connection that the `WriteBatcher` needs. `WebSocket` implements it."""
 
     groups: "RecipientGroups"
-    """The groups that contain this client. Only `add_group` and `remove_group` change them."""
+    """The groups that contain this client; changed only by `add_group` and `remove_group`."""
 
 
 _QueuedFrame = tuple[int, bytes, Collection[Recipient]]
-"""A frame: its number in sending order, its bytes, and the recipients that must not get it."""
+"""The number of a frame in sending order, the bytes, and the excluded recipients."""
 
 
 Member = TypeVar("Member", bound=Recipient)
@@ -69,7 +69,7 @@ class RecipientGroup(Generic[Member]):
 
     Attributes:
         name: The room's name; None for the group of all sockets in a namespace.
-        queued: The frames of this tick for the whole group.
+        queued: The frames of the current tick for the whole group.
     """
 
     __slots__ = ("members", "name", "queued")
@@ -81,14 +81,14 @@ class RecipientGroup(Generic[Member]):
 
 
 RecipientGroups = list[RecipientGroup[Any]] | dict[RecipientGroup[Any], None]
-"""The groups of one recipient: a list while they are few, which saves 136 bytes per client."""
+"""The groups of one recipient. A short list takes 136 bytes less than a dict."""
 
 _MAX_LISTED_GROUPS = 16
-"""A recipient in more groups gets a dict: leaving them all would take quadratic time in a list."""
+"""With more groups, a recipient has a dict: leaving all groups of a list is quadratic."""
 
 
 def add_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
-    """Add a group to those of the recipient."""
+    """Add a group to the recipient's groups."""
     groups = recipient.groups
     if isinstance(groups, dict):
         groups[group] = None
@@ -99,7 +99,7 @@ def add_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
 
 
 def remove_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
-    """Remove a group from those of the recipient, in constant time."""
+    """Remove a group from the recipient's groups, in constant time."""
     groups = recipient.groups
     if isinstance(groups, dict):
         del groups[group]
@@ -111,9 +111,9 @@ class WriteBatcher:
     """Collects frames and writes them in the order in which they were sent.
 
     Attributes:
-        stalled: The recipients that currently do not read, so that volatile frames skip them.
-        context: The server's context, in which writes run, so that they keep no object of the
-            sender alive.
+        stalled: The recipients that currently do not read; they get no volatile frames.
+        context: The server's context. Writes run in this context, because the sender's context
+            would keep the sender's objects in memory.
     """
 
     def __init__(self) -> None:
@@ -121,11 +121,11 @@ class WriteBatcher:
         self.context = copy_context()
         self._loop = asyncio.get_running_loop()
         self._single_frames: dict[Recipient, list[_QueuedFrame]] = {}
-        """The frames of this tick for single recipients."""
+        """The frames of the current tick for single recipients."""
         self._queued_groups: list[RecipientGroup[Any]] = []
-        """The groups that have frames of this tick."""
+        """The groups that have queued frames."""
         self._frame_count = 0
-        """The number of frames in this tick, which is also the number of the latest frame."""
+        """The number of queued frames, which is also the number of the latest frame."""
 
     def queue_frame(self, recipient: Recipient, frame: bytes) -> None:
         """Queue a frame for one recipient."""
@@ -151,7 +151,7 @@ class WriteBatcher:
         group.queued.append((self._frame_count, frame, excluded))
 
     def flush_group(self, group: RecipientGroup[Any]) -> None:
-        """Write the group's frames now. Must be called before the group's members change."""
+        """Write all queued frames if this group has any. Must be called before members change."""
         if group.queued:
             self.flush()
 
@@ -165,14 +165,14 @@ class WriteBatcher:
             return
         for recipient, queued in single_frames.items():
             data = queued[0][1] if len(queued) == 1 else _join(queued)
-            try:  # like `write_now`, without the cost of a call for each client
+            try:  # `write_now`, inlined to avoid a call per client
                 recipient.write(data)
             except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
                 recipient.write_failed(error)
 
 
 def write_now(recipient: Writable, data: bytes) -> None:
-    """Write to one client. A failure ends that client's connection only."""
+    """Write to one client. An error closes only that client's connection."""
     try:
         recipient.write(data)
     except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
@@ -197,7 +197,7 @@ def _write_with_groups(
         for recipient in group.members.values():
             if recipient in separate:
                 continue
-            try:  # like `write_now`, without the cost of a call for each member
+            try:  # `write_now`, inlined to avoid a call per member
                 recipient.write(data)
             except Exception as error:  # noqa: BLE001 - a failing client must not stop the others
                 recipient.write_failed(error)
@@ -206,11 +206,10 @@ def _write_with_groups(
 def _separate_recipients(
     single_frames: Iterable[Recipient], groups: list[RecipientGroup[Any]]
 ) -> set[Recipient]:
-    """Find the recipients for which a group's bytes must be changed.
+    """Return the recipients that cannot be sent a group's joined frames unchanged.
 
-    A recipient needs changed bytes if it also has single frames, is excluded from a frame, or is in
-    several of the groups. Most ticks have frames for one group only; then the members need no
-    check.
+    These are recipients that also have single frames, are excluded from a frame, or are in several
+    of the groups. In most ticks only one group has frames; then its members are not compared.
     """
     separate = set(single_frames)
     seen: set[Recipient] = set()
@@ -229,7 +228,7 @@ def _merge_frames(
     single_frames: list[_QueuedFrame],
     queued_groups: Collection[RecipientGroup[Any]],
 ) -> list[_QueuedFrame]:
-    """Collect a recipient's single frames and those of its groups, in sending order."""
+    """Collect a recipient's single frames and its groups' frames, in sending order."""
     groups: Collection[RecipientGroup[Any]] = recipient.groups
     if len(queued_groups) < len(groups):
         groups = [group for group in queued_groups if group in groups]

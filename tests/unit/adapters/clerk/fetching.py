@@ -22,6 +22,6 @@ def fetches() -> set[asyncio.Task[object]]:
 
 
 async def renewal() -> None:
-    """Wait for the fetch that advancing the clock has started."""
+    """Wait for the fetch that was started by advancing the clock."""
     (fetch,) = fetches()
     await fetch

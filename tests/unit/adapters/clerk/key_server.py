@@ -1,4 +1,4 @@
-"""A local server for keys, which can be slow, wrong or down."""
+"""A local key server that can be slow, give wrong answers, or be down."""
 
 import asyncio
 

@@ -22,7 +22,7 @@ _SIGNATURE_ONLY: Options = {
 
 def pyjwt_verdict(token: str, key: RSAPublicKey) -> str:
     """Return the ``repr`` of the claims, or the code of the rule that the token breaks."""
-    # PyJWT has no limit of length, and accepts non-canonical base64.
+    # PyJWT does not limit the length of tokens, and accepts non-canonical base64.
     if len(token) > MAX_TOKEN_CHARS or not all(map(_is_canonical, token.split("."))):
         return "token_malformed"
     try:
@@ -35,7 +35,7 @@ def pyjwt_verdict(token: str, key: RSAPublicKey) -> str:
 
 
 def _broken_rule(header: dict[str, object]) -> str | None:
-    """Check Clerk's rules, and reject every extension; PyJWT supports one."""
+    """Check Clerk's rules, and reject every extension, although PyJWT supports one."""
     if "crit" in header or "b64" in header:
         return "token_malformed"
     if header.get("alg") != "RS256":

@@ -37,7 +37,7 @@ SESSION_CLAIMS: dict[str, object] = {
 
 
 def private_key(key_id: str = KEY_ID) -> rsa.RSAPrivateKey:
-    """Return the key with this name, which is created once."""
+    """Return the key with this name. Each key is created only once."""
     return _generate(key_id)
 
 

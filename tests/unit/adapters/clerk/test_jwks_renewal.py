@@ -14,7 +14,7 @@ from tests.unit.adapters.clerk.signed_tokens import KEY_ID, jwk
 async def test_known_key_is_forgotten_when_it_is_withdrawn(
     keys: JwksClient, server: KeyServer, clock: ManualClock
 ) -> None:
-    """The scheduled refresh removes a withdrawn key, although no token asks for it."""
+    """The scheduled refresh removes a withdrawn key, even if no token uses the key."""
     await keys.find(KEY_ID)
     server.body = key_set(jwk(SECOND_KEY_ID))
 

@@ -41,7 +41,7 @@ GENUINE = (
         private_key("forger"),
     ),
 )
-"""Tokens with a valid signature; only the last one was signed with another key."""
+"""Tokens with valid signatures. Another key signed the last token."""
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -93,7 +93,7 @@ async def test_token_is_refused_when_any_character_is_left_out_or_swapped() -> N
 
 @pytest.mark.parametrize("character", FOREIGN)
 async def test_token_is_refused_when_a_foreign_character_stands_in_it(character: str) -> None:
-    """Some decoders skip foreign characters, so one token could be written in several ways."""
+    """Some base64 decoders skip foreign characters, so they accept several texts for one token."""
     for at in range(len(TOKEN) + 1):
         assert "token_malformed" == await verdict(f"{TOKEN[:at]}{character}{TOKEN[at:]}"), at
 

@@ -35,7 +35,7 @@ async def test_verify_refuses_a_foreign_party_when_a_missing_one_is_allowed(part
 async def test_refusal_names_the_claim_when_it_does_not_match(
     claims: dict[str, object], logged: dict[str, object], detail: str
 ) -> None:
-    """The log shows the claim; the client receives whether the party is foreign or missing."""
+    """The log contains the claim's value; the text for the client does not."""
     with pytest.raises(AuthenticationError) as caught:
         await make_verifier(audience=["chat"]).verify(token({"aud": "chat", **claims}))
 

@@ -219,7 +219,7 @@ async def test_verify_judges_the_signature_first_when_claims_are_wrong_too() -> 
 
 
 async def test_verify_refuses_a_second_spelling_when_the_token_is_the_same() -> None:
-    """With padding or spare bits, a revoked token would not match its entry in the blacklist."""
+    """A revoked token that is written with padding or spare bits would not be in the blacklist."""
     text = token()
     last = ALPHABET.index(text[-1])
     spare_bits_set = text[:-1] + ALPHABET[last + 1]

@@ -17,7 +17,7 @@ OTHER_SECRET = "whsec_b3RoZXItc2VjcmV0LW9mLXNvbWVib2R5"
 
 
 def refusal_of(signed: dict[str, str], body: bytes = BODY) -> WebhookRefused:
-    """Return the reason for which the verifier rejects the webhook."""
+    """Check that the verifier rejects the webhook, and return the error."""
     with pytest.raises(WebhookRefused) as caught:
         ClerkWebhookVerifier(SECRET).verify(signed, body)
     return caught.value
@@ -48,7 +48,7 @@ def test_secret_is_understood_when_it_is_spelt_otherwise(secret: str) -> None:
 
 @pytest.mark.parametrize("secret", ["whsec_abcde", "whsec_url-safe_base64", "whsec_ähem"])
 def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
-    """With a malformed secret the server does not start, because it could verify no webhook."""
+    """The server does not start with a malformed secret, because no webhook could be verified."""
     with pytest.raises(WebhookSecretError, match="copy it from Clerk's dashboard") as caught:
         ClerkWebhookVerifier(secret)
 
@@ -59,7 +59,7 @@ def test_secret_is_refused_when_it_is_no_base64(secret: str) -> None:
 def test_message_is_refused_when_it_is_not_of_these_five_minutes(
     age_seconds: int, word: str
 ) -> None:
-    """An old webhook cannot be replayed; the error suggests checking the clock."""
+    """An old webhook cannot be replayed. The error says whether its time is too old or too new."""
     refused = refusal_of(headers(BODY, age_seconds=age_seconds))
 
     assert WebhookFault.SIGNATURE == refused.code

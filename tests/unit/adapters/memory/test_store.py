@@ -96,7 +96,7 @@ class Chat:
 async def test_deliveries_are_as_if_each_had_a_row_when_anything_happens(
     steps: list[tuple[str, UserId, int]],
 ) -> None:
-    """Any sequence of messages, reports, deletions, joins and leaves has the model's result."""
+    """Any sequence of sends, reports, deletions, joins and leaves gives the result of the model."""
     chat, rows = Chat(), Rows()
     await chat.channels.seed({user_id: [GENERAL] for user_id in (ALICE, BOB, CAROL)})
 

@@ -9,7 +9,7 @@ from app.adapters.system.clock import SystemClock
 from tests.redis_server import RedisServer
 
 TIMEOUT_SECONDS = 1.0
-"""A timeout that a working Redis never reaches. Most tests wait for the whole timeout."""
+"""A timeout that a working Redis never reaches. It is short, because most tests wait for it."""
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 _TICK_SECONDS = 0.005
 
 LEAST_TURNS = 2
-"""The minimum of event loop turns, even on a busy machine. A blocked loop turns once."""
+"""The minimum number of turns of an unblocked event loop. A blocked loop makes only one turn."""
 
 
 class LoopLag:

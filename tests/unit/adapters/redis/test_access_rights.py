@@ -33,7 +33,7 @@ OF_THE_TEST = {"acl|log", "auth", "config|resetstat", "info"}
 
 
 def called(server: RedisServer) -> set[str]:
-    """Return the commands that clients and scripts have called, or were not allowed to call."""
+    """Return the commands that clients and scripts have called, including rejected ones."""
     return {name.removeprefix("cmdstat_") for name in server.client.info("commandstats")}
 
 
@@ -41,7 +41,7 @@ def called(server: RedisServer) -> set[str]:
 async def limited(own_server: RedisServer, clock: ManualClock) -> AsyncIterator[RedisConnection]:
     """A connection to database 1 of a user with the documented rights."""
     command = BLOCK.code.replace("PASSWORD", "secret").split()
-    own_server.client.execute_command(*command)  # type: ignore[no-untyped-call] # redis-py's
+    own_server.client.execute_command(*command)  # type: ignore[no-untyped-call] # untyped in redis-py
     own_server.client.config_resetstat()
     url = f"redis://chatgenius:secret@127.0.0.1:{own_server.port}/1"
     connection = RedisConnection(url, TIMEOUT_SECONDS, clock)

@@ -21,7 +21,7 @@ from tests.unit.adapters.redis.slow_link import slow_link
 STORM = 2_000
 LINK_SECONDS = 0.05
 FAR_TIMEOUT_SECONDS = 2.0
-"""Twenty times as long as a call over the slow link, so that a busy machine suffices."""
+"""Twenty times the duration of a call over the slow link, to allow for a busy machine."""
 STALL_SECONDS = 1.0
 """The maximum time, in processor seconds, for which the event loop may be blocked."""
 

@@ -98,7 +98,7 @@ async def test_contains_holds_when_a_users_key_holds_no_number(
 async def test_missed_gives_what_only_a_nestjs_node_wrote(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """The store finds revocations of NestJS nodes, which are not published."""
+    """The store finds revocations that NestJS nodes have written without publishing them."""
     live = [credential(f"token-{n}", f"user_{n}", f"sess_{n}") for n in range(300)]
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)
 

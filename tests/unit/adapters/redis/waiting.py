@@ -15,5 +15,5 @@ async def until(condition: Callable[[], bool]) -> None:
         TimeoutError: The condition stayed false for `ANSWER_SECONDS`.
     """
     async with asyncio.timeout(ANSWER_SECONDS):
-        while not condition():  # noqa: ASYNC110 - a server sets no event of ours
+        while not condition():  # noqa: ASYNC110 - a server cannot set an `Event`
             await asyncio.sleep(_LOOK_SECONDS)

@@ -1,4 +1,4 @@
-"""A database that counts its frequent writes, and records the statements of the drivers."""
+"""A database that counts its frequent writes, and records their statements."""
 
 import asyncio
 import sqlite3
@@ -16,7 +16,7 @@ class CountingDatabase(Database):
     """Counts the calls of `write`.
 
     Attributes:
-        statements: The statements of all writes. Those of SQLite contain their parameters.
+        statements: The statements of all writes. SQLite's statements contain their parameters.
     """
 
     def __init__(self, url: str, *, migrate: bool, limits: DatabaseLimits) -> None:

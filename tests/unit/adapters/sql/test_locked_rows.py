@@ -17,7 +17,7 @@ Answer: TypeAlias = Sequence[str | Locked] | Exception
 def answering(
     *answers: Answer,
 ) -> tuple[Callable[[Sequence[str]], Awaitable[Sequence[str | Locked]]], list[list[str]]]:
-    """Return a write with one answer per attempt, and the items of each attempt."""
+    """Return a write that gives one answer per attempt, and a list of the attempts' items."""
     attempts: list[list[str]] = []
 
     async def write(items: Sequence[str]) -> Sequence[str | Locked]:
@@ -31,12 +31,12 @@ def answering(
 
 
 async def test_locked_items_are_written_when_they_are_tried_again() -> None:
-    """Each attempt writes only what was left out, and the results keep their order."""
+    """Each attempt writes only items that were locked, and the results keep their order."""
     write, attempts = answering([LOCKED, "B"], ["D"])
 
     results = await retry_locked("abcd", ["A", LOCKED, "C", LOCKED], write, ANSWER_SECONDS)
 
-    # The first attempt wrote d, the second b.
+    # The first attempt writes d, and the second attempt writes b.
     assert [["b", "d"], ["b"]] == attempts
     assert ["A", "D", "C", "B"] == results
 
@@ -49,7 +49,7 @@ async def test_nothing_is_written_when_nothing_was_locked() -> None:
 
 
 async def test_locked_items_are_unavailable_when_the_time_is_over() -> None:
-    """At least one attempt is made within the time; the other items keep their results."""
+    """Locked items are retried until the time is over. The other items keep their results."""
     attempts: list[list[str]] = []
 
     async def write(items: Sequence[str]) -> Sequence[str | Locked]:
@@ -67,7 +67,7 @@ async def test_locked_items_are_unavailable_when_the_time_is_over() -> None:
 async def test_only_locked_items_fail_when_a_later_attempt_fails(
     error: type[Unavailable],
 ) -> None:
-    """The items that an earlier attempt has written keep their results."""
+    """Items that an earlier attempt wrote keep their results."""
     write, attempts = answering(["B", LOCKED], error())
 
     results = await retry_locked("abc", ["A", LOCKED, LOCKED], write, ANSWER_SECONDS)

@@ -51,7 +51,8 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 
     assert 13 == len(plans)
     assert 4 == sum("messages_others_idx" in plan for plan in plans)
-    # Of the count, the page of messages, and the page and counts of recipients
+    # Four queries use ranges: the counts and the page of undelivered messages, and the page and
+    # the counts of recipients.
     assert 4 == sum("delivered_ranges_pkey" in plan for plan in plans)
     assert [] == [plan for plan in plans if "Seq Scan" in plan]
 
@@ -59,7 +60,7 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 async def test_deleting_a_channel_reads_no_whole_table_when_it_has_messages(
     own_postgres_database: Database,
 ) -> None:
-    """PostgreSQL's statistics also count the reads for foreign keys."""
+    """PostgreSQL's statistics include the reads that foreign keys cause."""
     await filled(own_postgres_database)
 
     async with own_postgres_database.transaction() as connection:

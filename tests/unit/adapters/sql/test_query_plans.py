@@ -43,7 +43,7 @@ async def test_reading_a_page_reads_no_whole_table_when_it_begins_at_a_sequence(
 async def test_undelivered_messages_are_found_by_keys_when_they_are_counted_or_read(
     database: Database, storage: Storage
 ) -> None:
-    """Only intermediate results, which are limited, are read from their start."""
+    """SQLite scans only intermediate results, whose size is limited."""
     with recorded() as statements:
         await storage.deliveries.undelivered_counts(BOB)
         await storage.deliveries.undelivered(BOB, after=0, limit=10)

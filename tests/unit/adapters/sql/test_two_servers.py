@@ -36,7 +36,7 @@ async def servers(postgres_url: str) -> AsyncIterator[list[Database]]:
 
 
 class Traffic:
-    """What all workers have sent and reported so far."""
+    """The messages and reports that all workers have sent so far."""
 
     def __init__(self) -> None:
         self.authors: dict[MessageId, UserId] = {}
@@ -44,7 +44,7 @@ class Traffic:
         self.reached: dict[tuple[MessageId, UserId], DeliveryState] = {}
 
     async def work(self, storage: Storage, dice: random.Random) -> None:
-        """Send and report batches, one after the other."""
+        """Alternately send a batch of messages, and report a batch of receipts."""
         for _ in range(ROUNDS):
             await self._send(storage, dice)
             await self._report(storage, dice)

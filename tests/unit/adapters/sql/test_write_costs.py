@@ -1,6 +1,7 @@
 """Tests app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py: costs.
 
-Storing messages and receipts costs the same in large channels, and in batches.
+The cost of storing a message or receipt does not grow with the channel. A batch is stored by one
+statement (PostgreSQL) or one call of the thread (SQLite).
 """
 
 import sqlite3
@@ -63,12 +64,12 @@ _FILL = [
     {_NUMBERS} SELECT :channel_id, :channel_id || 2, i, i + 1 FROM n WHERE i % 2 = 0
     """,  # noqa: S608
 ]
-"""Add members with messages. The second member has reported every second message."""
+"""Statements that fill a channel. The second member has reported every second message."""
 _ROWS_WRITTEN = "SELECT SUM(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables"
 
 
 Batch: TypeAlias = Callable[[Storage, int], Awaitable[Write[object]]]
-"""Stores what a batch of this size needs, and returns the batch."""
+"""A function that stores the rows needed by a batch of the given size, and returns the batch."""
 
 
 async def messages_of_all_kinds(storage: Storage, size: int) -> StoreMessages:
@@ -108,7 +109,7 @@ BATCHES = pytest.mark.parametrize("batch", [messages_of_all_kinds, receipts_of_a
 async def test_a_batch_is_one_statement_when_postgres_stores_it(
     counting_database: CountingDatabase, batch: Batch, size: int
 ) -> None:
-    """Nothing else is sent to PostgreSQL, whatever the batch contains."""
+    """Storing a batch sends exactly one statement to PostgreSQL, for all kinds of items."""
     write = await prepared(counting_database, batch, size)
 
     with recorded() as others:
@@ -123,7 +124,7 @@ async def test_a_batch_is_one_statement_when_postgres_stores_it(
 async def test_a_batch_is_one_call_of_the_thread_when_sqlite_stores_it(
     sqlite_database: Database, batch: Batch, size: int
 ) -> None:
-    """Begin, all statements and commit run in one call."""
+    """BEGIN, all statements and COMMIT run in one call of the connection's thread."""
     write = await prepared(sqlite_database, batch, size)
 
     with calls_counted(sqlite_database) as calls:
@@ -136,7 +137,7 @@ async def test_a_batch_is_one_call_of_the_thread_when_sqlite_stores_it(
 async def test_a_batch_reads_no_whole_table_when_sqlite_stores_it(
     counting_sqlite_database: CountingDatabase, batch: Batch
 ) -> None:
-    """The rows are found by keys, and only members and ranges are searched in order."""
+    """SQLite finds members and ranges by indexes, and sorts nothing."""
     write = await prepared(counting_sqlite_database, batch, 12)
 
     await counting_sqlite_database.write(write)
@@ -152,7 +153,7 @@ async def test_a_batch_reads_no_whole_table_when_sqlite_stores_it(
 async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
     counting_database: CountingDatabase, batch: Batch
 ) -> None:
-    """PostgreSQL's plan for any parameters reads tables by indexes, each with a condition."""
+    """PostgreSQL's generic plan reads tables only by indexes, each with an index condition."""
     write = await prepared(counting_database, batch, 12)
     await counting_database.write(write)
     (statement,) = counting_database.statements
@@ -162,7 +163,7 @@ async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
     indexes = [node for node in nodes if "Index Name" in node]
     used = {(node["Relation Name"], node["Index Name"]) for node in indexes}
     assert ("delivered_ranges", "delivered_ranges_pkey") in used
-    # Any other index would find all members of a channel, or all channels of a member.
+    # The other indexes would find all members of a channel, or all channels of a member.
     assert {"channel_members_pkey"} == {
         index for table, index in used if table == "channel_members"
     }
@@ -171,7 +172,7 @@ async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
 
 
 async def message_to(storage: Storage, channel_id: ChannelId, size: int) -> StoreMessages:
-    """Return a message by the member who joined last, and has written before."""
+    """Return a write of a second message by the last member."""
     author_id = UserId(f"{channel_id}{size}")
     await add(storage, draft(author_id, channel_id))
     await add(storage, draft(ALICE, channel_id))
@@ -179,13 +180,13 @@ async def message_to(storage: Storage, channel_id: ChannelId, size: int) -> Stor
 
 
 async def first_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
-    """Return the first report of a message, by the member who joined last."""
+    """Return a write of the first report of a message, by the last member."""
     message = await add(storage, draft(ALICE, channel_id))
     return AdvanceDeliveries({(message.id, UserId(f"{channel_id}{size}")): READ}, NOW)
 
 
 async def later_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
-    """Return the report that the message waits for, by a member whose ranges have many gaps."""
+    """Return a write of a report by the second member, after most other members have reported."""
     message = await add(storage, draft(ALICE, channel_id))
     others = [UserId(f"{channel_id}{number}") for number in range(3, size + 1)]
     reports = [Report(message.id, each, DELIVERED) for each in (*others, BOB)]
@@ -203,7 +204,7 @@ async def test_work_is_the_same_when_there_are_ten_times_as_many_members_and_mes
     counting_database: CountingDatabase,
     single: Single,
 ) -> None:
-    """PostgreSQL accesses as many pages, and checks as many foreign keys."""
+    """The numbers of accessed pages and of foreign key checks do not grow with the channel."""
     storage = sql_storage(counting_database)
     pages, checks = [], []
     for size in (400, 4_000):
@@ -242,7 +243,7 @@ async def test_as_many_rows_are_written_when_there_are_many_members(
 async def test_nothing_is_written_when_a_batch_is_repeated(
     either_database: Database, batch: Batch
 ) -> None:
-    """Repeated receipts and repeated sends only read."""
+    """Repeated receipts and repeated sends cause only reads."""
     write = await prepared(either_database, batch, 12)
     if isinstance(write, StoreMessages):
         write = StoreMessages([each for each in write.drafts if each.client_message_id], NOW)
@@ -252,7 +253,7 @@ async def test_nothing_is_written_when_a_batch_is_repeated(
 
 
 async def prepared(database: Database, batch: Batch, size: int) -> Write[object]:
-    """Return a batch of this size, and forget the statements that have prepared it."""
+    """Return a batch of this size, and clear the statements recorded while preparing it."""
     storage = sql_storage(database)
     await storage.channels.seed(MEMBERSHIP)
     write = await batch(storage, size)
@@ -263,7 +264,7 @@ async def prepared(database: Database, batch: Batch, size: int) -> Write[object]
 
 @contextmanager
 def calls_counted(database: Database) -> Iterator[list[object]]:
-    """Collect what runs in the threads of SQLite's connections."""
+    """Record the functions that SQLite's connections run in their threads."""
     calls: list[object] = []
 
     def count(connection: BufferedConnection, *_: object) -> None:
@@ -271,7 +272,7 @@ def calls_counted(database: Database) -> Iterator[list[object]]:
 
         async def counted(function: object, *args: object) -> Any:
             calls.append(function)
-            return await execute(connection, function, *args)  # type: ignore[no-untyped-call] # aiosqlite's
+            return await execute(connection, function, *args)  # type: ignore[no-untyped-call] # untyped in aiosqlite
 
         connection._execute = counted  # type: ignore[method-assign] # to count
 
@@ -287,13 +288,14 @@ def calls_counted(database: Database) -> Iterator[list[object]]:
 
 
 async def filled(database: Database, storage: Storage, size: int) -> ChannelId:
-    """Make a channel with this number of members and of messages."""
+    """Create a channel with ``size`` members, besides Alice and Bob, and ``size`` messages."""
     channel_id = ChannelId(f"channel-{size}-")
     await storage.channels.seed({ALICE: [channel_id], BOB: [channel_id]})
     for statement in _FILL:
         given = {"size": size, "channel_id": channel_id}
         names = [name for name in given if f":{name}" in statement]
-        # A transaction each: joining deletes ranges that the same transaction has inserted.
+        # Use a transaction per statement: the deferred trigger of a join deletes ranges, including
+        # those that the same transaction has inserted.
         async with database.transaction() as connection:
             await connection.execute(text(statement), {name: given[name] for name in names})
     return channel_id
@@ -307,7 +309,7 @@ async def statement_of(write: Write[object]) -> Statement:
 
 
 async def explained(database: Database, statement: Statement, options: str = "") -> dict[str, Any]:
-    """Return PostgreSQL's plan for any parameters, as sessions use it; undo what ANALYZE writes."""
+    """Return PostgreSQL's generic plan, as sessions use it, and roll back the writes of ANALYZE."""
     sql, parameters = statement
     literals = ", ".join(map(_literal, parameters))
     async with database.transaction() as connection:
@@ -346,7 +348,7 @@ class _Counted(Write[int]):
 
     async def on_postgres(self, connection: PostgresConnection) -> int:
         await connection.fetch("BEGIN")
-        # PostgreSQL still counts what earlier transactions of the session have written.
+        # The statistics include the rows that earlier transactions of the session have written.
         ((before,),) = await connection.fetch(_ROWS_WRITTEN)
         await self.write.on_postgres(connection)
         ((after,),) = await connection.fetch(_ROWS_WRITTEN)

@@ -168,7 +168,7 @@ async def test_boot_fails_when_a_hook_cannot_run() -> None:
         await start_error(providers.Singleton(_Keyword))
     )
     assert (
-        "_Value.on_module_init is not a method, so it cannot run; make it one or rename it"
+        "_Value.on_module_init is not a method, so it cannot run; make it a method or rename it"
     ) == await start_error(providers.Singleton(_Value))
     assert (
         "_Generator.on_module_init is a generator, so it would not run; remove the yield"

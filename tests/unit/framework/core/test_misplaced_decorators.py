@@ -161,7 +161,7 @@ async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> Non
 
     assert (
         "_Service.server: WebSocketServer() has no effect in a class that is not a gateway; "
-        "pass on the server of a gateway"
+        "give it the server of a gateway"
     ) == await start_error(providers.Singleton(_Service))
 
 
@@ -208,7 +208,7 @@ async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
 
     assert (
         f"_Gateway.on_event: another decorator hides @{name}; "
-        "use functools.wraps in it, or write it below"
+        "use functools.wraps in the other one, or write it below"
     ) == await start_error(providers.Singleton(_Gateway))
 
 

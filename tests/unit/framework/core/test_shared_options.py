@@ -47,7 +47,7 @@ async def test_boot_fails_when_gateways_of_one_path_contradict_each_other(
 
     assert (
         f"Gateway0 and Gateway1 share /socket.io, but {option} is {one!r} for one and {other!r} "
-        "for the other; set it once, or give one of them a path of its own"
+        "for the other; use the same value, or give one gateway another path"
     ) == str(caught.value)
 
 

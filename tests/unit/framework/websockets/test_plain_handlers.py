@@ -157,8 +157,8 @@ def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hin
     """The client is the first argument, and no pipe validates it."""
     assert (
         "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
-        "type; a handler without markers takes (client, data, ack), so add a client before it or "
-        "annotate it with MessageBody()"
+        "type; a handler without markers takes (client, data, ack): add a client parameter before "
+        "this one, or annotate this one with MessageBody()"
     ) == boot_error(_gateway_of_one_parameter(hint))
 
 

@@ -26,7 +26,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.fixture
 async def channels(database: Database) -> SqlChannelRepository:
-    """Repository with the users and channels of the contract tests."""
+    """A channel repository with the users and channels of the contract tests."""
     channels = SqlChannelRepository(database)
     await channels.seed(MEMBERSHIP)
     return channels

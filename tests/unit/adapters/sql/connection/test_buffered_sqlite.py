@@ -13,18 +13,18 @@ from app.adapters.sql.connection.sqlite import connect_buffered
 
 
 class Hops:
-    """Counts how often a connection switches to its thread."""
+    """Counts the calls that connections make in their SQLite threads."""
 
     count = 0
 
     def connect(self, *args: Any, **kwargs: Any) -> Any:
-        """Connect, and count the switches of the connection."""
+        """Open a connection, and add each of its calls to `count`."""
         connection = connect_buffered(*args, **kwargs)
         execute = connection._execute
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
             self.count += 1
-            return await execute(*args, **kwargs)  # type: ignore[no-untyped-call] # aiosqlite's
+            return await execute(*args, **kwargs)  # type: ignore[no-untyped-call] # untyped in aiosqlite
 
         connection._execute = counted  # type: ignore[method-assign] # to count
         return connection
@@ -37,7 +37,7 @@ def hops() -> Hops:
 
 @pytest.fixture
 async def connection(tmp_path: Path, hops: Hops) -> AsyncIterator[AsyncConnection]:
-    """Connection in a transaction, with an empty table."""
+    """A connection in a transaction, with an empty table."""
     engine = create_async_engine(
         f"sqlite+aiosqlite:///{tmp_path / 'test.db'}",
         connect_args={"async_creator_fn": hops.connect},

@@ -22,7 +22,7 @@ from tests.unit.adapters.sql.insisting import insist
 
 SLOW = 2 * SLOW_SECONDS
 AT_ONCE_SECONDS = 5.0
-"""The maximum time for nine rejected calls, less than nine lock or connection timeouts."""
+"""The maximum time for nine rejected calls. Nine lock or connection timeouts take longer."""
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ async def test_all_but_the_first_are_refused_at_once_when_the_server_is_frozen(
 async def test_writers_are_refused_at_once_and_readers_go_on_when_a_table_takes_no_changes(
     own_postgres_database: Database, postgres_url: str, table: str
 ) -> None:
-    """Only the first writer waits for the lock, which creating an index also takes."""
+    """Only the first writer waits for the lock. Creating an index takes the same lock."""
     async with (
         opened(Database(postgres_url, migrate=False, limits=UNHURRIED)) as operator,
         operator.transaction() as connection,
@@ -182,8 +182,10 @@ async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
     assert others < AT_ONCE_SECONDS
 
 
-async def test_a_waiting_operation_is_refused_when_the_circuit_breaker_opens(tmp_path: Path) -> None:
-    """It does not start a second timeout after the one that it has waited for."""
+async def test_a_waiting_operation_is_refused_when_the_circuit_breaker_opens(
+    tmp_path: Path,
+) -> None:
+    """The waiting operation does not start, so its caller does not wait for a second timeout."""
     file = tmp_path / "chat.db"
     limits = DatabaseLimits(pool_timeout_seconds=2.5, lock_timeout_seconds=SLOW)
     async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:
@@ -226,7 +228,7 @@ async def test_the_circuit_breaker_stays_closed_when_an_operation_waited_long_an
         before.may_end.set()
         with pytest.raises(Unavailable):
             await failing
-        # The turn of `behind` keeps a probe from closing the circuit breaker.
+        # If the circuit breaker were open, no probe could close it while `behind` has its turn.
         await behind.has_turn.wait()
 
         await database.admit_writer()

@@ -32,7 +32,7 @@ from tests.deadlines import ANSWER_SECONDS
 from tests.unit.adapters.sql.insisting import insist
 
 STATEMENTS_OF_A_SEND = 8
-"""The statements of a message with a client message id, and COMMIT."""
+"""The number of statements that store a message with a client message id, including COMMIT."""
 SECRET = "what-alice-wrote-to-bob"
 FAIL_ON_SEQUENCE = """
 CREATE TRIGGER fail BEFORE INSERT ON message_sequences
@@ -42,7 +42,7 @@ FOR_EVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELE
 
 
 class WatchedDatabase(Database):
-    """Calls ``on_statement`` with the number of each statement of a write, in SQLite's thread."""
+    """Calls ``on_statement`` in SQLite's thread for each statement of a write, with its number."""
 
     on_statement: Callable[[int], object] | None = None
 
@@ -63,7 +63,7 @@ class _WatchedWrite(Write[Result]):
             if self.database.on_statement is not None:
                 self.database.on_statement(number)
 
-        connection.set_trace_callback(trace)  # stays for the COMMIT
+        connection.set_trace_callback(trace)  # also traces the COMMIT
         return self.write.on_sqlite(connection)
 
     async def on_postgres(self, connection: PostgresConnection) -> Result:
@@ -114,7 +114,7 @@ async def test_a_failure_tells_nothing_of_the_message_when_it_is_raised_and_logg
 async def test_a_send_is_whole_when_it_is_cancelled_at_any_statement(
     watched_database: WatchedDatabase, statement: int
 ) -> None:
-    """The send goes on. Sending the same client message id again returns the stored message."""
+    """The send still completes: sending the same client message id again returns its message."""
     storage = sql_storage(watched_database)
     await storage.channels.seed(MEMBERSHIP)
     send = asyncio.create_task(add(storage, draft(client_message_id="c-1")))

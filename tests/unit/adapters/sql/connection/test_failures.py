@@ -103,7 +103,7 @@ def test_the_name_of_a_failure_contains_no_text_of_the_driver() -> None:
 )
 async def test_a_slow_failure_opens_the_linked_circuit_breaker_when_the_server_did_not_answer(
     failure: Exception,
-    linked_stays_closed: bool,  # noqa: FBT001 - a parameter
+    linked_stays_closed: bool,  # noqa: FBT001 - parametrized
 ) -> None:
     """A server that reports an error to a writer may still answer readers."""
     writing, reading = a_circuit_breaker(), a_circuit_breaker()

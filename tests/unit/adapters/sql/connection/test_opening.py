@@ -30,7 +30,7 @@ def sentence_of(failure: Exception, file: Path | None) -> str:
         ("SQLITE_BUSY", "close that one"),
         ("SQLITE_BUSY_RECOVERY", "close that one"),
         ("SQLITE_CANTOPEN_ISDIR", "must be a file in a folder that this user may write"),
-        ("SQLITE_CORRUPT", "put a copy of it in its place"),
+        ("SQLITE_CORRUPT", "replace the file with a backup"),
         ("SQLITE_FULL", "make room"),
         ("SQLITE_IOERR_WRITE", "make room"),
         ("SQLITE_NOTADB", "set DATABASE_URL to another"),
@@ -71,7 +71,7 @@ def test_opening_asks_for_the_database_when_its_server_is_not_there(failure: Exc
 
 
 def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
-    """The error does not suggest starting the server, because the server is running."""
+    """The error does not ask to start the server, because the server is running."""
     refused = ssl.SSLCertVerificationError("certificate verify failed")
 
     assert (
@@ -82,5 +82,5 @@ def test_opening_speaks_of_tls_when_the_certificate_is_refused() -> None:
 
 @pytest.mark.parametrize("file", [FILE, None])
 def test_opening_says_so_when_the_database_does_not_answer(file: Path | None) -> None:
-    """A hanging disk or server leads to its own error message."""
+    """A hanging disk or server has a separate error message."""
     assert sentence_of(TimeoutError(), file).startswith("The database did not answer in time")

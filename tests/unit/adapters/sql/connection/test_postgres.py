@@ -27,7 +27,7 @@ READS = ("1250ms", "750ms", "repeatable read", "on", True)
 async def test_every_session_gives_up_in_time_and_means_utc_when_it_is_opened(
     postgres_url: str, query: str
 ) -> None:
-    """Every session has the timeouts and UTC; behind a pooler, every transaction sets them."""
+    """Every session has the timeouts and uses UTC. Behind a pooler, every transaction sets both."""
     database = Database(postgres_url + query, migrate=False, limits=LIMITS)
 
     async with (

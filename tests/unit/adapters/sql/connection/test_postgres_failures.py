@@ -47,7 +47,7 @@ KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Database]:
-    """PostgreSQL database with `SHORT` limits, migrated and open."""
+    """An open, migrated PostgreSQL database with the limits `SHORT`."""
     async with opened(Database(postgres_url, migrate=False, limits=SHORT)) as database:
         yield database
 

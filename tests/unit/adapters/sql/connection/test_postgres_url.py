@@ -54,7 +54,7 @@ def test_connecting_goes_where_the_parameters_say_when_they_name_the_place() -> 
 
 
 def test_nothing_is_prepared_under_one_name_twice_when_a_pooler_stands_before_the_server() -> None:
-    """Each transaction may use another connection of the pooler."""
+    """Transactions may share connections of the pooler, so each statement needs a unique name."""
     arguments = connect_arguments(parse_database_url(f"{ADDRESS}?pgbouncer=true"))
 
     name = arguments["prepared_statement_name_func"]

@@ -76,7 +76,7 @@ def test_files_are_not_in_place_when_their_folder_is_moved(
 def test_files_are_not_in_place_when_they_are_lost_behind_a_link(
     file: Path, tmp_path: Path, lost: str
 ) -> None:
-    """The watch covers the symbolic link, and the log and index next to its target."""
+    """Deleting the symbolic link is detected, and so is deleting the log next to its target."""
     link = tmp_path / "link.db"
     link.symlink_to(file)
     watch = SqliteFileWatch()

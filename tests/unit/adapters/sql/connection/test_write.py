@@ -74,7 +74,7 @@ class Statement(Write[list[tuple[object, ...]]]):
 
 @pytest.fixture
 async def postgres(postgres_url: str) -> AsyncIterator[Database]:
-    """PostgreSQL database with `ONE_WRITER`, migrated and open."""
+    """An open, migrated PostgreSQL database with the limits `ONE_WRITER`."""
     async with opened(Database(postgres_url, migrate=False, limits=ONE_WRITER)) as database:
         yield database
 
@@ -82,7 +82,7 @@ async def postgres(postgres_url: str) -> AsyncIterator[Database]:
 async def test_a_write_is_unconfirmed_when_its_backend_is_killed(
     postgres: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """The statement may have been committed before the loss. The next write reconnects."""
+    """The statement may be committed although the connection is lost. The next write reconnects."""
     async with held_lock(postgres_url):
         writing = asyncio.create_task(postgres.write(Statement(ADD_USER_AND_WAIT, (ALICE,))))
         await wait_for_row(postgres_server, WAITING)
@@ -112,7 +112,7 @@ async def test_the_connection_stays_when_a_constraint_is_violated(
 async def test_a_write_goes_on_when_its_caller_is_cancelled(
     postgres: Database, postgres_server: PostgresServer, postgres_url: str
 ) -> None:
-    """It keeps its turn, so that the next write of the only writer waits, and then succeeds."""
+    """The cancelled write keeps the only writing connection until it ends; then the next runs."""
     async with held_lock(postgres_url):
         writing = asyncio.create_task(postgres.write(Statement(ADD_USER_AND_WAIT, (ALICE,))))
         await wait_for_row(postgres_server, WAITING)
@@ -144,7 +144,7 @@ async def test_nothing_is_stored_when_a_statement_takes_longer_than_its_setting(
 async def test_a_write_has_time_limits_when_it_runs_directly_or_through_a_pooler(
     postgres_url: str, postgres_server: PostgresServer, query: str
 ) -> None:
-    """Behind a pooler, the settings belong to a transaction around the statement."""
+    """Behind a pooler, the settings are made in a transaction around the statement."""
     async with opened(Database(postgres_url + query, migrate=False, limits=LIMITS)) as database:
         settings = await database.write(Statement(SETTINGS))
         await database.write(Statement(ADD_USER, (ALICE,)))
@@ -158,7 +158,7 @@ async def test_a_write_has_time_limits_when_it_runs_directly_or_through_a_pooler
 
 
 async def test_messages_are_stored_when_they_are_sent_through_a_pooler(postgres_url: str) -> None:
-    """Messages and receipts need no session of their own."""
+    """A pooler may run each transaction in another session."""
     url = f"{postgres_url}?pgbouncer=true"
     async with opened(Database(url, migrate=False, limits=UNHURRIED)) as database:
         storage = sql_storage(database)

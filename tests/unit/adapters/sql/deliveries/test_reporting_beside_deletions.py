@@ -47,7 +47,7 @@ async def test_both_succeed_when_a_reporter_is_being_deleted(
 async def test_reports_fail_when_their_messages_are_being_deleted(
     database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """Deleting an author or a channel deletes the messages, in any order."""
+    """The deletion of an author or a channel deletes messages in an arbitrary order."""
     ids = [new_message_id() for _ in range(3)]
     await storage.messages.add_all(
         [MessageDraft(each, GENERAL, BOB, "hello", None) for each in ids], NOW
@@ -83,7 +83,7 @@ async def test_report_is_unavailable_when_its_message_is_locked_for_long(
 async def test_the_message_follows_when_two_nodes_store_receipts_of_it_at_once(
     storage: Storage,
 ) -> None:
-    """No batch overwrites what another has stored: at the end the message is READ by all."""
+    """No batch overwrites the receipts of another batch: at the end, all have READ the message."""
     readers = [UserId(f"user_{number:03}") for number in range(60)]
     await storage.channels.seed({user_id: [GENERAL] for user_id in readers})
     message = await sent(storage)
@@ -105,7 +105,7 @@ async def test_the_message_follows_when_two_nodes_store_receipts_of_it_at_once(
 async def test_an_update_by_the_original_backend_is_kept_when_receipts_are_stored(
     database: CountingDatabase, storage: Storage
 ) -> None:
-    """A content that was changed while a report waited for the row's lock stays changed."""
+    """A report that waits for the row's lock does not overwrite a content changed meanwhile."""
     message = await sent(storage)
     async with database.transaction() as connection:
         await connection.execute(

@@ -19,7 +19,7 @@ LATER = NOW + timedelta(seconds=1)
 async def test_statuses_are_read_by_their_keys_when_they_are_paged_and_counted(
     database: Database, storage: Storage
 ) -> None:
-    """Only pages are sorted, and only intermediate results are read from their start."""
+    """SQLite sorts only the page, and scans intermediate results, but no table."""
     message = await sent(storage)
 
     with recorded() as statements:

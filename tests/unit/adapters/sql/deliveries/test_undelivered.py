@@ -1,4 +1,4 @@
-"""Tests of counts and pages of undelivered messages, with ranges that reports rarely leave."""
+"""Tests counts and pages of undelivered messages, with unusual ranges of delivered ones."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _numbers = count(1)
 
 @dataclass
 class Channel:
-    """A reader's ranges in a channel, and the messages that were deleted."""
+    """A reader's delivered ranges in a channel, and the numbers of deleted messages."""
 
     first_seqs: list[int]
     lengths: list[int]
@@ -76,7 +76,7 @@ async def add_ranges(
 async def test_what_is_undelivered_lies_between_the_ranges_when_they_overlap_or_adjoin(
     either_database: Database, either_storage: Storage, channels: list[Channel], limit: int
 ) -> None:
-    """Pages of any size have every undelivered message once, and counts are exact or limited."""
+    """Pages of any size have every undelivered message once. Counts are exact up to their limit."""
     reader = UserId(f"reader_{next(_numbers)}")
     by_id = {ChannelId(f"ranges-{next(_numbers)}"): channel for channel in channels}
     await either_storage.channels.seed({ALICE: list(by_id), reader: list(by_id)})
@@ -109,7 +109,7 @@ async def test_what_is_undelivered_lies_between_the_ranges_when_they_overlap_or_
 async def test_nothing_is_undelivered_when_one_range_contains_another(
     either_database: Database, either_storage: Storage
 ) -> None:
-    """A message after the inner range is still in the outer one."""
+    """A message after the inner range is still inside the outer range."""
     for _ in range(3):
         await sent(either_storage)
     last = await sent(either_storage)

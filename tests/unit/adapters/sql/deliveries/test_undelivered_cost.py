@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/deliveries/undelivered.py: the cost, however many messages there are."""
+"""Tests app/adapters/sql/deliveries/undelivered.py: the cost in channels of different sizes."""
 
 import re
 
@@ -32,7 +32,7 @@ _RANGES = {
 async def cost_of(
     connection: AsyncConnection, query: Executable, parameters: dict[str, int | str]
 ) -> int:
-    """Run a query; count the pages that PostgreSQL accesses, or SQLite's instructions."""
+    """Run a query, and count the accessed pages (PostgreSQL) or instructions (SQLite)."""
     if connection.dialect.name == "postgresql":
         explain = text(f"EXPLAIN (ANALYZE, BUFFERS) {query}").bindparams(**parameters)
         plan = "\n".join((await connection.scalars(explain)).all())

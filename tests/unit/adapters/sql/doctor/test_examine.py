@@ -452,7 +452,7 @@ def migrated_url(request: pytest.FixtureRequest) -> str:
 async def test_wrong_memberships_are_named_until_the_database_is_migrated(
     migrated_url: str, change: str, sentence: str
 ) -> None:
-    """The next ``migrate`` corrects them. The missing member receives only later messages."""
+    """The next ``migrate`` corrects memberships. Missing members receive only later messages."""
     async with opened(Database(migrated_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         await storage.channels.seed(MEMBERSHIP)
@@ -522,7 +522,7 @@ async def test_an_index_is_created_when_the_database_is_migrated_again(
 
 
 async def test_the_old_table_may_be_dropped_when_it_is_converted(url: str, file: Path) -> None:
-    """The doctor says so in a warning, and then accepts that the table is missing."""
+    """The doctor warns that the old table is not needed, and accepts that it is missing."""
     await migrate(url)
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("CREATE TABLE message_deliveries (message_id TEXT)")

@@ -91,7 +91,7 @@ async def chat(request: pytest.FixtureRequest) -> AsyncIterator[Chat]:
 
 
 async def test_a_moved_message_is_numbered_in_its_new_channel(chat: Chat) -> None:
-    """It counts as new there: only those who have read it do not receive it."""
+    """Members of the new channel receive the message as a new one; other readers do not."""
     moved, stays = [await add(chat.storage, draft()) for _ in range(2)]
     there = await add(chat.storage, draft(channel_id=RANDOM))
     await chat.execute(
@@ -119,7 +119,7 @@ async def test_a_moved_message_is_numbered_in_its_new_channel(chat: Chat) -> Non
 async def test_messages_keep_their_numbers_when_the_id_of_their_channel_changes(
     chat: Chat,
 ) -> None:
-    """The numbers continue, also if the id changes twice."""
+    """The numbers continue, even if the id changes twice."""
     sent = [await add(chat.storage, draft()) for _ in range(2)]
     await chat.execute(update(channels).where(channels.c.id == GENERAL).values(id="between"))
     sent.append(await add(chat.storage, draft(channel_id=ChannelId("between"))))
@@ -132,7 +132,7 @@ async def test_messages_keep_their_numbers_when_the_id_of_their_channel_changes(
     assert found.startswith(
         "Messages of channels whose ids have changed are not in any history: 3, such as "
     )
-    assert ("Messages that belong to their channel's new id: 3.",) == changes
+    assert ("Messages that kept their numbers under their channel's new id: 3.",) == changes
     assert list(enumerate((message.id for message in sent), 1)) == (
         await order_of(chat.storage, RENAMED)
     )
@@ -141,7 +141,7 @@ async def test_messages_keep_their_numbers_when_the_id_of_their_channel_changes(
 
 
 async def test_messages_are_numbered_anew_when_their_old_channel_is_deleted(chat: Chat) -> None:
-    """Their old numbers could be those of messages in the new channel."""
+    """Messages of the new channel may have the same numbers as the moved messages."""
     moved = [await add(chat.storage, draft()) for _ in range(2)]
     there = await add(chat.storage, draft(channel_id=RANDOM))
     await chat.execute(
@@ -162,7 +162,7 @@ async def test_messages_are_numbered_anew_when_their_old_channel_is_deleted(chat
 
 
 async def test_a_read_receipt_that_prisma_stores_later_counts_after_migrate(chat: Chat) -> None:
-    """The author's and non-members' own read receipts do not count."""
+    """Read receipts of the author and of non-members do not count."""
     message = await add(chat.storage, draft())
     await chat.execute(
         insert(read_receipts).values(
@@ -184,7 +184,7 @@ async def test_a_read_receipt_that_prisma_stores_later_counts_after_migrate(chat
 
 
 async def test_a_message_is_adopted_when_its_id_looks_like_ours(chat: Chat) -> None:
-    """Running servers adopt only the messages with other ids."""
+    """``migrate`` adopts the message. Running servers ignore messages with such ids."""
     await add(chat.storage, draft())
     await chat.store_as_prisma(LIKE_OURS)
 
@@ -223,7 +223,7 @@ async def test_no_id_is_named_when_it_is_long_or_not_in_ascii(chat: Chat, name: 
 
 
 async def test_no_more_than_a_thousand_are_counted(chat: Chat) -> None:
-    """The count stops, so that the doctor need not read all of them."""
+    """The doctor stops counting at a thousand, so that it need not read all rows."""
     rows = [{"id": f"{number:04}\n", "updatedAt": NOW} for number in range(1_001)]
     await chat.execute(insert(users).values(rows))
 

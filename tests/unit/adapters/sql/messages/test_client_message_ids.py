@@ -1,4 +1,4 @@
-"""Tests the digests of first sends, and rows without a digest."""
+"""Tests the digests with which repeated sends are compared, and rows without a digest."""
 
 from collections.abc import Sequence
 
@@ -91,7 +91,7 @@ async def test_send_is_compared_with_the_edited_message_when_the_row_has_no_dige
 async def test_send_is_refused_when_the_row_has_no_digest_and_the_message_was_deleted(
     storage: Storage, old_message: Message
 ) -> None:
-    """After `MessageDeleted`, a client could drop a message that was never stored."""
+    """The error is not `MessageDeleted`, because it is unknown whether this content was stored."""
     await storage.messages.delete(old_message.id, ALICE)
 
     (again,) = await resend(storage, "hello")

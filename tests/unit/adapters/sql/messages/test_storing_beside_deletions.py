@@ -24,7 +24,7 @@ def database(counting_database: CountingDatabase) -> CountingDatabase:
 
 @asynccontextmanager
 async def deleting(database: CountingDatabase, table: Table, row_id: str) -> AsyncIterator[None]:
-    """Delete a row as the original backend does, and commit once a write was tried again."""
+    """Delete a row as the original backend does, and commit when a write has been retried."""
     async with database.transaction() as connection:
         await connection.execute(delete(table).where(table.c.id == row_id))
         before = database.writes
@@ -100,7 +100,7 @@ async def test_messages_are_stored_when_a_recipient_is_being_deleted(
 async def test_adopting_passes_over_what_is_being_deleted(
     database: CountingDatabase, storage: Storage, table: Table, row_id: str
 ) -> None:
-    """The other message gets its ``seq`` at once, and the sequences have no gap."""
+    """The message that stays gets its ``seq`` at once, and the sequences have no gap."""
     await store_as_prisma(database, "msg_001", channel_id=RANDOM, user_id=BOB)
     await store_as_prisma(database, "msg_002")
     found = await storage.adoption.find_unsequenced(10, NOW)

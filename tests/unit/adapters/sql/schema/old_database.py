@@ -47,14 +47,14 @@ class OldServer:
                 join(connection, channel, user)
 
     def gather(self, connection: Connection) -> None:
-        """Make all users members of all channels, beginning now."""
+        """Make all users members of all channels; the memberships begin now."""
         run(connection, 'DELETE FROM channel_members WHERE "userId" IS NOT NULL')
         for channel in self.channels:
             for user in self.users:
                 join(connection, channel, user)
 
     def act(self, connection: Connection) -> None:
-        """Send a message, report one, or change a member."""
+        """Send a message, report messages, or add or remove a member, at random."""
         channel, user = self.random.choice(self.channels), self.random.choice(self.users)
         action = self.random.random()
         if action < 0.45:

@@ -79,7 +79,7 @@ async def fill(database: Database, server: OldServer) -> None:
 
 
 async def interrupt(database: Database, rows: int) -> None:
-    """Begin a step, and roll it back, as PostgreSQL does when the process is killed."""
+    """Run a step, and roll it back, as PostgreSQL does when the process is killed."""
     async with database.transaction() as connection:
         step = await connection.begin_nested()
         await connection.run_sync(convert_some, rows)
@@ -189,8 +189,8 @@ async def test_deliveries_are_the_same_when_old_servers_write_during_the_steps(
     done = asyncio.Event()
 
     def act(connection: Connection, server: OldServer) -> None:
-        # One transaction at a time changes members or sends: a member who joins during a send may
-        # be a recipient for one version and not for the other.
+        # Run one transaction at a time: a member who joins during a send may be a recipient in the
+        # old tables and not in the new ones.
         run(connection, "SELECT pg_advisory_xact_lock(1)")
         server.act(connection)
         run(connection, f"SELECT pg_sleep({server.random.random() / 100})")
@@ -221,7 +221,7 @@ async def convert_in_small_steps(url: str) -> None:
 async def test_opening_refuses_when_the_conversion_is_unfinished(
     database: Database, old_server: OldServer
 ) -> None:
-    """A start without ``migrate`` names the command that continues the conversion."""
+    """The error of a start without ``migrate`` names the command that continues the conversion."""
     await fill(database, old_server)
 
     with pytest.raises(SchemaError, match="not up to date; run `python -m app migrate`"):
@@ -236,7 +236,7 @@ async def test_opening_refuses_when_the_conversion_is_unfinished(
 async def test_opening_converts_the_rest_when_a_conversion_was_interrupted(
     own_postgres_database: Database, postgres_url: str, old_server: OldServer
 ) -> None:
-    """`Database` reports one sentence for each phase, and nothing the next time."""
+    """The first opening reports a sentence for each phase. The second opening reports nothing."""
     await fill(own_postgres_database, old_server)
     async with own_postgres_database.transaction() as connection:
         await connection.run_sync(convert_some, 10)
@@ -252,7 +252,7 @@ async def test_opening_converts_the_rest_when_a_conversion_was_interrupted(
 async def test_opening_repeats_a_step_when_a_transaction_holds_a_lock(
     own_postgres_database: Database, postgres_url: str, old_server: OldServer
 ) -> None:
-    """The step ends before PostgreSQL looks for a deadlock, and is then repeated."""
+    """The step times out before PostgreSQL checks for a deadlock, and is then repeated."""
     await fill(own_postgres_database, old_server)
 
     async with own_postgres_database.transaction() as connection:
@@ -275,7 +275,7 @@ async def open_and_close(url: str) -> tuple[str, ...]:
 async def test_receipts_are_recorded_when_an_old_server_adopts_a_message(
     own_postgres_database: Database,
 ) -> None:
-    """The members who joined later are not recipients; receipts are stored with the message."""
+    """Members who joined after the message are not recipients. The read receipt is kept."""
     database = own_postgres_database
     server = old_server_of(["author", "reader", "other", "late"])
 
@@ -294,7 +294,7 @@ async def test_receipts_are_recorded_when_an_old_server_adopts_a_message(
 async def test_receipts_advance_when_servers_of_both_versions_store_them(
     own_postgres_database: Database,
 ) -> None:
-    """A later state wins, whichever server stored it, and the revision shows each change."""
+    """DELIVERED does not replace READ, and each report of an old server increments ``revision``."""
     database = own_postgres_database
     server = old_server_of(["author", "reader"])
 

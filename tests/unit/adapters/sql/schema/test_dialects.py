@@ -23,6 +23,6 @@ def database(request: pytest.FixtureRequest) -> Database:
 async def test_null_is_read_as_the_earliest_time(
     database: Database, query: Select[tuple[object]] | TextualSelect
 ) -> None:
-    """SQLAlchemy bounds the times in a query that it builds, but not in a text."""
+    """PostgreSQL replaces NULL in queries that SQLAlchemy builds, and Python in other queries."""
     async with database.reading() as connection:
         assert EARLIEST == await connection.scalar(query)

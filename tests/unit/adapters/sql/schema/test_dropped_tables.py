@@ -66,7 +66,7 @@ async def drop(url: str, *statements: str) -> None:
 
 
 async def assert_works(url: str) -> None:
-    """Check that messages are stored and read, and that old ones need no more delivery."""
+    """Check that messages are stored and read, and that old messages count as delivered."""
     async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         await add(storage, draft())

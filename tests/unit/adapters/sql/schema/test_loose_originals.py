@@ -64,7 +64,7 @@ async def test_messages_are_taken_in_when_one_before_them_has_lost_what_it_refer
     loose_url: str, postgres_server: PostgresServer, column: str, gone: str
 ) -> None:
     """The adoption skips a message without an author or channel, and does not find it again."""
-    lose = f"""UPDATE messages SET "{column}" = {gone} WHERE id = 'lost'"""  # noqa: S608 - the test's own
+    lose = f"""UPDATE messages SET "{column}" = {gone} WHERE id = 'lost'"""  # noqa: S608 - values of the test
     async with opened(Database(loose_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         for message_id in ("lost", "message_002"):
@@ -173,7 +173,7 @@ async def test_differences_are_lines_in_one_order_when_there_are_several(
 async def test_migrating_names_the_table_when_it_has_the_name_of_a_new_one(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """The table belongs to another program, or ``alembic_version`` was lost."""
+    """The existing table may belong to another program, or ``alembic_version`` was lost."""
     postgres_server.execute(TABLES + "CREATE TABLE revocations (id int)", "empty")
     sentence = (
         "The table revocations already exists, but `migrate` must create it: rename or drop it."

@@ -1,7 +1,7 @@
 """The original backend's tables that the chat uses, as Prisma's migrations created them.
 
-The last migration included is ``20250113183827_add_file_model``. A database of the original backend
-already has these tables, so it is marked with this revision without running it.
+They include all migrations up to ``20250113183827_add_file_model``. A database of the original
+backend has these tables, so `upgrade_schema` stores this revision there, but does not run it.
 """
 
 import sqlalchemy as sa

@@ -67,7 +67,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables and indexes, without changing the original backend's tables."""
+    """Drop the tables and indexes. The rows of the original backend's tables are kept."""
     for table in (
         "revoked_tokens",
         "client_messages",

@@ -1,6 +1,6 @@
 """Positions among all messages, and an index of undelivered messages.
 
-Messages that are already in the database get sequence numbers, and count as delivered.
+Messages that the original backend has stored get sequence numbers, and count as delivered.
 """
 
 import sqlalchemy as sa
@@ -15,12 +15,13 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Number old messages, and rebuild two tables with positions."""
+    """Assign sequence numbers to old messages, and rebuild two tables with the new positions."""
     _number_history()
     _rebuild_sequences()
     _rebuild_deliveries()
-    # An operator may have created the first index before. The second one remains after
-    # `prisma db push` has dropped the tables of this project, because Prisma cannot see it.
+    # An operator may have created the first index before. The second index may remain from an
+    # earlier run of this migration: `prisma db push` drops the tables of this project, but not this
+    # index, because Prisma cannot see it.
     op.create_index("messages_channel_idx", "messages", ["channelId"], if_not_exists=True)
     others = sa.text("(length(id) <> 36 OR substr(id, 15, 1) <> '8')")
     op.create_index(
@@ -116,7 +117,8 @@ def _rebuild_deliveries() -> None:
 
 
 def _set_aside(table: str) -> None:
-    # Copy the table instead of renaming it: a renamed table keeps its keys' and indexes' names.
+    # Copy the table: if it were renamed, its keys and indexes would keep the names that the new
+    # table needs.
     op.execute(f"CREATE TABLE old_{table} AS SELECT * FROM {table}")  # noqa: S608 - our own names
     op.drop_table(table)
 

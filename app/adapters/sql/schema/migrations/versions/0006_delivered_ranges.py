@@ -87,7 +87,7 @@ def _references(column: str) -> sa.ForeignKey:
 
 
 def downgrade() -> None:
-    """Drop the triggers, tables and columns. Receipts that were stored since are lost."""
+    """Drop the triggers, tables and columns. Receipts stored since the upgrade are lost."""
     connection = op.get_bind()
     cancel_conversion(connection)
     drop_membership_triggers(connection)
