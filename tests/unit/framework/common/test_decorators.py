@@ -1,4 +1,4 @@
-"""Decorators reject arguments that would have no effect."""
+"""Tests that decorators reject arguments that would have no effect."""
 
 import re
 from collections.abc import Callable
@@ -33,6 +33,11 @@ from tests.unit.framework.driving import boot_error
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
+<<<<<<< HEAD
+=======
+    """One string as origins would allow all of its substrings, and ``*`` would match no origin."""
+
+>>>>>>> main
     @web_socket_gateway(**options)
     class _Gateway:
         pass
@@ -41,7 +46,7 @@ def test_boot_fails_when_an_option_would_not_do_what_it_says(
 
 
 def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
-    """Without parentheses, the decorated class or method would be taken as the argument."""
+    """Without parentheses, the decorator would take the class or method for its argument."""
 
     def method() -> None: ...
 
@@ -61,13 +66,13 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
 
 
 def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
-    """Regular expressions, which Nest accepts as a namespace, are not supported."""
+    """Unlike Nest, the framework does not support a regular expression as a namespace."""
     with pytest.raises(BootError, match="is not supported; give one string"):
         web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("decorator", [use_guards, use_pipes, use_interceptors, use_filters])
 def test_decorator_is_refused_when_it_names_nothing(decorator: Callable[[], object]) -> None:
-    """Empty parentheses would leave the handler without a guard."""
+    """With empty parentheses, a decorator has no effect. For example, no guard would run."""
     with pytest.raises(BootError, match=r"\(\) names nothing, so it has no effect; name a class$"):
         decorator()

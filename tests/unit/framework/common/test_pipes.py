@@ -1,4 +1,4 @@
-"""Tests of `ValidationPipe`, which validates with pydantic, and of the other pipes."""
+"""Tests `ValidationPipe`, which validates with pydantic, and the other pipes."""
 
 from typing import Any
 
@@ -51,14 +51,14 @@ def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str
 
 
 def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
-    """The handler receives the annotated type, and payloads use the wire names of the fields."""
+    """The handler receives the annotated type. In payloads, fields have their wire names."""
     order = validate({"displayName": "a", "addresses": [{"street": "b"}]}, _Order)
 
     assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
 
 
 def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
-    """The method ``transform``, which tests call, does the same as the compiled validator."""
+    """Tests call ``transform``, which gives the same result as the compiled validator."""
     pipe = ValidationPipe()
 
     with pytest.raises(WsBadRequest):
@@ -67,7 +67,7 @@ def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
 
 
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
-    """Unknown fields are ignored, as they are by default in Nest."""
+    """As in Nest, unknown fields are ignored by default."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
@@ -79,7 +79,7 @@ def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload:
 
 
 def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
-    """The path of a field has dots, list indexes and wire names."""
+    """The path of a field consists of wire names and list indexes, joined by dots."""
     payload = {"displayName": 5, "addresses": [{"street": "ok"}, {"street": None}]}
 
     assert [
@@ -95,7 +95,7 @@ def test_validation_pipe_names_the_field_when_one_is_validated_alone() -> None:
 
 
 def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
-    """An error of the whole payload has an empty path, and its message has no prefix."""
+    """An error of the whole payload has an empty path and a message without a prefix."""
     with pytest.raises(WsBadRequest) as caught:
         validate("x", int)
 
@@ -124,7 +124,7 @@ def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype:
 
 
 def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained() -> None:
-    """JavaScript can send lone surrogates, which no database stores."""
+    """JavaScript can send lone surrogates, but no database can store them."""
     payload = json_codec.loads('{"note": "\\ud800"}')
 
     assert ["note"] == [path for path, _ in faults(payload, _Bounded)]

@@ -130,7 +130,7 @@ def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
     ids=lambda text: repr(text[:20]),
 )
 def test_text_is_refused_when_it_is_no_json_or_too_much(text: str) -> None:
-    """Invalid text raises ValueError, and never RecursionError or MemoryError."""
+    """Invalid text raises ValueError instead of RecursionError or MemoryError."""
     with pytest.raises(ValueError, match=r".+"):
         json_codec.loads(text)
 
@@ -147,7 +147,7 @@ def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
 
 
 def test_value_is_refused_when_it_has_no_json_form() -> None:
-    """The error names only the type, to keep the value out of the log."""
+    """The error names only the type, because the value must not appear in the log."""
     with pytest.raises(TypeError, match="Secret has no JSON form") as caught:
         json_codec.dumps({"a": _secret()})
 

@@ -1,4 +1,4 @@
-"""The boot fails on parameters that would not receive the value that their signature announces."""
+"""Tests that the boot fails on parameters that would not receive the value that they announce."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """A marker class that is not called would be ignored, and the client would be passed."""
+    """The framework would ignore the marker class, and the parameter would receive the client."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -58,7 +58,7 @@ def test_boot_fails_when_a_parameter_has_two_markers() -> None:
 
 
 def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """A default other than None is rejected, because the framework passes every argument."""
+    """The framework passes every argument, so a default other than None would never be used."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -78,7 +78,7 @@ def test_boot_fails_when_a_parameter_has_a_default() -> None:
 
 
 def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:
-    """A plain generator would never run; an async generator is a stream."""
+    """A plain generator would never run. An async generator is a stream."""
 
     @web_socket_gateway()
     class _Gateway:

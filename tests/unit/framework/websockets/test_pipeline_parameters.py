@@ -38,7 +38,7 @@ class _IncrementLater(PipeTransform):
 
 @pytest.mark.parametrize("payload", [None, {"a": 1}, "text", 0, False, [1, 2]])
 async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) -> None:
-    """Without arguments the payload is None, and several arguments become a list."""
+    """If the client sends no arguments, the payload is None; several arguments become a list."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -64,7 +64,7 @@ async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) 
 async def test_message_body_gives_none_when_the_payload_has_no_such_field(
     payload: Any, value: Any
 ) -> None:
-    """Reading a field never raises an error, whatever the client sends."""
+    """Reading a field raises no error, whatever the client has sent."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -90,7 +90,7 @@ async def test_message_body_takes_the_literal_key_when_the_field_has_dots() -> N
 
 
 async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated() -> None:
-    """Without markers, the parameters are the same three as in Nest, and the result is acked."""
+    """As in Nest, the parameters are client, data and ack. The result is acked."""
     seen: list[Any] = []
 
     @web_socket_gateway()
@@ -107,7 +107,7 @@ async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated(
 
 @pytest.mark.parametrize("event", ["none", "one", "two"])
 async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event: str) -> None:
-    """JavaScript drops surplus arguments; this framework reads the signature at boot."""
+    """As in JavaScript, surplus arguments are dropped: the signature is read at boot."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -127,7 +127,7 @@ async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event:
 
 
 async def test_parameters_follow_the_signature_when_several_are_annotated() -> None:
-    """Each parameter receives the value that its marker names, in any order."""
+    """Each parameter receives the value that its marker names, whatever the order."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -144,7 +144,7 @@ async def test_parameters_follow_the_signature_when_several_are_annotated() -> N
 
 
 async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
-    """The default is set first, and then the next pipe receives it."""
+    """The first pipe sets the default value, which the second pipe then receives."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -161,7 +161,7 @@ async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
 
 
 async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:
-    """As in Nest's ``@MessageBody(new Pipe())``, a pipe may replace the field's name."""
+    """A pipe may be the first argument of a marker, as in Nest's ``@MessageBody(new Pipe())``."""
     constant = create_param_decorator(lambda data, _: 1 if data is None else data)
 
     @web_socket_gateway()
@@ -178,7 +178,7 @@ async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:
 
 
 async def test_pipe_is_awaited_when_it_is_async() -> None:
-    """The next pipes receive the result of an async pipe."""
+    """The next pipe receives the result of the async pipe."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -194,7 +194,7 @@ async def test_pipe_is_awaited_when_it_is_async() -> None:
 
 
 async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() -> None:
-    """The decorator works like one from Nest's ``createParamDecorator``."""
+    """The decorator works like one of Nest's ``createParamDecorator``."""
     query = create_param_decorator(
         lambda data, context: (data, context.switch_to_ws().get_client().id)
     )
@@ -209,7 +209,7 @@ async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() 
 
 
 async def test_custom_decorator_has_pipes_when_they_follow_its_data() -> None:
-    """The pipes receive the result of the factory."""
+    """The pipes receive the factory's result."""
     number = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -222,7 +222,7 @@ async def test_custom_decorator_has_pipes_when_they_follow_its_data() -> None:
 
 
 async def test_custom_decorator_is_awaited_when_its_factory_is_async() -> None:
-    """The handler receives the value, not the coroutine."""
+    """The handler receives the value instead of the coroutine."""
 
     async def load(data: Any, context: ExecutionContext) -> str:
         await asyncio.sleep(0)
@@ -238,7 +238,7 @@ async def test_custom_decorator_is_awaited_when_its_factory_is_async() -> None:
 
 
 async def test_custom_decorator_is_awaited_when_a_plain_factory_gives_an_awaitable() -> None:
-    """The most common example is a lambda that calls a coroutine function."""
+    """The usual case is a lambda that calls a coroutine function."""
 
     async def load(name: str) -> str:
         await asyncio.sleep(0)
@@ -256,7 +256,7 @@ async def test_custom_decorator_is_awaited_when_a_plain_factory_gives_an_awaitab
 
 
 async def test_client_is_told_when_a_custom_decorator_raises() -> None:
-    """An error of the factory is answered like any other error."""
+    """The factory's error is answered like an error of the handler."""
 
     def refuse(data: Any, context: ExecutionContext) -> Any:
         del data, context

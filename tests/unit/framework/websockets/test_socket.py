@@ -1,4 +1,4 @@
-"""Tests of `Socket`, `Server` and `BroadcastOperator`: the calls that reach the transport."""
+"""Tests that calls of `Socket`, `Server` and `BroadcastOperator` reach the transport."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
 
 
 def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
-    """A socket's id is also a room, so one socket can be excluded."""
+    """A socket's id also works as a room, so one socket can be excluded."""
     link = RecordingLink()
 
     Server(link).except_("socket-1").emit("event")
@@ -45,7 +45,7 @@ def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
 
 
 def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
-    """``in_`` is the same as ``to``, and no socket is found twice."""
+    """``in_`` is an alias of ``to``. No socket is found twice."""
     link = RecordingLink()
     link.present = [in_rooms("a", "b"), in_rooms("a", "c"), in_rooms("c"), in_rooms()]
 
@@ -78,7 +78,7 @@ def test_everybody_moves_when_no_room_is_named() -> None:
 
 
 def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
-    """An operator can be kept and used repeatedly."""
+    """Each step returns a new operator, so an operator can be kept and used again."""
     link = RecordingLink()
     room = BroadcastOperator(link).to("a")
 
@@ -91,7 +91,7 @@ def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
 @pytest.mark.parametrize("event", sorted(RESERVED_EVENTS))
 @pytest.mark.parametrize("target", ["socket", "server"])
 def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: str) -> None:
-    """On a reserved name, the client's parser would close the connection."""
+    """The client's parser would close the connection at such an event."""
     link = RecordingLink()
     emitters: dict[str, Any] = {"socket": fake_socket(Socket, link=link), "server": Server(link)}
 

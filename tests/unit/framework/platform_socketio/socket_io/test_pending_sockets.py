@@ -19,7 +19,7 @@ from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 
 
 class Door:
-    """A ``handle_connection`` that joins the room red, waits, and then admits or rejects."""
+    """A ``handle_connection`` that joins the room red, waits, and finally admits or rejects."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -39,7 +39,7 @@ async def ignore(*_: object) -> None:
 
 @pytest_asyncio.fixture
 async def door() -> Door:
-    """Create a closed door: a hook that keeps sockets waiting."""
+    """Create a closed door, which keeps sockets waiting."""
     return Door()
 
 
@@ -65,7 +65,7 @@ async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketSe
 
 
 async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
-    """Admit the client, and return the rooms that its socket is in."""
+    """Admit the client, and return the rooms of its socket."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
@@ -75,7 +75,7 @@ async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
 async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """A member who is removed during the admission must not receive the room's events."""
+    """A member who was removed during the admission must not receive the room's events."""
     Server(server.manager.rooms_in("/")).in_("red").sockets_leave("red")
 
     assert frozenset() == await admitted(server, door)
@@ -108,7 +108,7 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
 async def test_socket_leaves_the_namespace_when_it_was_to_join_the_room_of_another_socket(
     server: SocketServer, door: Door
 ) -> None:
-    """The failed join closes the connection, and no room keeps the socket."""
+    """The join fails, which closes the connection; no room keeps the socket."""
     (first,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
@@ -130,7 +130,7 @@ async def test_socket_leaves_the_namespace_when_it_was_to_join_the_room_of_anoth
 async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
 ) -> None:
-    """The JavaScript client does not reconnect after the packets ``41`` and ``44``."""
+    """After the packets ``41`` or ``44``, the JavaScript client would not reconnect."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     socket.emit("error", "later")
     socket.close_transport(answer_connect=answer_connect)
@@ -146,7 +146,7 @@ async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
-    """The socket leaves its rooms at once."""
+    """The socket also leaves its rooms at once."""
     (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
     door.may_pass.set()
     await ticks()
@@ -166,7 +166,7 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
 ) -> None:
-    """The socket stores only the fields of ``auth`` that the options name, to save memory."""
+    """To save memory, the socket stores only the fields of ``auth`` that the options name."""
     server = SocketServer(EngineOptions(auth_fields=fields))
     server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)

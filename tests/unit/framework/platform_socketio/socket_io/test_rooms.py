@@ -31,7 +31,7 @@ def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
 
 @pytest.fixture
 def rooms(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> NamespaceRooms:
-    """Add three sockets: a to red and blue, b to blue, c to no room."""
+    """Add three sockets: a to red and blue, b to blue, and c to no room."""
     rooms = RoomManager(batcher).open_namespace("/")
     for sid, names in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
         rooms.add_socket(sid, clients[sid], names)
@@ -69,7 +69,7 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     except_rooms: set[str],
     expected: dict[str, int],
 ) -> None:
-    """Members of excluded rooms receive nothing. A socket's id also counts as a room."""
+    """Members of excluded rooms receive nothing. A socket's id works as a room, too."""
     rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", ({"n": 1},))
 
     assert expected == write_counts()
@@ -101,7 +101,7 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 async def test_broadcast_is_encoded_once_when_many_hear_it(
     rooms: NamespaceRooms, batcher: WriteBatcher, clients: dict[str, RoomClient]
 ) -> None:
-    """All members receive the same bytes object."""
+    """All members receive the same bytes object, not copies."""
     rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
     batcher.flush()
@@ -125,7 +125,7 @@ async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
     names: set[str],
     expected: dict[str, int],
 ) -> None:
-    """A stalled client still gets events that are not volatile."""
+    """A stalled client misses only volatile events."""
     batcher.stalled.add(clients["a"])
 
     rooms.broadcast(frozenset(names), NO_ROOMS, "e", (), volatile=True)
