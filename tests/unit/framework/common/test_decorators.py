@@ -33,11 +33,6 @@ from tests.unit.framework.driving import boot_error
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
-<<<<<<< HEAD
-=======
-    """One string as origins would allow all of its substrings, and ``*`` would match no origin."""
-
->>>>>>> main
     @web_socket_gateway(**options)
     class _Gateway:
         pass
