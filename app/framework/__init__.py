@@ -66,8 +66,8 @@ from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
+from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
-    Cors,
     WebSocketServer,
     subscribe_message,
     web_socket_gateway,

@@ -130,7 +130,7 @@ class IoAdapter:
 
 def _own_options(options: GatewayOptions) -> dict[str, Any]:
     own = {
-        "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
+        "origins": None if options.cors is None else options.cors.origins,
         "ping_interval_seconds": options.ping_interval_seconds,
         "ping_timeout_seconds": options.ping_timeout_seconds,
         "max_frame_bytes": options.max_frame_bytes,

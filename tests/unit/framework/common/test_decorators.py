@@ -8,7 +8,6 @@ import pytest
 
 from app.framework import (
     BootError,
-    Cors,
     controller,
     get,
     subscribe_message,
@@ -29,28 +28,11 @@ from tests.unit.framework.driving import boot_error
             "ping_interval_seconds=0 must be greater than 0; change or remove it",
         ),
         ({"max_frame_bytes": -1}, "max_frame_bytes=-1 must be greater than 0; change or remove it"),
-        (
-            {"cors": Cors("https://a.example")},  # type: ignore[arg-type]
-            (
-                "cors=Cors(origins='https://a.example') is not supported; "
-                "list the origins, cors=Cors(('https://chat.example',))"
-            ),
-        ),
-        (
-            {"cors": Cors(("*",))},
-            "cors='*' matches no origin; write each origin in full, such as https://chat.example",
-        ),
-        (
-            {"cors": True},
-            "cors=True is not supported; list the origins, cors=Cors(('https://chat.example',))",
-        ),
     ],
 )
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
-    """One string as origins would allow all of its substrings, and ``*`` would match no origin."""
-
     @web_socket_gateway(**options)
     class _Gateway:
         pass

@@ -127,6 +127,21 @@ async def test_cors_says_nothing_when_the_origin_is_not_listed(
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+async def _answer(_: web.Request) -> web.Response:
+    return web.Response()
+
+
+async def test_cors_lets_any_origin_read_without_credentials_when_any_is_allowed() -> None:
+    """With credentials, every page could read what its visitor may read."""
+    app = web.Application(middlewares=[cors_middleware("*")])
+    app.router.add_get("/things", _answer)
+    async with TestClient(TestServer(app)) as anyone:
+        response = await anyone.get("/things", headers={"Origin": FRIEND})
+
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert "Access-Control-Allow-Credentials" not in response.headers
+
+
 async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client) -> None:
     """The handler does not run for a preflight request."""
     response = await client.options(

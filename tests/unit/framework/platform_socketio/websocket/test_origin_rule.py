@@ -78,7 +78,6 @@ async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_server
 @pytest.mark.parametrize(
     ("configured", "sent"),
     [
-        ("https://chat.example.com/", "https://chat.example.com"),
         ("https://Chat.example.com:443", "https://chat.example.com"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("null", "null"),
@@ -113,6 +112,21 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
         }
         for each in shown
     ] == logs
+
+
+async def test_origin_is_refused_and_logged_when_the_function_raises() -> None:
+    """The connection is refused, and the log names only the error's class."""
+
+    def fail(origin: str) -> bool:
+        raise LookupError(origin)
+
+    rule_ = OriginRule(fail, (), "CORS_ORIGINS")
+
+    with capture_logs() as logs:
+        accepted = rule_.accepts(request({"Origin": "https://a.example"}))
+
+    assert not accepted
+    assert ["origin refused: a function raised LookupError"] == [log["event"] for log in logs]
 
 
 def test_nothing_is_logged_when_the_origin_is_accepted() -> None:
