@@ -63,8 +63,10 @@ from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, 
 from app.framework.core.application import NestApplication, NestFactory
 from app.framework.core.http.controllers import controller, delete, get, patch, post, put
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
@@ -87,6 +89,7 @@ __all__ = [
     "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
+    "AllowRequest",
     "AppFilter",
     "AppGuard",
     "AppInterceptor",
@@ -135,6 +138,7 @@ __all__ = [
     "Reflector",
     "Server",
     "Socket",
+    "SocketServer",
     "ValidationPipe",
     "WebSocketServer",
     "WsArgumentsHost",
