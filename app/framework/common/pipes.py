@@ -12,7 +12,7 @@ from app.framework.common.exceptions import BootError, FieldError, WsBadRequest
 _VALUE_ERROR = "Value error, "
 """The prefix that pydantic adds to the text of a ValueError raised by a validator."""
 
-ParamKind = Literal["body", "custom"]
+ParamKind = Literal["body", "query", "param", "custom"]
 
 Transform = Callable[[Any], Any]
 """Takes an argument and returns the new value, or an awaitable of the new value."""
@@ -23,7 +23,7 @@ class ArgumentMetadata:
     """Describes the parameter that a pipe transforms.
 
     Attributes:
-        type: ``body``, or ``custom`` for sockets and custom decorators.
+        type: ``body``, ``query``, ``param``, or ``custom`` for all other parameters.
         metatype: The annotated type; Any if there is no annotation.
         data: The argument of the parameter decorator, such as the name of a field.
     """

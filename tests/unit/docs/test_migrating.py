@@ -11,7 +11,14 @@ from app.adapters.sql.schema.tables import metadata
 from tests.unit.docs.markdown import ROOT, blocks, codes, table
 
 PAGE = ROOT / "docs" / "migrating.md"
-HEADINGS = ("The document", "Gateways", "Enhancers", "Modules and life cycle", "Tests")
+HEADINGS = (
+    "The document",
+    "Gateways",
+    "Enhancers",
+    "Controllers",
+    "Modules and life cycle",
+    "Tests",
+)
 ROWS = [row for heading in HEADINGS for row in table(PAGE, heading)]
 NAMES = [
     pytest.param(name, codes(row[2])[0], id=f"{name} in {codes(row[2])[0]}")
