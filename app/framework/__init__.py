@@ -44,6 +44,14 @@ from app.framework.common.hooks import (
 )
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
+from app.framework.common.parse_pipes import (
+    ParseArrayPipe,
+    ParseBoolPipe,
+    ParseEnumPipe,
+    ParseFloatPipe,
+    ParseIntPipe,
+    ParseUUIDPipe,
+)
 from app.framework.common.pipes import (
     ArgumentMetadata,
     DefaultValuePipe,
@@ -118,6 +126,12 @@ __all__ = [
     "OnGatewayInit",
     "OnModuleDestroy",
     "OnModuleInit",
+    "ParseArrayPipe",
+    "ParseBoolPipe",
+    "ParseEnumPipe",
+    "ParseFloatPipe",
+    "ParseIntPipe",
+    "ParseUUIDPipe",
     "PipeTransform",
     "Reflector",
     "Server",

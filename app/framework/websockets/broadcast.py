@@ -80,7 +80,10 @@ class BroadcastOperator:
 
     def to(self, *rooms: Room) -> "BroadcastOperator":
         """Add rooms; a socket in several of them receives the event once."""
-        wanted = _union(self._rooms, rooms)
+        try:
+            wanted: frozenset[Any] = self._rooms.union(rooms)
+        except TypeError:  # a list is not hashable
+            wanted = self._rooms.union(room_names(rooms))
         return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
     in_ = to
@@ -88,7 +91,10 @@ class BroadcastOperator:
 
     def except_(self, *rooms: Room) -> "BroadcastOperator":
         """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
-        unwanted = _union(self._except, rooms)
+        try:
+            unwanted: frozenset[Any] = self._except.union(rooms)
+        except TypeError:
+            unwanted = self._except.union(room_names(rooms))
         return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
 
     @property
@@ -151,10 +157,3 @@ def room_names(rooms: Iterable[Room]) -> list[str]:
 def reserved(event: str) -> ValueError:
     """Return the error for an event name that the client's parser would reject."""
     return ValueError(f"'{event}' is a reserved event name")
-
-
-def _union(names: frozenset[str], rooms: tuple[Room, ...]) -> frozenset[str]:
-    try:
-        return names.union(rooms)  # type: ignore[arg-type]  # a list is not hashable
-    except TypeError:
-        return names.union(room_names(rooms))
