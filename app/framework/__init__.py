@@ -74,6 +74,14 @@ from app.framework.common.http_exceptions import (
 )
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
+from app.framework.common.parse_pipes import (
+    ParseArrayPipe,
+    ParseBoolPipe,
+    ParseEnumPipe,
+    ParseFloatPipe,
+    ParseIntPipe,
+    ParseUUIDPipe,
+)
 from app.framework.common.pipes import (
     ArgumentMetadata,
     DefaultValuePipe,
@@ -108,6 +116,7 @@ from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
+from app.framework.websockets.broadcast import BroadcastOperator, Server
 from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
     WebSocketServer,
@@ -122,7 +131,7 @@ from app.framework.websockets.param_decorators import (
     MessageBody,
     create_param_decorator,
 )
-from app.framework.websockets.socket import BroadcastOperator, Handshake, Server, Socket
+from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
@@ -189,6 +198,12 @@ __all__ = [
     "OnModuleDestroy",
     "OnModuleInit",
     "Param",
+    "ParseArrayPipe",
+    "ParseBoolPipe",
+    "ParseEnumPipe",
+    "ParseFloatPipe",
+    "ParseIntPipe",
+    "ParseUUIDPipe",
     "PayloadTooLargeException",
     "PipeTransform",
     "PreconditionFailedException",

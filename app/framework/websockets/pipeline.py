@@ -14,7 +14,7 @@ from app.framework.common.context import AckFunction, ExecutionContext, current_
 from app.framework.common.exceptions import BootError, WsForbidden
 from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
-from app.framework.common.pipes import ArgumentMetadata, ValidationPipe
+from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, in_order
 from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
@@ -202,7 +202,7 @@ def _compile_argument(parameter: Parameter, route: Route) -> _Argument:
     read, steps = (_same, [marker.read]) if marker.may_be_awaitable else (marker.read, [])
     outer_pipes = route.enhancers.pipes if marker.is_pipeable else ()
     try:
-        for pipe in (*outer_pipes, *parameter.pipes):
+        for pipe in in_order(outer_pipes, parameter.pipes):
             transform = pipe.bind(metadata)
             if transform is None:
                 continue
