@@ -17,6 +17,7 @@ HEADINGS = (
     "The document",
     "Gateways",
     "Enhancers",
+    "Controllers",
     "Modules and life cycle",
     "Packages of Nest",
     "Tests",
