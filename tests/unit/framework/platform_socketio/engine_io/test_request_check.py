@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Any
 
 import pytest
-import socketio
 from aiohttp import ClientSession, web
 from dependency_injector import containers, providers
 from structlog.testing import capture_logs
@@ -25,6 +25,9 @@ from app.framework import (
 from app.framework.platform_socketio.engine_io.request_check import RequestCheck
 from app.framework.platform_socketio.engine_io.server import EngineServer
 from tests.unit.framework.platform_socketio import client_frames
+
+socketio = import_module("socketio")
+"""The client library. Its types are unknown: ``typings`` describes only its server."""
 
 QUERY = {"EIO": "4", "transport": "websocket"}
 UPGRADE = {
