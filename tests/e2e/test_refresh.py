@@ -32,7 +32,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 
 async def connected(chat: Chat, name: str) -> JsClient:
-    """Connect a user with a token of three seconds."""
+    """Connect a user with a token that is valid for `LIFE` seconds."""
     client = chat.connecting(name, {"token": await chat.token(name, LIFE)})
     await client.sees("connect")
     return client

@@ -65,7 +65,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 @pytest.fixture
 def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
-    """The page's client, with tokens of three seconds."""
+    """The client from the docs page. Each of its tokens is valid for three seconds."""
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
     yield alice
     alice.disconnect()

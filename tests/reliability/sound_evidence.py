@@ -1,4 +1,4 @@
-"""Evidence without violations. Tests change it to cause a violation."""
+"""Evidence that violates no invariant. Tests modify this evidence to cause violations."""
 
 from dataclasses import replace
 

@@ -70,7 +70,10 @@ def read_parameters(
 def _plain_parameters(
     names: list[str], hints: Mapping[str, Any], subject: str
 ) -> tuple[Parameter, ...]:
-    """Read a handler without markers. As in Nest, pipes run for the client and for the data."""
+    """Return the parameters ``(client, data, ack)`` of a handler without markers.
+
+    As in Nest, pipes run on the client and on the data.
+    """
     if len(names) > len(PLAIN_PARAMETERS):
         raise BootError(
             f"{subject}: a handler without annotations takes at most (client, data, ack), "

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
-"""Event names that neither side may send; the list of socket.io-parser."""
+"""Names of events that neither client nor server may send, as listed in socket.io-parser."""
 
 
 @dataclass(frozen=True, slots=True)

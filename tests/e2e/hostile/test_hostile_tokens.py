@@ -1,4 +1,4 @@
-"""Sends hostile values in ``auth`` and in events to the whole chat."""
+"""Tests the complete chat with hostile values in ``auth`` and in events."""
 
 import io
 import json

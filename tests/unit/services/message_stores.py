@@ -72,11 +72,11 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository, AdoptionRepository):
-    """Storage with interrupted commits: raises `Unconfirmed`, although the change is stored.
+    """Simulates interrupted commits: raises `Unconfirmed` after storing a change.
 
     Attributes:
-        losses: The number of commits to interrupt next.
-        holds_back: Whether an interrupted message is stored only when the test calls `land`.
+        losses: The number of commits that are still to be interrupted.
+        holds_back: If true, interrupted messages are stored only when the test calls `land`.
         unadopted: The messages of the original backend that were not adopted yet.
         adopted_at_once: The number of messages in each call of `adopt`.
         failing: The channels in which no message can be adopted now.

@@ -64,7 +64,10 @@ _FILL = [
     {_NUMBERS} SELECT :channel_id, :channel_id || 2, i, i + 1 FROM n WHERE i % 2 = 0
     """,  # noqa: S608
 ]
-"""Statements that fill a channel. The second member has reported every second message."""
+"""Statements that fill a channel with members and messages.
+
+They also record that the second member has received every second message.
+"""
 _ROWS_WRITTEN = "SELECT SUM(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables"
 
 

@@ -19,7 +19,7 @@ ALL_ROOMS = [f"room {number}" for number in range(MANY)]
 
 
 class CountingGroup(RecipientGroup[Any]):
-    """A room that counts comparisons with other rooms and reads of its queued frames."""
+    """A room that counts how often it is compared with others and how often ``queued`` is read."""
 
     comparisons = 0
     reads = 0
