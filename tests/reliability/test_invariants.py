@@ -1,4 +1,4 @@
-"""Tests tests/reliability/invariants.py: each check finds its violations, and no others."""
+"""Tests that each check of tests/reliability/invariants.py finds its violations and no others."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Tests app/services/message_service.py: sends that fail or are not confirmed."""
+"""Tests sends that fail or are not confirmed (app/services/message_service.py)."""
 
 import asyncio
 from collections.abc import Collection, Mapping

@@ -1,4 +1,4 @@
-"""Tests app/services/session_service.py: refreshing a session's token."""
+"""Tests refreshing the token of a session (app/services/session_service.py)."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: tokens that differ slightly from a valid one."""
+"""Tests tokens that differ slightly from a valid token (app/adapters/clerk/token_verifier.py)."""
 
 import json
 from base64 import urlsafe_b64decode

@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/connection/database.py: transactions that fail or are cancelled."""
+"""Tests transactions that fail or are cancelled (app/adapters/sql/connection/database.py)."""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/deliveries/undelivered.py: the cost in channels of different sizes."""
+"""Tests the cost of queries for undelivered messages in small and large channels.
+
+The tested module is app/adapters/sql/deliveries/undelivered.py.
+"""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/engine_io/connection.py: clients that send too much."""
+"""Tests clients that send too much (app/framework/platform_socketio/engine_io/connection.py)."""
 
 import asyncio
 

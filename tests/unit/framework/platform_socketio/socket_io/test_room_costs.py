@@ -1,6 +1,7 @@
-"""Tests app/framework/platform_socketio/socket_io/rooms.py: the cost of joining and sending.
+"""Tests the cost of joining rooms and sending to rooms.
 
-The cost is counted in comparisons and members visited, not in time.
+The cost is measured in comparisons of rooms and visited members, not in time. The tested module is
+app/framework/platform_socketio/socket_io/rooms.py.
 """
 
 from collections.abc import Iterator
