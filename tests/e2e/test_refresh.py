@@ -27,7 +27,7 @@ LONG = 2 * (LIFE + SKEW + GRACE)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server with a shorter grace period."""
+    """A server with a grace period of `GRACE` seconds."""
     return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE))
 
 

@@ -1,4 +1,4 @@
-"""Tests that each check of tests/reliability/invariants.py finds its violations and no others."""
+"""Tests that the checks in tests/reliability/invariants.py find every kind of violation."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -38,13 +38,14 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores messages at once. For messages in the channel `general`, returns only later.
+    """Stores messages at once, but lets tests delay the end of `add_all`.
 
     Attributes:
         batches: The contents of each batch.
         stored: Set when a message in the channel `general` is stored.
-        may_return: Lets `add_all` return after it has stored such a message.
-        is_away: Whether `add_all` raises `Unavailable`.
+        may_return: While this event is cleared, `add_all` does not return after storing a message
+            in the channel `general`.
+        is_away: If true, `add_all` raises `Unavailable`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -159,8 +160,8 @@ class UnreadableMessages(LosingMessages):
     """Storage with a row in the channel `general` that cannot be read as a message.
 
     Attributes:
-        is_unreadable: Whether reading that row still fails.
-        error: What is raised in this case.
+        is_unreadable: If true, reading the messages of `general` raises ``error``.
+        error: The exception to raise.
     """
 
     is_unreadable = True

@@ -33,7 +33,7 @@ class UnreadableChannels(SlowChannels):
     """Storage of channels that a test can delay or make unreadable.
 
     Attributes:
-        is_unreadable: Whether the members cannot be read, although the storage answers.
+        is_unreadable: If true, reading the members raises an unexpected error.
     """
 
     is_unreadable = False

@@ -65,7 +65,7 @@ async def verdict(text: str) -> str:
 
 
 async def test_token_itself_is_accepted() -> None:
-    """The unchanged token is accepted, so its change causes the rejection in the other tests."""
+    """The unchanged token is accepted, so in the other tests the change causes the rejection."""
     assert "accepted" == await verdict(TOKEN)
 
 

@@ -149,7 +149,7 @@ def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, resu
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
-    """A pipe that overrides neither ``transform`` nor `bind` would have no effect."""
+    """A pipe must override ``transform`` or `bind`, because otherwise it has no effect."""
 
     class _Forgotten(PipeTransform):
         pass

@@ -65,7 +65,7 @@ def quick_store(store: Store) -> Store:
 
 
 class Admission(WriteAdmission):
-    """Rejects writes while `is_rejecting`."""
+    """Rejects writes if ``is_rejecting`` is true."""
 
     def __init__(self, writers: int) -> None:
         self.writers = writers

@@ -29,7 +29,7 @@ _RANGES = {
     "one": "SELECT 2 AS first_seq, :size AS end_seq",
     "many": f"{_NUMBERS} SELECT i AS first_seq, i + 1 AS end_seq FROM n WHERE i % 2 = 0",  # noqa: S608
 }
-"""The reader's delivered ranges: none, all but the first and the last message, or every second."""
+"""The reader's delivered ranges: none, all but the first and last message, or every second one."""
 
 
 async def cost_of(

@@ -256,7 +256,7 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
 
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
-    """A client counts as silent only if it is read, and left its last ping unanswered."""
+    """A client counts as silent if the server reads from it and its last ping is unanswered."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         answered = [heartbeat.has_answered(client)]
