@@ -7,16 +7,19 @@ import structlog
 
 from app.framework.common.context import ExecutionContext
 from app.framework.common.exceptions import WsException, WsInternalError
+from app.framework.common.http_exceptions import HttpException, as_http_exception
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
+_http_log = structlog.stdlib.get_logger("ExceptionsHandler")
 
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
     """An exception filter. The decorator ``catch`` names the exceptions that the filter handles.
 
-    A filter calls the ack or emits an event. If the filter raises, the error is logged and the
-    client gets no answer.
+    For an event, a filter calls the ack or emits an event. If the filter raises, the error is
+    logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
+    response. If it calls neither, or raises, the client gets the status 500.
     """
 
     def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
@@ -26,8 +29,8 @@ class ExceptionFilter(Protocol):
 class BaseWsExceptionFilter:
     """The default filter: sends a `WsException`; logs anything else and sends ``internal``.
 
-    If the client requested an ack, the error is sent in the ack only, unlike in Nest. Without an
-    ack, the error is sent as Nest's ``exception`` event.
+    If the client waits for an ack, the error is sent in the ack only, unlike in Nest. Without an
+    ack, or after the ack was sent, the error is sent as Nest's ``exception`` event.
 
     If the error is temporary and the socket is still connecting, the connection is closed in a way
     that makes the client reconnect: see `Socket.close_transport`.
@@ -40,7 +43,13 @@ class BaseWsExceptionFilter:
         self._include_cause = include_cause
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error to the client; log it first unless it is a `WsException`."""
+        """Send the error to the client; log it first unless it is a `WsException`.
+
+        A global filter also runs for requests to controllers: `BaseExceptionFilter` answers those.
+        """
+        if host.get_type() == "http":
+            BaseExceptionFilter().catch(exception, host)
+            return
         if not isinstance(exception, WsException):
             _log.error(
                 "unexpected error",
@@ -53,11 +62,9 @@ class BaseWsExceptionFilter:
         self.answer(exception, host)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Send the error in the ack if the client requested one, else as ``exception`` event."""
+        """Send the error in the ack if the client waits for one, else as ``exception`` event."""
         ack = host.get_ack()
-        if ack is not None:
-            ack(error.to_ack())
-        else:
+        if ack is None or ack(error.to_ack()) is False:
             cause = self.cause_of(host) if self._include_cause else None
             host.get_client().emit("exception", error.to_event(cause))
         if host.is_connection and error.temporary:
@@ -69,3 +76,27 @@ class BaseWsExceptionFilter:
         if host.get_data() is not None:
             cause["data"] = host.get_data()
         return cause
+
+
+class BaseExceptionFilter:
+    """The default filter of controllers: sends an `HttpException`; logs anything else, sends 500.
+
+    An error of a gateway's event is passed to `BaseWsExceptionFilter`.
+    """
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer with Nest's error body; log the error first unless it is an `HttpException`."""
+        if host.get_type() != "http":
+            BaseWsExceptionFilter().catch(exception, host)
+            return
+        error = as_http_exception(exception)
+        if not isinstance(error, HttpException):
+            _http_log.error(
+                "unexpected error",
+                exc_info=error,
+                request_id=host.request_id,
+                route=host.log_name,
+            )
+            error = HttpException("Internal server error", 500)
+        response = host.switch_to_http().get_response()
+        response.status(error.get_status()).json(error.to_body())

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import containers, errors, providers
 
+from app.framework.background.explorer import refuse_unread_decorators
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
 from app.framework.core.declaration_order import (
@@ -53,6 +54,7 @@ class Injector:
                     how = f"is provided by a {type(provider).__name__}"
                     refuse_undiscovered(provides, how)
                     refuse_hooks_that_never_run(provides, how)
+                    refuse_unread_decorators(provides, f"because the class {how}")
         try:
             self._container.check_dependencies()
         except errors.Error as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata, methods_with_metadata
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 from app.framework.websockets.decorators import (
     GATEWAY_OPTIONS,
     MESSAGE_PATTERN,
@@ -20,7 +21,6 @@ from app.framework.websockets.decorators import (
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
-from app.framework.websockets.socket import RESERVED_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.hooks import POSITIONAL
-from app.framework.common.pipes import PipeTransform
+from app.framework.common.pipes import DefaultValuePipe, PipeTransform
 from app.framework.websockets.enhancers import Resolve, check_enhancers
 from app.framework.websockets.param_decorators import (
-    PLAIN_PARAMETERS,
     AckMarker,
+    ConnectedSocket,
+    MessageBody,
     ParamMarker,
     is_param_decorator,
 )
@@ -29,10 +30,40 @@ class Parameter:
     pipes: tuple[PipeTransform, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HandlerKind:
+    """The differences between handlers of gateways and handlers of controllers.
+
+    Attributes:
+        host: ``ws`` or ``http``.
+        plain: The arguments of a handler without markers, and their names.
+        first_type: The type of the first of these arguments.
+        markers: Examples of markers, the most usual one first.
+    """
+
+    host: str
+    plain: dict[str, ParamMarker | AckMarker]
+    first_type: type
+    markers: tuple[str, ...]
+
+
+EVENT_HANDLER = HandlerKind(
+    host="ws",
+    # Nest's ``DEFAULT_CALLBACK_METADATA``
+    plain={
+        "client": ConnectedSocket(),
+        "data": MessageBody(),
+        "ack": AckMarker(replaces_result=False),
+    },
+    first_type=Socket,
+    markers=("MessageBody()", "ConnectedSocket()", "Ack()"),
+)
+
+
 def read_parameters(
-    method: Callable[..., Any], subject: str, resolve: Resolve
+    method: Callable[..., Any], subject: str, resolve: Resolve, kind: HandlerKind = EVENT_HANDLER
 ) -> tuple[Parameter, ...]:
-    """Read the parameters of a handler. A handler without markers receives `PLAIN_PARAMETERS`.
+    """Read the parameters of a handler. A handler without markers receives ``kind.plain``.
 
     Raises:
         BootError: A parameter is declared in an unsupported way, or the argument for it is unknown.
@@ -49,60 +80,88 @@ def read_parameters(
         name: _find_marker(hints.get(name, Any), f"{subject}: parameter '{name}'") for name in names
     }
     if not any(marked.values()):
-        return _plain_parameters(names, hints, subject)
+        return _plain_parameters(declared, hints, subject, kind)
     parameters = []
-    for name, found in marked.items():
+    for declaration, found in zip(declared, marked.values(), strict=True):
+        name = declaration.name
         if found is None:
             raise BootError(
                 f"{subject}: the argument for parameter '{name}' is unknown; annotate it with "
-                "MessageBody(), ConnectedSocket(), Ack() or a custom parameter decorator"
+                f"{', '.join(kind.markers)} or a custom parameter decorator"
             )
         marker, metatype = found
+        if marker.host not in (None, kind.host):
+            raise BootError(
+                f"{subject}: the marker of parameter '{name}' is for "
+                f"{'controllers' if kind.host == 'ws' else 'gateways'}; "
+                f"write {', '.join(kind.markers)} or a custom parameter decorator"
+            )
         pipes = () if isinstance(marker, AckMarker) else marker.pipes
         owner = f"{subject}: parameter '{name}'"
         own = check_enhancers(
             (resolve(pipe, owner) for pipe in pipes), PipeTransform, f"{owner} names"
         )
+        own = (*own, *_default_pipes(declaration, marker, subject))
         parameters.append(Parameter(name, marker, metatype, own))
     return tuple(parameters)
 
 
 def _plain_parameters(
-    names: list[str], hints: Mapping[str, Any], subject: str
+    declared: list[inspect.Parameter], hints: Mapping[str, Any], subject: str, kind: HandlerKind
 ) -> tuple[Parameter, ...]:
-    """Return the parameters ``(client, data, ack)`` of a handler without markers.
+    """Return the parameters of a handler without markers, in the order of ``kind.plain``.
 
-    As in Nest, pipes run on the client and on the data.
+    As in Nest, pipes run on all of these parameters except the ack.
     """
-    if len(names) > len(PLAIN_PARAMETERS):
+    names = [parameter.name for parameter in declared]
+    all_names = ", ".join(kind.plain)
+    if len(names) > len(kind.plain):
         raise BootError(
-            f"{subject}: a handler without annotations takes at most (client, data, ack), "
+            f"{subject}: a handler without annotations takes at most ({all_names}), "
             f"not ({', '.join(names)})"
         )
-    if names and not _may_be_client(hints.get(names[0], Any)):
+    if names and not _may_be(kind.first_type, hints.get(names[0], Any)):
+        first = next(iter(kind.plain))
         raise BootError(
-            f"{subject}: parameter '{names[0]}' receives the client, but its annotation is another "
-            "type; a handler without markers takes (client, data, ack): add a client parameter "
-            "before this one, or annotate this one with MessageBody()"
+            f"{subject}: parameter '{names[0]}' receives the {first}, but its annotation is "
+            f"another type; a handler without markers takes ({all_names}): add a {first} parameter "
+            f"before this one, or annotate this one with {kind.markers[0]}"
         )
     return tuple(
-        Parameter(name, marker, hints.get(name, Any), ())
-        for name, marker in zip(names, PLAIN_PARAMETERS, strict=False)
+        Parameter(name, marker, hints.get(name, Any), _default_pipes(declaration, marker, subject))
+        for name, declaration, marker in zip(names, declared, kind.plain.values(), strict=False)
     )
 
 
-def _may_be_client(hint: Any) -> bool:
+def _default_pipes(
+    declaration: inspect.Parameter, marker: ParamMarker | AckMarker, subject: str
+) -> tuple[PipeTransform, ...]:
+    """Return the pipe that replaces a missing argument with the parameter's default.
+
+    It runs after the parameter's other pipes, as default values of TypeScript do in Nest.
+    """
+    if declaration.default is inspect.Parameter.empty or declaration.default is None:
+        return ()
+    if isinstance(marker, AckMarker):
+        raise BootError(
+            f"{subject}: parameter '{declaration.name}' is the ack, so its default is never used; "
+            "remove it, or write = None"
+        )
+    return (DefaultValuePipe(declaration.default),)
+
+
+def _may_be(expected: type, hint: Any) -> bool:
     origin = get_origin(hint)
     if origin is Annotated:
-        return _may_be_client(get_args(hint)[0])
+        return _may_be(expected, get_args(hint)[0])
     if origin in {Union, UnionType}:
-        return any(map(_may_be_client, get_args(hint)))
+        return any(_may_be(expected, each) for each in get_args(hint))
     cls = origin or hint
     return (
         not isinstance(cls, type)
         or cls is Any
-        or Socket in cls.__mro__
-        or cls in Socket.__mro__
+        or expected in cls.__mro__
+        or cls in expected.__mro__
         or getattr(cls, "_is_protocol", False)
     )
 
@@ -127,11 +186,6 @@ def _check_form(parameter: inspect.Parameter, subject: str) -> None:
         raise BootError(
             f"{subject}: parameter '{parameter.name}' has its marker as a default; "
             f"write it as {parameter.name}: Annotated[..., MessageBody()]"
-        )
-    if parameter.default is not inspect.Parameter.empty and parameter.default is not None:
-        raise BootError(
-            f"{subject}: parameter '{parameter.name}' has a default, which is never used; "
-            "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
         )
 
 

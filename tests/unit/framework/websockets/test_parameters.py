@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 from app.framework import (
+    Ack,
     MessageBody,
     Socket,
     create_param_decorator,
@@ -57,24 +58,30 @@ def test_boot_fails_when_a_parameter_has_two_markers() -> None:
     assert "_Gateway.on_event: parameter 'n' has 2 markers; keep one" == boot_error(_Gateway())
 
 
-def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """The framework passes every argument, so a default other than None would never be used."""
+def test_boot_fails_when_the_ack_has_a_default() -> None:
+    """The ack is None if the client did not request one, so another default is never used."""
 
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
-        def on_event(self, n: Annotated[int, MessageBody("n")] = 3) -> None: ...
+        def on_event(self, ack: Annotated[Any, Ack()] = print) -> None: ...
+
+    @web_socket_gateway()
+    class _Plain:
+        @subscribe_message("event")
+        def on_event(self, client: Socket, data: Any = None, ack: Any = print) -> None: ...
 
     @web_socket_gateway()
     class _WithNone:
         @subscribe_message("event")
-        def on_event(self, client: Socket, data: Any = None) -> None: ...
+        def on_event(self, ack: Annotated[Any, Ack()] = None) -> None: ...
 
     Driver(_WithNone())
-    assert (
-        "_Gateway.on_event: parameter 'n' has a default, which is never used; "
-        "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
-    ) == boot_error(_Gateway())
+    for gateway in (_Gateway(), _Plain()):
+        assert (
+            f"{type(gateway).__name__}.on_event: parameter 'ack' is the ack, so its default is "
+            "never used; remove it, or write = None"
+        ) == boot_error(gateway)
 
 
 def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:

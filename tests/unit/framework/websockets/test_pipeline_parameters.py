@@ -4,9 +4,11 @@ The tested module is app/framework/websockets/parameters.py.
 """
 
 import asyncio
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from app.framework import (
     Ack,
@@ -16,13 +18,18 @@ from app.framework import (
     DefaultValuePipe,
     ExecutionContext,
     MessageBody,
+    ParseArrayPipe,
+    ParseEnumPipe,
+    ParseIntPipe,
     PipeTransform,
     Socket,
+    ValidationPipe,
     WsException,
     create_param_decorator,
     subscribe_message,
     web_socket_gateway,
 )
+from app.framework.websockets.enhancers import Enhancers
 from tests.unit.framework.driving import Driver
 
 
@@ -37,6 +44,12 @@ class _IncrementLater(PipeTransform):
         del metadata
         await asyncio.sleep(0)
         return value + 1
+
+
+class _Echo(PipeTransform):
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        del metadata
+        return value
 
 
 @pytest.mark.parametrize("payload", [None, {"a": 1}, "text", 0, False, [1, 2]])
@@ -161,6 +174,85 @@ async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
 
     assert [4] == await driver.call("event", {})
     assert [8] == await driver.call("event", {"n": 7})
+
+
+@pytest.mark.parametrize(("payload", "n"), [({}, 3), ({"n": None}, 3), ({"n": 0}, 0)])
+async def test_default_is_the_argument_when_the_value_is_missing(payload: Any, n: int) -> None:
+    """As in TypeScript, the default of a parameter replaces a missing value."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, n: Annotated[int, MessageBody("n")] = 3) -> list[int]:
+            return [n]
+
+        @subscribe_message("plain")
+        def on_plain(self, client: Socket, n: int = 3) -> list[int]:
+            del client
+            return [n]
+
+    driver = Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
+
+    assert [[n]] == await driver.call("event", payload)
+    assert [[n]] == await driver.call("plain", payload.get("n"))
+
+
+async def test_default_replaces_the_result_of_the_pipes_when_it_is_missing() -> None:
+    """As in Nest, a pipe that requires a value refuses a missing one, whatever the default."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("required")
+        def on_required(self, n: Annotated[int, MessageBody("n", ParseIntPipe())] = 3) -> int:
+            return n
+
+        @subscribe_message("optional")
+        def on_optional(
+            self, n: Annotated[int, MessageBody("n", ParseIntPipe(optional=True))] = 3
+        ) -> int:
+            return n
+
+    driver = Driver(_Gateway())
+
+    assert "invalid_payload" == (await driver.call("required", {}))[0]["code"]
+    assert [5] == await driver.call("required", {"n": "5"})
+    assert [3] == await driver.call("optional", {})
+
+
+async def test_validation_follows_the_parse_pipes_when_a_parameter_has_some() -> None:
+    """The application's `ValidationPipe` checks the value that they give the handler."""
+    level = Enum("level", {"LOW": "low"})
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("list")
+        def on_list(
+            self, ids: Annotated[list[int], MessageBody("ids", ParseArrayPipe(items=int))]
+        ) -> list[Any]:
+            return [ids]
+
+        @subscribe_message("level")
+        def on_level(self, value: Annotated[level, MessageBody(ParseEnumPipe(level))]) -> Any:
+            return [value is level.LOW]
+
+        @subscribe_message("page")
+        def on_page(
+            self,
+            page: Annotated[
+                int, Field(ge=1), MessageBody("page", DefaultValuePipe("1"), ParseIntPipe)
+            ],
+        ) -> int:
+            return page
+
+    driver = Driver(_Gateway(), Enhancers(pipes=(_Echo(), ValidationPipe())))
+
+    assert [[[1, 2]]] == await driver.call("list", {"ids": "1,2"})
+    assert [[True]] == await driver.call("level", "low")
+    assert [1] == await driver.call("page", {})
+    (refused,) = await driver.call("page", {"page": "0"})
+    assert "page: Input should be greater than or equal to 1" == refused["error"]
+    (refused,) = await driver.call("page", {"page": "x"})
+    assert "page: Validation failed (numeric string is expected)" == refused["error"]
 
 
 async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:

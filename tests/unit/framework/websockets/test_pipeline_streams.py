@@ -75,6 +75,49 @@ async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value(
     assert [{"error": "broken", "code": "error", "temporary": False}] == acked
 
 
+class AnsweredOnce:
+    """An ack function that counts only its first call, as the server's does."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+
+    def __call__(self, answer: Any) -> bool:
+        if self.answers:
+            return False
+        self.answers.append(answer)
+        return True
+
+
+async def test_error_is_an_exception_event_when_a_stream_fails_after_its_ack() -> None:
+    """As in Nest; the ack is used up, so an error in it would be lost."""
+    driver, ack = streaming("first", WsException("late")), AnsweredOnce()
+
+    await driver.handlers["event"](driver.socket, None, ack)
+
+    assert ["first"] == ack.answers
+    ((event, (payload,)),) = driver.emitted
+    assert ("exception", "late") == (event, payload["message"])
+
+
+async def test_error_is_an_exception_event_when_a_handler_fails_after_its_ack() -> None:
+    """The same for a handler that calls the ack itself."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, _: Any, data: Any, ack: Any) -> None:
+            ack(data)
+            raise WsException("late", code="too_late")
+
+    driver, ack = Driver(_Gateway()), AnsweredOnce()
+
+    await driver.handlers["event"](driver.socket, 1, ack)
+
+    assert [1] == ack.answers
+    ((event, (payload,)),) = driver.emitted
+    assert ("exception", "too_late") == (event, payload["code"])
+
+
 async def test_error_is_raised_after_the_values_when_a_stream_fails_midway() -> None:
     """Earlier values are sent. If the ack is used up, the error becomes an ``exception`` event."""
     emitted = await streaming(WsResponse("one", 1), WsException("broken")).send("event")

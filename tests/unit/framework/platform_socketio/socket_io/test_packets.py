@@ -9,7 +9,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 NAMESPACE = st.none() | st.from_regex(r"/[a-z0-9 é]{0,20}", fullmatch=True)
 ACK_ID = st.none() | st.integers(min_value=0, max_value=10**15 - 1)

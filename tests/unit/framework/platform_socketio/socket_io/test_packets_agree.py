@@ -15,7 +15,7 @@ from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.json_codec import MAX_DEPTH
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 Verdict = tuple[int | None, str] | str
 """Either ``malformed``, or an event's id and the ``repr`` of its array, which shows types."""
