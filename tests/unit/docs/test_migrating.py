@@ -8,6 +8,7 @@ import pytest
 import app.framework
 import app.framework.event_emitter
 import app.framework.schedule
+import app.framework.throttler
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES
 from app.adapters.sql.schema.tables import metadata
 from tests.unit.docs.markdown import ROOT, blocks, codes, table
@@ -32,6 +33,7 @@ PUBLIC_NAMES = [
     *app.framework.__all__,
     *app.framework.event_emitter.__all__,
     *app.framework.schedule.__all__,
+    *app.framework.throttler.__all__,
 ]
 
 
