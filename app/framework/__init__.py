@@ -10,6 +10,8 @@ from app.framework.common.context import (
     ArgumentsHost,
     ConnectionContext,
     ExecutionContext,
+    HttpArgumentsHost,
+    HttpContext,
     WsArgumentsHost,
 )
 from app.framework.common.decorators import (
@@ -32,7 +34,11 @@ from app.framework.common.exceptions import (
     WsUnavailable,
     WsUnknownEvent,
 )
-from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
+from app.framework.common.filters import (
+    BaseExceptionFilter,
+    BaseWsExceptionFilter,
+    ExceptionFilter,
+)
 from app.framework.common.guards import CanActivate
 from app.framework.common.hooks import (
     BeforeApplicationShutdown,
@@ -41,6 +47,30 @@ from app.framework.common.hooks import (
     OnDrain,
     OnModuleDestroy,
     OnModuleInit,
+)
+from app.framework.common.http_exceptions import (
+    BadGatewayException,
+    BadRequestException,
+    ConflictException,
+    ForbiddenException,
+    GatewayTimeoutException,
+    GoneException,
+    HttpException,
+    HttpVersionNotSupportedException,
+    ImATeapotException,
+    InternalServerErrorException,
+    MethodNotAllowedException,
+    MisdirectedException,
+    NotAcceptableException,
+    NotFoundException,
+    NotImplementedException,
+    PayloadTooLargeException,
+    PreconditionFailedException,
+    RequestTimeoutException,
+    ServiceUnavailableException,
+    UnauthorizedException,
+    UnprocessableEntityException,
+    UnsupportedMediaTypeException,
 )
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
@@ -61,10 +91,32 @@ from app.framework.common.pipes import (
 )
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
 from app.framework.core.application import NestApplication, NestFactory
-from app.framework.core.http.controllers import controller, delete, get, patch, post, put
+from app.framework.core.http.controllers import (
+    body_limit,
+    controller,
+    delete,
+    get,
+    header,
+    http_code,
+    patch,
+    post,
+    put,
+)
+from app.framework.core.http.param_decorators import (
+    Body,
+    Headers,
+    Param,
+    Query,
+    RawBody,
+    Req,
+    Res,
+)
+from app.framework.core.http.response import HttpResponse
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 from app.framework.websockets.broadcast import BroadcastOperator, Server
 from app.framework.websockets.cors import Cors
@@ -88,18 +140,24 @@ __all__ = [
     "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
+    "AllowRequest",
     "AppFilter",
     "AppGuard",
     "AppInterceptor",
     "AppPipe",
     "ArgumentMetadata",
     "ArgumentsHost",
+    "BadGatewayException",
+    "BadRequestException",
+    "BaseExceptionFilter",
     "BaseWsExceptionFilter",
     "BeforeApplicationShutdown",
+    "Body",
     "BootError",
     "BroadcastOperator",
     "CallHandler",
     "CanActivate",
+    "ConflictException",
     "ConnectedSocket",
     "ConnectionContext",
     "Cors",
@@ -110,14 +168,30 @@ __all__ = [
     "ExceptionFilter",
     "ExecutionContext",
     "FieldError",
+    "ForbiddenException",
+    "GatewayTimeoutException",
+    "GoneException",
     "Handshake",
+    "Headers",
+    "HttpArgumentsHost",
+    "HttpContext",
+    "HttpException",
+    "HttpResponse",
+    "HttpVersionNotSupportedException",
+    "ImATeapotException",
+    "InternalServerErrorException",
     "IoAdapter",
     "IoOptions",
     "MessageBody",
+    "MethodNotAllowedException",
+    "MisdirectedException",
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
     "Network",
+    "NotAcceptableException",
+    "NotFoundException",
+    "NotImplementedException",
     "OnApplicationBootstrap",
     "OnApplicationShutdown",
     "OnDrain",
@@ -126,16 +200,29 @@ __all__ = [
     "OnGatewayInit",
     "OnModuleDestroy",
     "OnModuleInit",
+    "Param",
     "ParseArrayPipe",
     "ParseBoolPipe",
     "ParseEnumPipe",
     "ParseFloatPipe",
     "ParseIntPipe",
     "ParseUUIDPipe",
+    "PayloadTooLargeException",
     "PipeTransform",
+    "PreconditionFailedException",
+    "Query",
+    "RawBody",
     "Reflector",
+    "Req",
+    "RequestTimeoutException",
+    "Res",
     "Server",
+    "ServiceUnavailableException",
     "Socket",
+    "SocketServer",
+    "UnauthorizedException",
+    "UnprocessableEntityException",
+    "UnsupportedMediaTypeException",
     "ValidationPipe",
     "WebSocketServer",
     "WsArgumentsHost",
@@ -149,6 +236,7 @@ __all__ = [
     "WsUnauthorized",
     "WsUnavailable",
     "WsUnknownEvent",
+    "body_limit",
     "catch",
     "client_address",
     "controller",
@@ -156,6 +244,8 @@ __all__ = [
     "delete",
     "field_errors",
     "get",
+    "header",
+    "http_code",
     "imported",
     "patch",
     "post",

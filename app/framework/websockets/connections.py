@@ -64,11 +64,13 @@ class _Attempt:
 def compile_connect(
     definitions: Iterable[GatewayDefinition], timeout_seconds: float
 ) -> ConnectHandler | None:
-    """Compile the admission to a namespace: guards, then ``handle_connection`` of its gateways.
+    """Return a function that runs the guards, then ``handle_connection``, of a namespace's gateways.
 
-    Returns None if nothing can refuse a socket. Nest runs no guards when a client connects, and
+    The gateways' filters handle errors. Returns None if nothing can refuse a socket.
+
+    Nest runs no guards when a client connects, and
     does not await the hook (nestjs/nest#882). Here guards and hooks run before the socket is
-    admitted. Filters handle their errors.
+    admitted.
 
     A gateway whose guards refuse the socket with a lasting `WsException` does not run its hook. The
     socket is refused if the guards of all gateways refuse it; a gateway that has neither guards,
