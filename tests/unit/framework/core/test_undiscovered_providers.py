@@ -1,4 +1,4 @@
-"""Tests app/framework/core/misplaced_decorators.py: providers that would have no effect."""
+"""Tests providers that would have no effect (app/framework/core/misplaced_decorators.py)."""
 
 from typing import Any
 
