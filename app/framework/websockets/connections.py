@@ -64,13 +64,12 @@ class _Attempt:
 def compile_connect(
     definitions: Iterable[GatewayDefinition], timeout_seconds: float
 ) -> ConnectHandler | None:
-    """Return a function that runs the guards, then ``handle_connection``, of a namespace's gateways.
+    """Return a function that runs guards, then ``handle_connection``, of a namespace's gateways.
 
     The gateways' filters handle errors. Returns None if nothing can refuse a socket.
 
-    Nest runs no guards when a client connects, and
-    does not await the hook (nestjs/nest#882). Here guards and hooks run before the socket is
-    admitted.
+    Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
+    guards and hooks run before the socket is admitted.
 
     A gateway whose guards refuse the socket with a lasting `WsException` does not run its hook. The
     socket is refused if the guards of all gateways refuse it; a gateway that has neither guards,
