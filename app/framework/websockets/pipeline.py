@@ -14,7 +14,7 @@ from app.framework.common.context import AckFunction, ExecutionContext, current_
 from app.framework.common.exceptions import BootError, WsForbidden
 from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
-from app.framework.common.pipes import ArgumentMetadata, ValidationPipe
+from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, bind_pipe
 from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
 from app.framework.websockets.param_decorators import AckMarker
@@ -174,11 +174,11 @@ def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
     read, steps = (_same, [marker.read]) if marker.may_be_awaitable else (marker.read, [])
     try:
         for pipe in (*route.enhancers.pipes, *parameter.pipes):
-            transform = pipe.bind(metadata)
+            transform = bind_pipe(pipe, metadata)
             if transform is None:
                 continue
             # Any pipe except `ValidationPipe` may return an awaitable, even without being async.
-            if steps or type(pipe).bind is not ValidationPipe.bind:
+            if steps or getattr(type(pipe), "bind", None) is not ValidationPipe.bind:
                 steps.append(transform)
             else:
                 read = _then(read, transform)
