@@ -51,9 +51,18 @@ from app.framework.common.pipes import (
     ValidationPipe,
     field_errors,
 )
-from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
+from app.framework.common.providers import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    global_,
+    imported,
+)
 from app.framework.core.application import NestApplication, NestFactory
+from app.framework.core.forward_ref import ForwardRef, forward_ref
 from app.framework.core.http.controllers import controller, delete, get, patch, post, put
+from app.framework.core.injector import ModuleRef
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
@@ -101,10 +110,12 @@ __all__ = [
     "ExceptionFilter",
     "ExecutionContext",
     "FieldError",
+    "ForwardRef",
     "Handshake",
     "IoAdapter",
     "IoOptions",
     "MessageBody",
+    "ModuleRef",
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
@@ -140,7 +151,9 @@ __all__ = [
     "create_param_decorator",
     "delete",
     "field_errors",
+    "forward_ref",
     "get",
+    "global_",
     "imported",
     "patch",
     "post",
