@@ -44,6 +44,14 @@ from app.framework.common.hooks import (
 )
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.metadata import Reflector, set_metadata
+from app.framework.common.parse_pipes import (
+    ParseArrayPipe,
+    ParseBoolPipe,
+    ParseEnumPipe,
+    ParseFloatPipe,
+    ParseIntPipe,
+    ParseUUIDPipe,
+)
 from app.framework.common.pipes import (
     ArgumentMetadata,
     DefaultValuePipe,
@@ -67,8 +75,9 @@ from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
+from app.framework.websockets.broadcast import BroadcastOperator, Server
+from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
-    Cors,
     WebSocketServer,
     subscribe_message,
     web_socket_gateway,
@@ -81,7 +90,7 @@ from app.framework.websockets.param_decorators import (
     MessageBody,
     create_param_decorator,
 )
-from app.framework.websockets.socket import BroadcastOperator, Handshake, Server, Socket
+from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
@@ -128,6 +137,12 @@ __all__ = [
     "OnGatewayInit",
     "OnModuleDestroy",
     "OnModuleInit",
+    "ParseArrayPipe",
+    "ParseBoolPipe",
+    "ParseEnumPipe",
+    "ParseFloatPipe",
+    "ParseIntPipe",
+    "ParseUUIDPipe",
     "PipeTransform",
     "Reflector",
     "Server",

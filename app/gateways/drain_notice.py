@@ -19,6 +19,6 @@ class DrainNotice:
         """Send every socket a random reconnect delay."""
         if signal in {None, "SIGINT"}:
             return
-        for socket in self.server.fetch_sockets():
+        for socket in self.server.local_sockets():
             delay_ms = randint(_SOONEST_MS, _LATEST_MS)  # noqa: S311 - no secret
             socket.emit(ServerEvent.SERVER_DRAINING, {"reconnectAfterMs": delay_ms})

@@ -16,12 +16,12 @@ class GatewaySocketRooms(SocketRooms):
     server = WebSocketServer()
 
     def users_in(self, room: str) -> frozenset[UserId]:
-        return frozenset(_owners(self.server.in_(room).fetch_sockets()).values())
+        return frozenset(_owners(self.server.in_(room).local_sockets()).values())
 
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
         if not user_ids:  # `in_()` without rooms selects every socket
             return {}
-        outside = self.server.in_(*map(user_room, user_ids)).except_(room).fetch_sockets()
+        outside = self.server.in_(*map(user_room, user_ids)).except_(room).local_sockets()
         for socket in outside:
             socket.join(room)
         return _owners(outside)
@@ -31,8 +31,8 @@ class GatewaySocketRooms(SocketRooms):
             return {}
         sockets = self.server.in_(*map(user_room, user_ids))
         # Compute the difference: searching the rooms of each socket may take thousands of steps.
-        outside = set(sockets.except_(room).fetch_sockets())
-        inside = [each for each in sockets.fetch_sockets() if each not in outside]
+        outside = set(sockets.except_(room).local_sockets())
+        inside = [each for each in sockets.local_sockets() if each not in outside]
         for socket in inside:
             socket.leave(room)
         return _owners(inside)

@@ -21,7 +21,7 @@ NAMES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
 )
-"""The commands of Chromium, and then the paths of its applications on macOS."""
+"""The browsers' commands, and then the paths of the browsers' applications on macOS."""
 
 MISSING = (
     "The tests of the page need Chromium, Chrome or Edge, and Chromium could not be installed. "

@@ -121,7 +121,7 @@ class JsDriver(NodeDriver):
     def connect_refreshing(self, url: str, module: Path, wanted: Mapping[str, object]) -> JsClient:
         """Begin to connect the client of ``docs/refreshing-tokens.md``, compiled to ``module``.
 
-        ``wanted`` is the client's request to the development issuer whenever it needs a token.
+        Whenever the client needs a token, it sends ``wanted`` to the development issuer.
         """
         return self._begin(
             str(wanted["userId"]),

@@ -75,7 +75,7 @@ def write(chat: Chat, statement: str, *values: str) -> None:
 
 
 async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Send messages until the listener receives one, or if ``until`` is False, misses one.
+    """Send messages until the listener receives one, or misses one if ``until`` is false.
 
     Returns whether the listener received the last message. Gives up after `ANSWER_SECONDS`.
     """

@@ -36,7 +36,7 @@ REFUSED: dict[str, object] = {"userId": ""}
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
-    """Return a request to the development issuer; all tokens of a user have one session."""
+    """Return a token request for the development issuer. A user's tokens have one session."""
     user_id = chat.user_id(name)
     return {"userId": user_id, "sessionId": f"sess_{user_id}", "ttlSeconds": ttl_seconds}
 

@@ -1,4 +1,4 @@
--- Prisma's own table of the migrations that have run.
+-- The table in which Prisma records the migrations that have run.
 CREATE TABLE "_prisma_migrations" (
     "id" VARCHAR(36) NOT NULL,
     "checksum" VARCHAR(64) NOT NULL,

@@ -9,7 +9,7 @@ import structlog
 
 @pytest.fixture
 def logging_as_before() -> Iterator[None]:
-    """Undo `configure_logging` after the test, because it changes the whole process."""
+    """Undo `configure_logging` after the test, because it affects the whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

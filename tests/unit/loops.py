@@ -1,4 +1,4 @@
-"""Event loops for the tests of framework and concurrency; their conftests import this module."""
+"""Chooses event loops for the tests of framework and concurrency, whose conftests import this."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -13,7 +13,7 @@ LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Use asyncio's loop and, for transport and concurrency, also uvloop as ``make run`` does."""
+    """Use asyncio's loop. For transport and concurrency, also use uvloop as ``make run`` does."""
     loops: dict[str, LoopFactory] = {"asyncio": asyncio.SelectorEventLoop}
     if not {"platform_socketio", "concurrency"}.isdisjoint(item.path.parts):
         loops["uvloop"] = uvloop.new_event_loop

@@ -10,11 +10,11 @@ from tests.deadlines import ANSWER_SECONDS
 
 TESTS = Path(__file__).parents[1]
 PLACES = {"timeout": 0, "wait_for": 1}
-"""The position of the deadline in each call, if it is not a keyword."""
+"""The position of the deadline among each call's positional arguments."""
 
 
 def numbers(source: str) -> Iterator[float]:
-    """Return each deadline that is a number or a constant of the same module."""
+    """Return each deadline that is a number, or a constant of the same module."""
     module = ast.parse(source)
     constants = {
         ast.unparse(each.targets[0]): each.value
@@ -34,7 +34,7 @@ def numbers(source: str) -> Iterator[float]:
 
 
 def test_deadlines_are_generous_when_a_test_waits() -> None:
-    """No deadline is shorter than `ANSWER_SECONDS`, except zero, which does not wait."""
+    """No deadline is shorter than `ANSWER_SECONDS`, except zero, which means no wait."""
     short = {
         str(file.relative_to(TESTS)): deadlines
         for file in TESTS.rglob("*.py")
@@ -58,5 +58,5 @@ def test_deadlines_are_generous_when_a_test_waits() -> None:
     ],
 )
 def test_deadline_is_found_when_it_is_a_number(source: str, found: list[float]) -> None:
-    """Numbers, constants, keywords and positional arguments are found."""
+    """Deadlines are found as numbers or constants, and as keywords or positional arguments."""
     assert found == list(numbers(source))

@@ -8,11 +8,11 @@ ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "tests" / "unit"
 MAX_MODULES = 16
 PATH = re.compile(r"[\w.-]*/[\w./-]*\w/?|[\w-]+\.(?:py|txt|md|toml)|\.env\.example|Makefile")
-"""A path as docstrings write it: with a slash, or one of the files of the project's root."""
+"""A path in a docstring: any text with a slash, or the name of a file in the project's root."""
 
 
 def covers_an_existing_module(test: Path) -> bool:
-    """Return whether a test has the path of a module, or names an existing module."""
+    """Return whether a test has the same path as a module, or names an existing module."""
     mirrored = test.relative_to(UNIT).with_name(test.name.removeprefix("test_"))
     if (ROOT / "app" / mirrored).exists() or (ROOT / mirrored).exists():
         return True

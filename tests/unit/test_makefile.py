@@ -1,4 +1,4 @@
-"""Tests the Makefile: missing tools, failed and interrupted installations.
+"""Tests the Makefile with missing tools, and with failed and interrupted installations.
 
 Python, pip, Node and npm are replaced by scripts: real installations take minutes and need a
 network.
@@ -80,7 +80,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
-    """Return the last sentence on standard error before make's line about the failed target."""
+    """Return the last sentence on standard error before make's own line about the failure."""
     assert 2 == finished.returncode
     *_, sentence, makes_own = finished.stderr.splitlines()
     assert makes_own.startswith("make: ***")
@@ -91,7 +91,7 @@ def complaint(finished: "subprocess.CompletedProcess[str]") -> str:
 def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
     machine: Machine, names: tuple[str, ...]
 ) -> None:
-    """No virtual environment remains after the error."""
+    """The error leaves no virtual environment behind."""
     for name in names:
         machine.has(name, OLD_PYTHON)
 
@@ -102,7 +102,7 @@ def test_install_asks_for_python_when_there_is_none_that_is_new_enough(
 
 
 def test_install_starts_again_when_the_first_one_was_cut_short(machine: Machine) -> None:
-    """An incomplete environment is removed first."""
+    """An incomplete virtual environment is removed first."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").touch()
 
@@ -141,7 +141,7 @@ NO_NETWORK = "the package registry cannot be reached; check the network and the 
     ],
 )
 def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cause: str) -> None:
-    """The output ends with the cause, after pip's own messages."""
+    """The cause is printed after pip's own messages."""
     machine.has("python3.11", GOOD_PYTHON)
     (machine.folder / "fails").write_text(said)
 
@@ -153,7 +153,7 @@ def test_install_names_the_cause_when_pip_fails(machine: Machine, said: str, cau
 
 
 def test_install_names_the_cause_when_the_environment_cannot_be_made(machine: Machine) -> None:
-    """The module venv itself prints only the failed command."""
+    """By itself, the module venv prints only the command that failed."""
     machine.has(
         "python3.11",
         """
@@ -210,7 +210,7 @@ def test_test_asks_for_node_when_node_or_npm_is_missing_or_old(
 def test_test_installs_the_client_again_when_npm_failed_half_way(
     machine: Machine, said: str, cause: str
 ) -> None:
-    """A folder without its stamp file counts as not installed."""
+    """If the folder lacks the stamp file, the installation was not completed."""
     machine.has("node")
     machine.has("npm", GOOD_NPM)
     (machine.folder / "fails").write_text(said)
@@ -231,7 +231,7 @@ def test_test_installs_the_client_again_when_npm_failed_half_way(
 def test_test_runs_in_workers_unless_a_part_of_the_suite_is_named(
     arguments: str, *, in_workers: bool
 ) -> None:
-    """Starting workers takes longer than running one file."""
+    """A single file runs faster without workers, because these take time to start."""
     make = shutil.which("make")
     assert make
     shown = subprocess.run(  # noqa: S603 - a constant command

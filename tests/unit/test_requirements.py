@@ -30,7 +30,7 @@ SUPPORTED_PYTHONS = tuple(
 
 
 def locked(*files: str) -> Iterator[Requirement]:
-    """Return the pinned requirements without hashes."""
+    """Return the pinned requirements, without their hashes."""
     for file in files:
         for line in (CHECKOUT / file).read_text().splitlines():
             if line and line[0] not in " #":
@@ -51,7 +51,7 @@ def version_of(requirement: Requirement) -> str:
 
 
 def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution) -> str:
-    """Write an empty wheel with the real package's dependencies, and return its SHA-256."""
+    """Write an empty wheel with the dependencies of the real package, and return its SHA-256."""
     stem = f"{canonicalize_name(name).replace('-', '_')}-{version}"
     wheel = folder / f"{stem}-py3-none-any.whl"
     metadata = metadata_of.metadata
@@ -65,14 +65,14 @@ def write_wheel(folder: Path, name: str, version: str, metadata_of: Distribution
     }
     with zipfile.ZipFile(wheel, "w") as archive:
         for file, text in files.items():
-            # A fixed date gives a package the same hash when it is written twice, for both locks.
+            # A wheel is written twice, once for each lock: a fixed date gives both the same hash.
             archive.writestr(zipfile.ZipInfo(f"{stem}.dist-info/{file}"), text)
     return hashlib.sha256(wheel.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An index with every pinned release, a later release of each, and locks with their hashes.
+    """An index with each pinned release and a later one, and locks with the releases' hashes.
 
     The packages are empty, so installing them takes seconds. The names, extras, versions and
     dependencies are real.
@@ -129,7 +129,7 @@ def test_exactly_the_locked_versions_are_installed_when_later_releases_exist(
 @pytest.mark.parametrize("python", SUPPORTED_PYTHONS)
 @pytest.mark.parametrize("files", [(RUNTIME,), (RUNTIME, DEVELOPMENT)], ids=["run", "test"])
 def test_lock_holds_every_dependency_of_what_it_holds(python: str, files: tuple[str, ...]) -> None:
-    """Pip installs with --no-deps, so the lock must contain every dependency."""
+    """Pip installs with --no-deps, so the lock must list all dependencies."""
     pins = {canonicalize_name(each.name): each for each in locked(*files)}
     environment = {"python_version": python, "python_full_version": f"{python}.0"}
 

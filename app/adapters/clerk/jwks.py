@@ -14,7 +14,7 @@ def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
         ValueError: The body is not a key set, or contains no usable key. The error does not quote
             the body.
     """
-    # Do not use the json module: it raises RecursionError for deep nesting; orjson, ValueError.
+    # For deep nesting, orjson raises ValueError. The json module would raise RecursionError.
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):

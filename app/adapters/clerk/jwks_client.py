@@ -16,7 +16,7 @@ from app.ports import Clock, Timer
 REFRESH_SECONDS = 240.0
 """The time between two fetches. A withdrawn key is accepted until the next successful fetch."""
 RETRY_SECONDS = 30.0
-"""The time between a failed fetch and the next one."""
+"""The time between a failed fetch and the next fetch."""
 UNKNOWN_KEY_SECONDS = 30.0
 """The minimum time between two fetches for unknown key ids, which an attacker can invent."""
 COLD_SECONDS = 1.0
@@ -70,7 +70,7 @@ class JwksClient(SigningKeys):
             self._next_fetch.cancel()
 
     async def _fetch_unless_recent(self) -> None:
-        """Wait for the running fetch, or start a new one unless the last fetch was too recent."""
+        """Wait for the running fetch or a new one. Do nothing if the last fetch was too recent."""
         fetch = self._fetch
         if fetch is None:
             now = self._clock.monotonic()

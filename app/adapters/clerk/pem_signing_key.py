@@ -19,7 +19,7 @@ class SigningKeyError(ValueError):
 
 
 class PemSigningKey(SigningKeys):
-    """One key for all tokens. The ``kid`` of a token is ignored, as with Clerk's ``jwtKey``."""
+    """Uses one key for all tokens, and ignores their ``kid``, like Clerk's option ``jwtKey``."""
 
     def __init__(self, pem: str) -> None:
         r"""Read the key.

@@ -23,7 +23,7 @@ MAX_TOKEN_CHARS = 8_192
 """The maximum length of a token. Longer tokens are rejected as malformed."""
 MAX_KNOWN_HEADERS = 64
 """The maximum number of cached headers."""
-_LAST_TIMESTAMP = 253_402_300_799  # The last second of 9999, datetime's limit
+_LAST_TIMESTAMP = 253_402_300_799  # The last second of the year 9999, datetime's limit
 _ALGORITHM = "RS256"
 # Values of `cat` in Clerk's tokens from a JWT template and in machine-to-machine tokens.
 _TEMPLATE_CATEGORY = "cl_B7d4PD222AAA"
@@ -86,8 +86,8 @@ def read_timestamp(claims: JsonObject, name: str) -> int | None:
     """Return a claim in seconds since the epoch, or None if it is missing.
 
     Raises:
-        AuthenticationError: ``token_malformed`` if the claim is not an integer, for example true or
-            1.5.
+        AuthenticationError: ``token_malformed`` if the claim is not an integer (such as true or
+            1.5), is negative, or is after the year 9999.
     """
     if name not in claims:
         return None

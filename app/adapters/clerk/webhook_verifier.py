@@ -39,7 +39,7 @@ class ClerkWebhookVerifier(WebhookVerifier):
         self._webhook = Webhook(_key(secret))
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """Verify the signature, and the age by the system clock; return the message."""
+        """Return the message if its signature is valid, and it is recent by the system clock."""
         standard = _standard_headers(headers)
         try:
             self._webhook.verify(body, standard, json_parse=False)

@@ -1,1 +1,1 @@
-"""Storage in memory, for ``DATABASE_URL=memory:``, and the limits and buses of a single node."""
+"""Implements storage in memory (``DATABASE_URL=memory:``), and limits and buses for one node."""

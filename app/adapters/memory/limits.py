@@ -23,7 +23,7 @@ class TokenBuckets(Throttle):
 
     A bucket is one number: the monotonic time at which it is full again (GCRA). Full buckets are
     deleted. If there are more than `MAX_KEYS` buckets, the least recently used ones are deleted
-    too, and are full when used again: bounded memory takes precedence over fairness.
+    too, and are full when they are used again. Bounded memory takes precedence over fairness.
     """
 
     def __init__(self, rate_per_second: float, burst: int, clock: Clock) -> None:
@@ -56,7 +56,7 @@ class TokenBuckets(Throttle):
         return wait_seconds if wait_seconds > ROUNDING_SECONDS else 0.0
 
     def give_back(self, key: str) -> None:
-        """Return one token to the bucket; a full bucket stays full."""
+        """Return one token to the bucket. A full bucket stays full."""
         for generation in (self._recent, self._older):
             if key in generation:
                 generation[key] -= self._seconds_per_token

@@ -48,8 +48,9 @@ class MembershipRow:
     message is SENT to a member unless its ``seq`` is in ``done``.
 
     Attributes:
-        done: The ``seq`` of each message that needs no more delivery to the user: the user wrote or
-            received it, or was not a member when it was sent, or it was deleted.
+        done: The ``seq`` of each message that needs no more delivery to the user. These are deleted
+            messages, those that the user wrote or received, and those sent while the user was no
+            member.
         left_after: The channel's last ``seq`` when the user left; None for a present member.
         role: The present or last role of the member.
     """

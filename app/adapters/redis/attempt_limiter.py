@@ -60,7 +60,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         return wait_ms / _MS_PER_SECOND
 
     def succeeded(self, address: str) -> None:
-        """Return one attempt. The address's next `attempt` writes it to Redis in the same call."""
+        """Return one attempt. The next `attempt` of the address also writes this to Redis."""
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 

@@ -102,8 +102,8 @@ async def lock_users(
 ) -> frozenset[UserId]:
     """Keep users from being deleted until the transaction ends; return the ids of missing users.
 
-    Call this before `lock_message` if a new row will refer to both a message and a user. Deleting a
-    user locks rows in the same order, so the two transactions cannot deadlock.
+    Call this before `lock_message` if a new row will refer to both a message and a user. A
+    transaction that deletes a user locks rows in the same order, so it cannot cause a deadlock.
     """
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
     found = await connection.scalars(query.with_for_update(read=True, key_share=True))

@@ -21,9 +21,8 @@ _ADDING = 0x7265766F  # "revo"
 class SqlRevocationStore(RevocationStore):
     """A log of revocations, each with an expiry time by the wall clock.
 
-    Nodes read the log in the order of positions. A lock serializes the additions of all nodes, so a
-    revocation never becomes visible after another one with a higher position. So no node misses a
-    revocation.
+    Nodes read the log in the order of positions, and miss no revocation: a lock serializes the
+    additions of all nodes, so positions become visible in ascending order.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:

@@ -1,1 +1,1 @@
-"""The operating system: clock and file descriptors."""
+"""Uses the clocks and file descriptors of the operating system."""

@@ -10,7 +10,7 @@ from app.ports import Clock, Timer
 
 
 class SystemClock(Clock):
-    """Real time. Timers run on the current event loop."""
+    """Reads the clocks of the operating system. Timers run on the current event loop."""
 
     def now(self) -> datetime:
         milliseconds = time.time_ns() // 1_000_000

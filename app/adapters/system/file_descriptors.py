@@ -1,4 +1,4 @@
-"""Raises the limit of file descriptors, and reports when none is left. Each client needs one."""
+"""Raises the limit of file descriptors (each client needs one), and logs when none is left."""
 
 import errno
 import logging

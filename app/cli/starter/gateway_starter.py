@@ -8,7 +8,7 @@ from string import Template
 
 from app.cli.starter.gateway_name import GatewayName, StarterError
 from app.cli.starter.module_source import registration, with_gateway
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 MODULE_FILE = Path("app", "modules", "chat_module.py")
 

@@ -10,8 +10,10 @@ from itertools import count
 from secrets import token_hex
 from typing import Any
 
-AckFunction = Callable[..., None]
-"""An `Acknowledgement`: sends the ack to the client. Only the first call has an effect."""
+AckFunction = Callable[..., bool | None]
+"""An `Acknowledgement`: sends the ack to the client. Only the first call has an effect; a later one
+returns False.
+"""
 
 CONNECTION_PATTERN = "handleConnection"
 """The value of ``get_pattern()`` while a socket connects; sent as ``cause.pattern`` of errors."""

@@ -66,6 +66,19 @@ class WsException(Exception):
             **self.details,
         }
 
+    def to_wire(self) -> dict[str, object]:
+        """Return the ack of a handler that returns the error instead of raising it.
+
+        As in Nest, this is ``{error, message}``; here the code follows.
+        """
+        return {
+            "error": self.error,
+            "message": self.message,
+            "code": self.code,
+            "temporary": self.temporary,
+            **self.details,
+        }
+
     def to_event(self, cause: Mapping[str, object] | None) -> object:
         """Return the payload of the ``exception`` event, which is Nest's payload plus the code.
 

@@ -26,8 +26,8 @@ class ExceptionFilter(Protocol):
 class BaseWsExceptionFilter:
     """The default filter: sends a `WsException`; logs anything else and sends ``internal``.
 
-    If the client requested an ack, the error is sent in the ack only, unlike in Nest. Without an
-    ack, the error is sent as Nest's ``exception`` event.
+    If the client waits for an ack, the error is sent in the ack only, unlike in Nest. Without an
+    ack, or after the ack was sent, the error is sent as Nest's ``exception`` event.
 
     If the error is temporary and the socket is still connecting, the connection is closed in a way
     that makes the client reconnect: see `Socket.close_transport`.
@@ -53,11 +53,9 @@ class BaseWsExceptionFilter:
         self.answer(exception, host)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Send the error in the ack if the client requested one, else as ``exception`` event."""
+        """Send the error in the ack if the client waits for one, else as ``exception`` event."""
         ack = host.get_ack()
-        if ack is not None:
-            ack(error.to_ack())
-        else:
+        if ack is None or ack(error.to_ack()) is False:
             cause = self.cause_of(host) if self._include_cause else None
             host.get_client().emit("exception", error.to_event(cause))
         if host.is_connection and error.temporary:

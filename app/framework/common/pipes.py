@@ -1,9 +1,12 @@
 """Pipes, which transform or validate an argument before the handler receives it."""
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from math import isnan
+from typing import Any, ClassVar, Literal, Never
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
@@ -11,6 +14,22 @@ from app.framework.common.exceptions import BootError, FieldError, WsBadRequest
 
 _VALUE_ERROR = "Value error, "
 """The prefix that pydantic adds to the text of a ValueError raised by a validator."""
+
+_Extra = Literal["allow", "ignore", "forbid"] | None
+"""Pydantic's rule for unknown fields; None leaves it to each model's ``model_config``."""
+
+_EXTRA: dict[bool | None, _Extra] = {True: "ignore", False: "allow", None: None}
+"""The rule for each value of ``whitelist``."""
+
+_HAS_DEFAULT = "give each optional field a default, such as name: str | None = None"
+_REMEDIES = {
+    "skip_missing_properties": _HAS_DEFAULT,
+    "skip_null_properties": _HAS_DEFAULT,
+    "skip_undefined_properties": _HAS_DEFAULT,
+    "transform_options": "set the model's model_config",
+    "groups": "declare one model for each group",
+}
+"""What to write instead of some options of Nest that pydantic does not have."""
 
 ParamKind = Literal["body", "custom"]
 
@@ -34,7 +53,14 @@ class ArgumentMetadata:
 
 
 class PipeTransform:
-    """Base class of pipes: override `transform`, or `bind` to prepare each parameter at boot."""
+    """Base class of pipes: override `transform`, or `bind` to prepare each parameter at boot.
+
+    Attributes:
+        precedes_validation: Whether `ValidationPipe` runs after this pipe of a parameter, because
+            this pipe accepts more than the annotated type; see `in_order`.
+    """
+
+    precedes_validation: ClassVar[bool] = False
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
         """Return the new value, or raise an error; may be async."""
@@ -73,9 +99,53 @@ class ValidationPipe(PipeTransform):
     """Validates a payload with pydantic and converts it to the parameter's annotated type.
 
     For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
-    with an internal error. As in Nest, custom parameters are not validated, and unknown fields are
-    ignored. If the type is a model, a missing or scalar payload counts as an empty object.
+    with an internal error. As in Nest, custom parameters are not validated. If the type is a model,
+    a missing or scalar payload counts as an empty object.
     """
+
+    def __init__(
+        self,
+        *,
+        whitelist: bool | None = None,
+        forbid_non_whitelisted: bool = False,
+        transform: bool = True,
+        disable_error_messages: bool = False,
+        exception_factory: Callable[[tuple[FieldError, ...]], Exception] = WsBadRequest,
+        expected_type: Any = None,
+        **unsupported: Never,
+    ) -> None:
+        """Check the options, which have Nest's names.
+
+        Args:
+            whitelist: True drops unknown fields, also those of models that forbid them. False keeps
+                them in the model's ``model_extra``. By default the ``extra`` of each model's
+                ``model_config`` decides; without it, pydantic drops unknown fields.
+            forbid_non_whitelisted: Whether a payload with unknown fields is invalid.
+            transform: Cannot be False: the handler always receives the annotated type.
+            disable_error_messages: Whether to leave out which fields are invalid, and why.
+            exception_factory: Takes the errors and returns the exception to raise.
+            expected_type: Replaces the annotated type, for every parameter.
+
+        Raises:
+            BootError: An option is unknown or cannot work.
+        """
+        refuse_options("ValidationPipe", unsupported)
+        if not transform:
+            raise BootError(
+                "ValidationPipe(transform=False) is not supported, because a handler receives the "
+                "type that it declares; remove the option, and declare dict[str, Any] for the "
+                "payload as it came"
+            )
+        if forbid_non_whitelisted and whitelist is False:
+            raise BootError(
+                "ValidationPipe has forbid_non_whitelisted=True and whitelist=False, which "
+                "contradict each other; remove whitelist"
+            )
+        check_exception_factory("ValidationPipe", exception_factory)
+        self._extra: _Extra = "forbid" if forbid_non_whitelisted else _EXTRA[whitelist]
+        self._hides_errors = disable_error_messages
+        self._exception_factory = exception_factory
+        self._expected_type = expected_type
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
         """Validate one value. Only tests call this: events use the validator returned by `bind`."""
@@ -84,43 +154,91 @@ class ValidationPipe(PipeTransform):
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
         """Compile the validator of one parameter; return None if the type allows any value."""
-        if metadata.type == "custom" or metadata.metatype in (Any, object):
+        metatype = metadata.metatype if self._expected_type is None else self._expected_type
+        if metadata.type == "custom" or metatype in (Any, object):
             return None
-        validate = _validator(metadata.metatype)
-        wants_object = isinstance(metadata.metatype, type) and issubclass(
-            metadata.metatype, BaseModel
-        )
+        validate = _validator(metatype, self._extra)
+        model = metatype if isinstance(metatype, type) and issubclass(metatype, BaseModel) else None
         prefix = () if metadata.data is None else (str(metadata.data),)
+        errors_of = _hidden_errors if self._hides_errors else field_errors
+        exception_factory = self._exception_factory
 
         def transform(value: Any) -> Any:
+            if model is not None and not isinstance(value, dict) and not isinstance(value, model):
+                value = {}
             try:
-                return validate(value if isinstance(value, dict) or not wants_object else {})
+                return validate(value)
             except ValidationError as error:
-                raise WsBadRequest(field_errors(error, prefix)) from None
+                raise exception_factory(errors_of(error, prefix)) from None
 
         return transform
 
 
 class DefaultValuePipe(PipeTransform):
-    """Nest's ``DefaultValuePipe``: replaces a missing value."""
+    """Nest's ``DefaultValuePipe``: replaces a missing value or NaN.
+
+    Each event receives its own copy of a list, dict or set.
+    """
+
+    precedes_validation = True
 
     def __init__(self, default: Any) -> None:
         self._default = default
+        self._is_mutable = isinstance(default, list | dict | set)
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:  # noqa: ARG002 - required by the signature
-        """Return the value; if it is None, return the default."""
-        return self._default if value is None else value
+        """Return the value; if it is None or NaN, return the default."""
+        if value is None or (isinstance(value, float) and isnan(value)):
+            return deepcopy(self._default) if self._is_mutable else self._default
+        return value
 
 
-def _validator(metatype: Any) -> Callable[[Any], Any]:
+def in_order(
+    outer: Sequence[PipeTransform], own: Sequence[PipeTransform]
+) -> tuple[PipeTransform, ...]:
+    """Return the pipes of one parameter as they run: those of application, class, method, its own.
+
+    `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. In
+    Nest it skips scalar types; here it checks the annotated type, which these pipes produce.
+    """
+    if not any(pipe.precedes_validation for pipe in own):
+        return (*outer, *own)
+    validating = [pipe for pipe in outer if isinstance(pipe, ValidationPipe)]
+    others = [pipe for pipe in outer if not isinstance(pipe, ValidationPipe)]
+    return (*others, *own, *validating)
+
+
+def check_exception_factory(owner: str, factory: object) -> None:
+    """Raise `BootError` if an ``exception_factory`` cannot return an exception."""
+    if not callable(factory) or inspect.iscoroutinefunction(factory):
+        raise BootError(
+            f"{owner} has exception_factory={factory!r}; "
+            "give it a plain function that takes the errors and returns an exception"
+        )
+
+
+def refuse_options(owner: str, options: Mapping[str, object]) -> None:
+    """Raise `BootError` if there is an option that a pipe does not have."""
+    for option in options:
+        remedy = _REMEDIES.get(option, "docs/migrating.md lists the options of pipes")
+        raise BootError(f"{owner} does not support {option}; {remedy}")
+
+
+def _validator(metatype: Any, extra: "_Extra") -> Callable[[Any], Any]:
     try:
         # Call the compiled validator directly: the adapter's method takes 1.5 times as long.
-        return TypeAdapter(metatype).validator.validate_python
+        validate = TypeAdapter(metatype).validator.validate_python
     except PydanticUserError as error:
         name = getattr(metatype, "__name__", metatype)
         raise BootError(
             f"ValidationPipe cannot validate {name}; annotate the payload with a pydantic model"
         ) from error
+    return validate if extra is None else partial(validate, extra=extra)
+
+
+def _hidden_errors(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:
+    del error, prefix
+    return (FieldError(path="", message="Bad Request"),)
 
 
 def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:

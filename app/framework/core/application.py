@@ -10,6 +10,7 @@ import structlog
 from aiohttp import hdrs, web
 from dependency_injector import containers, providers
 
+from app.framework.background.explorer import explore_last
 from app.framework.common.exceptions import BootError
 from app.framework.common.filters import ExceptionFilter
 from app.framework.common.guards import CanActivate
@@ -132,6 +133,7 @@ class NestApplication:
         await self._build()
         definitions = self.definitions()
         self._check_instances()
+        self._providers = [*explore_last(self._providers)]
         self._adapter.bind(definitions)
         for definition in definitions:
             server = self._adapter.server_of(definition)

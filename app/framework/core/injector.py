@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import containers, errors, providers
 
+from app.framework.background.explorer import refuse_unread_decorators
 from app.framework.common.awaiting import maybe_await
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
@@ -71,6 +72,7 @@ class Injector:
                     how = f"is provided by a {type(provider).__name__}"
                     refuse_undiscovered(provides, how)
                     refuse_hooks_that_never_run(provides, how)
+                    refuse_unread_decorators(provides, f"because the class {how}")
             if isinstance(provider, _PER_REQUEST):
                 raise BootError(
                     f"{callee_name(provider)} is provided by a {type(provider).__name__}: "

@@ -10,11 +10,12 @@ from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
+from app.framework.websockets.broadcast import Server
 from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.decorators import GatewayOptions
 from app.framework.websockets.explorer import GatewayDefinition, server_attributes
 from app.framework.websockets.pipeline import compile_event
-from app.framework.websockets.socket import Server, Socket
+from app.framework.websockets.socket import Socket
 from app.framework.websockets.unknown_event import compile_unknown_event
 
 _DRAIN_SECONDS = 0.8
@@ -130,7 +131,7 @@ class IoAdapter:
 
 def _own_options(options: GatewayOptions) -> dict[str, Any]:
     own = {
-        "origins": None if options.cors is None else tuple(sorted(set(options.cors.origins))),
+        "origins": None if options.cors is None else options.cors.origins,
         "ping_interval_seconds": options.ping_interval_seconds,
         "ping_timeout_seconds": options.ping_timeout_seconds,
         "max_frame_bytes": options.max_frame_bytes,

@@ -3,9 +3,11 @@
 python-socketio uses this module in place of ``json``.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from math import isinf
 from typing import Any
 
@@ -21,11 +23,13 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 def dump(value: Any) -> bytes:
     """Encode a value like Node's ``JSON.stringify``: no spaces, dates in UTC with milliseconds.
 
-    Pydantic models are written with their aliases. Other objects are written as the value that
-    their ``to_wire()`` returns.
+    Pydantic models are written with their aliases. Fields that were not set and are None are left
+    out, as ``JSON.stringify`` leaves out undefined. Dataclasses are written as objects, sets as
+    arrays, decimals as texts, and dates as ``YYYY-MM-DD``. An object with a method ``to_wire`` is
+    written as the value that the method returns.
 
     Raises:
-        TypeError: The value has no JSON form.
+        TypeError: The value has no JSON form, or is a datetime without a time zone.
     """
     try:
         return orjson.dumps(value, _to_json_value, _OPTIONS)
@@ -65,11 +69,40 @@ def _to_json_value(value: Any) -> Any:
     if to_wire is not None:
         return to_wire()
     if isinstance(value, BaseModel):
-        return value.model_dump(mode="json", by_alias=True)
+        return _without_unset(value.model_dump(mode="json", by_alias=True), value)
     if isinstance(value, datetime):
-        moment = value.astimezone(UTC).isoformat(timespec="milliseconds")
-        return moment.removesuffix("+00:00") + "Z"
+        return _iso_text(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, set | frozenset):
+        return list(value)
+    if isinstance(value, Decimal | date):
+        return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _iso_text(moment: datetime) -> str:
+    if moment.tzinfo is None:  # the machine's time zone would decide what it means
+        raise TypeError(f"{moment} has no time zone; write datetime.now(UTC) or add tzinfo=UTC")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def _without_unset(dumped: Any, value: Any) -> Any:
+    """Remove the fields of models that were not set and are None, also of nested models."""
+    if isinstance(value, BaseModel) and isinstance(dumped, dict):
+        for name, field in type(value).model_fields.items():
+            key = field.serialization_alias or name
+            if dumped.get(key, name) is None and name not in value.model_fields_set:
+                del dumped[key]
+            elif key in dumped:
+                _without_unset(dumped[key], getattr(value, name))
+    elif isinstance(value, dict) and isinstance(dumped, dict):
+        for one, other in zip(dumped.values(), value.values(), strict=False):
+            _without_unset(one, other)
+    elif isinstance(value, list | tuple) and isinstance(dumped, list):
+        for one, other in zip(dumped, value, strict=False):
+            _without_unset(one, other)
+    return dumped
 
 
 def _check_depth(text: str) -> None:

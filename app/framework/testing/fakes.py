@@ -6,7 +6,8 @@ from typing import Any, Literal, TypeVar
 
 from app.framework.common.context import AckFunction, ConnectionContext, ExecutionContext
 from app.framework.common.guards import CanActivate, verdict_of
-from app.framework.websockets.socket import Handshake, Hub, Socket
+from app.framework.websockets.broadcast import Hub
+from app.framework.websockets.socket import Handshake, Socket
 
 SocketType = TypeVar("SocketType", bound=Socket)
 

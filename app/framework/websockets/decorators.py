@@ -10,19 +10,13 @@ from typing import TypeVar, overload
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import Decorated, define_metadata
-from app.framework.websockets.socket import Server
+from app.framework.websockets.broadcast import Server
+from app.framework.websockets.cors import Cors
 
 GATEWAY_OPTIONS = "websockets:gateway_options"
 MESSAGE_PATTERN = "websockets:message_mapping"
 
 GatewayClass = TypeVar("GatewayClass", bound=type)
-
-
-@dataclass(frozen=True, slots=True)
-class Cors:
-    """The exact origins that may connect from a browser, such as ``https://chat.example``."""
-
-    origins: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +70,7 @@ def web_socket_gateway(
     *,
     namespace: str = "/",
     path: str | None = None,
-    cors: Cors | None = None,
+    cors: Cors | bool | None = None,
     transports: Iterable[str] = ("websocket",),
     ping_interval_seconds: float | None = None,
     ping_timeout_seconds: float | None = None,
@@ -86,9 +80,10 @@ def web_socket_gateway(
 
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.
+        cors: True means any origin, as in Nest.
 
     Raises:
-        BootError: The parentheses are missing, or the namespace is not a string.
+        BootError: The parentheses are missing, or the namespace or ``cors`` is of another type.
     """
     if not isinstance(port, int):
         raise BootError(f"@web_socket_gateway: {port!r} is not a port; write @web_socket_gateway()")
@@ -96,11 +91,15 @@ def web_socket_gateway(
         raise BootError(
             f"@web_socket_gateway: namespace={namespace!r} is not supported; give one string"
         )
+    if not isinstance(cors, Cors | bool | None):
+        raise BootError(
+            f"@web_socket_gateway: cors={cors!r} is not supported; write cors=Cors('https://chat.example')"
+        )
     options = GatewayOptions(
         port=port,
         namespace="/" + namespace.strip("/"),
         path=path,
-        cors=cors,
+        cors=Cors(cors) if isinstance(cors, bool) else cors,
         transports=tuple(transports),
         ping_interval_seconds=ping_interval_seconds,
         ping_timeout_seconds=ping_timeout_seconds,

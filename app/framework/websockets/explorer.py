@@ -11,17 +11,16 @@ from typing import Any
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata, methods_with_metadata
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 from app.framework.websockets.decorators import (
     GATEWAY_OPTIONS,
     MESSAGE_PATTERN,
-    Cors,
     GatewayOptions,
     WebSocketServer,
 )
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
-from app.framework.websockets.socket import RESERVED_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +112,4 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
         if value is not None and value <= 0:
             raise BootError(
                 f"{cls.__name__}: {name}={value!r} must be greater than 0; change or remove it"
-            )
-    if options.cors is not None:
-        _check_cors(cls, options.cors)
-
-
-def _check_cors(cls: type, cors: object) -> None:
-    origins = cors.origins if isinstance(cors, Cors) else None
-    # Reject a string, because ``in`` would then accept substrings: "https://a.example" contains
-    # "https://a.ex".
-    if not isinstance(origins, tuple | list):
-        raise BootError(
-            f"{cls.__name__}: cors={cors!r} is not supported; "
-            "list the origins, cors=Cors(('https://chat.example',))"
-        )
-    for origin in origins:
-        if origin != "null" and ("://" not in origin or "*" in origin):
-            raise BootError(
-                f"{cls.__name__}: cors={origin!r} matches no origin; "
-                "write each origin in full, such as https://chat.example"
             )

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.hooks import POSITIONAL
-from app.framework.common.pipes import PipeTransform
+from app.framework.common.pipes import DefaultValuePipe, PipeTransform
 from app.framework.websockets.enhancers import Resolve, check_enhancers
 from app.framework.websockets.param_decorators import (
     PLAIN_PARAMETERS,
@@ -49,9 +49,10 @@ def read_parameters(
         name: _find_marker(hints.get(name, Any), f"{subject}: parameter '{name}'") for name in names
     }
     if not any(marked.values()):
-        return _plain_parameters(names, hints, subject)
+        return _plain_parameters(declared, hints, subject)
     parameters = []
-    for name, found in marked.items():
+    for declaration, found in zip(declared, marked.values(), strict=True):
+        name = declaration.name
         if found is None:
             raise BootError(
                 f"{subject}: the argument for parameter '{name}' is unknown; annotate it with "
@@ -63,14 +64,16 @@ def read_parameters(
         own = check_enhancers(
             (resolve(pipe, owner) for pipe in pipes), PipeTransform, f"{owner} names"
         )
+        own = (*own, *_default_pipes(declaration, marker, subject))
         parameters.append(Parameter(name, marker, metatype, own))
     return tuple(parameters)
 
 
 def _plain_parameters(
-    names: list[str], hints: Mapping[str, Any], subject: str
+    declared: list[inspect.Parameter], hints: Mapping[str, Any], subject: str
 ) -> tuple[Parameter, ...]:
     """Read a handler without markers. As in Nest, pipes run for the client and for the data."""
+    names = [parameter.name for parameter in declared]
     if len(names) > len(PLAIN_PARAMETERS):
         raise BootError(
             f"{subject}: a handler without annotations takes at most (client, data, ack), "
@@ -83,9 +86,26 @@ def _plain_parameters(
             "before this one, or annotate this one with MessageBody()"
         )
     return tuple(
-        Parameter(name, marker, hints.get(name, Any), ())
-        for name, marker in zip(names, PLAIN_PARAMETERS, strict=False)
+        Parameter(name, marker, hints.get(name, Any), _default_pipes(declaration, marker, subject))
+        for name, declaration, marker in zip(names, declared, PLAIN_PARAMETERS, strict=False)
     )
+
+
+def _default_pipes(
+    declaration: inspect.Parameter, marker: ParamMarker | AckMarker, subject: str
+) -> tuple[PipeTransform, ...]:
+    """Return the pipe that replaces a missing argument with the parameter's default.
+
+    It runs after the parameter's other pipes, as default values of TypeScript do in Nest.
+    """
+    if declaration.default is inspect.Parameter.empty or declaration.default is None:
+        return ()
+    if isinstance(marker, AckMarker):
+        raise BootError(
+            f"{subject}: parameter '{declaration.name}' is the ack, so its default is never used; "
+            "remove it, or write = None"
+        )
+    return (DefaultValuePipe(declaration.default),)
 
 
 def _may_be_client(hint: Any) -> bool:
@@ -124,11 +144,6 @@ def _check_form(parameter: inspect.Parameter, subject: str) -> None:
         raise BootError(
             f"{subject}: parameter '{parameter.name}' has its marker as a default; "
             f"write it as {parameter.name}: Annotated[..., MessageBody()]"
-        )
-    if parameter.default is not inspect.Parameter.empty and parameter.default is not None:
-        raise BootError(
-            f"{subject}: parameter '{parameter.name}' has a default, which is never used; "
-            "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
         )
 
 

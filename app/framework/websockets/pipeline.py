@@ -14,7 +14,7 @@ from app.framework.common.context import AckFunction, ExecutionContext, current_
 from app.framework.common.exceptions import BootError, WsForbidden
 from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
-from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, bind_pipe
+from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, bind_pipe, in_order
 from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
 from app.framework.websockets.param_decorators import AckMarker
@@ -173,7 +173,7 @@ def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
     metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
     read, steps = (_same, [marker.read]) if marker.may_be_awaitable else (marker.read, [])
     try:
-        for pipe in (*route.enhancers.pipes, *parameter.pipes):
+        for pipe in in_order(route.enhancers.pipes, parameter.pipes):
             transform = bind_pipe(pipe, metadata)
             if transform is None:
                 continue

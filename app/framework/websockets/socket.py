@@ -1,18 +1,23 @@
-"""`Socket` (one client) and `Server` (all clients of a namespace), with socket.io's names.
+"""`Socket` (one client), with socket.io's names.
 
-Both classes use the transport through the Protocols `SocketLink` and `Hub`. Tests replace the
+A socket uses the transport through the Protocols `SocketLink` and `Hub`. Tests replace the
 transport with `testing.RecordingLink`.
 """
 
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-RESERVED_EVENTS = frozenset(
-    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+from app.framework.websockets.broadcast import (
+    DONE,
+    RESERVED_EVENTS,
+    BroadcastOperator,
+    Hub,
+    Room,
+    reserved,
+    room_names,
 )
-"""Event names that neither side may send; the list of socket.io-parser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +35,6 @@ class Handshake:
     query: Mapping[str, str]
     address: str
     issued: datetime
-
-
-class Hub(Protocol):
-    """Gives access to all sockets of one namespace. `NamespaceRooms` implements it."""
-
-    def broadcast(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-        *,
-        volatile: bool = False,
-    ) -> None:
-        """Queue an event once for each socket in any of ``rooms`` (for all sockets if empty).
-
-        Sockets in any of ``except_rooms`` are left out.
-        """
-
-    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
-        """See `BroadcastOperator.fetch_sockets`."""
 
 
 class SocketLink(Protocol):
@@ -97,77 +81,6 @@ class SocketLink(Protocol):
         """See `Socket.close_transport`."""
 
 
-class BroadcastOperator:
-    """Selects the recipients: ``server.to("room").except_("other").emit("event", data)``.
-
-    An operator is immutable: each method returns a new operator, so an operator may be used
-    repeatedly.
-    """
-
-    __slots__ = ("_except", "_hub", "_rooms", "_volatile")
-
-    def __init__(
-        self,
-        hub: Hub,
-        rooms: frozenset[str] = frozenset(),
-        except_rooms: frozenset[str] = frozenset(),
-        *,
-        volatile: bool = False,
-    ) -> None:
-        self._hub = hub
-        self._rooms = rooms
-        self._except = except_rooms
-        self._volatile = volatile
-
-    def to(self, *rooms: str) -> "BroadcastOperator":
-        """Add rooms; a socket in several of them receives the event once."""
-        wanted = self._rooms.union(rooms)
-        return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
-
-    in_ = to
-    """Socket.IO's ``in``: an alias of `to`."""
-
-    def except_(self, *rooms: str) -> "BroadcastOperator":
-        """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
-        unwanted = self._except.union(rooms)
-        return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
-
-    @property
-    def volatile(self) -> "BroadcastOperator":
-        """Skip clients that are not reading at the moment: for data that is outdated soon."""
-        return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
-
-    def emit(self, event: str, *args: Any) -> None:
-        """Queue the event for all recipients; raise ValueError if its name is reserved."""
-        if event in RESERVED_EVENTS:
-            raise _reserved(event)
-        self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
-
-    def fetch_sockets(self) -> "tuple[Socket, ...]":
-        """Return the selected sockets of this process, without duplicates.
-
-        A socket that is still connecting counts as a member of the rooms that it will join.
-        """
-        return self._hub.sockets(self._rooms, self._except)
-
-    def sockets_join(self, *rooms: str) -> None:
-        """Add all sockets of `fetch_sockets` to these rooms."""
-        for socket in self.fetch_sockets():
-            socket.join(*rooms)
-
-    def sockets_leave(self, *rooms: str) -> None:
-        """Remove all sockets of `fetch_sockets` from these rooms."""
-        for socket in self.fetch_sockets():
-            for room in rooms:
-                socket.leave(room)
-
-
-class Server(BroadcastOperator):
-    """Nest's ``@WebSocketServer()``: all sockets of one namespace."""
-
-    __slots__ = ()
-
-
 class Socket:
     """One client in one namespace.
 
@@ -201,23 +114,40 @@ class Socket:
         """
         return self._link.rooms
 
-    def join(self, *rooms: str) -> None:
-        """Receive events that are emitted to these rooms from now on."""
-        self._link.join(rooms)
+    def join(self, *rooms: Room) -> Awaitable[None]:
+        """Receive events that are emitted to these rooms from now on.
 
-    def leave(self, room: str) -> None:
+        A list of rooms is accepted too, and so is the id of another socket.
+        """
+        self._link.join(room_names(rooms))
+        return DONE
+
+    def leave(self, room: str) -> Awaitable[None]:
         """Stop receiving events that are emitted to this room."""
         self._link.leave(room)
+        return DONE
 
     def emit(self, event: str, *args: Any) -> None:
         """Queue an event for this client; raise ValueError if its name is reserved."""
         if event in RESERVED_EVENTS:
-            raise _reserved(event)
+            raise reserved(event)
         self._link.emit(event, args)
 
-    def to(self, *rooms: str) -> BroadcastOperator:
+    def to(self, *rooms: Room) -> BroadcastOperator:
         """Select the sockets in these rooms, except this socket."""
         return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
+
+    in_ = to
+    """Socket.IO's ``in``: an alias of `to`."""
+
+    def except_(self, *rooms: Room) -> BroadcastOperator:
+        """Select all sockets, except those in these rooms and this socket."""
+        return self.broadcast.except_(*rooms)
+
+    @property
+    def broadcast(self) -> BroadcastOperator:
+        """Select all sockets of the namespace, except this socket."""
+        return BroadcastOperator(self._link.hub, except_rooms=frozenset({self.id}))
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine without delaying the socket's next events; return whether it was started.
@@ -236,7 +166,7 @@ class Socket:
         """
         await self._link.pause_events(seconds)
 
-    def disconnect(self, *, close: bool = False) -> None:
+    def disconnect(self, close: bool = False) -> None:  # noqa: FBT001, FBT002 - socket.io's
         """Disconnect the socket; the client sees the reason ``io server disconnect``.
 
         A socket that is still connecting is refused: the client receives ``connect``, the events
@@ -262,7 +192,3 @@ class Socket:
                 events emitted so far before the connection is closed.
         """
         self._link.close_transport(answer_connect=answer_connect)
-
-
-def _reserved(event: str) -> ValueError:
-    return ValueError(f"'{event}' is a reserved event name")

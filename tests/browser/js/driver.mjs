@@ -1,4 +1,4 @@
-// Controls a real Chromium for the tests in Python. Commands arrive on stdin, results leave on
+// Controls a real Chromium for the tests in Python. Commands arrive on stdin, and results leave on
 // stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import axe from "axe-core";
@@ -19,9 +19,9 @@ const AXE_OPTIONS = {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
 };
 
-// Playwright creates a profile folder for it, and removes the folder.
+// Playwright creates a profile folder for this browser, and removes the folder at the end.
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
-// Shorter than the time for which tests/browser/browser.py waits for a result.
+// This is shorter than the time for which tests/browser/browser.py waits for a result.
 const TIMEOUT_MS = 60_000;
 const windows = new Map();
 const tabs = new Map();
@@ -67,7 +67,7 @@ const commands = {
     );
   },
 
-  /** Replaces the lifetime that a tab's token requests ask for. */
+  /** Replaces the lifetime in a tab's token requests. */
   async tokenLife({ tab, ttlSeconds }) {
     const { page } = tabs.get(tab);
     await page.unrouteAll();

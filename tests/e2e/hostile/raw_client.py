@@ -82,7 +82,7 @@ class RawClient:
         return payload.decode()
 
     async def receive_packet(self) -> tuple[str, Any]:
-        """Return the next Socket.IO packet, split into type with id, and data."""
+        """Return the next Socket.IO packet as a pair: its type with its id, and its data."""
         return packet(await self.receive())
 
     async def everything(self) -> list[str]:
@@ -115,7 +115,7 @@ class RawClient:
 
 
 def packet(text: str) -> tuple[str, Any]:
-    """Split a Socket.IO packet into type with id, and data."""
+    """Split a Socket.IO packet into a pair: its type with its id, and its data."""
     head = text[: min((text.index(each) for each in "[{" if each in text), default=None)]
     rest = text[len(head) :]
     return head, json.loads(rest) if rest else None
@@ -149,7 +149,7 @@ def fragments(payload: bytes, size: int) -> bytes:
 
 @asynccontextmanager
 async def tcp_client(url: str, receive_buffer: int | None = None) -> AsyncIterator[RawClient]:
-    """Open a TCP connection; ``receive_buffer`` limits its window."""
+    """Open a TCP connection. ``receive_buffer`` limits the size of its window."""
     address = urlsplit(url)
     sock = socket.socket()
     if receive_buffer is not None:

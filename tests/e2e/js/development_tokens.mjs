@@ -1,9 +1,9 @@
 // Tokens of the development issuer, which replaces Clerk.
 
 /**
- * Returns an object with a `getToken` like Clerk's. Its `wanted` is the request to the issuer,
- * `{userId, ttlSeconds}`, or null when the user has signed out; it may change. A refused request
- * simulates an unreachable issuer, and calls `onFailure`.
+ * Returns an object with a `getToken` like Clerk's. `getToken` sends the request `wanted`,
+ * `{userId, ttlSeconds}`, to the issuer. Tests may change `wanted`: null means that the user has
+ * signed out, and a refused request simulates an unreachable issuer and calls `onFailure`.
  */
 export function issuedBy(url, wanted, onFailure) {
   const issuer = {

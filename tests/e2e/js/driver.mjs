@@ -1,4 +1,4 @@
-// Runs any number of real socket.io-clients for the tests in Python. Commands arrive on stdin,
+// Runs any number of real socket.io-clients for the tests in Python. Commands arrive on stdin, and
 // the clients' events leave on stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import { io } from "socket.io-client";
@@ -8,7 +8,7 @@ const sockets = new Map();
 const tokens = new Map();
 
 const commands = {
-  // `authCallback` and `namespace` are handled here; the other options are those of `io()`.
+  // `authCallback` and `namespace` are handled here; all other options are passed to `io()`.
   connect({ client, url, auth, options: { authCallback, namespace = "", ...options } }) {
     const socket = io(url + namespace, {
       auth: authCallback ? (callback) => callback(auth) : auth,
@@ -22,11 +22,11 @@ const commands = {
     watch(client, socket);
   },
 
-  // The client of docs/refreshing-tokens.md, which is compiled to `module`.
+  // Connects the client of docs/refreshing-tokens.md. `module` is this client in JavaScript.
   async connectRefreshing({ client, url, module, wanted }) {
     const issuer = issuedBy(url, wanted, () => report(client, "no_token", []));
     const onEnd = (code, detail) => report(client, "end", [{ code, detail }]);
-    tokens.set(client, issuer); // before the first await, because the next command may use it
+    tokens.set(client, issuer); // before `await`: the next command may use the issuer
     const { connectChat } = await import(module);
     watch(client, connectChat(url, issuer.getToken, onEnd).socket);
   },

@@ -123,7 +123,7 @@ class Supervised:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            # If make runs the tests themselves, its variables would change the output of this make.
+            # If make runs the tests, its own variables would change the output of this second make.
             env={key: value for key, value in os.environ.items() if not key.startswith("MAKE")},
             text=True,
         )

@@ -9,7 +9,7 @@ from tests.unit.config.environment import load
 def test_settings_follow_port_and_data_dir_when_those_are_set(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Some defaults depend on PORT and DATA_DIR; the default origins contain no duplicates."""
+    """Defaults that contain a port or a folder follow PORT and DATA_DIR."""
     settings = load(monkeypatch, {"PORT": "3000", "DATA_DIR": "/srv/chat"})
 
     assert "sqlite:////srv/chat/chat.db" == settings.database_url
@@ -29,7 +29,7 @@ def test_settings_follow_port_and_data_dir_when_those_are_set(
 def test_packets_are_far_more_than_events_when_limits_are_changed(
     monkeypatch: pytest.MonkeyPatch, given: dict[str, str], expected: int
 ) -> None:
-    """The default limit for packets is above a client's other limits."""
+    """By default, the limit for packets is well above the client's limits for events."""
     assert expected == load(monkeypatch, given).max_packets_per_second
 
 
@@ -37,7 +37,7 @@ def test_packets_are_far_more_than_events_when_limits_are_changed(
 def test_database_lies_in_data_dir_when_that_has_characters_of_an_address(
     monkeypatch: pytest.MonkeyPatch, data_dir: str
 ) -> None:
-    """The default DATABASE_URL escapes characters that have a meaning in URLs."""
+    """The default DATABASE_URL escapes characters of DATA_DIR that have a meaning in URLs."""
     settings = load(monkeypatch, {"DATA_DIR": data_dir})
 
     file = sqlite_file(parse_database_url(settings.database_url))

@@ -17,7 +17,7 @@ def test_settings_refuse_fewer_packets_when_allowed_events_would_exceed_them(
 def test_settings_refuse_the_queue_when_one_frame_would_fill_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The queue must be at least as large as a frame."""
+    """A recipient's queue must have room for the largest frame."""
     text = refusal(monkeypatch, {"MAX_FRAME_BYTES": "20000", "SOCKET_QUEUE_MAX_BYTES": "19999"})
     least = load(
         monkeypatch,
@@ -39,7 +39,7 @@ def test_settings_refuse_the_queue_when_one_frame_would_fill_it(
 def test_settings_refuse_the_frame_when_the_longest_message_may_not_fit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The error names both settings and the minimum, and that minimum is accepted."""
+    """The error names both settings and the minimum. The minimum itself is accepted."""
     text = refusal(monkeypatch, {"MESSAGE_MAX_CHARS": "10000"})
     least = load(monkeypatch, {"MAX_FRAME_BYTES": "124700"})
 
@@ -54,7 +54,7 @@ def test_settings_refuse_the_frame_when_the_longest_message_may_not_fit(
 def test_longest_message_fits_in_the_least_frame_when_a_client_escapes_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The longest message with the longest ids fits, even if a client writes it in ASCII only."""
+    """The longest message with the longest ids fits, even if a client escapes every character."""
     settings = load(monkeypatch, {"MAX_FRAME_BYTES": "52700"})
     longest_id = "🎈" * MAX_ID_CHARS
     payload = {
@@ -95,7 +95,7 @@ def test_longest_message_fits_in_the_least_frame_when_a_client_escapes_everythin
 def test_settings_are_refused_when_two_contradict_each_other(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], sentence: str
 ) -> None:
-    """The error names every setting of the contradiction."""
+    """The error names all settings that contradict each other."""
     assert sentence == refusal(monkeypatch, environment)
 
 

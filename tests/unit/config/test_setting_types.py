@@ -86,7 +86,7 @@ def test_settings_refuse_a_value_when_it_is_out_of_bounds(
 def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
     monkeypatch: pytest.MonkeyPatch, name: str, written: str, meant: str
 ) -> None:
-    """Origins are normalised, because they are compared with ``Origin`` and ``azp`` as text."""
+    """Origins are normalised, because they are compared as text with ``Origin`` and ``azp``."""
     clerk = {**PRODUCTION, name: written}
 
     settings = load(monkeypatch, clerk)
@@ -101,7 +101,7 @@ def test_origin_is_taken_as_browsers_write_it_when_it_is_spelt_otherwise(
 def test_origin_of_pages_without_a_server_is_taken_when_it_is_configured(
     monkeypatch: pytest.MonkeyPatch, written: str, meant: str
 ) -> None:
-    """Origins of sandboxed frames and of files may connect, but are not authorized parties."""
+    """Sandboxed frames and files may connect, but their origins are not authorized parties."""
     settings = load(monkeypatch, {"CORS_ORIGINS": written, "PORT": "3000"})
 
     assert (meant,) == settings.cors_origins

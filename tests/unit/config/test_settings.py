@@ -9,7 +9,7 @@ from tests.unit.config.environment import PRODUCTION, load, refusal
 
 
 def test_settings_run_locally_when_nothing_is_set() -> None:
-    """By default there are a database file, local origins and the development issuer."""
+    """The defaults are a database file, local origins and the development issuer."""
     settings = load_settings()
 
     assert "sqlite:///.data/chat.db" == settings.database_url
@@ -37,14 +37,14 @@ def test_settings_run_locally_when_nothing_is_set() -> None:
 def test_base_url_is_reachable_when_host_is(
     monkeypatch: pytest.MonkeyPatch, host: str, base_url: str
 ) -> None:
-    """The base URL of a server on every interface uses the loopback address."""
+    """The base URL of a server that listens on every interface has the loopback address."""
     settings = load(monkeypatch, {"HOST": host})
 
     assert base_url == settings.base_url
 
 
 def test_settings_read_lists_when_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spaces and empty entries are dropped, and origins are normalised to what browsers send."""
+    """Spaces and empty entries are dropped, and origins are written as browsers send them."""
     settings = load(
         monkeypatch,
         {
@@ -101,7 +101,7 @@ def test_settings_accept_clerk_when_a_developer_uses_it(monkeypatch: pytest.Monk
 def test_settings_understand_the_other_name_when_the_issuer_has_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """CLERK_ISSUER_URL, which frontends use, also sets the issuer."""
+    """Frontends call this setting CLERK_ISSUER_URL, and the server accepts that name too."""
     environment = {**PRODUCTION, "CLERK_ISSUER": "", "CLERK_ISSUER_URL": "https://other.example"}
 
     settings = load(monkeypatch, environment)
@@ -156,14 +156,14 @@ def test_settings_name_the_missing_one_when_production_is_partial(
 def test_settings_name_the_missing_ones_when_clerk_is_half_configured(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], named: str
 ) -> None:
-    """An incomplete Clerk configuration is an error; the development issuer does not replace it."""
+    """An incomplete Clerk configuration is an error instead of enabling the development issuer."""
     text = refusal(monkeypatch, environment)
 
     assert f"Authentication by Clerk needs {named}: set them in the environment or in .env." == text
 
 
 def test_settings_describe_every_field_when_documented() -> None:
-    """Error messages and docs/protocol.md need a description of each setting."""
+    """Error messages and docs/protocol.md show the description of each setting."""
     described = [name for name, field in Settings.model_fields.items() if field.description]
 
     assert described == list(Settings.model_fields)

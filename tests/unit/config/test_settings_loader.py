@@ -7,7 +7,7 @@ from tests.unit.config.environment import PRODUCTION, load, refusal
 
 
 def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wrong setting has its own line; a default that depends on a wrong setting has none."""
+    """Each wrong setting has one line. Defaults that depend on a wrong setting have none."""
     text = refusal(monkeypatch, {"AUTH_EXPIRY": "never", "MAX_FRAME_BYTES": "0", "PORT": "0"})
 
     assert [
@@ -41,7 +41,7 @@ def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyP
 def test_settings_say_so_when_dotenv_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The error for a binary `.env` is one sentence."""
+    """The error for a binary `.env` file is one sentence."""
     (tmp_path / ".env").write_bytes(b"PORT=\xff\xfe")
 
     text = refusal(monkeypatch, {})

@@ -15,7 +15,7 @@ SMALLEST = {"name": "News", "createdById": "user_alice"}
 
 
 class RecordingChannelService(ChannelService):
-    """Records its calls. Returns ``changes``, or raises ``failure`` if that is set."""
+    """Records its calls. Returns ``changes``, or raises ``failure`` if it is set."""
 
     changes = True
     failure: ChatError | None = None

@@ -23,7 +23,7 @@ Client = TestClient[web.Request, web.Application]
 
 
 class RecordingSessionService(SessionService):
-    """Records every revocation, with `UNTIL` as its end; raises ``failure`` if it is set."""
+    """Records every revocation, and returns an end at `UNTIL`. Raises ``failure`` if it is set."""
 
     failure: Exception | None = None
 
@@ -38,7 +38,7 @@ class RecordingSessionService(SessionService):
 
 
 def refusal_log(clock: Clock | None = None) -> RefusalLog:
-    """Create a log that trusts this machine as a proxy."""
+    """Create a log that trusts proxies on this machine."""
     return RefusalLog(clock or ManualClock(), PROXIES)
 
 

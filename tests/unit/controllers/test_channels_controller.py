@@ -32,7 +32,7 @@ async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
 async def test_channel_is_created_when_all_of_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """The answer has the same fields as the channel that members receive."""
+    """The response has the same fields as the event that members receive."""
     body = {
         "id": "news/ü",
         "name": " News\n",
@@ -67,7 +67,7 @@ async def test_channel_is_created_when_all_of_it_is_named(
 async def test_channel_gets_an_id_when_none_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """By default a new channel gets a unique id, is public, and has only its creator as member."""
+    """By default a channel gets a unique id, is public, and has its creator as its only member."""
     for _ in range(2):
         await client.post("/channels", json=SMALLEST, headers=AUTHORIZED)
 
@@ -79,7 +79,7 @@ async def test_channel_gets_an_id_when_none_is_named(
 async def test_channel_is_answered_when_it_stands_already(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """A repeated request is harmless, and gets the status 200 instead of 201."""
+    """A repeated request is harmless: its status is 200 instead of 201."""
     channels.changes = False
 
     response = await client.post("/channels", json={**SMALLEST, "id": "news"}, headers=AUTHORIZED)
@@ -90,7 +90,7 @@ async def test_channel_is_answered_when_it_stands_already(
 async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
-    """The controller decodes the id in the path once."""
+    """The id in the path is decoded exactly once."""
     url = URL("/channels/news%2F%C3%BC%2520%25", encoded=True)
 
     response = await client.delete(url, headers=AUTHORIZED)
@@ -118,7 +118,7 @@ async def test_membership_is_changed_when_both_are_named(
     *,
     changes: bool,
 ) -> None:
-    """The answer states whether anything changed."""
+    """The response states whether the membership changed."""
     channels.changes = changes
     url = URL("/channels/a%2Fb/members/user_%C3%BC", encoded=True)
 

@@ -76,7 +76,7 @@ async def test_nothing_is_created_when_the_body_is_malformed(
     path: str,
     message: str,
 ) -> None:
-    """The answer names the wrong field, and describes a correct body."""
+    """The response names the invalid field, and describes a valid body."""
     sent: dict[str, Any] = {"data": body} if isinstance(body, str) else {"json": body}
 
     response = await client.post("/channels", headers=AUTHORIZED, **sent)
@@ -96,7 +96,7 @@ async def test_nothing_is_created_when_the_body_is_malformed(
 async def test_nobody_is_added_when_the_role_is_none(
     client: Client, channels: RecordingChannelService, body: str
 ) -> None:
-    """A misspelt role is rejected instead of ignored."""
+    """A misspelt role is an error instead of being ignored."""
     response = await client.put("/channels/c/members/u", data=body, headers=AUTHORIZED)
 
     answer = await response.json()
@@ -136,7 +136,7 @@ async def test_nothing_is_changed_when_the_key_is_not_right(
     path: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The key is checked before the rest of the request."""
+    """The key is checked before the rest of the request is read."""
     headers = {"Authorization": "Bearer guessed"}
 
     with caplog.at_level(logging.DEBUG, logger="app"):
@@ -188,7 +188,7 @@ async def test_caller_is_told_why_when_the_change_cannot_be_made(
     code: str,
     message: str,
 ) -> None:
-    """The answer has a stable error code."""
+    """The response has the error's code, message and HTTP status."""
     channels.failure = failure
     body = SMALLEST if method == "POST" else None
 

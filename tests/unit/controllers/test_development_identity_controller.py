@@ -52,7 +52,7 @@ async def claims_for(client: Client, wanted: dict[str, Any]) -> dict[str, Any]:
 async def test_jwks_is_the_issuers_when_a_verifier_asks(
     client: Client, issuer: DevelopmentIssuer
 ) -> None:
-    """The keys have the same path as at Clerk."""
+    """The key set is at the same path as Clerk's key set."""
     response = await client.get("/.well-known/jwks.json")
 
     assert (200, issuer.jwks()) == (response.status, await response.json())
@@ -66,7 +66,7 @@ async def test_token_is_the_users_when_somebody_here_asks(client: Client) -> Non
 
 
 async def test_token_has_session_and_life_as_wished_when_they_are_given(client: Client) -> None:
-    """A negative lifetime gives an expired token, which developers can try out."""
+    """A negative lifetime gives an expired token, which developers can use to test expiry."""
     claims = await claims_for(
         client, {"userId": "user_alice", "sessionId": "sess_1", "ttlSeconds": -5}
     )
@@ -90,7 +90,7 @@ async def test_token_has_session_and_life_as_wished_when_they_are_given(client: 
 async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
     client: Client, body: str, path: str
 ) -> None:
-    """The answer names the wrong field, and describes a correct request."""
+    """The response names the invalid field, and describes a valid request."""
     response = await client.post("/dev/token", data=body)
 
     refusal = await response.json()
@@ -114,7 +114,7 @@ async def test_token_is_refused_with_a_sentence_when_the_wish_is_malformed(
 async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """Requests of a foreign page, by DNS rebinding or through a proxy get no token."""
+    """Requests from a foreign page, through DNS rebinding or through a proxy get no token."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 403 == response.status
@@ -133,7 +133,7 @@ async def test_token_is_forbidden_when_the_request_comes_from_elsewhere(
 async def test_token_is_given_when_the_request_comes_from_here(
     client: Client, headers: dict[str, str]
 ) -> None:
-    """The application's page and a command line on this machine can get a token."""
+    """The application's page and command lines on this machine can get a token."""
     response = await client.post("/dev/token", json={"userId": "a"}, headers=headers)
 
     assert 200 == response.status

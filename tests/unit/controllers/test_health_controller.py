@@ -104,7 +104,7 @@ async def test_health_is_ok_when_everything_answers(client: Client, path: str) -
 async def test_health_is_not_ready_when_the_storage_is_gone(
     client: Client, storage: _Storage, clock: ManualClock, path: str
 ) -> None:
-    """The server becomes ready again when the storage answers, and is alive all the time."""
+    """The server becomes ready again with the storage. Its liveness never fails meanwhile."""
     storage.available = False
 
     assert (503, {"status": "unavailable", "reason": "storage unavailable"}) == await answer(
@@ -120,7 +120,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone(
 async def test_health_is_not_ready_when_revocations_cannot_be_read(
     client: Client, revocations: _Revocations, clock: ManualClock, path: str
 ) -> None:
-    """A server that would reject every new client is not ready."""
+    """A server that must reject every new client is not ready."""
     revocations.available = False
 
     assert (503, {"status": "unavailable", "reason": "revocations unavailable"}) == await answer(
@@ -136,7 +136,7 @@ async def test_health_is_not_ready_when_revocations_cannot_be_read(
 async def test_health_is_degraded_when_clients_are_admitted_unchecked(
     client: Client, revocations: _Revocations, path: str
 ) -> None:
-    """Clients can connect, and operators see that revocations are not checked."""
+    """Clients can connect, and the status shows operators that revocations are not checked."""
     revocations.available = False
 
     reason = "revocations unavailable: clients are admitted unchecked"
@@ -147,7 +147,7 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
 async def test_health_is_not_ready_when_the_storage_is_gone_too(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Without storage, no client is admitted, even without a revocation check."""
+    """Without storage, the server admits no client, whatever REVOCATION_UNAVAILABLE says."""
     storage.available = revocations.available = False
 
     assert 503 == (await answer(client, "/health/ready"))[0]
@@ -157,7 +157,7 @@ async def test_health_is_not_ready_when_the_storage_is_gone_too(
 async def test_health_is_not_ready_when_it_is_draining(
     client: Client, health: HealthController, path: str
 ) -> None:
-    """Once the shutdown begins, load balancers must send no new clients."""
+    """Load balancers must send no new clients once the shutdown has begun."""
     await health.on_module_destroy()
 
     assert (503, {"status": "unavailable", "reason": "draining"}) == await answer(client, path)
@@ -167,7 +167,7 @@ async def test_health_is_not_ready_when_it_is_draining(
 async def test_health_probes_once_when_many_ask_together(
     client: Client, storage: _Storage, revocations: _Revocations
 ) -> None:
-    """Concurrent health requests share one probe and one database connection."""
+    """Concurrent health requests share one probe, and so one database connection."""
     storage.may_answer.clear()
     asking = [asyncio.create_task(answer(client, READY[each % 2])) for each in range(20)]
     await storage.asked.wait()
@@ -183,7 +183,7 @@ async def test_health_probes_once_when_many_ask_together(
 async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
     client: Client, storage: _Storage, clock: ManualClock, *, available: bool
 ) -> None:
-    """A failure is reused as well, so that not every request queries a hanging database."""
+    """A failure is reused too, so that requests do not all query a database that hangs."""
     storage.available = available
     first = await answer(client, "/health/ready")
     clock.advance(REUSE_SECONDS / 2)
@@ -199,7 +199,7 @@ async def test_health_reuses_a_result_when_it_is_less_than_a_second_old(
 async def test_health_is_not_ready_at_once_when_draining_begins_after_a_good_result(
     client: Client, health: HealthController
 ) -> None:
-    """A server that drains ignores a reused result."""
+    """During draining, an earlier good result is not reused."""
     await answer(client, "/health/ready")
     await health.on_module_destroy()
 

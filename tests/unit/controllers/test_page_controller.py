@@ -15,7 +15,7 @@ JAVASCRIPT = "text/javascript; charset=utf-8"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a complete page, and files that must not be served."""
+    """A folder with a complete page, and with files that must not be served."""
     dist = tmp_path / "node_modules" / "socket.io-client" / "dist"
     dist.mkdir(parents=True)
     for name in ("index.html", "page.js", "style.css", "logo.svg", "package.json"):
@@ -48,7 +48,7 @@ async def client(folder: Path) -> AsyncIterator[Client]:
 async def test_file_comes_with_its_type_when_it_is_asked_for(
     client: Client, path: str, content_type: str, text: str
 ) -> None:
-    """The content type does not depend on the machine's table of types."""
+    """The content type does not depend on the operating system's table of types."""
     response = await client.get(path)
 
     assert (200, text) == (response.status, await response.text())
@@ -69,7 +69,7 @@ async def test_file_comes_with_its_type_when_it_is_asked_for(
     ],
 )
 async def test_nothing_is_found_when_it_is_not_the_pages(client: Client, path: str) -> None:
-    """Only the files of the page are served, even if the folder has other files."""
+    """Only the files of the page are served, although the folder has other files."""
     response = await client.get(path)
 
     assert 404 == response.status
@@ -92,7 +92,7 @@ async def test_page_runs_nothing_but_its_own_files(client: Client, path: str) ->
 async def test_file_is_asked_for_again_when_the_browser_has_it(
     client: Client, folder: Path
 ) -> None:
-    """After a reload, only changed files are sent again."""
+    """The browser must ask on each reload, and gets only changed files again."""
     first = await client.get("/web/page.js")
     again = await client.get("/web/page.js", headers={"If-None-Match": first.headers["ETag"]})
     (folder / "page.js").write_text("edited")

@@ -44,7 +44,7 @@ async def test_what_is_named_is_revoked_when_the_key_is_right(
     kind: RevocationKind,
     value: str,
 ) -> None:
-    """The answer has the kind of the revocation and its end."""
+    """The response has the kind of the revocation, and the time at which it ends."""
     response = await client.post("/sessions/revoke", json=body, headers=AUTHORIZED)
 
     assert 200 == response.status
@@ -83,7 +83,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
     headers: dict[str, str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the client's address, but no text from the request."""
+    """The log has the client's address, but no text of the request."""
     with caplog.at_level(logging.DEBUG, logger="app"):
         response = await client.post("/sessions/revoke", data="no json", headers=headers)
 
@@ -121,7 +121,7 @@ async def test_nothing_is_revoked_when_the_key_is_not_right(
 async def test_nothing_is_revoked_when_the_body_is_malformed(
     client: Client, sessions: RecordingSessionService, body: str, path: str, message: str
 ) -> None:
-    """The answer names the wrong field, and describes a correct body."""
+    """The response names the invalid field, and describes a valid body."""
     response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 
     refusal = await response.json()
@@ -140,7 +140,7 @@ async def test_nothing_is_revoked_when_the_body_is_malformed(
 async def test_refusal_names_the_token_when_it_is_none(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """If an invalid token caused no error, the caller would think that the real one is revoked."""
+    """Without an error, the caller would assume that the intended token is revoked."""
     sessions.failure = AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
 
     response = await client.post("/sessions/revoke", json={"token": "foo"}, headers=AUTHORIZED)
@@ -157,7 +157,7 @@ async def test_refusal_names_the_token_when_it_is_none(
 async def test_caller_is_told_to_come_again_when_the_store_is_down(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """The revocation may be stored already; repeating the request is harmless."""
+    """The revocation may already be stored, so the caller may repeat the request."""
     sessions.failure = Unavailable()
 
     response = await client.post("/sessions/revoke", json={"userId": "u"}, headers=AUTHORIZED)

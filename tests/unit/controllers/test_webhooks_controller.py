@@ -16,7 +16,7 @@ TEN_MINUTES = 600
 
 
 class _Log(WebhookLog):
-    """The ids of handled messages, shared by nodes."""
+    """A log of handled webhook ids, which several nodes share."""
 
     failure: Exception | None = None
 
@@ -73,7 +73,7 @@ async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[
 async def test_subject_is_revoked_when_clerk_says_that_it_went(
     client: Client, sessions: RecordingSessionService, log: _Log, event_type: str, kind: str
 ) -> None:
-    """The webhook's id is stored for longer than a copy of the webhook is accepted."""
+    """The webhook's id is stored until no copy of the webhook would be accepted any more."""
     answer = await send(client, event(event_type, id="id_1", user_id="user_alice"))
 
     assert (200, {"status": "ok"}) == answer
@@ -106,7 +106,7 @@ async def test_user_is_revoked_when_an_update_says_banned(
 async def test_nothing_is_revoked_when_an_update_says_no_ban(
     client: Client, sessions: RecordingSessionService, data: dict[str, object]
 ) -> None:
-    """A locked account keeps its sessions at Clerk, so it also keeps its sockets here."""
+    """A locked account keeps its sessions at Clerk, so its sockets stay connected as well."""
     answer = await send(client, event("user.updated", id="user_alice", **data))
 
     assert (200, {"status": "ok"}) == answer
@@ -117,7 +117,7 @@ async def test_nothing_is_revoked_when_an_update_says_no_ban(
 async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
     client: Client, sessions: RecordingSessionService, event_type: str
 ) -> None:
-    """The answer to an unknown type is 200, so that Svix does not retry."""
+    """The response to an unknown type is 200, so that Svix does not retry."""
     answer = await send(client, event(event_type, id=5))
 
     assert (200, {"status": "ok"}) == answer
@@ -127,7 +127,7 @@ async def test_nothing_is_revoked_when_the_type_is_none_of_ours(
 async def test_message_has_no_effect_when_it_was_dealt_with(
     client: Client, sessions: RecordingSessionService
 ) -> None:
-    """A webhook is handled once, even if Svix sends it to two nodes."""
+    """A webhook is handled once, even if Svix delivers it to two nodes."""
     body = event("session.ended", id="sess_1")
 
     answers = [await send(client, body, message_id) for message_id in ("msg_1", "msg_1", "msg_2")]
@@ -161,7 +161,7 @@ async def test_message_is_dealt_with_when_the_store_is_back(
 async def test_nothing_is_revoked_when_the_log_is_down(
     client: Client, sessions: RecordingSessionService, log: _Log
 ) -> None:
-    """Without the log, an old webhook could be handled again."""
+    """Without the log, a webhook could be handled twice."""
     log.failure = Unavailable()
 
     status, _ = await send(client, event("user.deleted", id="user_alice"))
@@ -186,7 +186,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
     code: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The sender receives the reason; the log has the address, but no text from the request."""
+    """The sender receives the reason. The log has the address, but no text of the request."""
     body = event("user.deleted", id="user_alice")
 
     with caplog.at_level(logging.DEBUG, logger="app"):
@@ -206,7 +206,7 @@ async def test_message_is_refused_when_it_is_not_authentic(
 async def test_message_is_refused_when_its_subject_is_none(
     client: Client, sessions: RecordingSessionService, log: _Log, data: dict[str, object]
 ) -> None:
-    """If the answer were 200, the revocation would be lost."""
+    """With the status 200 instead of an error, the revocation would be lost."""
     status, refusal = await send(client, event("user.deleted", **data))
 
     assert 400 == status
@@ -223,7 +223,7 @@ async def test_message_is_refused_when_its_subject_is_none(
 async def test_body_is_bounded_when_anybody_sends_one(
     client: Client, length: int, status: int
 ) -> None:
-    """The size is checked before the signature."""
+    """The size is checked before the signature is verified."""
     assert status == (await send(client, event("user.created").ljust(length)))[0]
 
 

@@ -10,7 +10,7 @@ from app.main import create_application
 
 @pytest.fixture
 def defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
-    """The settings of a machine without environment variables and without `.env`."""
+    """The settings without any environment variables and without `.env`."""
     monkeypatch.chdir(tmp_path)  # This folder has no .env.
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)

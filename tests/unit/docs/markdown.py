@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md")))
 
 RUN_END_TO_END = (ROOT / "docs" / "quickstart.md", ROOT / "docs" / "writing-a-gateway.md")
-"""Pages whose blocks need a running server or write files: end-to-end tests run them."""
+"""Pages that only end-to-end tests run: their blocks need a server or write files."""
 
 RUN_HERE = tuple(page for page in PAGES if page not in RUN_END_TO_END)
 
@@ -26,7 +26,7 @@ class Block:
 
     Attributes:
         line: The line of the page on which the code begins.
-        file: The name, in the line above the block, of the file that the reader creates from it.
+        file: The name of the file that the reader creates, from the line above the block.
     """
 
     language: str

@@ -1,4 +1,4 @@
-"""Runs the Python blocks of a page, like a prompt that accepts ``await``."""
+"""Runs the Python blocks of a page, in which ``await`` works as in asyncio's prompt."""
 
 import ast
 import inspect

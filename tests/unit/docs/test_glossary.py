@@ -25,7 +25,7 @@ def classes() -> frozenset[str]:
 
 @pytest.mark.parametrize("paragraph", TERMS)
 def test_term_names_classes_and_paths_that_exist(paragraph: str) -> None:
-    """Each term names at least one class or path of the code, and all of them exist."""
+    """Each term names at least one class or path, and every named class or path exists."""
     named = codes(" ".join(paragraph.split()))
 
     paths = [name for name in named if name.startswith("app/")]

@@ -6,12 +6,20 @@ from importlib import import_module
 import pytest
 
 import app.framework
+import app.framework.event_emitter
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES
 from app.adapters.sql.schema.tables import metadata
 from tests.unit.docs.markdown import ROOT, blocks, codes, table
 
 PAGE = ROOT / "docs" / "migrating.md"
-HEADINGS = ("The document", "Gateways", "Enhancers", "Modules and life cycle", "Tests")
+HEADINGS = (
+    "The document",
+    "Gateways",
+    "Enhancers",
+    "Modules and life cycle",
+    "Packages of Nest",
+    "Tests",
+)
 ROWS = [row for heading in HEADINGS for row in table(PAGE, heading)]
 NAMES = [
     pytest.param(name, codes(row[2])[0], id=f"{name} in {codes(row[2])[0]}")
@@ -32,7 +40,7 @@ def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
     assert found is not None
 
 
-@pytest.mark.parametrize("name", app.framework.__all__)
+@pytest.mark.parametrize("name", [*app.framework.__all__, *app.framework.event_emitter.__all__])
 def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
     listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
 

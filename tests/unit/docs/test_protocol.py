@@ -88,7 +88,7 @@ def test_protocol_lists_every_type() -> None:
 
 
 def test_protocol_lists_every_authentication_code() -> None:
-    """The table has the code, detail and mark "temporary" that a rejected client receives."""
+    """The table has each code with the detail and the mark "temporary" that clients receive."""
     listed = [
         (codes(row[0])[0], row[1], row[2] == "yes") for row in table(PAGE, "Authentication codes")
     ]
@@ -116,7 +116,7 @@ def test_protocol_lists_every_event_code() -> None:
 
 
 def test_protocol_lists_every_setting(defaults: Settings) -> None:
-    """The table has the name, default and description of each setting, in the code's order."""
+    """The table has each setting's name, default and description, in the order of the code."""
     listed = [
         (codes(name)[0], default, meaning) for name, default, meaning in table(PAGE, "Settings")
     ]

@@ -22,7 +22,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_shell_command_works(command: list[str], tmp_path: Path) -> None:
-    """Each command is a target of the Makefile or an application command that succeeds."""
+    """Each command is a Makefile target, or a command of the application that succeeds."""
     if command[0] == "make":
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
 

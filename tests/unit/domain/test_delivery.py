@@ -33,7 +33,7 @@ def test_no_state_becomes_itself_when_reported_again(state: DeliveryState) -> No
 
 
 def test_failed_message_may_get_as_far_as_any_when_it_failed() -> None:
-    """The sender may retry a failed message, or it was stored although the send failed."""
+    """A failed message may be sent again, or may turn out to be stored."""
     possible = [state for state in DeliveryState if DeliveryState.FAILED.may_become(state)]
 
     assert FORWARD == possible

@@ -13,7 +13,7 @@ from app.domain.errors import (
 def test_authentication_error_explains_itself_when_raised_with_any_code(
     code: AuthenticationCode,
 ) -> None:
-    """Every code has a message that frontends recognise, and a detail that states the fix."""
+    """Every code has a message that frontends recognise, and a detail that tells how to fix it."""
     error = AuthenticationError(code)
 
     assert error.message in {
@@ -40,7 +40,7 @@ def test_authentication_message_names_the_case_when_frontends_must_tell_it() -> 
 
 
 def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault() -> None:
-    """A temporary error means that a retry with the same token can succeed."""
+    """A temporary error means that the same token may be accepted later."""
     temporary = {code for code in AuthenticationCode if AuthenticationError(code).temporary}
 
     assert {
@@ -74,7 +74,7 @@ def test_plain_refusal_has_no_details_when_its_sentence_says_all() -> None:
 
 
 def test_unavailable_names_what_is_missing_when_raised() -> None:
-    """`Unavailable` is temporary, because nothing was stored."""
+    """`Unavailable` is temporary: nothing was stored, so a retry may succeed."""
     error = Unavailable(what="The server")
 
     assert "The server is not available now; nothing was done." == str(error)

@@ -17,7 +17,7 @@ def test_id_is_a_random_uuid_when_new() -> None:
 
 
 def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
-    """A new message id is a UUID of version 8, which the original backend does not use."""
+    """Message ids are UUIDs of version 8, which the original backend does not use."""
     ids = [new_message_id() for _ in range(300)]
 
     uuids = [UUID(each) for each in ids]
@@ -27,7 +27,7 @@ def test_message_id_is_a_uuid_of_our_own_kind_when_new() -> None:
 
 
 def test_message_id_begins_with_the_time_when_new() -> None:
-    """A message id begins with the milliseconds since the epoch, so later ids sort later."""
+    """Message ids begin with the milliseconds since the epoch, so they sort by time."""
     before = time.time_ns() // 1_000_000
 
     made = UUID(new_message_id())
@@ -44,6 +44,6 @@ def test_id_is_returned_when_it_is_printable(text: str) -> None:
 
 @pytest.mark.parametrize("value", ["", "x" * 192, "a\0", "a\n", "\ud800", "a\u202e", None, 5])
 def test_id_is_rejected_when_a_database_or_a_log_could_not_take_it(value: object) -> None:
-    """The error states the rule for ids."""
+    """The error states which texts are valid ids."""
     with pytest.raises(ValueError, match="must be 1 to 191 printable characters"):
         checked_id(value)

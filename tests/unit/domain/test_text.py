@@ -15,7 +15,7 @@ _WITHOUT_A_GLYPH = {0x2800, 0xFFF9, 0xFFFA, 0xFFFB, 0x16FE4, 0x1D159, *range(0x1
 
 
 def test_blank_characters_are_those_of_unicode_and_some_without_a_glyph() -> None:
-    """Frontends can use the same rule, because JavaScript has these Unicode properties."""
+    """The rule uses properties of Unicode that JavaScript has too, so frontends can apply it."""
     listed = subprocess.run(  # noqa: S603 - our own script
         ["node", "--eval", _LIST_BLANKS],  # noqa: S607 - as on the path
         check=True,
@@ -62,5 +62,5 @@ def test_text_is_blank_when_every_character_is_invisible(text: str) -> None:
     ids=ascii,
 )
 def test_text_is_not_blank_when_one_character_is_visible(text: str) -> None:
-    """Joiners and variation selectors do not make a visible character invisible."""
+    """Joiners and variation selectors next to a visible character do not make a text blank."""
     assert not is_blank(text)

@@ -31,7 +31,7 @@ def test_date_is_written_as_javascript_does_when_it_crosses_the_wire(
 
 
 def test_message_has_the_documented_fields_when_written() -> None:
-    """Names are in camel case, dates are ISO 8601, and the author has no e-mail address."""
+    """Names are in camel case and dates in ISO 8601. The author has no e-mail address."""
     message = Message(
         id=MessageId("m1"),
         content="hello",
@@ -61,7 +61,7 @@ def test_message_has_the_documented_fields_when_written() -> None:
 
 @pytest.mark.parametrize("cls", WIRE_TYPES, ids=lambda cls: cls.__name__)
 def test_every_field_has_its_name_in_camel_case_when_written(cls: type[WireValue]) -> None:
-    """`to_wire` writes every field, in the order of declaration."""
+    """`to_wire` writes every field in the order of declaration."""
     assert is_dataclass(cls)
 
     names = list(sample(cls).to_wire())

@@ -33,7 +33,7 @@ TEMPORARY = [
     WsUnavailable("Too slow."),
     WsException("This server is about to stop.", code="draining", temporary=True),
 ]
-"""Every kind of temporary error, including those of the framework."""
+"""One error of each temporary kind, including the framework's kinds."""
 
 
 def acked(error: Exception) -> list[Any]:
@@ -46,7 +46,7 @@ def acked(error: Exception) -> list[Any]:
 
 
 def refused(error: Exception, exception_filter: ChatExceptionFilter) -> RecordingLink:
-    """Return the link of a socket whose connection is rejected with this error."""
+    """Return the link of a socket after the filter has rejected its connection with this error."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
     exception_filter.catch(error, fake_connection(client))
@@ -102,7 +102,7 @@ def test_filter_answers_the_ack_when_an_event_fails(error: Exception, answer: An
 
 
 def test_filter_tells_message_and_detail_when_an_event_meets_an_expired_session() -> None:
-    """The ack has the message that frontends recognise, and a detail for people."""
+    """The ack has the message that frontends recognise, and a detail for people to read."""
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)
 
     assert [
@@ -150,7 +150,7 @@ def test_filter_emits_nests_exception_when_no_ack_was_asked_for() -> None:
 def test_filter_refuses_as_configured_when_authentication_fails(
     code: AuthenticationCode, message: str
 ) -> None:
-    """The setting chooses ``connect_error``, or an ``error`` event before the disconnect."""
+    """AUTH_FAILURE_MODE chooses ``connect_error``, or an ``error`` event and a disconnect."""
     error = AuthenticationError(code)
 
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
@@ -172,7 +172,7 @@ def test_filter_refuses_as_configured_when_authentication_fails(
 def test_filter_fails_closed_when_something_else_breaks_a_connection(
     error: Exception, code: str, detail: str
 ) -> None:
-    """Any error rejects the connection, and the client does not receive the text of a bug."""
+    """Any error rejects the connection, but the client never receives the text of a bug."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     notice = {"message": "authentication failed", "code": code, "detail": detail}
@@ -183,7 +183,7 @@ def test_filter_fails_closed_when_something_else_breaks_a_connection(
 
 @pytest.mark.parametrize("error", TEMPORARY, ids=lambda error: str(error.code))
 def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> None:
-    """The JavaScript client does not reconnect after ``io server disconnect``."""
+    """After ``io server disconnect`` instead, the JavaScript client would not reconnect."""
     disconnected, connect_error = refused(error, DISCONNECTING), refused(error, REFUSING)
 
     ((event, (notice,)),) = disconnected.emitted
@@ -208,7 +208,7 @@ def test_filter_closes_the_transport_when_a_refusal_is_temporary(error: Any) -> 
 
 
 def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> None:
-    """``retryAfterMs`` is in whole milliseconds, rounded up."""
+    """``retryAfterMs`` is a whole number of milliseconds, rounded up."""
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS, retry_after_seconds=0.0301)
 
     ((_, (notice,)),) = refused(error, DISCONNECTING).emitted
@@ -217,7 +217,7 @@ def test_filter_sends_the_limits_own_time_when_it_knows_when_to_come_back() -> N
 
 
 def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_many() -> None:
-    """Clients retry automatically, so there may be thousands of temporary rejections."""
+    """Clients retry automatically, so one outage can cause thousands of temporary rejections."""
     clock = ManualClock()
     exception_filter = ChatExceptionFilter(clock, refuse_with_connect_error=False)
     error = AuthenticationError(AuthenticationCode.TOO_MANY_ATTEMPTS)
@@ -237,7 +237,7 @@ def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_man
 
 @pytest.mark.parametrize("error", [NotAMember(), WsException("no"), RuntimeError("bug")])
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
-    """The log line has the code, event, socket, user and request, but no payload."""
+    """The log line names code, event, socket, user and request, but has no payload."""
     client = fake_socket(AuthenticatedSocket)
     client.authenticate(session_of("user_alice", client))
 
@@ -257,7 +257,7 @@ def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatErro
 
 
 def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> None:
-    """A rejected connection is logged as a warning, because it may be an attack."""
+    """A rejected connection is logged as a warning, because it may be part of an attack."""
     client = fake_socket(AuthenticatedSocket, auth={"token": SECRET}, address="192.0.2.9")
 
     with capture_logs() as logs:
@@ -271,7 +271,7 @@ def test_filter_logs_the_address_and_no_token_when_a_connection_is_refused() -> 
 
 
 def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
-    """The ``cause`` has the event's name, but not the token of ``auth:refresh``."""
+    """The ``cause`` of a failed ``auth:refresh`` has the event's name, but not the token."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
 
@@ -284,7 +284,7 @@ def test_exception_holds_no_payload_when_the_event_carries_a_secret() -> None:
 
 
 def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
-    """The logged claim is short and printable, and the client does not receive it."""
+    """The logged claim is short and printable. The client does not receive it."""
     claims = {"azp": "https://evil.example/\n" + "x" * 200}
     error = AuthenticationError(AuthenticationCode.TOKEN_PARTY, claims=claims)
 

@@ -14,7 +14,7 @@ Emitted = list[tuple[str, tuple[Any, ...]]]
 
 
 class Driver:
-    """Runs a gateway's compiled pipeline for one client, without container and server.
+    """Runs a gateway's compiled pipeline for one client, without a container or server.
 
     Attributes:
         emitted: The events that the client received, as ``(event, args)`` in order.
@@ -67,6 +67,6 @@ def boot_error(gateway: object) -> str:
 
 
 def _instance(reference: object, subject: str) -> Any:
-    """Replace the container: return instances unchanged, and create classes without arguments."""
+    """Like a container, return instances unchanged, and create classes without arguments."""
     del subject
     return reference() if isinstance(reference, type) else reference

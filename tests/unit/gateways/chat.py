@@ -31,7 +31,7 @@ MEMBERSHIP = {
 
 
 class TokenIsUser(TokenVerifier):
-    """A verifier that accepts a user's id as that user's token.
+    """A verifier that accepts the id of a user as a token of this user.
 
     ``~`` and a suffix after the id give another token of the same user.
     """
@@ -52,7 +52,7 @@ class TokenIsUser(TokenVerifier):
 
 
 class Chat:
-    """The application in memory, without a server. Events pass the whole pipeline."""
+    """The application in memory, without a server. Events run through the whole pipeline."""
 
     def __init__(
         self, module: TestingModule, clock: ManualClock, broadcaster: RecordingBroadcaster
@@ -90,7 +90,7 @@ class Chat:
         return [(each.room, str(each.event)) for each in self.broadcaster.published]
 
     async def connect(self, token: str, socket_id: str = "socket-1") -> "Client":
-        """Connect a client with this token, whether the gateway admits it or not."""
+        """Connect a client with this token. The gateway may reject the client."""
         link = RecordingLink()
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id
@@ -111,7 +111,7 @@ class Chat:
         await self._handlers[event](socket, data, None)
 
     async def disconnect(self, socket: AuthenticatedSocket) -> None:
-        """Call the gateway's disconnect hook, as the transport does for every client."""
+        """Call the gateway's disconnect hook, which the transport calls for every client."""
         hook = compile_disconnect(self._definition)
         assert hook is not None
         await hook(socket, "transport close")

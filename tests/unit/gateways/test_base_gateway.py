@@ -6,7 +6,7 @@ from tests.unit.sessions import session_of
 
 
 async def test_validate_client_refuses_when_no_guard_has_run() -> None:
-    """A gateway without `WsGuard` admits nobody."""
+    """A gateway without `WsGuard` rejects every client."""
     chat = await open_chat()
     gateway = chat.module.get(WsGateway)
     link = RecordingLink()
@@ -19,7 +19,7 @@ async def test_validate_client_refuses_when_no_guard_has_run() -> None:
 
 
 async def test_validate_client_refuses_when_the_session_was_revoked_meanwhile() -> None:
-    """A token that is revoked between the guard and the hook admits the client to no room."""
+    """The token is revoked after the guard and before the hook, so the client joins no room."""
     chat = await open_chat()
     gateway = chat.module.get(WsGateway)
     alice = await chat.connect("user_alice")

@@ -11,7 +11,7 @@ from app.gateways.drain_notice import DrainNotice
 async def test_sockets_are_told_when_the_server_was_told_to_end(
     signal: str | None, *, notified: bool
 ) -> None:
-    """Each socket gets its own reconnect delay. After Ctrl-C, no socket is notified."""
+    """Each socket gets a reconnect delay of its own. After Ctrl-C, no socket is notified."""
     namespace, notice = RecordingLink(), DrainNotice()
     links = [RecordingLink() for _ in range(20)]
     namespace.present.extend(fake_socket(Socket, link=link) for link in links)

@@ -36,7 +36,7 @@ LONGEST = "i" * 191
 def test_dto_takes_the_payload_when_it_is_at_its_limits(
     dto: type[BaseModel], payload: dict[str, Any]
 ) -> None:
-    """An id is any text of 1 to 191 printable characters."""
+    """An id is a text of 1 to 191 printable characters."""
     assert isinstance(dto.model_validate(payload), dto)
 
 
@@ -84,7 +84,7 @@ def test_dto_takes_the_payload_when_it_is_at_its_limits(
 def test_dto_refuses_the_payload_when_a_field_does_not_fit(
     dto: type[BaseModel], payload: dict[str, Any], path: str
 ) -> None:
-    """Types must match exactly, and the error names the field as the client sent it."""
+    """Types must match exactly. The error names the field as the client has spelt it."""
     with pytest.raises(ValidationError) as caught:
         dto.model_validate(payload)
 
@@ -94,7 +94,7 @@ def test_dto_refuses_the_payload_when_a_field_does_not_fit(
 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b"])
 def test_storable_text_refuses_text_when_no_database_takes_it(text: str) -> None:
-    """Any other text is unchanged, whatever its length."""
+    """Any other text is accepted unchanged, whatever its length."""
     storable = TypeAdapter[str](StorableText)
 
     with pytest.raises(ValidationError):
@@ -113,21 +113,21 @@ def test_send_message_dto_takes_the_documented_name_when_both_are_sent() -> None
 
 
 def test_receipt_dto_lists_each_message_once_when_some_are_repeated() -> None:
-    """The ids keep the order of their first occurrence."""
+    """The ids keep the order in which they first occur."""
     dto = ReceiptDto.model_validate({"messageIds": ["b", "a", "b"]})
 
     assert ("b", "a") == dto.listed
 
 
 def test_get_offline_dto_tells_the_known_place_when_there_is_one() -> None:
-    """``since`` contains the channel and the sequence, or is None."""
+    """``since`` is the channel with the sequence, or None."""
     known = GetOfflineDto.model_validate({"channelId": "c", "afterSeq": 7})
 
     assert (("c", 7), None) == (known.since, GetOfflineDto.model_validate({}).since)
 
 
 def test_every_integer_is_taken_when_it_is_written_with_a_fraction_of_zero() -> None:
-    """In JSON 50.0 equals 50, and some client languages write 50.0."""
+    """In JSON 50.0 equals 50, and clients in some languages write 50.0."""
     dto = GetOfflineDto.model_validate({"limit": 50.0, "channelId": "c", "afterSeq": 7.0})
 
     assert (50, 7) == (dto.limit, dto.after_seq)

@@ -44,7 +44,7 @@ async def chat() -> Chat:
 async def test_client_is_where_its_user_belongs_now_when_that_changes_while_it_connects(
     chat: Chat, user_id: UserId, change: Change, expected: set[str]
 ) -> None:
-    """The storage reads the members before the change, and answers after it."""
+    """The storage reads the members before the change, but answers after the change."""
     channels = chat.module.get(SlowChannels)
     # Cache the members, so that the change does not load them.
     await chat.module.get(RoomSync).refresh_all([GENERAL, RANDOM])

@@ -8,7 +8,7 @@ ROOM = frozenset({"channel:general"})
 
 
 def test_publish_reaches_the_room_when_nobody_is_left_out() -> None:
-    """There is one broadcast, with the payload as its only argument."""
+    """The event is broadcast once, with the payload as its only argument."""
     link, broadcaster = RecordingLink(), RoomBroadcaster()
     broadcaster.server = Server(link)
 
@@ -18,7 +18,7 @@ def test_publish_reaches_the_room_when_nobody_is_left_out() -> None:
 
 
 def test_publish_is_volatile_when_it_is_soon_out_of_date() -> None:
-    """A slow client may miss an old typing event, but no message."""
+    """A slow client may miss an old typing event, but never a message."""
     link, broadcaster = RecordingLink(), RoomBroadcaster()
     broadcaster.server = Server(link)
 

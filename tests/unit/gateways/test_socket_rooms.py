@@ -26,7 +26,7 @@ def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSock
 
 @pytest.fixture
 def sockets() -> list[AuthenticatedSocket]:
-    """Alice has a socket in the room and one outside, Bob has one in it, Carol one outside."""
+    """Alice has a socket in the room and one outside, Bob one inside, and Carol one outside."""
     return [
         connected("phone", ALICE, ROOM),
         connected("laptop", ALICE),
@@ -51,7 +51,7 @@ def in_room(sockets: list[AuthenticatedSocket]) -> set[str]:
 def test_users_are_named_once_when_they_have_sockets_in_the_room(
     rooms: GatewaySocketRooms,
 ) -> None:
-    """A room that does not exist has no users."""
+    """A room without sockets has no users."""
     assert {ALICE, BOB} == rooms.users_in(ROOM)
     assert frozenset() == rooms.users_in("channel:other")
 
@@ -59,7 +59,7 @@ def test_users_are_named_once_when_they_have_sockets_in_the_room(
 def test_sockets_join_once_when_they_are_not_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """`join` returns the sockets that joined, with their users."""
+    """`join` returns the sockets that have joined, with their users."""
     first = rooms.join([ALICE, CAROL, UserId("user_away")], ROOM)
     second = rooms.join([ALICE, CAROL], ROOM)
 
@@ -70,7 +70,7 @@ def test_sockets_join_once_when_they_are_not_in_the_room(
 def test_sockets_leave_once_when_they_are_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:
-    """The sockets stay in the room of their user."""
+    """The sockets stay in their user's room."""
     first = rooms.leave([ALICE, CAROL], ROOM)
     second = rooms.leave([ALICE, CAROL], ROOM)
 

@@ -30,7 +30,7 @@ async def sent(chat: Chat) -> Any:
 
 
 async def test_connect_joins_the_users_rooms_when_the_token_is_good(chat: Chat) -> None:
-    """The client joins the user's room and each channel's room, and `EventService` is updated."""
+    """The client joins the user's room and the rooms of all the user's channels."""
     alice = await chat.connect("user_alice")
 
     assert alice.admitted
@@ -42,7 +42,7 @@ async def test_connect_joins_the_users_rooms_when_the_token_is_good(chat: Chat) 
 async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
     chat: Chat, token: str
 ) -> None:
-    """The client receives ``error`` and is disconnected; no hook of the gateway runs."""
+    """The client receives ``error`` and is disconnected, and no hook of the gateway runs."""
     client = await chat.connect(token)
 
     assert not client.admitted
@@ -51,7 +51,7 @@ async def test_connect_refuses_and_joins_nothing_when_the_token_is_bad(
 
 
 async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
-    """The user can connect again after another socket has disconnected."""
+    """After one socket has disconnected, the user can connect again."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     first = await chat.connect("user_alice", "first")
 
@@ -64,7 +64,7 @@ async def test_connect_refuses_when_the_user_has_too_many_sockets() -> None:
 
 
 async def test_disconnect_ends_what_the_socket_had_when_it_was_the_users_last(chat: Chat) -> None:
-    """The socket's subscriptions end, and the channel receives that the user stopped typing."""
+    """The socket's subscriptions end, and the channel is notified that the user stopped typing."""
     alice = await chat.connect("user_alice")
     await alice.call("typing", {"channelId": "general"})
     chat.broadcaster.published.clear()
@@ -77,7 +77,7 @@ async def test_disconnect_ends_what_the_socket_had_when_it_was_the_users_last(ch
 
 
 async def test_disconnect_leaves_typing_alone_when_the_user_has_another_socket(chat: Chat) -> None:
-    """Typing belongs to the user, not to the socket."""
+    """Typing belongs to the user instead of to the socket."""
     phone = await chat.connect("user_alice", "phone")
     await chat.connect("user_alice", "laptop")
     await phone.call("typing", {"channelId": "general"})
@@ -90,7 +90,7 @@ async def test_disconnect_leaves_typing_alone_when_the_user_has_another_socket(c
 
 
 async def test_disconnect_forgets_the_session_when_the_socket_joined_nothing() -> None:
-    """The quota of a user without channels is released as well."""
+    """The socket quota is released even if the user has no channels."""
     chat = await open_chat(Settings.model_construct(database_url="memory:", max_sockets_per_user=1))
     dave = await chat.connect("user_dave")
 
@@ -108,7 +108,7 @@ async def test_disconnect_does_nothing_when_the_socket_was_refused(chat: Chat) -
 
 
 async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> None:
-    """The ack has the documented fields, and the message is published to the channel."""
+    """The ack has the documented fields, and the channel receives the message."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call(
@@ -134,7 +134,7 @@ async def test_send_message_acks_the_message_when_it_is_stored(chat: Chat) -> No
 async def test_send_message_stores_once_when_the_clients_id_is_the_same(
     chat: Chat, alias: str
 ) -> None:
-    """The fields ``clientMessageId`` and ``tempId`` have the same effect."""
+    """``clientMessageId`` and ``tempId`` have the same effect."""
     alice = await chat.connect("user_alice")
     payload = {"content": "hello", "channelId": "general", alias: "mine"}
 
@@ -148,7 +148,7 @@ async def test_send_message_stores_once_when_the_clients_id_is_the_same(
 async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_reload(
     chat: Chat, alias: str
 ) -> None:
-    """A frontend that counts 1, 2, 3 from each page load must not lose a message."""
+    """Frontends that count from 1 after each page load must not lose messages silently."""
     alice = await chat.connect("user_alice")
     payload = {"content": "hello", "channelId": "general", alias: "1"}
     await alice.call("sendMessage", payload)
@@ -160,7 +160,7 @@ async def test_send_message_is_refused_when_the_clients_id_was_used_before_the_r
 
 
 async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: Chat) -> None:
-    """The update is published to the channel."""
+    """The channel receives the update."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
@@ -171,7 +171,7 @@ async def test_update_message_acks_the_new_content_when_it_is_the_authors(chat: 
 
 
 async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> None:
-    """The ack has only the message's id; the deletion is published to the channel."""
+    """The ack has only the message's id. The channel receives the deletion."""
     message = await sent(chat)
     alice = await chat.connect("user_alice")
 
@@ -187,7 +187,7 @@ async def test_delete_message_acks_its_id_when_it_is_the_authors(chat: Chat) -> 
 async def test_delivery_events_tell_the_author_when_they_change_something(
     chat: Chat, event: str, status: str
 ) -> None:
-    """A repeated event is acked, but not published again."""
+    """A repeated report is acked, but not published again."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 
@@ -209,7 +209,7 @@ async def test_delivery_events_tell_the_author_when_they_change_something(
 async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
     chat: Chat, event: str, status: str
 ) -> None:
-    """The author is notified of each message; ``refused`` lists the rejected messages."""
+    """The author is notified of each message, and the ack lists rejected ones in ``refused``."""
     first, second = [(await sent(chat))["id"] for _ in range(2)]
     bob = await chat.connect("user_bob")
 
@@ -231,7 +231,7 @@ async def test_delivery_events_ack_a_list_when_several_messages_are_reported(
 
 
 async def test_events_go_on_when_a_page_of_missed_messages_was_reported(chat: Chat) -> None:
-    """150 receipts in a row do not use up the limit for other events."""
+    """Receipts have their own limit: 150 of them do not use up the limit for other events."""
     alice, bob = await chat.connect("user_alice", "a"), await chat.connect("user_bob", "b")
     payload = {"content": "hello", "channelId": "general"}
     ids = [(await alice.call("sendMessage", payload))["data"]["id"] for _ in range(50)]
@@ -266,7 +266,7 @@ async def test_get_status_acks_each_recipient_when_somebody_asks(chat: Chat) -> 
 async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients(
     chat: Chat,
 ) -> None:
-    """The cursor and the counts are in additional fields, next to the documented ``data``."""
+    """The documented ``data`` stays unchanged; the cursor and the counts are additional fields."""
     carol = {UserId("user_carol"): (ChannelId("general"),)}
     await chat.module.get(ChannelService).seed(carol)
     message = await sent(chat)
@@ -285,7 +285,7 @@ async def test_get_status_acks_a_page_with_counts_when_there_are_more_recipients
 
 
 async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -> None:
-    """Starting and stopping are published to every other socket in the channel."""
+    """The start and the end of typing are published to all other sockets in the channel."""
     alice = await chat.connect("user_alice")
     channel = {"channelId": "general"}
     indicator = {"userId": "user_alice", "channelId": "general", "timestamp": NOW}
@@ -301,7 +301,7 @@ async def test_typing_events_ack_the_indicator_when_a_member_types(chat: Chat) -
 
 
 async def test_offline_events_ack_what_was_missed_when_a_member_returns(chat: Chat) -> None:
-    """The acks have the number of missed messages, and the messages, oldest first."""
+    """One ack has the number of missed messages, the other has the messages, oldest first."""
     message = await sent(chat)
     bob = await chat.connect("user_bob")
 

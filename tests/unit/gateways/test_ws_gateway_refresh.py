@@ -1,4 +1,4 @@
-"""Tests app/gateways/ws_gateway.py: the event that refreshes a token."""
+"""Tests app/gateways/ws_gateway.py: the event ``auth:refresh``."""
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,7 +19,7 @@ async def chat() -> Chat:
 async def test_refresh_acks_the_new_expiry_when_the_token_is_good(
     chat: Chat, elapsed_seconds: float
 ) -> None:
-    """After a refresh within the grace period, events are handled again."""
+    """After a refresh within the grace period, other events are accepted again."""
     alice = await chat.connect("user_alice")
     chat.clock.advance(elapsed_seconds)
 
@@ -31,7 +31,7 @@ async def test_refresh_acks_the_new_expiry_when_the_token_is_good(
 
 
 async def test_refresh_is_acked_before_the_end_when_the_user_is_another(chat: Chat) -> None:
-    """The client receives the ack, then ``error``, and then the socket is closed."""
+    """The client receives the ack, then ``error``, and is then disconnected."""
     await chat.module.get(SessionService).on_module_init()
     alice = await chat.connect("user_alice")
 
@@ -45,7 +45,7 @@ async def test_refresh_is_acked_before_the_end_when_the_user_is_another(chat: Ch
 
 
 async def test_socket_stays_when_its_refresh_fails(chat: Chat) -> None:
-    """The client may retry until the session ends."""
+    """The client may try another token until the session ends."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call("auth:refresh", {"token": "forged"})

@@ -1,4 +1,4 @@
-"""Tests app/gateways/ws_gateway.py: events that are refused."""
+"""Tests app/gateways/ws_gateway.py: events that it rejects."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ async def sent(chat: Chat) -> Any:
 async def test_events_are_refused_when_the_user_is_no_member(
     chat: Chat, event: str, payload: Any
 ) -> None:
-    """Nothing is published for the rejected events."""
+    """Rejected events publish nothing."""
     dave = await chat.connect("user_dave")
 
     answer = await dave.call(event, payload)
@@ -64,7 +64,7 @@ async def test_events_are_refused_when_the_user_is_no_member(
 async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
     chat: Chat, event: str, user: str, code: str
 ) -> None:
-    """Users who are not members do not learn whether the message exists."""
+    """The error does not reveal to strangers whether the message exists."""
     message = await sent(chat)
     client = await chat.connect(user)
 
@@ -80,7 +80,7 @@ async def test_events_are_refused_when_the_message_is_not_the_users_to_touch(
 async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
     chat: Chat, event: ClientEvent, payload: Any
 ) -> None:
-    """Every event with a payload rejects any payload of the wrong shape."""
+    """Every event with a payload rejects payloads of a wrong shape."""
     alice = await chat.connect("user_alice")
 
     answer = await alice.call(event, payload)
@@ -93,7 +93,7 @@ async def test_events_refuse_the_payload_with_fields_when_it_does_not_fit(
 
 
 def with_bad_text(payload_type: type[ClientPayload], bad: str) -> dict[str, dict[str, object]]:
-    """Return a payload for each text field of the type, in which only that field is ``bad``."""
+    """Return one payload per text field of the type, with ``bad`` in this field only."""
     schema = payload_type.model_json_schema()
     fields = schema["properties"]
     good = {
@@ -112,7 +112,7 @@ def with_bad_text(payload_type: type[ClientPayload], bad: str) -> dict[str, dict
 
 @pytest.mark.parametrize("bad", ["\\ud800", "a\\u0000b"])
 async def test_events_refuse_text_when_no_database_takes_it(chat: Chat, bad: str) -> None:
-    """Every text field except a token rejects lone surrogates and NUL; tokens are not stored."""
+    """Every text field rejects lone surrogates and NUL, except tokens, which are not stored."""
     alice = await chat.connect("user_alice")
     payloads = {
         (event, path): payload
@@ -149,7 +149,7 @@ async def test_events_are_throttled_when_a_user_sends_too_many() -> None:
 
 
 async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> None:
-    """After the session has expired, `WsGuard` admits only ``auth:refresh``."""
+    """Once the session has expired, `WsGuard` accepts only ``auth:refresh``."""
     alice = await chat.connect("user_alice")
 
     chat.clock.advance(TOKEN_LIFE_SECONDS + 5)
@@ -160,7 +160,7 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
 
 
 async def test_refused_events_count_when_the_session_has_expired() -> None:
-    """The limit prevents a flood of answered events during the grace period."""
+    """Otherwise a client could flood the server with rejected events in the grace period."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1

@@ -27,7 +27,7 @@ def routes_of(gateway: object) -> Sequence[EventRoute]:
 
 @pytest.mark.parametrize("weight", [0, -1, 1.5, True, "5", None])
 def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight: Any) -> None:
-    """The decorator raises the error, before the application starts."""
+    """The decorator itself raises the error, before the application starts."""
     with pytest.raises(BootError) as caught:
         event_weight(weight)
 
@@ -36,7 +36,7 @@ def test_weight_is_refused_when_it_is_not_a_whole_number_of_at_least_one(weight:
 
 
 def test_weight_is_refused_when_it_stands_on_a_class() -> None:
-    """A weight on a class would have no effect, because guards read only the handler's weight."""
+    """Guards read only the handler's weight, so a weight of the class would have no effect."""
 
     class _Gateway:
         pass
@@ -49,7 +49,7 @@ def test_weight_is_refused_when_it_stands_on_a_class() -> None:
 
 
 def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
-    """A weight without a throttler would have no effect."""
+    """Without a throttler, the weight would have no effect."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -69,7 +69,7 @@ def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
 
 
 def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
-    """The weight of a receipt is the number of its messages."""
+    """A receipt's weight is the number of its messages, so it cannot have another."""
 
     @web_socket_gateway()
     @use_guards(THROTTLER)

@@ -63,7 +63,7 @@ class _RevokesAll(TokenBlacklistService):
 
 
 def auth_module(**imports: object) -> TestingModuleBuilder:
-    """Build `AuthModule` with a store, verifier and clock of this test."""
+    """Build `AuthModule` with the test's store, verifier and clock."""
     return (
         Test.create_testing_module(AuthModule, **imports)
         .override_provider(Clock)
@@ -76,7 +76,7 @@ def auth_module(**imports: object) -> TestingModuleBuilder:
 
 
 async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> AuthenticationCode:
-    """Return the code with which a socket with this handshake is rejected."""
+    """Return the code of the error that rejects a socket with this handshake."""
     client = fake_socket(AuthenticatedSocket, auth=auth)
     with pytest.raises(AuthenticationError) as caught:
         await activate(module.get(WsGuard), fake_connection(client))
@@ -85,7 +85,7 @@ async def refusal_of(module: TestingModule, auth: dict[str, Any]) -> Authenticat
 
 
 async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> None:
-    """The guard extracts and verifies the token, then sets the socket's user, as documented."""
+    """The guard verifies the token and sets the documented ``user`` of the socket."""
     guard = auth_module().compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
 
@@ -94,7 +94,7 @@ async def test_ws_guard_gives_the_socket_its_user_when_the_token_is_good() -> No
 
 
 async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
-    """The module works with only the blacklist service replaced."""
+    """The module needs no replacement except for the blacklist service."""
     module = auth_module().override_provider(TokenBlacklistService).use_class(_RevokesAll).compile()
 
     assert AuthenticationCode.REVOKED == await refusal_of(module, {"token": "good"})
@@ -119,12 +119,12 @@ async def test_ws_guard_refuses_when_the_blacklist_service_says_so() -> None:
 async def test_ws_guard_names_the_rule_when_a_token_is_refused(
     auth: dict[str, Any], code: AuthenticationCode
 ) -> None:
-    """A rejected socket gets no user."""
+    """A rejected socket has no user."""
     assert code == await refusal_of(auth_module().compile(), auth)
 
 
 async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() -> None:
-    """``AUTH_ACCEPT_BEARER`` is for frontends that already send the prefix."""
+    """``AUTH_ACCEPT_BEARER`` is meant for frontends that already send the prefix."""
     settings = Settings.model_construct(auth_accept_bearer=True)
     guard = auth_module(settings=settings).compile().get(WsGuard)
     client = fake_socket(AuthenticatedSocket, auth={"token": "Bearer good"})
@@ -134,7 +134,7 @@ async def test_ws_guard_takes_a_bearer_prefix_when_it_is_told_to_tolerate_one() 
 
 
 async def test_ws_guard_verifies_once_when_events_follow() -> None:
-    """For later events, the guard checks the session in memory, without awaiting anything."""
+    """For later events, the guard only checks the session in memory, and awaits nothing."""
     module = auth_module().compile()
     client = fake_socket(AuthenticatedSocket, auth={"token": "good"})
     await activate(module.get(WsGuard), fake_connection(client))
@@ -163,7 +163,7 @@ async def revoke(module: TestingModule, clock: ManualClock) -> None:
 async def test_ws_guard_refuses_events_when_the_session_is_over(
     end: Callable[[TestingModule, ManualClock], Any], code: AuthenticationCode
 ) -> None:
-    """The session expired or was revoked after the socket connected."""
+    """The session was revoked, or has expired, since the socket connected."""
     clock = ManualClock()
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()
@@ -187,7 +187,7 @@ class _Gateway:
 
 
 async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_marked() -> None:
-    """Only the decorated handler runs, and never for a revoked session."""
+    """Only the marked handler runs after the expiry. It never runs after a revocation."""
     clock = ManualClock()
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()
@@ -206,7 +206,7 @@ async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_mark
 
 
 async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() -> None:
-    """The socket ends immediately, without waiting for its next event."""
+    """The socket is disconnected immediately, without waiting for its next event."""
     module = auth_module().compile()
     await module.get(SessionService).on_module_init()
     link = RecordingLink()
@@ -222,7 +222,7 @@ async def test_ws_guard_tells_and_ends_the_socket_when_its_token_is_revoked() ->
 
 
 async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> None:
-    """Attempts without a token also count towards the limit of the address."""
+    """Attempts without a token count as failures of the address."""
     settings = Settings.model_construct(rate_limit_failed_auth_per_minute=2)
     module = auth_module(settings=settings).compile()
 
@@ -233,7 +233,7 @@ async def test_ws_guard_reads_no_address_twice_when_it_refuses_too_often() -> No
 
 
 async def test_ws_guard_refuses_for_a_while_when_an_address_keeps_coming_without_a_token() -> None:
-    """Every attempt counts, even without a token to verify."""
+    """Attempts without a token count towards the limit, although nothing is verified."""
     module = auth_module().compile()
 
     codes = [await refusal_of(module, {}) for _ in range(61)]

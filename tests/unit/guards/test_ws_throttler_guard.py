@@ -50,7 +50,7 @@ def test_throttler_lets_a_burst_pass_and_then_tells_the_wait_when_it_is_spent() 
 
 
 def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
-    """All sockets of a user share one bucket; each user has a separate bucket."""
+    """All sockets of a user share one bucket, which other users do not use."""
     guard = make_guard(ManualClock())
     for _ in range(BURST):
         guard.can_activate(fake_context(socket_of("user_alice")))
@@ -61,7 +61,7 @@ def test_throttler_counts_a_user_once_when_several_sockets_send() -> None:
 
 
 def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
-    """With one token left, an event of weight 2 is rejected, and one of weight 1 is accepted."""
+    """When one token is left, an event of weight 2 is rejected, but one of weight 1 is accepted."""
 
     @event_weight(2)
     def handler() -> None:
@@ -79,7 +79,7 @@ def test_throttler_takes_more_when_the_event_has_a_weight() -> None:
 
 
 def test_throttler_is_free_when_a_socket_connects() -> None:
-    """`AuthenticationService` limits connecting, per address."""
+    """Connecting is limited per address, by `AuthenticationService`."""
     guard = make_guard(ManualClock())
 
     for _ in range(BURST + 1):
@@ -98,7 +98,7 @@ def test_throttler_is_not_fooled_when_an_event_has_the_connections_name() -> Non
 
 
 def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
-    """Receipts and other events use different buckets."""
+    """Receipts have a bucket of their own."""
     guard = make_guard(ManualClock())
     alice = socket_of("user_alice")
 
@@ -127,7 +127,7 @@ def test_throttler_takes_nothing_of_the_events_when_receipts_come() -> None:
 def test_throttler_counts_a_list_by_its_messages_when_receipts_come(
     data: object, cost: int
 ) -> None:
-    """Each listed message costs one token, and a payload without a list costs one."""
+    """Each message in the list costs one token. A payload without a list costs one token."""
     clock = ManualClock()
     guard = make_guard(clock)
     alice = socket_of("user_alice")

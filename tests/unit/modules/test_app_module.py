@@ -34,7 +34,7 @@ def application(with_settings: Settings) -> NestApplication:
 
 
 def test_every_event_meets_the_same_when_the_application_is_put_together() -> None:
-    """All routes of the chat have the same pipe, filter and guards, in the same order."""
+    """All events of the chat have the same pipe, filter and guards, in the same order."""
     routes = [route for route in application(settings()).events() if route.gateway is WsGateway]
 
     enhancers = {
@@ -69,7 +69,7 @@ def test_every_event_meets_the_same_when_the_application_is_put_together() -> No
 def test_nodes_share_what_is_revoked_when_there_is_redis(
     redis_url: str | None, store: type, quota: type
 ) -> None:
-    """``REDIS_URL`` chooses the revocation store and the socket quota."""
+    """``REDIS_URL`` decides where revocations and socket counts are stored."""
     sessions = application(settings(redis_url=redis_url)).get(SessionService)
 
     assert (store, quota) == (type(sessions._blacklist._store), type(sessions._quota))
@@ -91,14 +91,14 @@ def test_storage_is_chosen_when_the_database_url_says_where(
 def test_page_fits_the_queue_when_less_may_wait_for_a_client(
     queue_max_bytes: int, expected: int
 ) -> None:
-    """A page takes at most half of the client's queue, so it does not disconnect the client."""
+    """A page takes at most half of the client's queue, so it cannot disconnect the client."""
     injector = Injector(create_app_module(settings(socket_queue_max_bytes=queue_max_bytes)))
 
     assert expected == injector.get(OfflineMessageService)._max_page_bytes
 
 
 def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
-    """Without Clerk settings, the controllers of the development identity are provided."""
+    """Without Clerk settings, the development identity's controllers are provided."""
     injector = Injector(create_app_module(settings()))
 
     assert injector.find(DevelopmentIdentityController)
@@ -116,7 +116,7 @@ def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
 def test_development_identity_is_absent_when_there_is_clerk_or_production(
     clerk: dict[str, Any],
 ) -> None:
-    """Neither the controller nor the page is provided."""
+    """Neither the development identity nor the page is provided."""
     injector = Injector(create_app_module(settings(**clerk)))
 
     assert [] == injector.find(DevelopmentIdentityController)
@@ -124,7 +124,7 @@ def test_development_identity_is_absent_when_there_is_clerk_or_production(
 
 
 def test_instances_are_one_each_when_modules_share_them() -> None:
-    """Modules that import the same provider get the same instance."""
+    """Modules that import a provider get the same instance."""
     app = create_app_module(settings())
     injector = Injector(app)
 

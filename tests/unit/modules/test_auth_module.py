@@ -37,7 +37,7 @@ def auth_module(**changes: Any) -> TestingModule:
 
 
 async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> None:
-    """The module works with only the clock and the storage replaced."""
+    """The module works if only its clock and its storage are replaced."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     assert await activate(auth_module().get(WsGuard), fake_connection(client))
@@ -55,7 +55,7 @@ async def test_guard_verifies_clerks_token_when_the_key_is_in_the_settings() -> 
 async def test_guard_refuses_clerks_token_when_the_settings_want_another(
     changes: dict[str, Any], code: str
 ) -> None:
-    """Each setting for tokens reaches the verifier."""
+    """Each setting about tokens reaches the verifier."""
     client = fake_socket(AuthenticatedSocket, auth={"token": token()})
 
     with pytest.raises(AuthenticationError) as caught:

@@ -18,7 +18,7 @@ ALICE = UserId("user_alice")
 
 @pytest.fixture
 async def module(redis_server: RedisServer) -> AsyncIterator[RedisCoordinationModule]:
-    """A module on a real Redis, with an open connection and a different value for each limit."""
+    """A module that is connected to a real Redis, with a different value for each limit."""
     clock = ManualClock()
     module = RedisCoordinationModule(
         settings=Settings.model_construct(
@@ -41,7 +41,7 @@ async def module(redis_server: RedisServer) -> AsyncIterator[RedisCoordinationMo
 async def test_every_provider_uses_the_one_redis_of_the_settings(
     module: RedisCoordinationModule, redis_server: RedisServer
 ) -> None:
-    """Each provider writes its keys to the same Redis."""
+    """Each provider writes its keys to this Redis."""
     await module.revocation_store().add(Revocation.of_token("token"), ttl_seconds=60)
     await module.revocation_bus().publish(Revocation.of_session("sess_alice"))
     await module.attempt_limiter().attempt(ADDRESS)
@@ -57,7 +57,7 @@ async def test_every_provider_uses_the_one_redis_of_the_settings(
 
 
 async def test_the_limits_are_those_of_the_settings(module: RedisCoordinationModule) -> None:
-    """The limits for attempts, failures and sockets are not mixed up."""
+    """The limits for attempts, failures and sockets are not confused."""
     limiter, quota = module.attempt_limiter(), module.socket_quota()
 
     waits = [await limiter.attempt(ADDRESS) for _ in range(4)]

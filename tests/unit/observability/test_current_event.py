@@ -20,7 +20,7 @@ NAMES = ("request_id", "pattern", "socket_id", "user_id")
 
 @web_socket_gateway()
 class TalkativeGateway:
-    """Logs a line for each client and each event, through a library or a service."""
+    """Logs one line for each client and event, with a library's logger or a service's logger."""
 
     def handle_connection(self, _client: object) -> None:
         logging.getLogger("some.library").warning("connecting")
@@ -55,7 +55,7 @@ def logged(capsys: pytest.CaptureFixture[str]) -> list[tuple[object, ...]]:
 async def test_line_bears_the_names_of_the_event_when_one_is_handled(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The lines of every logger have the ids, also during the admission of a client."""
+    """Lines of all loggers have the ids, even while a client is being admitted."""
     configure_logging("info", "json")
     driver = Driver(TalkativeGateway())
     driver.socket = a_client("user_alice")
@@ -70,7 +70,7 @@ async def test_line_bears_the_names_of_the_event_when_one_is_handled(
 
 
 def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None:
-    """All lines of an event have the request id that the client receives."""
+    """All log lines of an event have the request id that the client receives."""
     context = fake_context(a_client("user_alice"))
     current_context.set(context)
 
@@ -80,7 +80,7 @@ def test_lines_of_one_event_bear_one_request_id_when_there_are_several() -> None
 
 
 def test_line_keeps_what_it_says_itself_when_an_event_is_handled() -> None:
-    """A line may contain the id of a different socket."""
+    """The ids of the line take precedence over those of the event."""
     current_context.set(fake_context(a_client("user_alice")))
 
     line = add_current_event(None, "info", {"socket_id": "another"})
@@ -95,5 +95,5 @@ def test_line_names_no_user_when_the_socket_has_none() -> None:
 
 
 def test_line_is_as_it_was_when_no_event_is_handled() -> None:
-    """Lines of the start, the stop and background tasks get no ids."""
+    """Lines outside of events, for example of the start, get no ids."""
     assert {"event": "said"} == add_current_event(None, "info", {"event": "said"})

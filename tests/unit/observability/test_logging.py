@@ -20,7 +20,7 @@ def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_logging_writes_json_with_context_when_in_production(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Each line is an object with level, logger, UTC time, fields and context."""
+    """Each line is a JSON object with level, logger, UTC time, fields and context."""
     configure_logging("info", "json")
     structlog.contextvars.bind_contextvars(request_id="r1")
 
@@ -54,7 +54,7 @@ def test_logging_writes_a_readable_line_when_in_development(
 def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
     log_format: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The line has the stack and the redacted message, but no values of variables."""
+    """The line has the stack and the redacted message, but not the values of local variables."""
     configure_logging("info", "json" if log_format == "json" else "console")
     variable = "value of a local"
 
@@ -72,7 +72,7 @@ def test_logging_shows_a_traceback_without_locals_when_an_exception_is_logged(
 def test_logging_redacts_the_message_when_the_standard_library_is_used(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Lines of libraries and services are redacted as well."""
+    """Lines of libraries and services are redacted like other lines."""
     configure_logging("info", "json")
 
     logging.getLogger("app.services.some").info("refused %s", TOKEN)
@@ -84,7 +84,7 @@ def test_logging_redacts_the_message_when_the_standard_library_is_used(
 def test_logging_drops_what_libraries_say_below_warning_when_the_level_is_debug(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Only the application's debug lines appear, because libraries may log packets."""
+    """Libraries may log packets at this level, so only the application's debug lines appear."""
     configure_logging("debug", "json")
 
     for name in ("aiosqlite", "engineio.server", "sqlalchemy.engine", "aiohttp.access", "new"):
@@ -119,7 +119,7 @@ def test_logging_starts_at_the_configured_level(
 def test_logging_writes_each_line_once_when_configured_repeatedly(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Existing loggers use the new settings, and write each line once."""
+    """Existing loggers use the new settings, and write each line only once."""
     configure_logging("error", "console")
     logger = structlog.stdlib.get_logger("app.somewhere")
     logger.info("too early")
@@ -133,7 +133,7 @@ def test_logging_writes_each_line_once_when_configured_repeatedly(
 def test_logging_keeps_socketio_from_writing_unredacted_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """python-socketio would add its own handler to a logger without a level."""
+    """To a logger without a level, python-socketio would add a handler of its own."""
     configure_logging("info", "json")
     server = import_module("socketio").AsyncServer(async_mode="aiohttp")
 
@@ -147,7 +147,7 @@ def test_logging_keeps_socketio_from_writing_unredacted_lines(
 def test_logging_writes_the_line_when_orjson_cannot(
     value: object, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line with lone surrogates or huge numbers from a client is still logged."""
+    """Lines with lone surrogates or huge numbers from clients are logged as well."""
     configure_logging("info", "json")
 
     structlog.stdlib.get_logger("app.somewhere").info("unknown", name=value)
@@ -159,7 +159,7 @@ def test_logging_writes_the_line_when_orjson_cannot(
 def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The standard library would print the arguments unredacted."""
+    """By default, the standard library would print the arguments unredacted."""
     logging.getLogger().handlers.clear()  # Pytest's handlers raise an error for this line.
     configure_logging("info", "json")
 

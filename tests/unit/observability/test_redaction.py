@@ -52,7 +52,7 @@ def test_redact_reaches_secrets_when_they_are_nested() -> None:
 
 
 def test_redact_leaves_out_what_is_nested_too_deep() -> None:
-    """Values below six levels are omitted."""
+    """Values below six levels of nesting are omitted."""
     bottomless: dict[str, object] = {}
     bottomless["down"] = bottomless
 
@@ -95,13 +95,13 @@ def test_redact_keeps_plain_values_as_they_are(value: object) -> None:
     ],
 )
 def test_redact_text_takes_out_what_looks_like_a_secret(text: str, expected: str) -> None:
-    """Only the secret is replaced, not the whole sentence."""
+    """Only the secret is replaced; the rest of the sentence stays."""
     assert expected == redact_text(text)
 
 
 @pytest.mark.parametrize("beginning", ["eyJ", "eyJa.", "bearer ", "://a:", "input_value="])
 def test_redact_text_stays_fast_when_a_text_is_made_to_slow_it(beginning: str) -> None:
-    """A long text of incomplete secrets does not block the event loop."""
+    """A long text with many incomplete secrets does not block the event loop."""
     text = beginning * (65_536 // len(beginning))
     began = thread_time()
 

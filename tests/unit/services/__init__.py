@@ -1,1 +1,1 @@
-"""Tests of the services, over the in-memory adapters."""
+"""Tests the services with the in-memory adapters."""

@@ -126,13 +126,13 @@ def publisher(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> MessagePublisher:
-    """A publisher for which no channel is prepared yet."""
+    """A publisher that has not prepared any channel."""
     return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
 
 
 @pytest.fixture
 async def setting(clock: ManualClock) -> Setting:
-    """A session service with the usual policy and no revocations."""
+    """A session service with the usual policy and without revocations."""
     return await ready(clock)
 
 
@@ -145,7 +145,7 @@ def make_services(
     clock: ManualClock,
     store: MemoryStore,
 ) -> MakeServices:
-    """Create the services over storage that runs two transactions at the same time."""
+    """Create the services with storage that runs two transactions at a time."""
     store.writers = 2
 
     def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:

@@ -1,4 +1,4 @@
-"""Message stores that are slow or fail, and helpers to use them."""
+"""Provides message stores that are slow or fail, and helpers for them."""
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ from tests.unit.services.people import ALICE, BOB, GENERAL
 
 MAX_CHARS = 10
 REJECTED = "rejected"
-"""The content of a message that `LosingMessages` cannot adopt."""
+"""The content of messages that `LosingMessages` cannot adopt."""
 CLIENT_ID = ClientMessageId("client-1")
 
 MakeService = Callable[[MessageRepository], MessageService]
@@ -38,7 +38,7 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores messages at once, but returns late if one is in the channel `general`.
+    """Stores messages at once. For messages in the channel `general`, returns only later.
 
     Attributes:
         batches: The contents of each batch.
@@ -55,7 +55,7 @@ class SlowMessages(MemoryMessageRepository):
         self.is_away = False
 
     async def add_quickly(self, channel_id: ChannelId) -> list[Message]:
-        """Store a message of Alice without waiting for `may_return`."""
+        """Store a message of Alice, and let `add_all` return at once."""
         draft = MessageDraft(new_message_id(), channel_id, ALICE, "old", None)
         added = await super().add_all([draft], datetime.now(UTC))
         return [each.message for each in added if isinstance(each, StoredMessage)]
@@ -72,7 +72,7 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository, AdoptionRepository):
-    """Interrupts commits: raises `Unconfirmed`, although the change is stored.
+    """Storage with interrupted commits: raises `Unconfirmed`, although the change is stored.
 
     Attributes:
         losses: The number of commits to interrupt next.
@@ -94,7 +94,7 @@ class LosingMessages(MemoryMessageRepository, AdoptionRepository):
         self._late: list[MessageDraft] = []
 
     async def land(self) -> None:
-        """Store the messages that were held back."""
+        """Store the messages of interrupted commits that were held back."""
         await super().add_all(self._late, datetime.now(UTC))
 
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
@@ -175,7 +175,7 @@ class UnreadableMessages(LosingMessages):
 
 
 def by_bob(content: str) -> MessageDraft:
-    """Return a message of Bob in `general`, as the original backend would store it."""
+    """Return a message of Bob in `general` as the original backend stores it."""
     return MessageDraft(new_message_id(), GENERAL, BOB, content, None)
 
 

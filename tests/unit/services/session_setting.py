@@ -41,7 +41,7 @@ POLICY = SessionPolicy(
 
 
 class ScriptedVerifier(TokenVerifier):
-    """Accepts some tokens, whose lifetime begins at their first verification.
+    """Accepts some tokens. A token's lifetime begins when it is verified for the first time.
 
     Rejects all other tokens with ``refusal``. ``principals`` maps each token to its claims,
     ``meanwhile`` runs during a verification, ``asked`` counts verifications.
@@ -78,7 +78,7 @@ class ScriptedVerifier(TokenVerifier):
 
 
 class UnavailableStore(MemoryRevocationStore):
-    """Stores revocations, but raises `Unavailable` when it is read."""
+    """Stores revocations, but raises `Unavailable` when they are read."""
 
     async def contains(self, credential: Credential) -> bool:
         del credential
@@ -106,7 +106,7 @@ class Holder(SessionHolder):
 
 
 class Setting:
-    """A session service and its parts."""
+    """A session service with all of its parts."""
 
     def __init__(
         self,
@@ -145,13 +145,13 @@ class Setting:
         return await self.sessions.open(token, ADDRESS, holder or Holder())
 
     async def refusal_of(self, token: object) -> AuthenticationCode:
-        """Return the code with which connecting with the token is rejected."""
+        """Return the error code with which a connection with the token is rejected."""
         with pytest.raises(AuthenticationError) as caught:
             await self.sessions.open(token, ADDRESS, Holder())
         return caught.value.code
 
     def refusal_of_events(self, session: Session) -> AuthenticationCode:
-        """Return the code with which the session's events are rejected."""
+        """Return the error code with which events of the session are rejected."""
         with pytest.raises(AuthenticationError) as caught:
             self.check(session)
         return caught.value.code

@@ -8,7 +8,7 @@ from app.domain.ids import ChannelId, UserId
 
 
 class SlowChannels(MemoryChannelRepository):
-    """Reads immediately, but delays the answer while a test holds it back.
+    """Reads the storage immediately, but delays the answer while a test holds it back.
 
     Every query sets ``asked``, and is counted in ``queries``. Setting ``may_answer`` releases the
     answers, and ``is_down`` makes queries fail.

@@ -23,7 +23,7 @@ async def test_channel_receives_it_when_the_original_backend_stores_too(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The poller publishes even in a channel in which this node has not published anything yet."""
+    """The poller publishes the messages even if this node has published nothing in the channel."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     await store_on_another_node(losing_messages, BOB, "old")
@@ -39,7 +39,7 @@ async def test_channel_receives_it_when_the_adoption_was_unconfirmed(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The message is published later, and the next transaction adopts half as many messages."""
+    """The message is published later. The next transaction adopts half as many messages."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     losing_messages.unadopted = [by_bob(str(number)) for number in range(MAX_ADOPTED + 1)]
@@ -63,7 +63,7 @@ async def test_other_messages_are_adopted_when_the_storage_rejects_one(
     broadcaster: RecordingBroadcaster,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The rejected message is logged once, without its content, and not tried again."""
+    """The rejected message is logged once without its content, and is not tried again."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     rejected = by_bob(REJECTED)
@@ -100,7 +100,7 @@ async def test_other_channels_are_adopted_when_the_oldest_messages_cannot_be(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Only the failing channel gets smaller transactions, one in each call."""
+    """Only the failing channel gets smaller transactions, and only one in each call."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     old = [by_bob(f"old {number}") for number in range(MAX_ADOPTED + 1)]
@@ -128,7 +128,7 @@ async def test_other_channels_are_adopted_when_a_message_is_locked(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The channel with the locked message continues at the next call."""
+    """Adoption in the channel of the locked message continues at the next call."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     locked = by_bob("locked")
@@ -177,7 +177,7 @@ async def test_sends_are_acked_and_other_channels_published_when_a_row_cannot_be
     broadcaster: RecordingBroadcaster,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Messages behind the unreadable row are published when the row is readable again."""
+    """When the row becomes readable again, the messages after it are published too."""
     messages = UnreadableMessages(store)
     services = make_services(messages, messages)
     service = services.messages

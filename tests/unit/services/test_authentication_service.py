@@ -35,19 +35,19 @@ async def test_authenticate_gives_the_credential_when_token_is_good(setting: Set
 async def test_authenticate_names_the_rule_when_it_is_no_token(
     setting: Setting, sent: object, code: AuthenticationCode
 ) -> None:
-    """Every invalid value has its own error code."""
+    """Each kind of invalid value has its own error code."""
     assert code == await setting.refusal_of(sent)
 
 
 async def test_authenticate_refuses_when_revocation_cannot_be_known(clock: ManualClock) -> None:
-    """By default the service fails closed, with a temporary code."""
+    """By default the service rejects the token, with a temporary error."""
     setting = await ready(clock, store=UnavailableStore(clock))
 
     assert AuthenticationCode.REVOCATION_UNAVAILABLE == await setting.refusal_of(TOKEN)
 
 
 async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: ManualClock) -> None:
-    """With REVOCATION_UNAVAILABLE=admit, a token is accepted without a revocation check."""
+    """With REVOCATION_UNAVAILABLE=admit, the token is accepted without a revocation check."""
     setting = await ready(clock, store=UnavailableStore(clock), admit_unchecked=True)
 
     credential = await setting.authentication.authenticate(TOKEN, ADDRESS)
@@ -58,7 +58,7 @@ async def test_authenticate_admits_when_policy_prefers_it_to_knowing(clock: Manu
 async def test_authenticate_refuses_unverified_when_address_tries_too_often(
     setting: Setting,
 ) -> None:
-    """Attempts beyond the limit are not verified, and the error has the retry time."""
+    """Tokens beyond the limit are not verified. The error has the time after which to retry."""
     setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(ATTEMPTS):
         await setting.refusal_of("of an unknown key")
@@ -76,7 +76,7 @@ async def test_authenticate_refuses_unverified_when_address_tries_too_often(
 async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are_good(
     setting: Setting,
 ) -> None:
-    """All users of an office may reconnect at the same time."""
+    """For example, all users of an office may reconnect at the same time."""
     for _ in range(5 * ATTEMPTS):
         await setting.authentication.authenticate(TOKEN, ADDRESS)
 
@@ -87,7 +87,7 @@ async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are
 async def test_authenticate_refuses_unverified_when_address_failed_too_often(
     setting: Setting, sent: str | None
 ) -> None:
-    """Failures, including invalid values, have a lower limit than attempts."""
+    """The limit for failures is lower than that for attempts; invalid values count as failures."""
     for _ in range(FAILURES):
         await setting.refusal_of(sent)
     asked = setting.verifier.asked
@@ -101,7 +101,7 @@ async def test_authenticate_refuses_unverified_when_address_failed_too_often(
 async def test_authenticate_refuses_when_another_address_of_the_network_failed(
     setting: Setting,
 ) -> None:
-    """The owner of an IPv6 network can use all of its addresses."""
+    """The owner of an IPv6 network can use all of the network's addresses."""
     for host in range(FAILURES):
         with pytest.raises(AuthenticationError):
             await setting.authentication.authenticate("forged", f"2001:db8::{host}")
@@ -120,7 +120,7 @@ async def test_authenticate_admits_when_another_address_failed(setting: Setting)
 
 
 async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting: Setting) -> None:
-    """An outage of the server must not lock out clients."""
+    """While keys cannot be fetched, rejected tokens do not count as failures of their address."""
     setting.verifier.refusal = AuthenticationCode.KEYS_UNAVAILABLE
     for _ in range(FAILURES + 1):
         await setting.refusal_of("of an unknown key")
@@ -133,7 +133,7 @@ async def test_authenticate_counts_no_failure_when_keys_are_unavailable(setting:
 async def test_refusal_tells_how_often_the_address_failed_so_when_it_is_counted(
     setting: Setting,
 ) -> None:
-    """The log needs the number of failures of each code."""
+    """``failures`` counts an address's recent failures with the same code, for the log."""
     counted = []
     for sent in ("forged", None):
         with pytest.raises(AuthenticationError) as caught:

@@ -44,7 +44,7 @@ async def test_members_hear_of_a_channel_when_it_is_created(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Each member is notified once in the user's room, after the sockets joined the channel."""
+    """After the sockets have joined, each member is notified once, in the member's own room."""
     creation = await channel_service.create(DRAFT)
 
     channel = Channel(NEWS, "News", "What is new", ChannelType.PUBLIC, ALICE, clock.now())
@@ -81,7 +81,7 @@ async def test_standing_channel_is_the_answer_when_it_is_asked_for_again(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Creating an existing channel again notifies nobody, even if its members have changed."""
+    """Creating a channel that exists notifies nobody, even if its members have changed."""
     created = await channel_service.create(DRAFT)
     await channel_service.remove_member(NEWS, BOB)
     broadcaster.published.clear()
@@ -101,7 +101,7 @@ async def test_sockets_are_in_the_room_when_the_standing_channel_was_stored_by_o
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The sockets join the room, although nobody is notified."""
+    """The sockets join the room, but nobody is notified."""
     stored = Channel(NEWS, "News", None, ChannelType.PUBLIC, ALICE, clock.now())
     await channels.create(stored, {ALICE: MemberRole.OWNER, BOB: MemberRole.MEMBER})
 
@@ -132,7 +132,7 @@ async def test_creation_is_refused_when_another_channel_has_the_id(
 async def test_creation_is_refused_when_the_standing_channel_is_being_deleted(
     channel_service: ChannelService, channels: MemoryChannelRepository
 ) -> None:
-    """The interrupted deletion has already removed the channel's members."""
+    """An interrupted deletion has already removed the channel's members."""
     await channel_service.create(DRAFT)
     await channels.remove_members(NEWS)
 
@@ -146,7 +146,7 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Each member is notified once in the user's room, after the channel's room was emptied."""
+    """Each member is notified once, in the member's own room, after the channel's room is empty."""
     await channel_service.delete(GENERAL)
 
     assert set() == rooms.sockets_in(ROOM)
@@ -161,7 +161,7 @@ async def test_members_hear_of_the_end_when_a_channel_is_deleted(
 async def test_deletion_is_harmless_when_it_is_asked_for_again(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A caller whose answer was lost may repeat the deletion; nobody is notified twice."""
+    """A caller that lost the answer may repeat the deletion. Nobody is notified twice."""
     await asyncio.gather(channel_service.delete(GENERAL), channel_service.delete(GENERAL))
     await channel_service.delete(GENERAL)
 
@@ -171,7 +171,7 @@ async def test_deletion_is_harmless_when_it_is_asked_for_again(
 async def test_deletion_is_refused_when_there_never_was_such_a_channel(
     channel_service: ChannelService,
 ) -> None:
-    """The id of the channel may be misspelt."""
+    """The caller gets an error, because the channel's id may be misspelt."""
     with pytest.raises(ChannelNotFound):
         await channel_service.delete(NEWS)
 
@@ -179,7 +179,7 @@ async def test_deletion_is_refused_when_there_never_was_such_a_channel(
 async def test_few_deletions_are_remembered_when_there_were_many(
     channel_service: ChannelService, store: MemoryStore, channels: MemoryChannelRepository
 ) -> None:
-    """To bound the memory, the oldest deletions are forgotten."""
+    """The oldest deletions are dropped, so that the memory is bounded."""
     names = [ChannelId(f"channel-{number}") for number in range(MAX_DELETIONS + 1)]
     await channels.seed({ALICE: names})
     for name in names:

@@ -1,4 +1,4 @@
-"""Tests of app/services/channel_service.py when the storage, the bus or the caller fails."""
+"""Tests app/services/channel_service.py: failures of the storage, the bus or the caller."""
 
 import asyncio
 import logging
@@ -35,7 +35,7 @@ NEWS = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, 
 
 
 class DisconnectedBus(LocalMembershipBus):
-    """Publishes to this node only, and reports that the other nodes received nothing."""
+    """Publishes to this node only, and reports that other nodes received nothing."""
 
     async def publish(self, update: MembershipUpdate) -> None:
         await super().publish(update)
@@ -43,7 +43,7 @@ class DisconnectedBus(LocalMembershipBus):
 
 
 class SlowChannels(MemoryChannelRepository):
-    """Removes a member when a test allows it, and fails the first deletion of a channel."""
+    """Removes a member only when the test allows it. Fails the first deletion of a channel."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -64,7 +64,7 @@ class SlowChannels(MemoryChannelRepository):
 
 
 class UnconfirmedChannels(MemoryChannelRepository):
-    """Stores its first change, but reports it as unconfirmed."""
+    """Stores its first change, but raises `Unconfirmed` for it."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -140,7 +140,7 @@ def disconnected_service(
 async def test_deletion_goes_on_when_it_was_interrupted(
     slow_service: ChannelService, store: MemoryStore, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The second call completes the deletion, and each member is notified once."""
+    """The second call completes the deletion. Each member is notified once."""
     with pytest.raises(Unavailable):
         await slow_service.delete(GENERAL)
     await slow_service.delete(GENERAL)
@@ -170,7 +170,7 @@ async def test_members_are_notified_once_when_an_unconfirmed_creation_is_repeate
     broadcaster: RecordingBroadcaster,
     rooms: MemorySocketRooms,
 ) -> None:
-    """The repeated call finds the stored channel, and does not report it as new."""
+    """The repeated call finds the channel in the storage, and does not report it as new."""
     with pytest.raises(Unconfirmed):
         await unconfirmed_service.create(NEWS)
     published_unconfirmed = list(broadcaster.published)
@@ -222,7 +222,7 @@ async def test_members_are_notified_when_other_nodes_are_not(
     broadcaster: RecordingBroadcaster,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The change is stored, so the other nodes find it later."""
+    """Other nodes find the change in the storage later."""
     with caplog.at_level(logging.WARNING):
         removed = await disconnected_service.remove_member(GENERAL, BOB)
 
@@ -236,7 +236,7 @@ async def test_changes_of_a_channel_are_published_in_the_order_of_storing(
     slow_channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The second change waits for the first, however slow the storage is."""
+    """The second change waits for the first one, even if the storage is slow."""
     removing = asyncio.create_task(slow_service.remove_member(GENERAL, BOB))
     await slow_channels.began.wait()
     adding = asyncio.create_task(slow_service.add_member(GENERAL, BOB))
@@ -255,7 +255,7 @@ async def test_change_ends_when_its_caller_is_cancelled(
     slow_channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The shutdown waits for a stored change to be published."""
+    """The change is stored, and the shutdown waits until it is published."""
     removing = asyncio.create_task(slow_service.remove_member(GENERAL, BOB))
     await slow_channels.began.wait()
     removing.cancel()

@@ -32,7 +32,7 @@ ROOM = "channel:general"
 
 
 class RoomRecorder(RecordingBroadcaster):
-    """Records which users are in a room at each publication."""
+    """Records at each publication which users are in the room."""
 
     def __init__(self, rooms: MemorySocketRooms) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The channel is notified once, even if the user is added again."""
+    """The channel is notified once, even if the user is added twice."""
     store.leave(GENERAL, BOB)
     rooms.leave([BOB], ROOM)
 
@@ -71,7 +71,7 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
 async def test_nobody_hears_of_it_when_a_member_gets_another_role(
     channel_service: ChannelService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The new role is stored without a notification, as all roles have the same permissions."""
+    """The channel is not notified of the new role, as all roles have the same permissions."""
     roles = (MemberRole.ADMIN, MemberRole.ADMIN, None)
 
     changed = [await channel_service.add_member(GENERAL, BOB, role) for role in roles]
@@ -87,7 +87,7 @@ async def test_channel_hears_of_a_removal_when_the_sockets_have_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The user's typing ends first; the user is notified once, in the user's room."""
+    """The user's typing ends first. The user is notified once, in the user's own room."""
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     broadcaster.published.clear()
 
@@ -112,7 +112,7 @@ async def test_nobody_who_was_removed_is_told_anything_in_the_room(
     events: EventService,
     clock: ManualClock,
 ) -> None:
-    """Removed users no longer receive events of the room, not even the end of their own typing."""
+    """Removed users receive no events of the room, not even the end of their own typing."""
     broadcaster = RoomRecorder(rooms)
     typing = TypingService(events, room_sync, broadcaster, clock, 5.0)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
@@ -134,7 +134,7 @@ async def test_sockets_move_when_a_change_stands_that_was_never_applied(
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Repeating a call whose commit was not confirmed moves the sockets."""
+    """If a commit was not confirmed, a repeated call moves the sockets."""
     store.leave(GENERAL, BOB)
 
     removed = await channel_service.remove_member(GENERAL, BOB)
@@ -154,7 +154,7 @@ async def test_who_was_removed_by_others_hears_of_no_change_of_members(
     *,
     is_added: bool,
 ) -> None:
-    """The members are loaded again before a change is published to the room."""
+    """Before a change is published to the room, the members are loaded again."""
     broadcaster = RoomRecorder(rooms)
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     await channels.seed({DAVE: (RANDOM,)})

@@ -1,4 +1,4 @@
-"""Tests of `client_network` in app/services/authentication_service.py."""
+"""Tests `client_network` in app/services/authentication_service.py."""
 
 import pytest
 
@@ -19,5 +19,5 @@ from app.services.authentication_service import client_network
     ],
 )
 def test_addresses_have_one_owner_when_they_are_of_one_network(address: str, owner: str) -> None:
-    """The owner of an IPv6 address also owns its /64 network."""
+    """The owner of an IPv6 address owns the whole /64 network."""
     assert owner == client_network(address)

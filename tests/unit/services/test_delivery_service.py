@@ -20,7 +20,7 @@ from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 
 class LosingDeliveries(MemoryDeliveryRepository):
-    """Raises `Unconfirmed` while ``losing``; stores the reports only if ``stores``."""
+    """Raises `Unconfirmed` while ``losing``; then stores the reports only if ``stores``."""
 
     losing = False
     stores = True
@@ -57,7 +57,7 @@ def service(
 
 @pytest.fixture
 async def message(messages: MemoryMessageRepository, clock: ManualClock) -> Message:
-    """Alice's message to Bob and Carol."""
+    """A message of Alice to Bob and Carol."""
     draft = MessageDraft(MessageId("m1"), GENERAL, ALICE, "hello", None)
     (stored,) = await messages.add_all([draft], clock.now())
     assert isinstance(stored, StoredMessage)
@@ -76,7 +76,7 @@ async def test_author_is_notified_once_when_a_recipient_reports_delivery_twice(
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """A repeated report returns the same status, and is not published."""
+    """The repeated report returns the same status, and is not published."""
     expected = bobs(message, DeliveryState.DELIVERED, clock)
 
     first = await service.delivered(BOB, message.id)
@@ -94,7 +94,7 @@ async def test_author_is_notified_of_reading_when_delivery_was_never_reported(
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """A late report of delivery does not change READ."""
+    """A report of delivery after READ does not change the status."""
     read = await service.seen(BOB, message.id)
 
     late = await service.delivered(BOB, message.id)
@@ -108,7 +108,7 @@ async def test_author_is_notified_of_reading_when_delivery_was_never_reported(
 async def test_report_is_refused_when_the_reporter_is_no_recipient(
     service: DeliveryService, broadcaster: RecordingBroadcaster, message: Message
 ) -> None:
-    """The author is not a recipient, and strangers do not learn whether the message exists."""
+    """The author is no recipient. Strangers do not learn whether the message exists."""
     for report in (service.delivered, service.seen):
         with pytest.raises(NotARecipient):
             await report(ALICE, message.id)
@@ -125,7 +125,7 @@ async def test_author_is_not_notified_when_they_have_left_the_channel(
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """The report is stored, although its author is not notified."""
+    """The report is stored, but the message's author is not notified."""
     store.leave(GENERAL, ALICE)
 
     status = await service.delivered(BOB, message.id)
@@ -141,7 +141,7 @@ async def test_author_is_notified_once_when_a_report_is_repeated_that_was_not_co
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """The first report was stored but not published, so the repeated report publishes it."""
+    """The first report is stored but not published, so the second one publishes it."""
     expected = bobs(message, DeliveryState.DELIVERED, clock)
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -161,7 +161,7 @@ async def test_author_is_notified_of_reading_alone_when_neither_report_was_confi
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """Repeating both reports publishes READ, and never DELIVERED after READ."""
+    """After both reports are repeated, READ is published, and DELIVERED is not."""
     deliveries.losing = True
     for report in (service.delivered, service.seen):
         with pytest.raises(Unconfirmed):
@@ -181,7 +181,7 @@ async def test_author_is_notified_once_when_what_was_published_is_reported_witho
     message: Message,
     clock: ManualClock,
 ) -> None:
-    """A second device repeats the report later, and its commit is not confirmed."""
+    """A second device repeats the report, but the commit of this report is not confirmed."""
     await service.delivered(BOB, message.id)
     clock.advance(1)
     deliveries.losing = True
@@ -200,7 +200,7 @@ async def test_author_is_notified_once_when_the_unconfirmed_report_was_not_store
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """The second report stores and publishes the change; the third report does neither."""
+    """The second report stores and publishes the change. The third report changes nothing."""
     deliveries.losing, deliveries.stores = True, False
     with pytest.raises(Unconfirmed):
         await service.delivered(BOB, message.id)
@@ -218,7 +218,7 @@ async def test_oldest_report_is_forgotten_when_too_many_were_not_confirmed(
     broadcaster: RecordingBroadcaster,
     message: Message,
 ) -> None:
-    """The service's memory is bounded; the author can still request the status."""
+    """Memory is bounded, and the author can still request the status."""
     deliveries.losing = True
     bobs_and_others = (message.id, *(MessageId(f"other-{each}") for each in range(MAX_UNCONFIRMED)))
     for message_id in bobs_and_others:
@@ -255,7 +255,7 @@ async def test_author_is_notified_of_each_that_changed_when_a_recipient_reports_
     state: DeliveryState,
     event: ServerEvent,
 ) -> None:
-    """The list is stored in one transaction, and its ack has the order of the request."""
+    """The list is stored in one transaction. The ack has the order of the request."""
     ids = (await sent(messages, clock, "m1", "m2", "m3"))[::-1]
     report = service.all_delivered if state is DeliveryState.DELIVERED else service.all_seen
     await report(BOB, ids[1:2])
@@ -299,7 +299,7 @@ async def test_author_is_notified_once_when_an_unconfirmed_list_is_reported_agai
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The first report was stored but not published."""
+    """The first report of the list is stored, but not published."""
     ids = await sent(messages, clock, "m1", "m2")
     deliveries.losing = True
     with pytest.raises(Unconfirmed):
@@ -313,7 +313,7 @@ async def test_author_is_notified_once_when_an_unconfirmed_list_is_reported_agai
 
 
 class HeldBackDeliveries(MemoryDeliveryRepository):
-    """Stores reports at once, but returns reports of delivery only after `may_return` is set."""
+    """Stores reports at once. For reports of delivery, returns only after `may_return` is set."""
 
     def __init__(self, store: MemoryStore) -> None:
         super().__init__(store)
@@ -336,7 +336,7 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
     clock: ManualClock,
     message: Message,
 ) -> None:
-    """The phone's report is stored first, but the laptop's later READ is published first."""
+    """The phone's DELIVERED is stored first, but the laptop's READ is published first."""
     store.writers = 2
     deliveries = HeldBackDeliveries(store)
     service = DeliveryService(deliveries, broadcaster, clock, store)
@@ -353,7 +353,7 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
 async def test_statuses_name_every_recipient_when_a_member_asks(
     service: DeliveryService, message: Message
 ) -> None:
-    """Recipients who have not reported are SENT."""
+    """Recipients without a report are SENT."""
     await service.seen(CAROL, message.id)
 
     page = await service.statuses(ALICE, message.id, 2, None)
@@ -366,7 +366,7 @@ async def test_statuses_name_every_recipient_when_a_member_asks(
 async def test_statuses_are_paged_with_counts_when_there_are_more_than_asked_for(
     service: DeliveryService, message: Message
 ) -> None:
-    """Both pages count every state, including states without a recipient."""
+    """Both pages have counts for every status, including those that no recipient has."""
     await service.seen(CAROL, message.id)
 
     first = await service.statuses(ALICE, message.id, 1, None)
@@ -394,7 +394,7 @@ async def test_report_is_stored_when_the_service_shuts_down_meanwhile(
     clock: ManualClock,
     message: Message,
 ) -> None:
-    """The shutdown waits until the report is published."""
+    """The shutdown waits until the report has been published."""
     deliveries = HeldBackDeliveries(store)
     service = DeliveryService(deliveries, broadcaster, clock, store)
     report = asyncio.create_task(service.delivered(BOB, message.id))

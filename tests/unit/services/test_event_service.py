@@ -28,7 +28,7 @@ ALL_SEATS = [
 
 
 async def test_user_channels_are_the_stored_ones_when_asked(events: EventService) -> None:
-    """The channels are those of the user's membership, not of the subscriptions."""
+    """The channels are those of the user's memberships, not of the sockets' subscriptions."""
     assert (GENERAL, RANDOM) == await events.get_user_channels(ALICE)
     assert () == await events.get_user_channels(DAVE)
 
@@ -36,7 +36,7 @@ async def test_user_channels_are_the_stored_ones_when_asked(events: EventService
 async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_asked(
     store: MemoryStore,
 ) -> None:
-    """The last change of the user in each channel overrides the result of the query."""
+    """In each channel, the user's last change during the query overrides the query's result."""
     channels = SlowChannels(store)
     events = EventService(channels)
     channels.hold()
@@ -55,7 +55,7 @@ async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_
 async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     events: EventService,
 ) -> None:
-    """The query already includes an earlier change, and finished queries leave nothing behind."""
+    """The query's result includes earlier changes, and finished queries leave nothing behind."""
     events.changed(GENERAL, [ALICE], belong=False)
     first = await events.get_user_channels(ALICE)
 
@@ -69,7 +69,7 @@ async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
 def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
     events: EventService,
 ) -> None:
-    """The user's second socket still follows the channel."""
+    """The channel is still followed by the user's second socket."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
 
@@ -82,7 +82,7 @@ def test_user_listens_until_the_last_socket_leaves_when_there_are_two(
 
 
 def test_channels_of_socket_are_sorted_when_it_follows_several(events: EventService) -> None:
-    """On disconnect, the socket's channels are known without a query."""
+    """The channels of a socket that disconnects are known without a query."""
     events.subscribe(RANDOM, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
 
@@ -105,7 +105,7 @@ def test_unsubscribe_changes_nothing_when_the_seat_is_not_taken(events: EventSer
 def test_subscriptions_agree_with_a_plain_set_when_seats_come_and_go(
     steps: list[tuple[bool, tuple[ChannelId, SocketId, UserId]]],
 ) -> None:
-    """Every result agrees with a plain set of subscriptions, and empty entries are removed."""
+    """Every result is the same as with a plain set, and no empty entries are left."""
     events = EventService(MemoryChannelRepository(MemoryStore()))
     taken: set[tuple[ChannelId, SocketId, UserId]] = set()
 

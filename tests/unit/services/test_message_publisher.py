@@ -21,7 +21,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """Raises `Unavailable` for every read of messages while ``is_away``.
+    """Raises `Unavailable` whenever messages are read while ``is_away`` is set.
 
     Attributes:
         asked: Set when the last ``seq`` of channels is read.
@@ -76,13 +76,13 @@ async def stored(
 
 
 async def catch_up(publisher: MessagePublisher) -> None:
-    """Publish the stored messages of `general` that were not published."""
+    """Publish the messages of `general` that are stored but not published."""
     publisher.fall_behind((GENERAL,), 0)
     await publisher.catch_up()
 
 
 def published(broadcaster: RecordingBroadcaster) -> list[int]:
-    """Return the ``seq`` of each published message, in order of publication."""
+    """Return the ``seq`` of each published message, in the order of publication."""
     return [
         publication.payload.seq
         for publication in broadcaster.published
@@ -93,7 +93,7 @@ def published(broadcaster: RecordingBroadcaster) -> list[int]:
 async def test_messages_are_published_in_their_order_when_given_in_another(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """In a batch, a retry of an older message may come after new messages."""
+    """In a batch, a retry of an older message may follow new messages."""
     one, two, three = await stored(messages, 3)
 
     await publisher.publish(GENERAL, [three, one, two])
@@ -120,7 +120,7 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
     broadcaster: RecordingBroadcaster,
     between: int,
 ) -> None:
-    """Messages of other nodes are all published, even if they fill several pages."""
+    """The messages of other nodes are all published, even if they fill several pages."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, between, BOB)
 
@@ -132,7 +132,7 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
 async def test_only_the_last_are_published_when_very_much_lies_between(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Clients see a gap in ``seq``, and may request the missing messages."""
+    """Clients see the gap in ``seq``, and can request the missing messages."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, MAX_GAP + 5, BOB)
 
@@ -156,7 +156,7 @@ async def test_numbers_without_messages_are_passed_over_when_those_were_deleted(
 async def test_nothing_is_published_out_of_order_when_the_storage_goes_away(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """`catch_up` publishes the messages later, in order."""
+    """`catch_up` publishes the messages in order when the storage is available again."""
     await publisher.publish(GENERAL, await stored(messages, 1))
     await stored(messages, 1, BOB)
     last = await stored(messages, 1)
@@ -175,7 +175,7 @@ async def test_nothing_is_published_out_of_order_when_the_storage_goes_away(
 async def test_history_is_not_published_when_a_channel_is_prepared_first(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The publisher publishes only messages that are stored after the preparation."""
+    """Only messages that are stored after the preparation are published."""
     await stored(messages, 3)
 
     await publisher.prepare([GENERAL])
@@ -189,7 +189,7 @@ async def test_history_is_not_published_when_a_channel_is_prepared_first(
 async def test_nothing_is_published_when_a_channel_was_never_prepared(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The publisher does not know which messages of an unprepared channel are new."""
+    """In an unprepared channel, the publisher cannot tell which messages are new."""
     await stored(messages, 3)
 
     await catch_up(publisher)
@@ -200,7 +200,7 @@ async def test_nothing_is_published_when_a_channel_was_never_prepared(
 async def test_messages_are_published_when_their_channel_was_made_again(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The sequences of the new channel start again from 1."""
+    """The sequences of the new channel start at 1 again."""
     before = await stored(messages, 3)
     await publisher.publish(GENERAL, before)
 
@@ -216,7 +216,7 @@ async def test_typing_ends_first_when_a_message_is_published(
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The author's typing ends even if another node has stored the message."""
+    """The author's typing ends even if another node has stored the author's message."""
     await publisher.prepare([GENERAL])
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -231,7 +231,7 @@ async def test_typing_ends_first_when_a_message_is_published(
 async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
     publisher: MessagePublisher,
 ) -> None:
-    """A forgotten channel is prepared again before its next message."""
+    """A dropped channel is prepared again before its next message."""
     await publisher.prepare([ChannelId(str(number)) for number in range(MAX_CHANNELS + 1)])
 
     assert MAX_CHANNELS == len(publisher._channels)
@@ -241,7 +241,7 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(
     publisher: MessagePublisher, channels: SlowChannels
 ) -> None:
-    """A removed member could receive the next message if the members were not read first."""
+    """Without reading the members, a removed member could receive the next message."""
     channels.is_down = True
 
     with pytest.raises(Unavailable):
@@ -251,7 +251,7 @@ async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_rea
 async def test_message_is_published_once_when_a_slower_call_prepares_the_same_channel(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The slower call has read an older last ``seq``, which must not replace the newer one."""
+    """The slower call reads an older last ``seq``, which must not replace the newer one."""
     messages.may_answer.clear()
     preparing = asyncio.create_task(publisher.prepare([GENERAL]))
     await messages.asked.wait()
@@ -267,7 +267,7 @@ async def test_message_is_published_once_when_a_slower_call_prepares_the_same_ch
 async def test_each_channel_stays_prepared_for_its_own_time_when_prepared_together(
     publisher: MessagePublisher, clock: ManualClock
 ) -> None:
-    """Members that were loaded earlier shorten only their own channel's time."""
+    """`general` was prepared earlier, so it expires earlier than `random`."""
     await publisher.prepare([GENERAL])
     clock.advance(1)
     await publisher.prepare([GENERAL, RANDOM])
@@ -292,7 +292,7 @@ async def test_channel_stays_prepared_for_longer_when_its_members_are_reloaded(
 async def test_channel_is_not_prepared_when_its_members_cannot_be_reloaded(
     publisher: MessagePublisher, channels: SlowChannels
 ) -> None:
-    """The next message must not reach a room whose members turned out to be stale."""
+    """The room may contain users who must not receive the next message."""
     await publisher.prepare([GENERAL])
     channels.is_down = True
 

@@ -44,7 +44,7 @@ async def test_send_stores_and_publishes_to_the_channel_when_a_member_sends(
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The ack, the event and the stored message are equal, and have no white space around them."""
+    """The ack, the event and the stored message are equal, and their content is trimmed."""
     message = await message_service.send(ALICE, GENERAL, "  hello \n", None)
 
     assert ("hello", ALICE, 1) == (message.content, message.user_id, message.seq)
@@ -70,7 +70,7 @@ async def test_send_ends_typing_before_it_publishes_when_the_sender_typed(
 async def test_send_answers_with_the_first_when_sent_again(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A retry is neither stored nor published."""
+    """The retry is neither stored nor published."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     again = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -82,7 +82,7 @@ async def test_send_answers_with_the_first_when_sent_again(
 async def test_send_is_refused_when_the_message_was_deleted_since(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A late retry does not store the message again."""
+    """The retry does not store the deleted message again."""
     message = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
     await message_service.delete(ALICE, message.id)
     broadcaster.published.clear()
@@ -96,7 +96,7 @@ async def test_send_is_refused_when_the_message_was_deleted_since(
 async def test_send_answers_with_the_first_when_only_white_space_around_it_differs(
     message_service: MessageService,
 ) -> None:
-    """Contents are trimmed before they are compared."""
+    """Contents are compared after trimming."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     assert first == await message_service.send(ALICE, GENERAL, " hello\n", CLIENT_ID)
@@ -109,7 +109,7 @@ async def test_send_is_refused_when_the_client_id_is_of_another_message(
     channel_id: ChannelId,
     content: str,
 ) -> None:
-    """Acking with the first message would silently lose the second message."""
+    """With an ack of the first message, the second message would be lost silently."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     with pytest.raises(ClientMessageIdReused) as caught:
@@ -122,7 +122,7 @@ async def test_send_is_refused_when_the_client_id_is_of_another_message(
 async def test_send_is_refused_when_the_sender_is_no_member(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Nothing is published, because nothing was stored."""
+    """Nothing is stored or published."""
     with pytest.raises(NotAMember):
         await message_service.send(DAVE, GENERAL, "hello", None)
 
@@ -136,7 +136,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
     room_sync: RoomSync,
     channel_id: ChannelId,
 ) -> None:
-    """Clients choose channel ids, so unknown ids must not fill the memory."""
+    """Clients choose channel ids, so unknown ids must not use up memory."""
     messages = AskedMessages(store)
     service = make_service(messages)
 
@@ -163,7 +163,7 @@ async def test_nothing_is_kept_of_a_channel_when_the_sender_is_no_member(
 async def test_content_is_refused_when_it_cannot_be_a_message(
     message_service: MessageService, content: str, reason: str
 ) -> None:
-    """Errors of sending and updating name the field, and do not repeat its content."""
+    """The errors of send and update name the field, but do not repeat its content."""
     message = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for write in (
@@ -240,7 +240,7 @@ async def test_write_is_refused_when_the_message_is_another_members(
 async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
     message_service: MessageService,
 ) -> None:
-    """Both errors are equal, so a stranger does not learn which ids exist."""
+    """Both errors are equal, so that strangers do not learn which ids exist."""
     sent = await message_service.send(ALICE, GENERAL, "hello", None)
 
     for user_id, message_id in ((ALICE, MessageId("missing")), (DAVE, sent.id)):
@@ -255,7 +255,7 @@ async def test_write_finds_nothing_when_the_message_is_missing_or_out_of_reach(
 async def test_senders_sockets_receive_it_when_the_membership_is_newer_than_the_last_reading(
     message_service: MessageService, channels: MemoryChannelRepository, rooms: MemorySocketRooms
 ) -> None:
-    """The original backend added the sender to the channel after the members were cached."""
+    """The original backend added the sender to the channel after the members were last read."""
     phone = SocketId("daves-phone")
     rooms.connect(phone, DAVE)
     await message_service.send(ALICE, GENERAL, "hello", None)

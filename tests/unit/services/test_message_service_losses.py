@@ -30,7 +30,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class UnreadableChannels(SlowChannels):
-    """Storage of channels that the test can delay.
+    """Storage of channels that a test can delay or make unreadable.
 
     Attributes:
         is_unreadable: Whether the members cannot be read, although the storage answers.
@@ -58,7 +58,7 @@ def losing_messages(store: MemoryStore) -> LosingMessages:
 
 @pytest.fixture
 def losing_service(make_service: MakeService, losing_messages: LosingMessages) -> MessageService:
-    """The message service over storage that interrupts commits."""
+    """The message service, with storage whose commits are interrupted."""
     return make_service(losing_messages)
 
 
@@ -67,7 +67,7 @@ async def test_other_devices_are_notified_when_a_send_cannot_be_stored(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The sending socket gets the error in its ack, and the channel receives nothing."""
+    """The sending socket gets the error as its ack. The channel receives nothing."""
     losing_messages.losses = 1
 
     with pytest.raises(Unavailable) as caught:
@@ -83,7 +83,7 @@ async def test_channel_receives_it_when_what_was_unconfirmed_is_found_stored(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The stored message is published once."""
+    """The message turns out to be stored, and is published once."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", None)
@@ -99,7 +99,7 @@ async def test_channel_receives_it_first_when_another_message_follows_what_was_u
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Both messages are published once, in the order of storing."""
+    """Both messages are published once, in the order in which they were stored."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "one", None)
@@ -115,7 +115,7 @@ async def test_channel_receives_it_when_what_was_unconfirmed_is_sent_again(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The retry returns the stored message, and publishes it."""
+    """The retry returns the stored message and publishes it."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -130,7 +130,7 @@ async def test_other_content_is_refused_when_the_first_send_was_unconfirmed(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The first message is stored, so its client message id is taken."""
+    """The first message was stored, so its client message id is used up."""
     losing_messages.losses = 1
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
@@ -147,7 +147,7 @@ async def test_channel_receives_messages_in_the_order_of_storing_when_another_no
     messages: MemoryMessageRepository,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The other node's messages are published before this node's next message."""
+    """This node publishes the other node's messages before its own next message."""
     await message_service.send(ALICE, GENERAL, "1", None)
     await store_on_another_node(messages, BOB, "2")
     await store_on_another_node(messages, BOB, "3")
@@ -163,7 +163,7 @@ async def test_channel_receives_it_when_what_was_unconfirmed_is_stored_late(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """A commit may take longer than its callers wait."""
+    """A commit may take longer than the callers wait for it."""
     losing_messages.losses, losing_messages.holds_back = 1, True
     with pytest.raises(Unconfirmed):
         await losing_service.send(ALICE, GENERAL, "late", None)
@@ -199,7 +199,7 @@ async def test_channel_receives_a_change_when_it_was_unconfirmed(
     losing_messages: LosingMessages,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The change is published once, although its author does not retry."""
+    """The change is published once, even though its author does not send it again."""
     changed = await losing_service.send(ALICE, GENERAL, "hello", None)
     deleted = await losing_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
@@ -225,7 +225,7 @@ async def test_later_change_is_published_when_it_was_unconfirmed_during_the_publ
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Publishing the first change does not forget the second."""
+    """Publishing the first change does not drop the second one."""
     sent = await losing_service.send(ALICE, GENERAL, "hello", None)
     broadcaster.published.clear()
     losing_messages.losses = 2
@@ -256,7 +256,7 @@ async def test_stored_message_is_acked_and_published_later_when_members_cannot_b
     rooms: MemorySocketRooms,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The message is committed before the members are reloaded for its new sender."""
+    """The message is committed before the members are reloaded, because its sender is new."""
     rooms.connect(SocketId("daves-phone"), DAVE)
     await message_service.send(ALICE, GENERAL, "one", None)
     await channels.seed({DAVE: (GENERAL,)})

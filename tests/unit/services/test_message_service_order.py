@@ -27,14 +27,14 @@ def slow_messages(store: MemoryStore) -> SlowMessages:
 
 @pytest.fixture
 def slow_service(make_service: MakeService, slow_messages: SlowMessages) -> MessageService:
-    """The message service over storage that returns late for the channel `general`."""
+    """The message service, with storage that returns late for the channel `general`."""
     return make_service(slow_messages)
 
 
 async def test_channel_receives_messages_in_the_order_of_storing_when_writes_compete(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """An event about a message comes after the message itself."""
+    """Events that change a message come after the message."""
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "one", CLIENT_ID))
     await slow_messages.stored.wait()
     (stored,) = await slow_messages.list_after(GENERAL, ALICE, 0, 10)
@@ -63,7 +63,7 @@ async def test_channel_receives_messages_in_the_order_of_storing_when_writes_com
 async def test_send_does_not_wait_when_another_channel_is_slow(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A slow write delays only the writes of its own channel."""
+    """A slow write delays only the other writes of its channel."""
     slow = asyncio.create_task(slow_service.send(ALICE, GENERAL, "slow", None))
     await slow_messages.stored.wait()
 
@@ -78,7 +78,7 @@ async def test_send_does_not_wait_when_another_channel_is_slow(
 async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_way(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Both retries wait for the first send and share a transaction; one message is published."""
+    """Both retries wait for the first send, and only one message is published."""
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", CLIENT_ID))
     await slow_messages.stored.wait()
     others = asyncio.gather(
@@ -99,7 +99,7 @@ async def test_retry_is_compared_with_the_first_send_when_that_is_still_under_wa
 async def test_channel_receives_it_when_the_send_is_cancelled_after_the_commit(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A stored message is published, even if its sender disconnects before the publication."""
+    """The message is published even if its sender disconnects after the commit."""
     send = asyncio.create_task(slow_service.send(ALICE, GENERAL, "hello", None))
     await slow_messages.stored.wait()
 
@@ -116,7 +116,7 @@ async def test_channel_receives_it_when_the_send_is_cancelled_after_the_commit(
 async def test_sends_are_stored_together_when_they_come_together(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """Messages that arrive during a commit share the next commit, and are published in order."""
+    """Messages that arrive during a commit share the next commit. They are published in order."""
     sends = [
         asyncio.create_task(slow_service.send(user_id, GENERAL, content, None))
         for user_id, content in ((ALICE, "1"), (BOB, "2"), (ALICE, "3"))
@@ -132,7 +132,7 @@ async def test_sends_are_stored_together_when_they_come_together(
 async def test_channel_receives_a_change_when_the_other_sends_fail(
     slow_service: MessageService, slow_messages: SlowMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The change has its own transaction, and only its publication waits for the sends."""
+    """The change is stored in its own transaction; only its publication waits for the sends."""
     (sent,) = await slow_messages.add_quickly(GENERAL)
     first = asyncio.create_task(slow_service.send(ALICE, GENERAL, "1", None))
     await slow_messages.stored.wait()

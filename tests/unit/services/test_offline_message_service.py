@@ -62,7 +62,7 @@ class SlowCounts(MemoryDeliveryRepository):
 
 @pytest.fixture
 def alice(messages: MemoryMessageRepository, clock: ManualClock) -> Sender:
-    """A sender of messages while the other users are offline."""
+    """A sender of messages that the other users miss."""
     return Sender(messages, clock)
 
 
@@ -76,7 +76,7 @@ def service(
 async def walk(
     service: OfflineMessageService, user_id: UserId, first: MessagePage, limit: int
 ) -> list[MessagePage]:
-    """Return the first page and all pages after it."""
+    """Return the first page and all later pages."""
     pages = [first]
     while (cursor := pages[-1].next_cursor) is not None:
         pages.append(await service.undelivered(user_id, limit, cursor))
@@ -86,7 +86,7 @@ async def walk(
 async def test_count_adds_up_the_channels_when_messages_wait(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """The count includes only the user's own channels, separately and in total."""
+    """A user's undelivered messages are counted per channel and in total."""
     await alice.send(GENERAL)
     await alice.send(RANDOM)
     await alice.send(GENERAL)
@@ -99,7 +99,7 @@ async def test_count_adds_up_the_channels_when_messages_wait(
 async def test_count_says_that_there_is_more_when_it_stopped(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """The JSON has ``more`` only if the count stopped early."""
+    """The JSON has ``more`` only if the count stopped at its limit."""
     for _ in range(MAX_COUNTED_OF_CHANNEL):
         await alice.send(GENERAL)
     all_counted = await service.count(BOB)
@@ -120,7 +120,7 @@ async def test_count_says_that_there_is_more_when_it_stopped(
 async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_sockets(
     messages: MemoryMessageRepository, store: MemoryStore
 ) -> None:
-    """The many sockets of one user do not use up the database connections."""
+    """A user with many sockets does not use up the database connections."""
     deliveries = SlowCounts(store)
     service = OfflineMessageService(deliveries, messages)
     asking = [asyncio.create_task(service.count(BOB)) for _ in range(20)]
@@ -138,7 +138,7 @@ async def test_count_asks_the_storage_once_at_a_time_when_a_user_has_many_socket
 async def test_undelivered_gives_all_in_order_when_followed_by_cursor(
     service: OfflineMessageService, alice: Sender, limit: int
 ) -> None:
-    """Every message is on one page, and no page is longer than requested."""
+    """Every message is on exactly one page, and no page is longer than requested."""
     sent = [await alice.send(channel) for channel in (GENERAL, RANDOM, GENERAL, RANDOM, RANDOM)]
 
     first = await service.undelivered(BOB, limit, None)
@@ -154,7 +154,7 @@ async def test_undelivered_goes_on_when_what_was_given_is_acknowledged_meanwhile
     alice: Sender,
     clock: ManualClock,
 ) -> None:
-    """A client reports each page as delivered before it requests the next page."""
+    """The client reports each page as delivered before it requests the next one."""
     sent = [await alice.send(GENERAL) for _ in range(3)]
     page = await service.undelivered(BOB, 1, None)
     report = Report(sent[0].id, BOB, DeliveryState.DELIVERED)
@@ -176,7 +176,7 @@ async def test_undelivered_is_one_empty_page_when_nothing_waits(
 async def test_after_gives_the_rest_of_the_channel_when_followed_by_cursor(
     service: OfflineMessageService, alice: Sender, limit: int
 ) -> None:
-    """The cursor continues in its channel, and includes delivered messages."""
+    """The next page continues in the same channel. Delivered messages are included."""
     sent = [await alice.send(GENERAL) for _ in range(4)]
     await alice.send(RANDOM)
 
@@ -189,7 +189,7 @@ async def test_after_gives_the_rest_of_the_channel_when_followed_by_cursor(
 async def test_page_is_what_was_asked_for_when_a_client_gives_more_or_less(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """A cursor takes precedence over a ``since`` of the same channel."""
+    """A cursor takes precedence over ``since``, if both are of the same channel."""
     first, second, third = [await alice.send(GENERAL) for _ in range(3)]
     since = (GENERAL, first.seq)
 
@@ -222,7 +222,7 @@ async def test_page_is_refused_when_the_cursor_is_of_another_place(
 async def test_after_is_refused_when_the_user_is_no_member(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """A stranger cannot use the cursor of a member."""
+    """Strangers cannot use a member's cursor."""
     await alice.send(GENERAL)
     await alice.send(GENERAL)
     page = await service.after(BOB, GENERAL, 0, 1)
@@ -247,7 +247,7 @@ async def test_undelivered_is_refused_when_the_cursor_is_forged(
 async def test_page_ends_at_its_size_when_messages_are_large(
     service: OfflineMessageService, alice: Sender, char: str
 ) -> None:
-    """The size is that of the JSON with its escapes, and no message is left out."""
+    """The size is counted in JSON, with escapes. No message is left out."""
     sent = [await alice.send(GENERAL, char * 4_000) for _ in range(100)]
 
     first = await service.undelivered(BOB, 100, None)
@@ -262,7 +262,7 @@ async def test_page_ends_at_its_size_when_messages_are_large(
 async def test_page_ends_sooner_when_less_may_wait_for_a_client(
     deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository, alice: Sender
 ) -> None:
-    """The server can choose a smaller limit for a page."""
+    """The server may set a smaller limit for pages."""
     service = OfflineMessageService(deliveries, messages, max_page_bytes=10_000)
     sent = [await alice.send(GENERAL, "x" * 4_000) for _ in range(3)]
 
@@ -275,7 +275,7 @@ async def test_page_ends_sooner_when_less_may_wait_for_a_client(
 async def test_page_holds_one_message_when_even_that_is_too_large(
     service: OfflineMessageService, alice: Sender
 ) -> None:
-    """An empty page would keep the client from reading the later messages."""
+    """If the page were empty, the client could not read any later messages."""
     sent = [await alice.send(GENERAL, "x" * (MAX_PAGE_BYTES + 1)) for _ in range(2)]
 
     first = await service.after(BOB, GENERAL, 0, 100)

@@ -35,7 +35,7 @@ def channels(store: MemoryStore) -> SlowChannels:
 
 @pytest.fixture
 def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
-    """The users who left, as the listener received them."""
+    """The users who left, as passed to the listener."""
     left: list[tuple[UserId, ChannelId]] = []
     room_sync.when_left(lambda user_id, channel_id: left.append((user_id, channel_id)))
     return left
@@ -43,7 +43,7 @@ def left(room_sync: RoomSync) -> list[tuple[UserId, ChannelId]]:
 
 @pytest.fixture
 def everybody(rooms: MemorySocketRooms, events: EventService) -> None:
-    """Put Alice's phone and laptop, and Bob's phone, into the room of `general`."""
+    """Put Alice's phone, Alice's laptop and Bob's phone into the room of `general`."""
     for socket_id, user_id in (
         (ALICES_PHONE, ALICE),
         (ALICES_LAPTOP, ALICE),
@@ -65,7 +65,7 @@ async def test_sockets_leave_when_others_have_removed_their_user(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """All sockets of the user leave, and the listener is called."""
+    """All of the user's sockets leave, and the listener is called."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh(GENERAL)
@@ -97,7 +97,7 @@ async def test_sockets_join_when_others_have_added_their_user(
 async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """One query loads all channels; afterwards each channel is fresh."""
+    """One query loads all of the channels, which are all fresh afterwards."""
     store.leave(GENERAL, ALICE)
 
     await room_sync.refresh_all([GENERAL, RANDOM])
@@ -113,7 +113,7 @@ async def test_sockets_move_in_every_room_when_several_channels_are_refreshed(
 async def test_rooms_stay_as_they_are_when_storage_does_not_answer(
     room_sync: RoomSync, channels: SlowChannels, store: MemoryStore, rooms: MemorySocketRooms
 ) -> None:
-    """`refresh` ignores the failure, `refresh_all` raises it, and the next call queries again."""
+    """`refresh` ignores the failure and `refresh_all` raises it. The next call queries again."""
     store.leave(GENERAL, BOB)
     channels.is_down = True
 
@@ -135,7 +135,7 @@ async def test_removal_stands_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Bob was a member when the query began, but not when it was answered."""
+    """Bob was a member when the query began, but had left before its answer arrived."""
     channels.hold()
     rooms.leave([ALICE], ROOM)
 
@@ -155,7 +155,7 @@ async def test_newcomer_stays_when_older_members_are_read_after_it(
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Dave was not a member when the query began, but was when it was answered."""
+    """Dave was no member when the query began, but had joined before its answer arrived."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE)
 
@@ -175,7 +175,7 @@ async def test_room_stays_empty_when_the_channel_ends_while_its_members_are_read
     membership: LocalMembershipBus,
     rooms: MemorySocketRooms,
 ) -> None:
-    """Every user leaves the room, even those who were members when the query began."""
+    """Every user leaves, including those who were members when the query began."""
     channels.hold()
     rooms.connect(DAVES_PHONE, DAVE, ROOM)
 
@@ -194,7 +194,7 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """Every listener is called, for each user who left and for the channel."""
+    """Each listener is called: one for each user who left, the others for the channel."""
     ended: list[tuple[str, ChannelId]] = []
     room_sync.when_deleted(lambda channel_id: ended.append(("first", channel_id)))
     room_sync.when_deleted(lambda channel_id: ended.append(("second", channel_id)))
@@ -210,7 +210,7 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
 async def test_update_changes_nothing_when_it_is_repeated(
     room_sync: RoomSync, rooms: MemorySocketRooms, events: EventService
 ) -> None:
-    """A node may receive the updates that it published itself."""
+    """A node may receive the updates that it has published itself."""
     for _ in range(2):
         room_sync.apply(update_of(MembershipEvent.LEFT, ALICE))
     without_alice = rooms.sockets_in(ROOM)

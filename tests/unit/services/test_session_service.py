@@ -23,7 +23,7 @@ from tests.unit.services.session_setting import (
 
 
 async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
-    """A session is valid from its start until the token's expiry plus the clock skew."""
+    """A session is valid from its start until its token's expiry plus the clock skew."""
     session = await setting.open()
 
     setting.check(session)
@@ -32,7 +32,7 @@ async def test_check_passes_when_session_is_fresh(setting: Setting) -> None:
 
 
 async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
-    """Events are rejected immediately, but the socket stays for the grace period."""
+    """Events are rejected immediately, but the socket stays connected for the grace period."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW)
@@ -42,7 +42,7 @@ async def test_check_refuses_when_token_has_expired(setting: Setting) -> None:
 
 
 async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> None:
-    """The socket is ended once, at the expiry plus clock skew plus grace period."""
+    """The socket is disconnected once: at expiry plus clock skew plus grace period."""
     holder = Holder()
     await setting.open(holder=holder)
 
@@ -56,7 +56,7 @@ async def test_session_ends_once_when_the_grace_is_over(setting: Setting) -> Non
 
 
 async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setting) -> None:
-    """The warning contains the time of the expiry."""
+    """The warning contains the time at which the token expires."""
     holder = Holder()
     expires_at = setting.clock.now() + timedelta(seconds=LIFETIME)
     await setting.open(holder=holder)
@@ -71,7 +71,7 @@ async def test_session_is_warned_once_when_its_token_expires_soon(setting: Setti
 async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_leads(
     clock: ManualClock,
 ) -> None:
-    """A client that refreshes on a warning must not be warned about the new token immediately."""
+    """A client that refreshes on a warning must not be warned again immediately."""
     setting = await ready(clock, replace(POLICY, expiring_lead_seconds=10 * LIFETIME))
     holder = Holder()
     await setting.open(holder=holder)
@@ -87,7 +87,7 @@ async def test_session_is_warned_halfway_when_its_token_lives_shorter_than_two_l
 async def test_session_is_warned_soon_when_its_token_has_expired_already(
     setting: Setting, late_seconds: float
 ) -> None:
-    """A token that expired within the clock skew is accepted; its client is warned once."""
+    """A token within the clock skew after its expiry is accepted, and its client is warned once."""
     holder = Holder()
     await setting.verifier.verify(TOKEN)
     setting.clock.advance(LIFETIME + late_seconds)
@@ -104,7 +104,7 @@ async def test_session_is_warned_soon_when_its_token_has_expired_already(
 
 
 async def test_session_may_close_when_it_is_warned(setting: Setting) -> None:
-    """Nothing happens to the session after it was closed."""
+    """A session that is closed during its warning receives nothing more."""
 
     class Closes(Holder):
         def warn_of_expiry(self, expires_at: datetime) -> None:
@@ -130,7 +130,7 @@ async def test_session_is_not_warned_when_it_was_closed(setting: Setting) -> Non
 
 
 async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: ManualClock) -> None:
-    """With AUTH_EXPIRY=handshake, the expiry is checked only at the connect."""
+    """With AUTH_EXPIRY=handshake, the expiry is checked only when a client connects."""
     setting = await ready(clock, replace(POLICY, enforce_expiry=False))
     holder = Holder()
     session = await setting.open(holder=holder)
@@ -145,7 +145,7 @@ async def test_session_outlives_its_token_when_expiry_is_not_enforced(clock: Man
 async def test_session_ends_on_time_when_the_wall_clock_jumps(
     setting: Setting, jump_seconds: int
 ) -> None:
-    """After a token is verified, the monotonic clock measures its expiry."""
+    """Once a token is verified, the monotonic clock decides when it expires."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -160,7 +160,7 @@ async def test_session_ends_on_time_when_the_wall_clock_jumps(
 
 
 async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> None:
-    """The limit applies per user, over all of the user's tokens."""
+    """The limit counts all sockets of the user, whichever tokens they have."""
     for _ in range(MAX_SOCKETS):
         await setting.open()
 
@@ -173,7 +173,7 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
 async def test_open_closes_the_oldest_silent_socket_when_the_user_has_too_many(
     setting: Setting,
 ) -> None:
-    """Sockets that answer pings stay open."""
+    """Only a socket that does not answer pings is closed."""
     alive, silent, newer = Holder(), Holder(), Holder()
     silent.answers_pings = False
     for holder in (alive, silent):
@@ -201,7 +201,7 @@ async def test_open_closes_no_socket_of_another_user_when_it_is_silent(setting: 
 async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards(
     setting: Setting,
 ) -> None:
-    """The gateway closes the session a second time; the quota must be released only once."""
+    """The gateway closes the session again, which must not release the quota a second time."""
     silent = Holder()
     silent.answers_pings = False
     sessions = [await setting.open(holder=silent), await setting.open()]
@@ -213,7 +213,7 @@ async def test_silent_sockets_place_is_freed_once_when_it_disconnects_afterwards
 
 
 async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
-    """Closing a session twice must not release the quota of another socket."""
+    """Closing a session again must not release the quota of another socket."""
     first, _second = await setting.open(), await setting.open()
     setting.sessions.close(first)
     setting.sessions.close(first)
@@ -224,7 +224,7 @@ async def test_close_frees_one_slot_when_called_twice(setting: Setting) -> None:
 
 
 async def test_session_hears_nothing_when_closed(setting: Setting) -> None:
-    """Neither expiry nor revocation affects a closed session."""
+    """A closed session receives no warning, expiry or revocation."""
     holder = Holder()
     session = await setting.open(holder=holder)
 

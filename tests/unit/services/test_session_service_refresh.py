@@ -31,14 +31,14 @@ from tests.unit.services.session_setting import (
 
 
 async def refusal_of_refresh(setting: Setting, session: Session, token: str) -> AuthenticationCode:
-    """Return the code with which a refresh is rejected."""
+    """Return the error code with which a refresh is rejected."""
     with pytest.raises(AuthenticationError) as caught:
         await setting.sessions.refresh(session, token, ADDRESS)
     return caught.value.code
 
 
 async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
-    """The session takes its expiry and its warning from the new token."""
+    """The new token decides when the session expires and when its client is warned."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME - LEAD)
@@ -56,7 +56,7 @@ async def test_session_goes_on_when_refreshed(setting: Setting) -> None:
 
 
 async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
-    """A valid token that expires earlier is answered with the current expiry."""
+    """If a valid token expires earlier, the answer has the current expiry."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(10)
@@ -72,7 +72,7 @@ async def test_expiry_stays_when_the_token_is_older(setting: Setting) -> None:
 
 
 async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setting) -> None:
-    """Every token is verified, even a token that would change nothing."""
+    """Every token is verified, even if it would change nothing."""
     session = await setting.open()
     setting.clock.advance(10)
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
@@ -85,7 +85,7 @@ async def test_refresh_is_refused_when_the_older_token_is_revoked(setting: Setti
 
 
 async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setting) -> None:
-    """After the refresh, the session's events are accepted again."""
+    """After a refresh within the grace period, events of the session are accepted again."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(LIFETIME + SKEW + GRACE - 1)
@@ -98,7 +98,7 @@ async def test_session_comes_back_when_refreshed_within_the_grace(setting: Setti
 
 
 async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -> None:
-    """A session whose socket is being closed cannot continue."""
+    """A session whose socket is being closed cannot be refreshed."""
     session = await setting.open()
     setting.clock.advance(LIFETIME + SKEW + GRACE)
 
@@ -112,7 +112,7 @@ async def test_refresh_is_refused_when_the_session_has_ended(setting: Setting) -
 async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
     setting: Setting, user_id: UserId, session_id: str | None
 ) -> None:
-    """A token of another user or sign-in does not change the session."""
+    """A token of another user, or of another sign-in, does not change the session."""
     session = await setting.open()
     alice = setting.verifier.principals[TOKEN]
     setting.verifier.principals["other"] = replace(alice, user_id=user_id, session_id=session_id)
@@ -127,7 +127,7 @@ async def test_refresh_is_refused_when_the_token_is_of_somebody_else(
 async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
     setting: Setting, token: str
 ) -> None:
-    """The claim ``sid`` is compared only if both tokens have one."""
+    """The claim ``sid`` is compared only if both tokens have it."""
     principals = setting.verifier.principals
     principals[token] = replace(principals[token], session_id=None)
     session = await setting.open()
@@ -138,7 +138,7 @@ async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
 
 
 async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Setting) -> None:
-    """Sending a cached token again causes no second warning, and keeps the previous token."""
+    """A cached token, sent again, causes no second warning. The previous token still counts."""
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(1)
@@ -155,7 +155,7 @@ async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Set
 
 
 async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) -> None:
-    """The client may retry until the session ends."""
+    """The client may try again until the session ends."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -178,7 +178,7 @@ async def test_session_is_as_it_was_when_the_new_token_is_bad(setting: Setting) 
 async def test_refreshed_session_ends_when_anything_it_stands_on_is_revoked(
     setting: Setting, revocation: Revocation
 ) -> None:
-    """Revoking the new or the previous token ends the session."""
+    """A session ends if its current token or its previous token is revoked."""
     holder = Holder()
     session = await setting.open(holder=holder)
     await setting.sessions.refresh(session, NEXT_TOKEN, ADDRESS)
@@ -196,7 +196,7 @@ async def test_refresh_is_refused_when_the_new_token_is_revoked(setting: Setting
 
 
 async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting: Setting) -> None:
-    """The session is revoked during the verification of the new token."""
+    """The session is revoked while the new token is being verified."""
     session = await setting.open()
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
@@ -206,7 +206,7 @@ async def test_refresh_is_refused_when_the_session_is_revoked_meanwhile(setting:
 
 
 async def test_refresh_is_taken_when_revocations_cannot_be_read(clock: ManualClock) -> None:
-    """Connected clients may continue, even if new connections are rejected."""
+    """Connected clients may continue, even though new connections are rejected."""
     store = UnavailableStore(clock)
     setting = await ready(clock, store=store, admit_unchecked=True)
     session = await setting.open()
@@ -222,7 +222,7 @@ async def test_refresh_is_taken_when_revocations_cannot_be_read(clock: ManualClo
 async def test_refresh_takes_no_attempt_when_a_thousand_users_have_one_address(
     setting: Setting,
 ) -> None:
-    """Refreshing does not use up the limit for connecting."""
+    """A refresh does not use up the address's attempts to connect."""
     session = await setting.open()
 
     for _ in range(2 * ATTEMPTS):

@@ -29,7 +29,7 @@ BY_USER = (RevocationKind.USER, ALICE)
 async def test_sessions_end_when_what_they_stand_on_is_revoked(
     setting: Setting, kind: RevocationKind, value: str
 ) -> None:
-    """Every affected socket is ended once, and connecting with the token is rejected."""
+    """The revocation disconnects each affected socket once, and the token cannot connect again."""
     holders = [Holder() for _ in range(MAX_SOCKETS)]
     sessions = [await setting.open(holder=holder) for holder in holders]
 
@@ -56,7 +56,7 @@ async def test_sessions_end_when_what_they_stand_on_is_revoked(
 async def test_session_goes_on_when_something_else_is_revoked(
     setting: Setting, kind: RevocationKind, value: str
 ) -> None:
-    """A revocation applies only to its own kind and subject."""
+    """A revocation applies to its kind and its subject only."""
     holder = Holder()
     session = await setting.open(holder=holder)
 
@@ -67,7 +67,7 @@ async def test_session_goes_on_when_something_else_is_revoked(
 
 
 async def test_sign_in_is_refused_by_its_next_token_when_it_is_revoked(setting: Setting) -> None:
-    """A later token has a different text, but belongs to the same sign-in."""
+    """The session's next token has another text, but belongs to the same sign-in."""
     await setting.sessions.revoke(*BY_SESSION)
     setting.clock.advance(LIFETIME)
 
@@ -75,7 +75,7 @@ async def test_sign_in_is_refused_by_its_next_token_when_it_is_revoked(setting: 
 
 
 async def test_user_may_come_back_when_signed_in_after_the_revocation(setting: Setting) -> None:
-    """Tokens issued before the revocation are rejected; tokens of the next second are accepted."""
+    """Tokens from before the revocation are rejected. Tokens of the next second are accepted."""
     await setting.verifier.verify(TOKEN)
     await setting.sessions.revoke(*BY_USER)
     setting.clock.advance(1)
@@ -106,7 +106,7 @@ async def test_others_go_on_when_a_user_is_revoked(setting: Setting) -> None:
 async def test_revocation_outlives_every_token_it_concerns_when_made(
     setting: Setting, kind: RevocationKind, value: str, kept_seconds: int
 ) -> None:
-    """The store keeps a revocation for as long as any affected token could be accepted."""
+    """A revocation is stored for as long as any token that it covers could be accepted."""
     revoked = await setting.sessions.revoke(kind, value)
 
     assert setting.clock.now() + timedelta(seconds=kept_seconds) == revoked.until
@@ -115,7 +115,7 @@ async def test_revocation_outlives_every_token_it_concerns_when_made(
 async def test_no_session_is_left_usable_when_one_of_them_is_told_of_the_revocation(
     setting: Setting,
 ) -> None:
-    """All sessions are marked before any socket is ended, because ending one may take long."""
+    """All sessions are marked as revoked before the first socket is disconnected."""
     refused: list[AuthenticationCode] = []
 
     class TriesAll(Holder):
@@ -149,7 +149,7 @@ async def test_sessions_may_close_themselves_when_they_end(setting: Setting) -> 
 async def test_open_refuses_when_token_was_revoked_since_it_was_looked_up(
     setting: Setting,
 ) -> None:
-    """A revocation by another node also stops a connect in progress, and releases its quota."""
+    """A revocation by another node rejects a client that is connecting, and frees its quota."""
     setting.verifier.meanwhile = lambda: setting.sessions._end_revoked(Revocation.of_token(TOKEN))
 
     code = await setting.refusal_of(TOKEN)

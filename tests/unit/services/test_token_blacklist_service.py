@@ -51,7 +51,7 @@ class FailingStore(MemoryRevocationStore):
 
 
 class FakeBus(RevocationBus):
-    """Records published revocations, and lets a test publish; `publish` raises ``error`` if set."""
+    """Records published revocations. A test can publish others, or set the ``error`` to raise."""
 
     def __init__(self) -> None:
         self.published: list[Revocation] = []
@@ -74,7 +74,7 @@ class FakeBus(RevocationBus):
 
 @pytest.fixture
 def store(clock: ManualClock) -> FailingStore:
-    """The store that several nodes share."""
+    """A store that several nodes share."""
     return FailingStore(clock)
 
 
@@ -90,7 +90,7 @@ def service(store: FailingStore, bus: FakeBus) -> TokenBlacklistService:
 
 @pytest.fixture
 def received(service: TokenBlacklistService) -> list[Revocation]:
-    """The revocations that the listener of this node received."""
+    """The revocations that this node's listener received."""
     received: list[Revocation] = []
     service.watch(received.append, lambda: LIVE)
     return received
@@ -99,7 +99,7 @@ def received(service: TokenBlacklistService) -> list[Revocation]:
 async def test_token_is_blacklisted_until_its_time_when_revoked(
     service: TokenBlacklistService, clock: ManualClock
 ) -> None:
-    """The expiration time is a number of seconds, as documented."""
+    """The expiration time is in seconds, as documented."""
     await service.blacklist_token("token", 60)
 
     clock.advance(59)
@@ -122,7 +122,7 @@ async def test_token_is_not_blacklisted_when_another_was_revoked(
 async def test_token_is_blacklisted_when_expiration_time_is_below_one(
     service: TokenBlacklistService, expiration_time: int
 ) -> None:
-    """An expired token can be revoked, although Redis rejects a TTL below one."""
+    """An expired token can be revoked, although Redis accepts no TTL below one."""
     await service.blacklist_token("token", expiration_time)
 
     assert await service.is_blacklisted("token")
@@ -131,7 +131,7 @@ async def test_token_is_blacklisted_when_expiration_time_is_below_one(
 async def test_revocation_is_stored_then_told_then_published_when_made(
     service: TokenBlacklistService, store: FailingStore, bus: FakeBus
 ) -> None:
-    """The store already contains the revocation when the listener receives it."""
+    """When the listener receives the revocation, the store already contains it."""
     order: list[str] = []
     store.on_added = lambda: order.append("stored")
     service.watch(lambda _: order.append("notified"), tuple)
@@ -149,7 +149,7 @@ async def test_nobody_hears_when_the_revocation_was_not_stored(
     bus: FakeBus,
     received: list[Revocation],
 ) -> None:
-    """The caller receives the error, and can retry."""
+    """The caller receives the error and can try again."""
     store.error = Unavailable()
 
     with pytest.raises(Unavailable):
@@ -164,7 +164,7 @@ async def test_revocation_stands_when_it_cannot_be_published(
     received: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The call succeeds, because the other nodes find the stored revocation by polling."""
+    """The call succeeds: the other nodes find the revocation when they poll the store."""
     bus.error = Unavailable()
 
     await service.revoke(TOKEN, 60)
@@ -187,7 +187,7 @@ async def test_listener_is_notified_when_another_node_publishes(
 async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
     service: TokenBlacklistService, store: FailingStore, received: list[Revocation]
 ) -> None:
-    """Polling the store finds revocations that were not published."""
+    """A poll of the store finds revocations that were not published."""
     await store.add(Revocation.of_session("sess"), 60)
 
     await service.catch_up()
@@ -198,7 +198,7 @@ async def test_catch_up_tells_what_concerns_the_live_when_another_node_revoked(
 async def test_watch_catches_up_when_the_channel_is_connected_again(
     store: FailingStore, bus: FakeBus
 ) -> None:
-    """A missed revocation is found long before the next regular poll."""
+    """A missed revocation is found when the bus reconnects, long before the next regular poll."""
     notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
     await service.on_module_init()
@@ -215,7 +215,7 @@ async def test_watch_catches_up_when_the_channel_is_connected_again(
 async def test_watch_catches_up_by_itself_when_initialised(
     store: FailingStore, bus: FakeBus
 ) -> None:
-    """A task polls the store repeatedly, and ends with the module."""
+    """A task polls the store at intervals, and ends when the module is destroyed."""
     notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=0.001)
     service.watch(lambda _: notified.set(), lambda: LIVE)
@@ -231,7 +231,7 @@ async def test_watch_catches_up_by_itself_when_initialised(
 async def test_watch_catches_up_soon_when_the_store_answers_again(
     store: FailingStore, bus: FakeBus
 ) -> None:
-    """The store is polled long before the next interval, although the bus reconnected too early."""
+    """The bus reconnects while the store is still unavailable, so the poll is retried soon."""
     notified = asyncio.Event()
     service = TokenBlacklistService(store, bus, poll_interval_seconds=3_600)
     service.watch(lambda _: notified.set(), lambda: LIVE)
@@ -254,7 +254,7 @@ async def test_init_succeeds_when_the_store_is_unavailable(
     received: list[Revocation],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The failure is logged, the poll is repeated, and no revocation is missed."""
+    """The failure is logged and the poll is repeated, so no revocation is missed."""
     store.error = Unavailable()
 
     await service.on_module_init()
@@ -273,7 +273,7 @@ async def test_init_succeeds_when_the_store_is_unavailable(
 async def test_init_logs_the_traceback_when_the_store_has_a_bug(
     service: TokenBlacklistService, store: FailingStore, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An unexpected error does not end the polling, and is logged with its traceback."""
+    """An unexpected error is logged with its traceback, and polling continues."""
     store.error = RuntimeError("bug")
 
     await service.on_module_init()
@@ -283,7 +283,7 @@ async def test_init_logs_the_traceback_when_the_store_has_a_bug(
 
 
 async def test_destroy_is_harmless_when_never_initialised(service: TokenBlacklistService) -> None:
-    """Closing a testing module runs only this hook."""
+    """When a testing module is closed, only this hook runs."""
     await service.on_module_destroy()
 
     assert not await service.is_blacklisted("token")

@@ -37,7 +37,7 @@ def published(
 async def test_start_publishes_to_the_channel_but_its_socket_when_a_member_types(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The typing user's other sockets receive the event as well."""
+    """The typing user's other sockets receive the event too."""
     indicator = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert alice_now(clock, is_typing=True) == indicator
@@ -47,7 +47,7 @@ async def test_start_publishes_to_the_channel_but_its_socket_when_a_member_types
 async def test_typing_expires_once_when_nothing_follows(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The whole channel receives the end of typing, including the typing socket."""
+    """The whole channel is notified of the end, including the socket that was typing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -62,7 +62,7 @@ async def test_typing_expires_once_when_nothing_follows(
 async def test_typing_goes_on_when_started_again_before_it_expires(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """Each start restarts the expiry, and is published."""
+    """Each start restarts the expiry and is published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     indicator = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
@@ -76,7 +76,7 @@ async def test_typing_goes_on_when_started_again_before_it_expires(
 async def test_stop_publishes_to_the_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The second stop succeeds, and is not published."""
+    """The second stop succeeds without being published."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
 
@@ -95,7 +95,7 @@ async def test_stop_publishes_nothing_when_another_socket_goes_on_typing(
     *,
     laptop_typed: bool,
 ) -> None:
-    """Typing ends with the user's last typing socket."""
+    """Typing ends when the last typing socket of the user stops."""
     phones = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     if laptop_typed:
         phones = await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -114,7 +114,7 @@ async def test_stop_publishes_nothing_when_another_socket_goes_on_typing(
 async def test_typing_ends_with_the_expiry_of_the_socket_that_is_left_when_the_later_one_stops(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """Each socket's typing has a separate expiry."""
+    """Each socket of a user has its own expiry."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(TYPING_EXPIRY_SECONDS - 1)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
@@ -146,7 +146,7 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """A phone that reconnects has a new socket."""
+    """A phone that reconnects has a new socket, so its old socket never stops typing."""
     for socket_id in (ALICES_PHONE, ALICES_LAPTOP):
         events.subscribe(GENERAL, socket_id, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
@@ -162,7 +162,7 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
 async def test_only_sockets_that_type_are_remembered_when_many_have_come_and_gone(
     typing_service: TypingService, clock: ManualClock
 ) -> None:
-    """Starting to type also removes the sockets whose typing has expired."""
+    """A start also removes the user's sockets whose typing has expired."""
     for number in range(100):
         await typing_service.start(ALICE, GENERAL, SocketId(f"socket-{number}"))
         clock.advance(TYPING_EXPIRY_SECONDS / 2)
@@ -184,7 +184,7 @@ async def test_nothing_expires_when_typing_was_stopped(
 
 
 async def test_list_names_who_is_typing_when_a_member_asks(typing_service: TypingService) -> None:
-    """The list has only the users of this channel, sorted."""
+    """The list has only users who type in this channel, sorted by id."""
     bob = await typing_service.start(BOB, GENERAL, BOBS_PHONE)
     alice = await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, RANDOM, ALICES_PHONE)
@@ -195,7 +195,7 @@ async def test_list_names_who_is_typing_when_a_member_asks(typing_service: Typin
 async def test_list_names_those_who_typed_last_when_there_are_too_many(
     typing_service: TypingService, channels: MemoryChannelRepository
 ) -> None:
-    """The size of an answer does not depend on the channel."""
+    """The size of an answer is bounded, however many members type."""
     crowd = [UserId(f"user_{number:03}") for number in range(MAX_LISTED)]
     await channels.seed({user_id: [GENERAL] for user_id in crowd})
     for user_id in (ALICE, BOB, *crowd, ALICE):
@@ -209,7 +209,7 @@ async def test_list_names_those_who_typed_last_when_there_are_too_many(
 async def test_end_publishes_to_the_whole_channel_once_when_called_twice(
     typing_service: TypingService, broadcaster: RecordingBroadcaster, clock: ManualClock
 ) -> None:
-    """The first call ends the typing on every socket; the second call publishes nothing."""
+    """The first call ends the typing of every socket. The second call publishes nothing."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)
     broadcaster.published.clear()
@@ -226,7 +226,7 @@ async def test_leave_ends_typing_only_when_the_last_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Typing goes on as long as another socket of the user types."""
+    """Typing continues while another socket of the user types."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     events.subscribe(GENERAL, ALICES_LAPTOP, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_LAPTOP)

@@ -1,4 +1,4 @@
-"""Tests app/services/typing_service.py: who may type, and who is notified."""
+"""Tests app/services/typing_service.py: permission to type, and the sockets that are notified."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -43,7 +43,7 @@ async def test_stranger_is_refused_when_he_is_no_member(
     broadcaster: RecordingBroadcaster,
     act: Callable[[TypingService], Awaitable[object]],
 ) -> None:
-    """A stranger can neither type nor list the typing members."""
+    """A user who is no member can neither type nor see who is typing."""
     with pytest.raises(NotAMember):
         await act(typing_service)
 
@@ -56,7 +56,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     events: EventService,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """If the start succeeded after the disconnect, only the expiry would end the typing."""
+    """If the start took effect after the disconnect, only the expiry would end the typing."""
     events.subscribe(GENERAL, ALICES_PHONE, ALICE)
     channels.hold()
 
@@ -74,7 +74,7 @@ async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
 async def test_member_types_when_seeded_after_connecting(
     typing_service: TypingService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """A member may type even if none of their sockets follows the channel."""
+    """A member may type even if no socket of the member follows the channel."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
 
     assert 1 == len(broadcaster.published)
@@ -84,7 +84,7 @@ async def test_member_types_when_seeded_after_connecting(
 async def test_who_is_no_member_receives_nothing_when_others_have_removed_them(
     typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
 ) -> None:
-    """The service reads the members before it publishes."""
+    """The members are read before each publication."""
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     store.leave(GENERAL, BOB)
 
@@ -101,7 +101,7 @@ async def test_storage_is_not_asked_when_the_typist_is_in_a_room_that_was_just_r
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
-    """The members are read once, not for each event."""
+    """As long as the members are fresh, events do not read them again."""
     rooms.connect(ALICES_PHONE, ALICE)
     await room_sync.refresh(GENERAL)
 
@@ -122,7 +122,7 @@ async def test_typist_is_answered_in_time_when_storage_is_slow(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The user gets `Unavailable`, and nothing is published."""
+    """The user gets `Unavailable`. Nothing is published."""
     typing = TypingService(
         events,
         room_sync,
@@ -147,7 +147,7 @@ async def test_typing_ends_when_others_have_removed_the_typist(
     rooms: MemorySocketRooms,
     clock: ManualClock,
 ) -> None:
-    """Typing ends when the service reads the members again."""
+    """The user's typing ends when the members are read again."""
     rooms.connect(ALICES_PHONE, ALICE, "channel:general")
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     broadcaster.published.clear()
@@ -169,7 +169,7 @@ async def test_who_is_no_member_does_not_receive_that_typing_ends_when_others_ha
     clock: ManualClock,
     ends: str,
 ) -> None:
-    """The members are read again before the end is published."""
+    """Before the end of the typing is published, the members are read again."""
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     store.leave(GENERAL, BOB)
@@ -190,7 +190,7 @@ async def test_typing_goes_on_when_it_expires_while_its_next_start_waits_for_sto
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The end of the old typing is not published after the new start."""
+    """The end of the first typing must not be published after the start of the second."""
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     clock.advance(REFRESH_SECONDS)
     channels.hold()
@@ -252,7 +252,7 @@ async def test_end_is_published_before_the_departure_when_members_have_to_be_rea
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Both events wait for the same query, and keep their order."""
+    """Both publications wait for the same query, and keep their order."""
     service = ChannelService(channels, membership, room_sync, broadcaster, clock)
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     await typing_service.start(BOB, GENERAL, BOBS_PHONE)

@@ -7,7 +7,7 @@ from tests.unit.sessions import session_of
 
 
 def test_socket_has_a_user_when_it_has_a_session() -> None:
-    """The socket has ``user_id`` and the documented ``user``."""
+    """The socket has ``user_id``, and ``user`` as documented."""
     client = fake_socket(AuthenticatedSocket)
     client.authenticate(session_of("user_alice", client))
 
@@ -15,13 +15,13 @@ def test_socket_has_a_user_when_it_has_a_session() -> None:
 
 
 def test_socket_raises_when_it_has_no_session() -> None:
-    """Handlers never receive a socket without a session, but a hook may."""
+    """Handlers always receive sockets with a session, but hooks may receive others."""
     with pytest.raises(AttributeError, match="user_id"):
         _ = fake_socket(AuthenticatedSocket).user_id
 
 
 def test_end_session_tells_the_client_and_closes_when_it_must_go() -> None:
-    """The client receives ``error``, and then it is disconnected."""
+    """The client receives ``error``, and is then disconnected."""
     link = RecordingLink()
     client = fake_socket(AuthenticatedSocket, link=link)
     error = AuthenticationError(AuthenticationCode.TOKEN_EXPIRED)

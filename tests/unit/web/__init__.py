@@ -1,1 +1,1 @@
-"""Tests of the page's JavaScript modules, without a browser."""
+"""Tests the page's JavaScript modules without a browser."""

@@ -47,7 +47,7 @@ test("a deleted message stays deleted when an update follows", () => {
 test("a message is deleted when the server's answer lacks it", () => {
   const log = new ChannelLog();
   for (const seq of [1, 2, 3]) log.add(message(seq));
-  log.add(message(4)); // arrived after the request
+  log.add(message(4)); // arrived after the server's answer was requested
 
   log.reconcile([message(1), message(3)], 3);
 

@@ -1,6 +1,6 @@
 // Node's mocked timers advance the clock, but promises also need turns of the event loop.
 
-/** Runs everything that waits only for promises. */
+/** Runs all code that waits only for promises. */
 export async function flushPromises() {
   for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pagesOf, startOfLast } from "../../../app/web/history.js";
 
-/** Returns a server with one channel, whose messages have the numbers from 1, and its requests. */
+/** Returns a server's `ask` and its requests. Its only channel has messages from `seq` 1 on. */
 function channelOf(count, { isMissing = () => false } = {}) {
   const asked = [];
   async function ask(_, { channelId, afterSeq, cursor, limit }) {

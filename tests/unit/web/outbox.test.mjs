@@ -9,12 +9,12 @@ const UNSENT = Object.assign(new Error("Not connected."), { temporary: true, uns
 const REFUSED = Object.assign(new Error("Too long."), { code: "invalid_payload" });
 const DELETED = Object.assign(new Error("Deleted."), { code: "message_deleted" });
 
-/** Returns an outbox whose first sends have these outcomes, the attempts, and the failed entries. */
+/** Returns an outbox, its sends and its failures. The first sends have these outcomes. */
 function outbox(...outcomes) {
   return restored([], ...outcomes);
 }
 
-/** Returns the same, with the entries of an earlier outbox. */
+/** Returns an outbox like `outbox`, which starts with the entries of an earlier outbox. */
 function restored(entries, ...outcomes) {
   const sent = [];
   const failed = [];

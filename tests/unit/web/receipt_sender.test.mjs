@@ -6,7 +6,7 @@ import { pass } from "./eventually.mjs";
 const LOST = Object.assign(new Error("Not connected."), { temporary: true });
 const NOT_A_RECIPIENT = Object.assign(new Error("No."), { code: "not_a_recipient" });
 
-/** Returns a sender whose first requests have these outcomes, and the requests. */
+/** Returns a sender and its requests. The first requests have these outcomes. */
 function scripted(...outcomes) {
   const asked = [];
   const receipts = new ReceiptSender(async (event, { messageIds }) => {

@@ -1,4 +1,4 @@
-// Replaces socket.io-client's `io` and the server; a test scripts both.
+// Replaces socket.io-client's `io` and the server. Tests script the behaviour of both.
 
 /** A Socket like that of socket.io-client; the test calls `up`, `receive` and `down`. */
 export class ScriptedSocket {
@@ -6,7 +6,7 @@ export class ScriptedSocket {
   active = true;
   asked = [];
   connects = 0;
-  isLeftToReconnect = true; // whether socket.io-client would reconnect by itself
+  isLeftToReconnect = true; // whether socket.io-client would reconnect
   #listeners = new Map();
   #anyListeners = [];
   #pending = [];
@@ -82,7 +82,7 @@ export class ScriptedSocket {
   }
 }
 
-/** Returns `io` and the sockets it created; `answers` are functions of the payload, by event. */
+/** Returns `io` and its sockets. `answers` maps events to functions that answer a payload. */
 export function scriptedIo(answers = {}) {
   const sockets = [];
   const everything = {

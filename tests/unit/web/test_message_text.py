@@ -20,7 +20,7 @@ console.log(blank.join(" "));
 
 
 def test_page_and_server_agree_when_a_message_is_a_single_character() -> None:
-    """The page and the server treat the same characters as blank."""
+    """The page and the server agree on which characters are blank."""
     printed = subprocess.run(  # noqa: S603 - our own file
         ["node", "--input-type=module", "--eval", PRINT_BLANK, WEB / "message_text.js"],  # noqa: S607
         capture_output=True,

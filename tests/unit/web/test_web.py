@@ -18,7 +18,7 @@ def test_suite_passes_in_nodes_test_runner(suite: Path) -> None:
 
 
 def test_every_module_of_the_client_has_a_suite() -> None:
-    """Views are tested in a browser, and the suites of other modules cover timing."""
+    """Views are tested in a browser, and `timing` through the suites of other modules."""
     web = Path(__file__).parents[3] / "app" / "web"
     page = {"dom", "page", *(view.stem for view in web.glob("*_view.js"))}
 

@@ -40,7 +40,7 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 
 
 async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
-    """Lock the next messages and return their ids: at least one, unless the channel has none."""
+    """Lock the messages of the next batch, and return their ids; none if no message is left."""
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
     # Lock in the same order as all other transactions: messages first, sorted by id.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)

@@ -27,7 +27,7 @@ JOIN pg_attribute AS referring ON referring.attrelid = key.conrelid
 WHERE key.contype = 'f' AND key.confrelid = 'channels'::regclass AND key.confdeltype IN ('a', 'r')
 """),
 }
-"""For each dialect, the query for foreign keys that prevent a deletion: schema, table, column."""
+"""Queries, by dialect, for schema, table and column of foreign keys that prevent a deletion."""
 
 
 async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelId) -> None:

@@ -147,7 +147,7 @@ class SqlChannelRepository(ChannelRepository):
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing rows. The first user listed with a new channel becomes its creator."""
+        """Create missing users, channels and memberships. A channel's first user is its creator."""
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:

@@ -1,6 +1,6 @@
 """Stores a batch of receipts with one statement on PostgreSQL, or one transaction on SQLite.
 
-The drivers run the statements, for the reason given in `app.adapters.sql.messages.storing`.
+The drivers run the statements without SQLAlchemy, as in `app.adapters.sql.messages.storing`.
 """
 
 import sqlite3
@@ -27,13 +27,13 @@ class NoDelivery(Enum):
     NOT_FOUND = auto()
     """There is no such message, or the reporter is not a member of its channel."""
     NOT_ADOPTED = auto()
-    """The message of the original backend has no sequence number yet, so it is not adopted."""
+    """The original backend has stored the message, but this server has not adopted it yet."""
     NOT_A_RECIPIENT = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery as it was before the batch changed it.
+    """A delivery in its state before the batch.
 
     Attributes:
         updated_at: The time at which ``state`` was reached; None for SENT.

@@ -24,7 +24,7 @@ _UNLOGGED = text(
 
 
 def durability_warnings(connection: Connection) -> Iterator[str]:
-    """Return one sentence per dangerous setting; none for SQLite. Blocks on the database.
+    """Return one sentence per dangerous setting; none for SQLite. Blocks the thread.
 
     These settings cause only warnings, because some operators protect their data by other means.
     """

@@ -43,10 +43,10 @@ WHERE sequence.position IS NULL AND NOT {OTHERS.text.replace("(id", "(message.id
 """
 """Selects the messages without a sequence number whose ids look like those of this server."""
 
-# The condition that a read receipt of a recipient is not counted: for the reader, the message is
-# SENT or DELIVERED in this server's tables. The reader must be a present member. If the reader has
-# no row in ``message_receipts``, the message must not be in the reader's delivered ranges:
-# otherwise it was sent before the reader joined.
+# Selects the read receipts of present members for whom the message is SENT or DELIVERED in this
+# server's tables. If the message is in a member's delivered ranges, but the member has no row in
+# ``message_receipts``, the member is not a recipient: the message was sent while the user was not
+# in the channel.
 _IS_UNCOUNTED = """
 "userId" <> "authorId" AND (
     SELECT 1 FROM channel_members AS member
@@ -104,7 +104,7 @@ _SENTENCES = {
 
 
 def message_warnings(connection: Connection) -> Iterator[str]:
-    """Return one sentence for each kind of problem, with an example. Blocks on the database.
+    """Return one sentence for each kind of problem, with an example. Blocks the thread.
 
     Reads all messages, which takes up to ten seconds per million.
     """

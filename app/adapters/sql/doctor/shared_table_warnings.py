@@ -19,7 +19,7 @@ _SEEDED = {
 
 
 def shared_table_warnings(connection: Connection) -> list[str]:
-    """Return one sentence for each problem, sorted. Blocks on the database."""
+    """Return one sentence for each problem, sorted. Blocks the thread."""
     inspector = inspect(connection)
     return sorted(
         {*_blocked_deletions(inspector), *_unknown_states(inspector), *_unseeded(inspector)},

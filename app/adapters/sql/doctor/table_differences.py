@@ -29,7 +29,7 @@ _Operation: TypeAlias = tuple[Any, ...]
 
 
 def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
-    """Describe the differences of these tables, except indexes. Blocks on the database."""
+    """Describe the differences of these tables, except indexes. Blocks the thread."""
     sentences = [_sentence(each, connection.dialect) for each in _operations(connection, names)]
     inspector = inspect(connection)
     present = sorted(set(inspector.get_table_names()).intersection(names))
@@ -40,7 +40,7 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
 
 
 def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
-    """Describe missing, different and invalid indexes of these tables. Blocks on the database."""
+    """Describe missing, different and invalid indexes of these tables. Blocks the thread."""
     missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
     invalid = _invalid_indexes(connection)
     inspector = inspect(connection)

@@ -41,7 +41,7 @@ from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
 
 OVERLAP = timedelta(seconds=60)
-"""The next search finds a message if it becomes visible within this time after its date."""
+"""Each search begins this long before the newest adopted message, as others may appear late."""
 
 RANGE_MESSAGES = 5_000
 """The number of older messages that a search examines, because new messages may have old dates."""

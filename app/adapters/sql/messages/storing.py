@@ -1,6 +1,6 @@
 """Stores a batch of messages with one statement on PostgreSQL, or one transaction on SQLite.
 
-The drivers run the statements, because SQLAlchemy would take longer than the database itself
+The drivers run the statements without SQLAlchemy, which would take longer than the database itself
 (measured by ``make storage``).
 """
 

@@ -13,6 +13,7 @@ from app.framework.common.metadata import (
     get_metadata,
     methods_with_metadata,
 )
+from app.framework.websockets.cors import ANY_ORIGIN, Origins, origin_matcher, parse_origins
 
 CONTROLLER_PREFIX = "http:controller_prefix"
 ROUTE = "http:route"
@@ -77,13 +78,17 @@ def routes_of(instance: object) -> Iterator[web.RouteDef]:
         yield web.RouteDef(method, url, getattr(instance, name), {})
 
 
-def cors_middleware(origins: tuple[str, ...]) -> Middleware:
-    """Return a middleware that lets pages of these origins read responses, with credentials."""
+def cors_middleware(origins: Origins) -> Middleware:
+    """Return a middleware that lets pages of these origins read responses, with credentials.
+
+    If any origin may read, it may do so without credentials only.
+    """
+    allows, is_any = origin_matcher(origins), ANY_ORIGIN in parse_origins(origins)
 
     @web.middleware
     async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN, "")
-        if origin not in origins:
+        if not allows(origin):
             return await handler(request)
         preflight = (
             request.method == hdrs.METH_OPTIONS
@@ -92,9 +97,10 @@ def cors_middleware(origins: tuple[str, ...]) -> Middleware:
         response = web.Response(status=204) if preflight else await handler(request)
         if response.prepared:  # a WebSocket: the headers are sent already, and CORS does not apply
             return response
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if is_any else origin
+        if not is_any:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         if preflight:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _ALLOWED_METHODS
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _ALLOWED_HEADERS

@@ -30,6 +30,7 @@ from app.framework.platform_socketio.websocket.client_address import Network
 from app.framework.platform_socketio.websocket.origin_rule import OriginRule
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 from app.framework.platform_socketio.websocket.write_batcher import text_frame
+from app.framework.websockets.cors import Origins, parse_origins
 
 _log = structlog.stdlib.get_logger("EngineServer")
 
@@ -55,7 +56,7 @@ class EngineOptions:
     """Limits and rules of one server.
 
     Attributes:
-        origins: The origins whose pages may connect, besides the server's own origin.
+        origins: The origins whose pages may connect, besides the server's own origin; see `Cors`.
         origins_setting: The name of the setting for ``origins``, which is written to the log.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
@@ -70,7 +71,7 @@ class EngineOptions:
         query_names: The parameters of the request's URL that are kept; None keeps all.
     """
 
-    origins: tuple[str, ...] = ()
+    origins: Origins = ()
     origins_setting: str = "EngineOptions.origins"
     trusted_proxies: tuple[Network, ...] = ()
     warn_of_forwarded: bool = False
@@ -86,6 +87,9 @@ class EngineOptions:
     auth_fields: frozenset[str] | None = None
     header_names: frozenset[str] | None = None
     query_names: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origins", parse_origins(self.origins))
 
 
 class EngineServer(engineio.AsyncServer, Generic[Link]):

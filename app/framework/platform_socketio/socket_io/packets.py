@@ -18,7 +18,7 @@ from socketio import packet
 
 from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.errors import MalformedPacketError
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 _MESSAGE = "4"
 """The Engine.IO packet type that precedes every Socket.IO packet."""

@@ -54,7 +54,8 @@ class NamespaceRooms:
     """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
     Only admitted sockets are members and receive broadcasts. Each socket also has a room named
-    after its id. Such rooms are not stored: the id is looked up among the namespace's sockets.
+    after its id. Such rooms are stored only if another socket joins them; otherwise the id is
+    looked up among the namespace's sockets.
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
@@ -140,8 +141,10 @@ class NamespaceRooms:
     def add_to_room(self, sid: str, room: str | None) -> None:
         """Add a socket to one room.
 
+        If the room is the id of another socket, a group of both sockets replaces the lookup.
+
         Raises:
-            ValueError: The socket is not admitted, or the room name is the id of another socket.
+            ValueError: The socket is not admitted.
         """
         members = self.all_members
         connection = members.get(sid)
@@ -149,8 +152,8 @@ class NamespaceRooms:
             raise ValueError("sid is not connected to requested namespace")
         if room == sid:
             return
-        if room in members:
-            raise ValueError("cannot enter a sid room")
+        if room is not None and room in members and room not in self.groups:
+            self._add_to_group(room, room, members[room])
         self._add_to_group(sid, room, connection)
 
     def remove_from_room(self, sid: str, room: str | None) -> None:
@@ -173,7 +176,7 @@ class NamespaceRooms:
         if connection is None:
             return []
         names = [group.name for group in self._groups_of(connection)]
-        return [sid, *(name for name in names if name is not None)]
+        return [sid, *(name for name in names if name is not None and name != sid)]
 
     @property
     def all_members(self) -> Mapping[str, RoomMember]:
@@ -189,6 +192,8 @@ class NamespaceRooms:
         group = self.groups.get(room)
         if group is not None:
             return group.members
+        if isinstance(room, tuple | frozenset):
+            raise TypeError(f"{room!r} is not the name of a room; give several rooms as a list")
         own = None if room is None else self.all_members.get(room)
         return _NO_MEMBERS if own is None or room is None else {room: own}
 

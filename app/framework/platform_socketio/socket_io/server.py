@@ -71,17 +71,21 @@ class Acknowledgement:
         self._packet_id = packet_id
         """The id of the client's event."""
 
-    def __call__(self, *args: Any) -> None:
-        """Answer the client's event; no effect after a disconnect.
+    def __call__(self, *args: Any) -> bool:
+        """Answer the client's event; return False if it was answered before.
+
+        After a disconnect, nothing is sent.
 
         Raises:
             TypeError: An argument has no JSON form. Nothing is sent; a later call can still answer.
         """
         link = self._link
-        if link is not None:
-            if link.state is ADMITTED:
-                link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
-            self._link = None
+        if link is None:
+            return False
+        if link.state is ADMITTED:
+            link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
+        self._link = None
+        return True
 
 
 class SocketServer(socketio.AsyncServer):

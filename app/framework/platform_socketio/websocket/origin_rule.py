@@ -12,7 +12,7 @@ real origin, and send cookies only to the host that set them. Such a page can do
 client without a token. Therefore a gateway must not treat a client's network as proof of identity.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import structlog
 from aiohttp import hdrs, web
@@ -20,8 +20,8 @@ from aiohttp import hdrs, web
 from app.framework.common.log_text import log_text
 from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio.websocket.client_address import Network, is_proxy
+from app.framework.websockets.cors import Origins, normal_origin, origin_matcher
 
-_DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 """Maps WebSocket schemes to HTTP schemes: some proxies put ``wss`` in ``X-Forwarded-Proto``."""
 
@@ -34,10 +34,8 @@ _log = structlog.stdlib.get_logger("OriginRule")
 class OriginRule:
     """Accepts requests from configured origins, from the server's own, or without an ``Origin``."""
 
-    def __init__(
-        self, origins: Iterable[str], trusted_proxies: Sequence[Network], setting: str
-    ) -> None:
-        self._origins = frozenset(map(normal_origin, origins))
+    def __init__(self, origins: Origins, trusted_proxies: Sequence[Network], setting: str) -> None:
+        self._allows = origin_matcher(origins)
         self._trusted_proxies = trusted_proxies
         self._setting = setting
         self._refusals = MinuteLog(self._log_refusal, max_subjects=_MAX_LOGGED)
@@ -47,9 +45,15 @@ class OriginRule:
         sent = request.headers.get(hdrs.ORIGIN)
         if sent is None:
             return True
-        if sent in self._origins or normal_origin(sent) == self._own_origin(request):
+        if normal_origin(sent) == self._own_origin(request):
             return True
-        self._refusals.count("origin refused; if it is yours, add it", log_text(sent))
+        refusal = "origin refused; if it is yours, add it"
+        try:
+            if self._allows(sent):
+                return True
+        except Exception as error:  # noqa: BLE001 - raised by the application's function
+            refusal = f"origin refused: a function raised {type(error).__name__}"
+        self._refusals.count(refusal, log_text(sent))
         return False
 
     def _log_refusal(self, what: str, origin: str, times: int) -> None:
@@ -61,17 +65,6 @@ class OriginRule:
             scheme = _first_value(request, hdrs.X_FORWARDED_PROTO) or scheme
             host = _first_value(request, hdrs.X_FORWARDED_HOST) or host
         return normal_origin(f"{_HTTP_SCHEMES.get(scheme, scheme)}://{host}")
-
-
-def normal_origin(origin: str) -> str:
-    """Return the origin in lower case, without a trailing slash or the scheme's default port."""
-    normal = origin.lower()
-    if not normal.endswith("://"):
-        normal = normal.removesuffix("/")
-    for scheme, port in _DEFAULT_PORTS:
-        if normal.startswith(scheme):
-            return normal.removesuffix(port)
-    return normal
 
 
 def _first_value(request: web.Request, header: str) -> str:

@@ -16,7 +16,7 @@ def request(address: str) -> web.Request:
 def test_refusal_names_the_client_when_it_came_by_a_proxy(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the client's address instead of the proxy's."""
+    """The log has the address of the client, not of the proxy."""
     refusal_log().refused(request("203.0.113.5"), "webhook", "it is stale")
 
     assert ["webhook refused: it is stale (from 203.0.113.5, times: 1)"] == caplog.messages
@@ -25,7 +25,7 @@ def test_refusal_names_the_client_when_it_came_by_a_proxy(
 def test_refusals_are_counted_when_an_address_repeats_them(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has one line per minute and address, with the number of rejections."""
+    """The log has one line per minute and address, which states the number of rejections."""
     clock = ManualClock()
     log = refusal_log(clock)
 

@@ -1,4 +1,4 @@
-"""Async and plain guards, pipes, filters, interceptors and handlers are awaited completely."""
+"""Tests that async and plain guards, pipes, filters, interceptors and handlers are awaited."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -40,7 +40,7 @@ async def later(value: Any) -> Any:
 
 
 async def much_later(value: Any) -> Any:
-    """Return a coroutine, like an ``async def`` that lacks an ``await``."""
+    """Return the coroutine of `later` without awaiting it, as if an ``await`` were missing."""
     return later(value)
 
 
@@ -49,7 +49,7 @@ WAYS = [later, much_later, lambda value: asyncio.ensure_future(later(value))]
 
 @pytest.mark.parametrize("give", WAYS)
 async def test_pipe_is_awaited_when_a_plain_function_gives_an_awaitable(give: Any) -> None:
-    """Async and plain handlers receive the result of a pipe, not a coroutine."""
+    """Async and plain handlers receive the pipe's result instead of a coroutine."""
 
     class _Later(PipeTransform):
         def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
@@ -95,7 +95,7 @@ async def test_param_decorator_is_awaited_when_its_factory_gives_an_awaitable(gi
 async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
     give: Any, *, verdict: bool
 ) -> None:
-    """A coroutine is truthy, so an unawaited guard would let every event pass."""
+    """A coroutine is truthy, so if the guard's were not awaited, every event would pass."""
 
     class _Plain(CanActivate):
         def can_activate(self, context: ExecutionContext) -> Awaitable[bool]:
@@ -128,7 +128,7 @@ async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
 
 
 async def test_interceptor_is_awaited_when_it_hands_on_what_the_handler_gives() -> None:
-    """An interceptor may return the handler's coroutine without awaiting it, or a plain value."""
+    """An interceptor may return a plain value, or the handler's coroutine without awaiting it."""
 
     class _Async(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -193,7 +193,7 @@ class _Failing:
 
 
 async def test_filter_is_awaited_when_it_answers_later() -> None:
-    """The client receives the answer before the server handles the client's next event."""
+    """The client receives the filter's answer before the server handles the next event."""
     driver = Driver(_Failing())
 
     assert ["later"] == [answer["code"] for answer in await driver.call("event")]
@@ -203,7 +203,7 @@ async def test_filter_is_awaited_when_it_answers_later() -> None:
 
 
 async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
-    """A filter that never returns is cancelled, so that the rejection completes."""
+    """A filter that never returns is cancelled, so that the rejection can finish."""
 
     class _Waiting:
         async def catch(self, exception: Exception, host: ExecutionContext) -> None:
@@ -226,7 +226,7 @@ async def test_filter_is_given_up_when_it_keeps_a_refused_client() -> None:
 
 
 async def test_nothing_is_awaited_when_only_the_validation_pipe_stands_before_a_handler() -> None:
-    """With `ValidationPipe` alone, the handler runs without a suspension."""
+    """If `ValidationPipe` is the only enhancer, the handler runs without any suspension."""
     called: list[int] = []
 
     @web_socket_gateway()

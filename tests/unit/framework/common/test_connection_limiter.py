@@ -7,12 +7,12 @@ MAX = 2
 
 @pytest.fixture
 def limiter() -> ConnectionLimiter:
-    """Create a limiter that takes addresses with the same first part as one network."""
+    """Create a limiter for which addresses with the same first part are one network."""
     return ConnectionLimiter(MAX, client_network=lambda address: address.split(".")[0])
 
 
 def test_add_refuses_when_the_owner_has_the_maximum(limiter: ConnectionLimiter) -> None:
-    """A full network cannot add another connection, but other networks can."""
+    """When one network has the maximum, other networks can still add connections."""
     added = [limiter.try_add(str(number), f"a.{number}") for number in range(MAX + 1)]
 
     assert [True, True, False] == added
@@ -20,7 +20,7 @@ def test_add_refuses_when_the_owner_has_the_maximum(limiter: ConnectionLimiter) 
 
 
 def test_add_succeeds_once_when_one_was_removed_twice(limiter: ConnectionLimiter) -> None:
-    """A connection is removed when it is admitted, and again when it is closed."""
+    """The server removes a connection when it is admitted, and again when it is closed."""
     for number in range(MAX):
         limiter.try_add(str(number), "a.1")
 
@@ -31,7 +31,7 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: ConnectionLimiter
 
 
 def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: ConnectionLimiter) -> None:
-    """The limiter forgets empty networks, and does not count rejected connections."""
+    """The limiter keeps nothing of empty networks, even after it has rejected a connection."""
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")
     for number in range(MAX + 1):

@@ -1,4 +1,4 @@
-"""Decorators reject arguments that would have no effect."""
+"""Tests that decorators reject arguments that would have no effect."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,6 @@ import pytest
 
 from app.framework import (
     BootError,
-    Cors,
     controller,
     get,
     subscribe_message,
@@ -29,28 +28,11 @@ from tests.unit.framework.driving import boot_error
             "ping_interval_seconds=0 must be greater than 0; change or remove it",
         ),
         ({"max_frame_bytes": -1}, "max_frame_bytes=-1 must be greater than 0; change or remove it"),
-        (
-            {"cors": Cors("https://a.example")},  # type: ignore[arg-type]
-            (
-                "cors=Cors(origins='https://a.example') is not supported; "
-                "list the origins, cors=Cors(('https://chat.example',))"
-            ),
-        ),
-        (
-            {"cors": Cors(("*",))},
-            "cors='*' matches no origin; write each origin in full, such as https://chat.example",
-        ),
-        (
-            {"cors": True},
-            "cors=True is not supported; list the origins, cors=Cors(('https://chat.example',))",
-        ),
     ],
 )
 def test_boot_fails_when_an_option_would_not_do_what_it_says(
     options: dict[str, Any], sentence: str
 ) -> None:
-    """Origins as one string would allow each part of the string; ``*`` would allow no origin."""
-
     @web_socket_gateway(**options)
     class _Gateway:
         pass
@@ -59,7 +41,7 @@ def test_boot_fails_when_an_option_would_not_do_what_it_says(
 
 
 def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
-    """Without parentheses, the decorated class or method would be taken as the argument."""
+    """Without parentheses, the decorator would take the class or method for its argument."""
 
     def method() -> None: ...
 
@@ -79,13 +61,13 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
 
 
 def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
-    """Regular expressions, which Nest accepts as a namespace, are not supported."""
+    """Unlike Nest, the framework does not support a regular expression as a namespace."""
     with pytest.raises(BootError, match="is not supported; give one string"):
         web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("decorator", [use_guards, use_pipes, use_interceptors, use_filters])
 def test_decorator_is_refused_when_it_names_nothing(decorator: Callable[[], object]) -> None:
-    """Empty parentheses would leave the handler without a guard."""
+    """With empty parentheses, a decorator has no effect. For example, no guard would run."""
     with pytest.raises(BootError, match=r"\(\) names nothing, so it has no effect; name a class$"):
         decorator()

@@ -1,4 +1,4 @@
-"""Tests of `WsException`: the message, and the payload that the client receives."""
+"""Tests `WsException`: its message, and the payload that the client receives."""
 
 from app.framework import WsException, WsUnauthorized, WsUnknownEvent
 from app.framework.common.exceptions import FieldError, WsBadRequest
@@ -17,7 +17,7 @@ def test_message_is_the_objects_own_when_it_has_one() -> None:
 
 
 def test_message_is_the_class_name_in_words_when_an_object_has_none() -> None:
-    """As in Nest, the default message is the class's name in words."""
+    """As in Nest, the default message consists of the words in the class's name."""
     assert "Ws Exception" == WsException({"statusCode": 400}).message
     assert "Ws Exception" == WsException({"message": 5}).message
     assert "Ws Unauthorized" == WsUnauthorized(["list"]).message
@@ -37,7 +37,7 @@ def test_event_has_no_cause_when_none_is_given() -> None:
 
 
 def test_bad_request_joins_its_fields_when_there_are_several() -> None:
-    """The message is one sentence for people; the list of fields is for programs."""
+    """The message is one sentence for people, and the list of fields is for programs."""
     error = WsBadRequest(
         (FieldError(path="a", message="is wrong"), FieldError(path="", message="all is wrong"))
     )
@@ -46,5 +46,5 @@ def test_bad_request_joins_its_fields_when_there_are_several() -> None:
 
 
 def test_unknown_event_names_nothing_when_nothing_is_near() -> None:
-    """The error does not repeat the unknown name that the client sent."""
+    """The error does not repeat the unknown name, because a client has sent it."""
     assert "There is no such event." == WsUnknownEvent(None).message

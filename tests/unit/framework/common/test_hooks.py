@@ -94,7 +94,7 @@ async def test_after_init_runs_when_it_takes_no_server() -> None:
 
 
 async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
-    """Most Nest projects write ``onApplicationShutdown()`` without the parameter."""
+    """Most Nest projects write ``onApplicationShutdown()`` without its parameter."""
     seen: Seen = []
 
     class _Closing:
@@ -151,7 +151,7 @@ async def test_boot_fails_when_a_hook_needs_more_than_there_is(name: str, given:
 
 
 async def test_boot_fails_when_a_hook_cannot_run() -> None:
-    """A hook with a keyword-only parameter, a value and a generator are rejected."""
+    """A hook cannot run if it has a keyword-only parameter, is no method, or is a generator."""
 
     @web_socket_gateway()
     class _Keyword:
@@ -176,7 +176,7 @@ async def test_boot_fails_when_a_hook_cannot_run() -> None:
 
 
 def test_gateway_is_refused_without_an_application_when_its_hook_needs_too_much() -> None:
-    """Compiling the gateway alone raises the same error as starting an application."""
+    """Compiling the gateway alone raises the same error as starting the application."""
 
     @web_socket_gateway()
     class _Gateway:

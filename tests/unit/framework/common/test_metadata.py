@@ -1,4 +1,4 @@
-"""Tests of the metadata of classes and functions, and of the `Reflector`."""
+"""Tests the metadata of classes and functions, and the `Reflector`."""
 
 from functools import wraps
 from typing import Any
@@ -53,7 +53,7 @@ class _Gateway:
 async def test_guard_reads_the_handlers_mark_before_the_classs_when_both_have_one(
     event: str, role: str, *, allowed: bool
 ) -> None:
-    """A guard calls `get_all_and_override` with the handler and its class."""
+    """As in Nest, guards pass the handler and its class to `get_all_and_override`."""
     acked = await Driver(_Gateway()).call(event, role)
 
     assert allowed == (acked in (["read"], ["written"]))
@@ -71,7 +71,7 @@ def test_get_gives_none_when_the_mark_is_absent() -> None:
 
 @pytest.mark.parametrize("falsy", [False, 0, "", ()])
 def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
-    """The reflector skips absent values, but not falsy ones."""
+    """The reflector skips absent values only, not falsy ones."""
 
     def handler() -> None: ...
 
@@ -81,7 +81,7 @@ def test_override_takes_a_falsy_mark_when_it_comes_first(falsy: Any) -> None:
 
 
 def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
-    """The reflector merges the items of lists and tuples, and adds other values as items."""
+    """The reflector joins lists and tuples, and adds any other value as one item."""
 
     def handler() -> None: ...
 
@@ -125,7 +125,7 @@ def test_merge_follows_nest_when_marks_are_dicts(
 
 
 def test_class_inherits_marks_when_its_base_has_them() -> None:
-    """A subclass may set its own value; the base class keeps its value."""
+    """A subclass may set its own value without changing the base class's value."""
 
     class _Sub(_Gateway):
         pass
@@ -144,7 +144,7 @@ def test_class_inherits_marks_when_its_base_has_them() -> None:
 
 
 def test_wrapped_function_keeps_its_marks_when_its_wrapper_is_marked() -> None:
-    """A mark on the wrapper must not appear on the function that `functools.wraps` copied."""
+    """A mark on the wrapper must not appear on the wrapped function, whose marks were copied."""
 
     @set_metadata(ROLES, ["admin"])
     def wrapped() -> None: ...

@@ -22,7 +22,7 @@ def log(lines: Lines, clock: ManualClock) -> MinuteLog:
 
 
 def test_log_writes_at_once_when_a_subject_is_new(log: MinuteLog, lines: Lines) -> None:
-    """Each text and each subject has its own line."""
+    """Each combination of text and subject has a line of its own."""
     log.count("refused", "a")
     log.count("refused", "b")
     log.count("closed", "a")
@@ -33,7 +33,7 @@ def test_log_writes_at_once_when_a_subject_is_new(log: MinuteLog, lines: Lines) 
 def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """The line contains the number of occurrences since the previous line."""
+    """The line states the number of occurrences since the previous line."""
     for _ in range(3 * 60):
         log.count("refused", "a")
         clock.advance(1)
@@ -44,7 +44,7 @@ def test_log_writes_one_line_a_minute_when_a_subject_goes_on(
 def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """The log forgets a subject after a minute without occurrences."""
+    """A subject is dropped after a minute without occurrences."""
     log.count("refused", "a")
     clock.advance(MINUTE_SECONDS)
     log.count("refused", "a")
@@ -55,7 +55,7 @@ def test_log_writes_at_once_when_a_subject_was_quiet_for_a_minute(
 def test_log_counts_subjects_together_when_there_are_too_many(
     log: MinuteLog, lines: Lines, clock: ManualClock
 ) -> None:
-    """The memory and the number of lines are bounded, however many subjects occur."""
+    """Memory and the number of lines are bounded, however many subjects there are."""
     for number in range(MAX_SUBJECTS + 500):
         log.count("refused", str(number))
     clock.advance(MINUTE_SECONDS)
@@ -67,7 +67,7 @@ def test_log_counts_subjects_together_when_there_are_too_many(
 def test_log_counts_few_subjects_apart_when_clients_can_make_them_up(
     lines: Lines, clock: ManualClock
 ) -> None:
-    """The caller chooses the maximum number of subjects."""
+    """The caller of the log chooses the maximum number of subjects."""
     log = MinuteLog(lambda *line: lines.append(line), clock.call_later, max_subjects=2)
 
     for subject in ("a", "b", "c", "d", "a"):

@@ -1,4 +1,4 @@
-"""Tests of `ValidationPipe`, which validates with pydantic, and of the other pipes."""
+"""Tests `ValidationPipe`, which validates with pydantic, and the other pipes."""
 
 from typing import Any
 
@@ -12,6 +12,7 @@ from app.framework import (
     PipeTransform,
     ValidationPipe,
     WsBadRequest,
+    WsException,
 )
 from app.framework.common.pipes import ParamKind
 from app.framework.platform_socketio import json_codec
@@ -30,6 +31,12 @@ class _Order(BaseModel):
 
 class _Bounded(BaseModel):
     note: str = Field(max_length=10)
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    n: int
 
 
 class _AllOptional(BaseModel):
@@ -51,14 +58,14 @@ def faults(value: Any, metatype: Any, data: str | None = None) -> list[tuple[str
 
 
 def test_validation_pipe_gives_the_model_when_the_payload_fits() -> None:
-    """The handler receives the annotated type, and payloads use the wire names of the fields."""
+    """The handler receives the annotated type. In payloads, fields have their wire names."""
     order = validate({"displayName": "a", "addresses": [{"street": "b"}]}, _Order)
 
     assert _Order(displayName="a", addresses=[_Address(street="b")]) == order
 
 
 def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
-    """The method ``transform``, which tests call, does the same as the compiled validator."""
+    """Tests call ``transform``, which gives the same result as the compiled validator."""
     pipe = ValidationPipe()
 
     with pytest.raises(WsBadRequest):
@@ -67,7 +74,7 @@ def test_validation_pipe_validates_when_it_is_called_as_any_pipe() -> None:
 
 
 def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
-    """Unknown fields are ignored, as they are by default in Nest."""
+    """As in Nest, unknown fields are ignored by default."""
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
@@ -79,7 +86,7 @@ def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload:
 
 
 def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:
-    """The path of a field has dots, list indexes and wire names."""
+    """The path of a field consists of wire names and list indexes, joined by dots."""
     payload = {"displayName": 5, "addresses": [{"street": "ok"}, {"street": None}]}
 
     assert [
@@ -95,7 +102,7 @@ def test_validation_pipe_names_the_field_when_one_is_validated_alone() -> None:
 
 
 def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
-    """An error of the whole payload has an empty path, and its message has no prefix."""
+    """An error of the whole payload has an empty path and a message without a prefix."""
     with pytest.raises(WsBadRequest) as caught:
         validate("x", int)
 
@@ -124,7 +131,7 @@ def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype:
 
 
 def test_validation_pipe_refuses_a_lone_surrogate_when_the_text_is_constrained() -> None:
-    """JavaScript can send lone surrogates, which no database stores."""
+    """JavaScript can send lone surrogates, but no database can store them."""
     payload = json_codec.loads('{"note": "\\ud800"}')
 
     assert ["note"] == [path for path, _ in faults(payload, _Bounded)]
@@ -146,6 +153,129 @@ def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, resu
     pipe = DefaultValuePipe(3)
 
     assert result == pipe.transform(value, ArgumentMetadata("body", int, None))
+
+
+def test_default_value_pipe_gives_a_copy_when_the_default_can_be_changed() -> None:
+    """A handler that changes its list does not change the default, as in Nest."""
+    pipe = DefaultValuePipe([[1]])
+    metadata = ArgumentMetadata("body", list, None)
+
+    pipe.transform(None, metadata)[0].append(2)
+
+    assert [[1]] == pipe.transform(float("nan"), metadata)
+
+
+def options_of(**options: Any) -> Any:
+    """Return the result for an order with unknown fields, or the errors."""
+    payload = {"displayName": "a", "userId": "mallory", "addresses": [{"street": "b", "zip": 1}]}
+    try:
+        return ValidationPipe(**options).transform(payload, ArgumentMetadata("body", _Order, None))
+    except WsBadRequest as error:
+        return list(error.fields)
+
+
+def test_validation_pipe_drops_unknown_fields_when_it_has_a_whitelist() -> None:
+    """Fields that the model's configuration would keep or forbid are dropped, too."""
+    forbidden = {"n": 1, "userId": "mallory"}
+
+    assert _Order(displayName="a", addresses=[_Address(street="b")]) == options_of(whitelist=True)
+    assert [("userId", "Extra inputs are not permitted")] == faults(forbidden, _Closed)
+    assert _Closed(n=1) == ValidationPipe(whitelist=True).transform(
+        forbidden, ArgumentMetadata("body", _Closed, None)
+    )
+
+
+def test_validation_pipe_keeps_unknown_fields_when_it_has_no_whitelist() -> None:
+    """Nest's default; here the model has them in ``model_extra``."""
+    order = options_of(whitelist=False)
+
+    assert ({"userId": "mallory"}, {"zip": 1}) == (
+        order.model_extra,
+        order.addresses[0].model_extra,
+    )
+
+
+@pytest.mark.parametrize("whitelist", [None, True])
+def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
+    *, whitelist: bool | None
+) -> None:
+    """The answer names each of them, nested ones included."""
+    assert [
+        {"path": "addresses.0.zip", "message": "Extra inputs are not permitted"},
+        {"path": "userId", "message": "Extra inputs are not permitted"},
+    ] == options_of(forbid_non_whitelisted=True, whitelist=whitelist)
+
+
+def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:
+    """As with Nest's ``exceptionFactory: errors => new WsException(errors)``."""
+    pipe = ValidationPipe(exception_factory=lambda errors: WsException([*errors]))
+
+    with pytest.raises(WsException) as caught:
+        pipe.transform({}, ArgumentMetadata("body", _Order, None))
+
+    assert [{"path": "displayName", "message": "Field required"}] == caught.value.get_error()
+
+
+def test_validation_pipe_hides_the_errors_when_they_are_disabled() -> None:
+    """Nest's ``disableErrorMessages``."""
+    hidden = options_of(disable_error_messages=True, forbid_non_whitelisted=True)
+
+    assert [{"path": "", "message": "Bad Request"}] == hidden
+
+
+def test_validation_pipe_validates_another_type_when_one_is_expected() -> None:
+    """Nest's ``expectedType`` replaces the annotation."""
+    pipe = ValidationPipe(expected_type=_AllOptional)
+
+    assert _AllOptional() == pipe.transform({}, ArgumentMetadata("body", Any, None))
+
+
+def test_validation_pipe_accepts_an_instance_when_a_pipe_has_made_it() -> None:
+    """The default value of a parameter may be a model."""
+    assert _AllOptional(limit=1) == validate(_AllOptional(limit=1), _AllOptional)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"transform": False},
+            (
+                "ValidationPipe(transform=False) is not supported, because a handler receives "
+                "the type that it declares; remove the option, and declare dict[str, Any] for the "
+                "payload as it came"
+            ),
+        ),
+        (
+            {"whitelist": False, "forbid_non_whitelisted": True},
+            (
+                "ValidationPipe has forbid_non_whitelisted=True and whitelist=False, which "
+                "contradict each other; remove whitelist"
+            ),
+        ),
+        (
+            {"exception_factory": None},
+            (
+                "ValidationPipe has exception_factory=None; give it a plain function that takes "
+                "the errors and returns an exception"
+            ),
+        ),
+        (
+            {"skip_missing_properties": True},
+            (
+                "ValidationPipe does not support skip_missing_properties; give each optional "
+                "field a default, such as name: str | None = None"
+            ),
+        ),
+    ],
+)
+def test_boot_fails_when_validation_pipe_cannot_honour_an_option(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(BootError) as caught:
+        ValidationPipe(**options)
+
+    assert message == str(caught.value)
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Tests of an application's wiring: global enhancers, providers, and errors of wrong wiring."""
+"""Tests an application's wiring: global enhancers, providers, and errors in the wiring."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def boot_error(*provided: providers.Provider[Any]) -> str:
 
 
 async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
-    """Enhancers run in the order ``APP_*``, ``use_global_*``, class; filters run in reverse."""
+    """The order is ``APP_*``, ``use_global_*``, class. Filters run in the reverse order."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -157,7 +157,7 @@ def test_boot_fails_when_a_decorated_guard_has_several_providers() -> None:
 
 
 def test_boot_fails_when_a_gateway_is_provided_by_a_factory() -> None:
-    """A gateway must be a singleton, because request scope is not supported."""
+    """A gateway must be a singleton: the framework does not support request scope."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -202,7 +202,7 @@ def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
     ("one", "other"), [({}, {}), ({}, {"path": "/socket.io"}), ({"path": "socket.io/"}, {})]
 )
 def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) -> None:
-    """The error names both handlers, even if the two paths are spelt differently."""
+    """The error names both handlers, even if the gateways' paths are spelt differently."""
 
     @web_socket_gateway(**one)
     class _One:
@@ -224,7 +224,7 @@ def test_boot_fails_when_two_gateways_have_the_same_event(one: Any, other: Any) 
 
 @pytest.mark.parametrize("options", [{"namespace": "other"}, {"path": "/other"}])
 def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> None:
-    """An event may have one handler in each namespace and each path."""
+    """An event name may have one handler for each pair of namespace and path."""
 
     @web_socket_gateway()
     class _One:
@@ -242,7 +242,7 @@ def test_event_is_free_when_the_other_gateway_stands_elsewhere(options: Any) -> 
 
 
 async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
-    """`listen` returns the URL, which no longer accepts connections after `close`."""
+    """`listen` returns a URL that accepts connections until `close` is called."""
 
     @controller("things")
     class _Controller:
@@ -327,7 +327,7 @@ async def test_boot_fails_when_two_modules_provide_the_same_gateway_or_controlle
 
 
 async def test_events_need_no_container_when_they_are_handled() -> None:
-    """A compiled event still runs if every provider of the container raises an error."""
+    """A compiled event uses no provider: it runs even if all of them raise errors."""
     trace: Trace = []
 
     @web_socket_gateway()

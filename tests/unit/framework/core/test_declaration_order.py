@@ -32,7 +32,7 @@ from tests.unit.framework.tracing import (
 
 MODULES = 8
 PROVIDERS = 8
-"""The number of providers: enough that a random order is practically never the declared one."""
+"""The number of providers. With so many, a random order is never the declared one by chance."""
 
 
 def app_of(container: containers.Container) -> NestApplication:
@@ -72,14 +72,14 @@ def nested(make: Callable[[str], providers.Provider[Any]]) -> tuple[DynamicConta
     ],
 )
 def test_global_enhancers_run_as_declared_when_there_are_many_modules(kind: Any, cls: Any) -> None:
-    """The providers of a nested module come where the module is declared."""
+    """The providers of a nested module come at the position where the module is declared."""
     root, names = nested(lambda name: kind(cls, [], name))
 
     assert names == [each._name for each in Injector(root).of_kind(kind)]
 
 
 def test_gateways_are_bound_as_declared_when_there_are_many() -> None:
-    """The order of gateways decides the order of their hooks and of conflicting options."""
+    """Hooks of gateways run, and options of gateways are compared, in the declared order."""
 
     def gateway(name: str) -> providers.Singleton[object]:
         return providers.Singleton(web_socket_gateway()(type(name, (), {})))
@@ -90,7 +90,7 @@ def test_gateways_are_bound_as_declared_when_there_are_many() -> None:
 
 
 async def test_hooks_run_as_declared_when_nothing_depends_on_anything() -> None:
-    """When the application closes, hooks run in the reverse order."""
+    """Closing the application runs the hooks in reverse order."""
     trace: list[str] = []
 
     class _Hooked:
@@ -130,7 +130,7 @@ def guards_of(module: containers.Container) -> list[str]:
 
 
 def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before() -> None:
-    """The order of guards is that of their declarations, not of their first uses."""
+    """A guard's position is that of its declaration, even if a provider uses it earlier."""
 
     class _Module(containers.DeclarativeContainer):
         roles = AppGuard(_Roles, [], "roles")
@@ -150,7 +150,7 @@ def test_guard_stands_where_it_is_declared_when_another_provider_uses_it_before(
 
 
 def test_guard_stands_in_place_when_it_is_an_override() -> None:
-    """An overriding guard runs once, in the position of the overridden guard."""
+    """An overriding guard runs once, at the position of the overridden guard."""
 
     class _Module(containers.DeclarativeContainer):
         first = AppGuard(TracingGuard, [], "first")
@@ -163,7 +163,7 @@ def test_guard_stands_in_place_when_it_is_an_override() -> None:
 
 
 def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
-    """A guard that is passed to a module's constructor comes after its first user."""
+    """A guard that is only passed to a module's constructor comes after its first user."""
 
     class _Module(containers.DeclarativeContainer):
         authentication = imported(TracingGuard)
@@ -176,7 +176,7 @@ def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
 
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """The traversal finds the same providers in the chat's module as the library's traversal."""
+    """For the chat's module, our traversal finds the same providers as the library's."""
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)

@@ -57,7 +57,7 @@ class _Third(_Hooked):
 
 
 async def test_hooks_run_in_order_of_dependency_when_the_application_starts() -> None:
-    """In each phase a provider's hook runs after those of its dependencies."""
+    """In each phase, a provider's hook runs after the hooks of its dependencies."""
     trace: Trace = []
     first = providers.Singleton(_First, trace)
     second = providers.Singleton(_Second, trace, first)
@@ -76,7 +76,7 @@ async def test_hooks_run_in_order_of_dependency_when_the_application_starts() ->
 
 
 async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
-    """A provider stops before its dependencies; the hooks receive the name of the signal."""
+    """A provider stops before its dependencies. Its hooks receive the name of the signal."""
     trace: Trace = []
     first = providers.Singleton(_First, trace)
     app = application(providers.Singleton(_Second, trace, first), first)
@@ -98,7 +98,7 @@ async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
 async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
     """An imported provider starts before the importing module, and stops after it."""
     trace: Trace = []
-    the_trace = providers.Callable(lambda: trace)  # A module copies lists.
+    the_trace = providers.Callable(lambda: trace)  # A module would copy a list.
 
     class _Importing(containers.DeclarativeContainer):
         first = imported(_First)
@@ -130,7 +130,7 @@ async def test_init_runs_once_when_it_is_called_again() -> None:
 
 
 async def test_start_stops_at_the_first_error_when_a_hook_raises() -> None:
-    """Providers that depend on the failed one do not start; closing runs all closing hooks."""
+    """Providers that depend on the failed one do not start, but every closing hook still runs."""
     trace: Trace = []
 
     class _Broken(_First):

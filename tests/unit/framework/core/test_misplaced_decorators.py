@@ -1,4 +1,4 @@
-"""The boot fails when a decorator or a hook would have no effect in its place."""
+"""Tests that the boot fails when a decorator or a hook would have no effect where it is."""
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
@@ -45,7 +45,7 @@ WITH_METADATA: list[tuple[Decorate, str]] = [
 
 @pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
 async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate, name: str) -> None:
-    """Guards do not run for controllers, so the route would be open to everybody."""
+    """Guards do not run for controllers, so anybody could use the route."""
 
     @controller("things")
     @decorate
@@ -74,7 +74,7 @@ async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate,
 
 
 async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
-    """A decorator of a base class is rejected like a decorator of the controller itself."""
+    """A decorator that the base class has is rejected like one of the controller itself."""
 
     @use_guards(TracingGuard([], "ignored"))
     class _Base:
@@ -93,7 +93,7 @@ async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
 async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
     decorate: Decorate, name: str
 ) -> None:
-    """Most likely ``@web_socket_gateway()`` was forgotten."""
+    """Most likely the class lacks ``@web_socket_gateway()``."""
 
     @decorate
     class _Service:
@@ -109,7 +109,7 @@ async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
 async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
     decorate: Decorate, name: str
 ) -> None:
-    """Enhancers run neither for a helper method nor for a hook."""
+    """Enhancers run for neither helper methods nor hooks."""
 
     @web_socket_gateway()
     class _Helper:
@@ -154,7 +154,7 @@ async def test_boot_fails_when_a_handlers_class_is_no_gateway() -> None:
 
 
 async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> None:
-    """The framework sets the server attribute of gateways only."""
+    """The framework sets the server attribute in gateways only."""
 
     class _Service:
         server = WebSocketServer()
@@ -166,7 +166,7 @@ async def test_boot_fails_when_a_class_wants_a_server_and_is_no_gateway() -> Non
 
 
 async def test_boot_fails_when_a_handler_is_no_plain_method() -> None:
-    """The framework cannot find handlers among static or cached methods."""
+    """The framework does not find handlers that are static or cached methods."""
 
     @web_socket_gateway()
     class _Static:
@@ -213,7 +213,7 @@ async def test_boot_fails_when_another_decorator_hides_what_guards_the_handler(
 
 
 async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
-    """``functools.wraps`` keeps the metadata; an empty cell in the closure is ignored."""
+    """``functools.wraps`` keeps the metadata, even if the wrapper's closure has an empty cell."""
     trace: Trace = []
 
     def logged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -242,7 +242,7 @@ async def test_guard_stays_when_another_decorator_keeps_the_marks() -> None:
 async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
     decorate: Decorate, name: str
 ) -> None:
-    """An override does not inherit the decorators of the method, and so has no guard."""
+    """The override has no guard, because it does not inherit the method's decorators."""
 
     class _Base:
         @subscribe_message("event")
@@ -261,7 +261,7 @@ async def test_boot_fails_when_an_override_drops_what_guarded_the_handler(
 
 
 async def test_override_has_its_own_guards_when_it_repeats_the_decorator() -> None:
-    """Only the decorator of the override counts, not that of the base class."""
+    """The override runs its own guards, and not those of the base class's method."""
     trace: Trace = []
 
     class _Base:

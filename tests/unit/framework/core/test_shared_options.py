@@ -52,7 +52,7 @@ async def test_boot_fails_when_gateways_of_one_path_contradict_each_other(
 
 
 async def test_boot_fails_when_gateways_of_one_path_allow_other_origins() -> None:
-    """Gateways share their origins, because a server checks the origin before the namespace."""
+    """Gateways of a path share their origins: the server checks the origin before the namespace."""
     app, _ = app_of({"cors": Cors(("https://a.example",))}, {"cors": Cors(("https://b.example",))})
 
     with pytest.raises(BootError, match=r"Gateway0 and Gateway1 share /socket\.io, but origins is"):
@@ -60,7 +60,7 @@ async def test_boot_fails_when_gateways_of_one_path_allow_other_origins() -> Non
 
 
 async def test_options_hold_for_all_gateways_of_a_path_when_any_sets_them() -> None:
-    """A gateway without an option uses the option that another gateway of the path sets."""
+    """A gateway without an option uses the value that another gateway of its path sets."""
     both = ("https://a.example", "https://b.example")
     options = await options_of(
         {},

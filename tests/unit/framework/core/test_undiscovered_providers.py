@@ -22,7 +22,7 @@ from tests.unit.framework.tracing import Trace, TracingGuard
     "kind", [providers.Factory, providers.Callable, providers.ThreadLocalSingleton]
 )
 async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kind: Any) -> None:
-    """Only singletons are searched for gateways, controllers and hooks."""
+    """The framework searches only singletons for gateways, controllers and hooks."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -113,7 +113,7 @@ async def test_boot_fails_when_a_hook_has_nests_spelling(name: str, snake_case: 
 
 
 async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() -> None:
-    """A guard that is added after `init`, or as a class, would never run."""
+    """A guard would never run if it is added after `init`, or added as a class."""
     app = application()
 
     with pytest.raises(BootError) as caught:
@@ -131,7 +131,7 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
 
 
 async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller() -> None:
-    """In Nest a global guard also runs for controllers; in this framework it does not."""
+    """In Nest a global guard also runs for controllers, but in this framework it does not."""
 
     class _Guard(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:

@@ -1,4 +1,4 @@
-"""WebSocket frames as a client sends them. The mask is zero, so the payloads are readable."""
+"""Builds WebSocket frames as clients send them. The mask is zero, so payloads are readable."""
 
 from app.framework.platform_socketio.websocket.write_batcher import close_frame, text_frame
 

@@ -20,7 +20,7 @@ ClientConnection = Connection[NamespaceLink]
 
 
 class Owner:
-    """A `ConnectionOwner` that records the messages ``4<text>`` it handles.
+    """A `ConnectionOwner` that handles a message ``4<text>`` by recording the text.
 
     The message ``4wait`` is recorded when the test sets ``gate``. A message ``4pause <seconds>``
     delays the connection's later messages.
@@ -94,6 +94,6 @@ class Client:
 
 
 async def ticks() -> None:
-    """Let the event loop run the callbacks that are scheduled."""
+    """Let the event loop run the callbacks that are scheduled now."""
     for _ in range(5):
         await asyncio.sleep(0)

@@ -6,7 +6,7 @@ class FakeTransport(asyncio.Transport):
 
     Attributes:
         sent: The bytes of each write.
-        unread: The number of bytes that the client has not read, while ``stalls`` is set.
+        unread: The number of bytes that the client has not read because of ``stalls``.
         paused: Whether the server has paused reading.
         stalls: Whether the client has stopped reading.
         ended: ``closed`` or ``aborted`` after the server has ended the connection.

@@ -1,6 +1,8 @@
 import json
 import subprocess
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
+from app.framework import WsException
 from app.framework.platform_socketio import json_codec
 from tests.deadlines import PROCESS_SECONDS
 
@@ -91,6 +94,75 @@ def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expec
     assert f'"{expected}"' == json_codec.dumps(moment)
 
 
+def test_datetime_is_refused_when_it_has_no_time_zone() -> None:
+    """The time zone of the machine would change its meaning."""
+    with pytest.raises(TypeError, match="2026-01-02 00:00:00 has no time zone"):
+        json_codec.dumps({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - the fault
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    x: int
+    at: datetime | None = None
+
+
+class _Inner(BaseModel):
+    note: str | None = None
+    kind: str = "inner"
+
+
+class _Outer(BaseModel):
+    reply_to: str | None = Field(None, serialization_alias="replyTo")
+    room: str | None = None
+    inner: _Inner = Field(default_factory=_Inner)
+    many: list[_Inner] = []
+    by_name: dict[str, _Inner] = {}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (_Point(1), '{"x":1,"at":null}'),
+        (
+            [_Point(1, datetime(2026, 1, 2, tzinfo=UTC))],
+            '[{"x":1,"at":"2026-01-02T00:00:00.000Z"}]',
+        ),
+        ({1}, "[1]"),
+        (frozenset({"a"}), '["a"]'),
+        (Decimal("1.10"), '"1.10"'),
+        (date(2026, 1, 2), '"2026-01-02"'),
+        (
+            WsException("no", code="refused"),
+            '{"error":"no","message":"no","code":"refused","temporary":false}',
+        ),
+    ],
+)
+def test_value_has_the_form_that_a_client_expects(value: object, text: str) -> None:
+    """Node has no counterpart of some of these, so the form is the usual one of its libraries."""
+    assert text == json_codec.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        (_Outer(), '{"inner":{"kind":"inner"},"many":[],"by_name":{}}'),
+        (
+            _Outer(reply_to=None, room="r", inner=_Inner(note=None)),
+            '{"replyTo":null,"room":"r","inner":{"note":null,"kind":"inner"},"many":[],"by_name":{}}',
+        ),
+        (
+            _Outer(many=[_Inner(), _Inner(note="n")], by_name={"a": _Inner()}),
+            '{"inner":{"kind":"inner"},"many":[{"kind":"inner"},{"note":"n","kind":"inner"}],"by_name":{"a":{"kind":"inner"}}}',
+        ),
+    ],
+)
+def test_field_of_a_model_is_left_out_when_it_is_none_and_was_not_set(
+    model: BaseModel, text: str
+) -> None:
+    """``JSON.stringify`` leaves out undefined, but not null; defaults other than None are sent."""
+    assert text == json_codec.dumps(model)
+
+
 def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
     """Nested models are written with their aliases."""
     text = json_codec.dumps([_Answer()])
@@ -130,7 +202,7 @@ def test_model_goes_by_alias_when_an_answer_holds_one() -> None:
     ids=lambda text: repr(text[:20]),
 )
 def test_text_is_refused_when_it_is_no_json_or_too_much(text: str) -> None:
-    """Invalid text raises ValueError, and never RecursionError or MemoryError."""
+    """Invalid text raises ValueError instead of RecursionError or MemoryError."""
     with pytest.raises(ValueError, match=r".+"):
         json_codec.loads(text)
 
@@ -147,7 +219,7 @@ def test_text_is_read_when_nested_as_deep_as_allowed() -> None:
 
 
 def test_value_is_refused_when_it_has_no_json_form() -> None:
-    """The error names only the type, to keep the value out of the log."""
+    """The error names only the type, because the value must not appear in the log."""
     with pytest.raises(TypeError, match="Secret has no JSON form") as caught:
         json_codec.dumps({"a": _secret()})
 

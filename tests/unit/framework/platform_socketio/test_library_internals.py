@@ -89,7 +89,7 @@ def changed(library: str, place: str, what: str) -> str:
 
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
-    """The installed version is in the range of pyproject.toml, which is one minor version."""
+    """pyproject.toml allows one minor version, to which the installed version belongs."""
     project = tomllib.loads(PYPROJECT.read_text())["project"]
     ranges = {each.name: each.specifier for each in map(Requirement, project["dependencies"])}
 
@@ -104,7 +104,7 @@ def test_library_is_one_that_was_tested_when_installed(library: str) -> None:
 def test_method_has_its_parameters_when_overridden(
     library: str, place: str, owner: type, name: str, expected: str
 ) -> None:
-    """If the library changed the parameters, it would call the override wrongly or never."""
+    """If the parameters changed, the library would call the override wrongly or not at all."""
     method = getattr(owner, name, None)
 
     assert method is not None, changed(library, place, f"{owner.__name__}.{name} is gone")
@@ -129,7 +129,7 @@ def test_manager_keeps_its_attributes_when_made(attribute: str) -> None:
 
 
 async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
-    """The library creates the Engine.IO server from our class, with the unknown keywords."""
+    """The library creates our class as its Engine.IO server, and passes unknown keywords to it."""
     given: dict[str, object] = {}
 
     class _Engine(engineio.AsyncServer):
@@ -155,7 +155,7 @@ async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
 
 
 async def test_packet_of_the_library_ends_in_send_packet_when_sent() -> None:
-    """For emits with a callback, the library calls the Engine.IO server's ``send_packet``."""
+    """For an emit with a callback, the library calls ``send_packet`` of the Engine.IO server."""
     sent: list[tuple[str, str | bytes]] = []
 
     class _Engine(engineio.AsyncServer):
@@ -218,7 +218,7 @@ def test_reader_feeds_a_subclass_when_a_message_is_complete() -> None:
     "data", [text_frame(b"a" * 10), text_frame(b"\xff"), b"\x83\x00"], ids=["long", "utf8", "op"]
 )
 def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> None:
-    """Errors are reported, not raised; a message as long as the limit is already too long."""
+    """Errors are reported instead of raised. A message as long as the limit is already an error."""
     queue = Queue()
     reader = WebSocketReader(queue, 10, compress=False, decode_text=True)
 
@@ -232,7 +232,7 @@ def test_reader_tells_a_subclass_when_the_protocol_is_broken(data: bytes) -> Non
 
 
 class Receiver(asyncio.Protocol):
-    """The protocol that takes over; it echoes received data."""
+    """The protocol that takes over the connection; it echoes what it receives."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self.transport = transport
@@ -242,7 +242,7 @@ class Receiver(asyncio.Protocol):
 
 
 async def test_aiohttp_lets_go_when_a_connection_is_taken_over() -> None:
-    """After an upgrade, aiohttp passes on remaining data, writes nothing and keeps no reference."""
+    """After an upgrade, aiohttp hands over unread data, writes nothing and keeps no reference."""
     handlers: list[RequestHandler] = []
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:

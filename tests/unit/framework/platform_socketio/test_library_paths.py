@@ -31,7 +31,7 @@ async def ignore(*_: object) -> None:
 
 
 class Client:
-    """A client with one socket, which is admitted to a namespace and has joined one room."""
+    """A client with one socket, which is admitted to a namespace and is in one room."""
 
     def __init__(self, server: SocketServer, namespace: str) -> None:
         self.transport = FakeTransport()
@@ -62,7 +62,7 @@ async def server() -> AsyncIterator[SocketServer]:
 async def test_emit_has_the_librarys_bytes_when_broadcast(
     server: SocketServer, namespace: str, data: Any
 ) -> None:
-    """The library's ``emit`` and this server's write the same frame."""
+    """The library's ``emit`` and ours write the same frame."""
     client = Client(server, namespace)
 
     await socketio.AsyncManager.emit(server.manager, "e", data, namespace, room="room")
@@ -80,7 +80,7 @@ async def test_emit_has_the_librarys_bytes_when_broadcast(
 async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
     server: SocketServer, namespace: str, sent: bytes
 ) -> None:
-    """A second acknowledgement is ignored."""
+    """The callback is called for the first ack only."""
     client, answers = Client(server, namespace), Answers()
 
     await server.manager.emit(
@@ -99,7 +99,7 @@ async def test_callback_is_given_the_ack_when_an_emit_asked_for_it(
 async def test_ack_is_ignored_when_nothing_asked_for_it(
     server: SocketServer, packet_id: str
 ) -> None:
-    """An unexpected ack does not affect a waiting callback; the library's counter uses id 0."""
+    """Unexpected acks do not affect a waiting callback. The first id of the library is 1."""
     client, answers = Client(server, "/"), Answers()
 
     client.ack(packet_id, "stray")

@@ -1,4 +1,4 @@
-"""A port, its adapter and guards, for tests of overrides."""
+"""A port with an adapter, and two guards, for tests of overrides."""
 
 from typing import Protocol, runtime_checkable
 

@@ -1,4 +1,4 @@
-"""Tests of the fakes of a client, its connection and its events."""
+"""Tests the fakes of a client, its connection and its events."""
 
 from app.framework import Socket
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
@@ -41,7 +41,7 @@ def test_fake_context_reads_marks_when_it_is_given_gateway_and_handler() -> None
 
 
 def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
-    """The link records emits, rooms, broadcasts and the disconnect."""
+    """The link records emits, joined rooms, broadcasts and the disconnect."""
     link = RecordingLink()
     client = fake_socket(Socket, link=link)
 
@@ -62,7 +62,7 @@ def test_fake_socket_keeps_what_happens_to_it_when_it_is_given_a_link() -> None:
 
 
 def test_fake_socket_has_left_when_it_disconnects() -> None:
-    """A disconnected fake socket is in no room and not connected, like a real one."""
+    """Like a real socket, a disconnected fake socket is in no room."""
     client = fake_socket(Socket)
     client.join("a")
 

@@ -1,4 +1,4 @@
-"""Tests of the testing module: overriding providers, and creating only the needed instances."""
+"""Tests the testing module: it overrides providers, and creates only the needed instances."""
 
 import pytest
 from dependency_injector import containers, providers
@@ -14,7 +14,7 @@ class _Loud(Greeter):
 
 
 class _Echo(Greeter):
-    """A class with a dependency that is found by its type."""
+    """A class whose dependency the testing module finds by type."""
 
     def __init__(self, polite: Polite, suffix: str = "!") -> None:
         self._polite = polite
@@ -30,7 +30,7 @@ class _GreetingModule(containers.DeclarativeContainer):
 
 
 def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
-    """Without overrides, the module is used unchanged and without a server."""
+    """Without overrides, the providers of the module are used, and no server is needed."""
     module = Test.create_testing_module(_GreetingModule).compile()
 
     guard = module.get(GreetingGuard)
@@ -40,7 +40,7 @@ def test_guard_is_built_with_its_providers_when_nothing_is_overridden() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
-    """The module uses the object that overrides the provider."""
+    """Other providers of the module receive the overriding object."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -53,7 +53,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_class() -> None:
 
 
 def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
-    """A test does not need to import the class of the adapter."""
+    """A test that overrides a port does not need to import its adapter."""
     loud = _Loud()
     module = (
         Test.create_testing_module(_GreetingModule)
@@ -94,7 +94,7 @@ def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
 
 
 def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
-    """The factory receives the instances that ``inject`` names."""
+    """The factory is called with the instances that ``inject`` names."""
     made: list[str] = []
 
     def make(guard: OpenGuard) -> _Loud:
@@ -157,7 +157,7 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
 
 
 def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
-    """A module can be tested without the module that provides its import."""
+    """A module can be tested without the module that would provide its import."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)
@@ -172,7 +172,7 @@ def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
 
 
 def test_import_is_filled_when_it_is_given_by_name() -> None:
-    """A test passes an import by name, as a parent module does."""
+    """A test can pass an import by name, as a parent module does."""
 
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)
@@ -238,7 +238,7 @@ def test_override_reaches_a_nested_module_when_it_was_built_already() -> None:
 
 
 def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> None:
-    """`compile` calls no constructor and no hook, and starts no server."""
+    """`compile` calls no constructors or hooks, and starts no server."""
     trace: list[str] = []
 
     class _Traced:

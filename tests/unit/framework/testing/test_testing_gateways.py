@@ -91,7 +91,7 @@ async def answer_of(app: NestApplication, data: Any = "good morning") -> Any:
 
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provider() -> None:
-    """In Nest, ``overrideProvider`` does not affect ``@UseGuards``."""
+    """Unlike Nest's ``overrideProvider``, this also affects guards in decorators."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_provider(GreetingGuard)
@@ -103,7 +103,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provid
 
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard() -> None:
-    """The provider itself is replaced, so `get` returns the overriding object."""
+    """Overriding the guard replaces its provider, so `get` returns the overriding object."""
     open_guard = OpenGuard()
     module = (
         Test.create_testing_module(_GatewayModule)
@@ -118,7 +118,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard(
 
 
 async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
-    """Unlike Nest's ``APP_GUARD``, a global guard can be overridden by its class."""
+    """Unlike a guard of Nest's ``APP_GUARD``, a global guard can be overridden by its class."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_guard(OpenGuard)
@@ -130,7 +130,7 @@ async def test_app_guard_is_replaced_when_it_is_overridden() -> None:
 
 
 async def test_pipe_interceptor_and_filter_are_replaced_when_they_are_overridden() -> None:
-    """The builder has a method for each kind of enhancer, and the methods can be chained."""
+    """The builder has one method for each kind of enhancer. Calls can be chained."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_pipe(_Prefix)
@@ -148,7 +148,7 @@ async def test_pipe_interceptor_and_filter_are_replaced_when_they_are_overridden
 
 
 async def test_gateway_is_replaced_when_it_is_overridden_by_another() -> None:
-    """The original's events are gone; each event of the override exists once."""
+    """Only the events of the override exist, and each of them exists once."""
 
     @web_socket_gateway()
     class _Fake:

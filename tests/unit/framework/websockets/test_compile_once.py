@@ -81,7 +81,7 @@ async def test_nothing_is_inspected_when_an_event_is_handled() -> None:
 
 
 def test_everything_is_inspected_when_the_gateway_is_compiled() -> None:
-    """Compiling calls each of these functions, so the test of an event would notice such a call."""
+    """Compiling does call each of these functions, so the test above would notice a call."""
     with calls() as called:
         Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
 

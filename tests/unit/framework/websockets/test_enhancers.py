@@ -1,4 +1,4 @@
-"""The boot fails on guards, interceptors, pipes and filters that cannot work."""
+"""Tests that the boot fails on guards, interceptors, pipes and filters that cannot work."""
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
@@ -39,7 +39,7 @@ from tests.unit.framework.driving import Driver, boot_error
 def test_boot_fails_when_an_enhancer_lacks_its_method(
     decorate: Any, base: type, method: str
 ) -> None:
-    """With Nest's spelling, such as ``canActivate``, the base class's method would run instead."""
+    """If the method has Nest's spelling, such as ``canActivate``, the base's method would run."""
 
     class _Misspelt(base):  # type: ignore[misc]
         pass
@@ -55,7 +55,7 @@ def test_boot_fails_when_an_enhancer_lacks_its_method(
 
 
 def test_boot_fails_when_a_guard_is_a_generator() -> None:
-    """A generator object is truthy, so the guard would let every event pass."""
+    """The generator object would be truthy, so the guard would let every event pass."""
 
     class _Yielding:
         def can_activate(self, context: ExecutionContext) -> Iterator[bool]:
@@ -81,7 +81,7 @@ def test_boot_fails_when_a_guard_is_a_generator() -> None:
 
 
 async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
-    """A mock with the method of a guard is accepted as a guard."""
+    """A mock that has the method of a guard is accepted as a guard."""
     guard = SimpleNamespace(can_activate=lambda _: False)
 
     @web_socket_gateway()
@@ -95,7 +95,7 @@ async def test_enhancer_may_be_any_object_when_it_has_the_method() -> None:
 
 
 def test_boot_fails_when_a_filter_is_to_catch_what_is_never_raised_here() -> None:
-    """A filter may catch only subclasses of Exception, so it cannot catch a cancellation."""
+    """A filter may catch only subclasses of Exception, and so no cancellation."""
 
     @catch(CancelledError)  # type: ignore[arg-type]
     class _Cancelled(BaseWsExceptionFilter):

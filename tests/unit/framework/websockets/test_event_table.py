@@ -1,4 +1,4 @@
-"""Tests of the rows that ``python -m app events`` prints."""
+"""Tests the rows that ``python -m app events`` prints."""
 
 from typing import Annotated
 

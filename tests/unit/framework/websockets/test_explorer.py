@@ -1,4 +1,4 @@
-"""Tests of the events, options and server attributes that the explorer finds in a gateway."""
+"""Tests the events, options and server attributes that the explorer finds in a gateway."""
 
 from enum import Enum, StrEnum
 from typing import Annotated
@@ -24,7 +24,7 @@ def patterns(gateway: object) -> list[str]:
 
 
 async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
-    """As in Nest, only the topmost of several decorators counts."""
+    """As in Nest, the topmost of several decorators decides."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -37,7 +37,7 @@ async def test_topmost_pattern_counts_when_subscriptions_are_stacked() -> None:
 
 @pytest.mark.parametrize("pattern", ["*", "", "exception", "message:seen", "sp ace"])
 async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
-    """Event names have no wildcards, and clients may send the event ``exception``."""
+    """Each of these names is an ordinary event name, which matches only itself."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -49,7 +49,7 @@ async def test_pattern_is_literal_when_it_looks_special(pattern: str) -> None:
 
 
 async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
-    """Every kind of enum works, although ``str(member)`` may be the member's name."""
+    """Every kind of enum works, even if ``str(member)`` is the member's name."""
 
     class _Mixed(str, Enum):  # noqa: UP042 - the common form before Python 3.11
         EVENT = "mixed"
@@ -75,7 +75,7 @@ async def test_pattern_is_the_value_when_it_is_an_enums_member() -> None:
 
 
 async def test_handlers_are_inherited_when_a_base_class_has_them() -> None:
-    """Handlers of the base class come first, in the order of declaration."""
+    """Handlers of the base class come before those of the subclass, in declared order."""
 
     class _Base:
         @subscribe_message("base")
@@ -124,7 +124,7 @@ async def test_handler_is_replaced_when_its_override_is_decorated() -> None:
 
 
 async def test_handler_is_found_when_its_attribute_has_another_name_than_its_function() -> None:
-    """One function may be a method of several classes, under any name."""
+    """Several classes may have the same function as a method, under different names."""
 
     def answer(gateway: object) -> str:
         return type(gateway).__name__
@@ -169,7 +169,7 @@ def test_server_attributes_are_found_when_a_base_class_declares_them() -> None:
 
 
 def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
-    """The error names the attribute, and when the framework sets it."""
+    """The error names the attribute, and says when the framework sets it."""
 
     class _Gateway:
         server = WebSocketServer()
@@ -185,7 +185,7 @@ def test_server_raises_a_sentence_when_it_is_used_in_the_constructor() -> None:
 
 
 async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker() -> None:
-    """The other items of an `Annotated` are passed to the validator."""
+    """The validator receives the other items of the `Annotated`."""
     from annotated_types import Ge  # noqa: PLC0415 - pydantic's own, for this test alone
 
     @web_socket_gateway()
@@ -204,7 +204,7 @@ async def test_annotation_keeps_its_constraints_when_it_has_more_than_the_marker
 
 
 def test_routes_carry_the_applications_enhancers_when_there_are_any() -> None:
-    """The command `python -m app events` prints the enhancers that really run."""
+    """`python -m app events` prints the enhancers that really run, including global ones."""
     pipe = ValidationPipe()
 
     @web_socket_gateway()

@@ -1,9 +1,10 @@
-"""The boot fails on parameters that would not receive the value that their signature announces."""
+"""Tests that the boot fails on parameters that would not receive the value that they announce."""
 
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 from app.framework import (
+    Ack,
     MessageBody,
     Socket,
     create_param_decorator,
@@ -14,7 +15,7 @@ from tests.unit.framework.driving import Driver, boot_error
 
 
 def test_boot_fails_when_a_marker_is_not_called() -> None:
-    """A marker class that is not called would be ignored, and the client would be passed."""
+    """The framework would ignore the marker class, and the parameter would receive the client."""
     user = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -57,28 +58,34 @@ def test_boot_fails_when_a_parameter_has_two_markers() -> None:
     assert "_Gateway.on_event: parameter 'n' has 2 markers; keep one" == boot_error(_Gateway())
 
 
-def test_boot_fails_when_a_parameter_has_a_default() -> None:
-    """A default other than None is rejected, because the framework passes every argument."""
+def test_boot_fails_when_the_ack_has_a_default() -> None:
+    """The ack is None if the client did not request one, so another default is never used."""
 
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
-        def on_event(self, n: Annotated[int, MessageBody("n")] = 3) -> None: ...
+        def on_event(self, ack: Annotated[Any, Ack()] = print) -> None: ...
+
+    @web_socket_gateway()
+    class _Plain:
+        @subscribe_message("event")
+        def on_event(self, client: Socket, data: Any = None, ack: Any = print) -> None: ...
 
     @web_socket_gateway()
     class _WithNone:
         @subscribe_message("event")
-        def on_event(self, client: Socket, data: Any = None) -> None: ...
+        def on_event(self, ack: Annotated[Any, Ack()] = None) -> None: ...
 
     Driver(_WithNone())
-    assert (
-        "_Gateway.on_event: parameter 'n' has a default, which is never used; "
-        "remove it, or use a pipe: MessageBody('n', DefaultValuePipe(3))"
-    ) == boot_error(_Gateway())
+    for gateway in (_Gateway(), _Plain()):
+        assert (
+            f"{type(gateway).__name__}.on_event: parameter 'ack' is the ack, so its default is "
+            "never used; remove it, or write = None"
+        ) == boot_error(gateway)
 
 
 def test_boot_fails_when_a_handler_is_a_plain_generator() -> None:
-    """A plain generator would never run; an async generator is a stream."""
+    """A plain generator would never run. An async generator is a stream."""
 
     @web_socket_gateway()
     class _Gateway:

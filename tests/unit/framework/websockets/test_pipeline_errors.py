@@ -67,7 +67,7 @@ def raising(error: BaseException) -> Driver:
 async def test_ack_alone_carries_the_error_when_one_was_asked_for(
     error: Exception, answer: Any
 ) -> None:
-    """Nest, in contrast, never acks a failed event."""
+    """Nest, in contrast, does not ack a failed event."""
     driver = raising(error)
 
     acked = await driver.call("event", {"secret": 1})
@@ -103,7 +103,7 @@ async def test_ack_alone_carries_the_error_when_one_was_asked_for(
 async def test_exception_event_carries_the_error_when_no_ack_was_asked_for(
     error: Exception, payload: Any
 ) -> None:
-    """The payload is the same as in Nest, plus the error code; objects and lists are unchanged."""
+    """The payload is Nest's plus the error code. Objects and lists are sent unchanged."""
     emitted = await raising(error).send("event", {"a": 1})
 
     assert [("exception", (payload,))] == emitted
@@ -117,21 +117,21 @@ async def test_exception_event_keeps_nests_order_of_keys_when_it_is_written() ->
 
 
 async def test_cause_has_no_data_when_the_client_sent_none() -> None:
-    """The payload omits the key ``data`` instead of setting it to null."""
+    """The payload has no key ``data``, instead of the value null."""
     emitted = await raising(WsException("text")).send("event")
 
     assert {"pattern": "event"} == emitted[0][1][0]["cause"]
 
 
 async def test_cause_holds_all_arguments_when_the_client_sent_several() -> None:
-    """The cause contains the same list that the handler receives."""
+    """The cause contains the list of arguments that the handler receives."""
     emitted = await raising(WsException("text")).send("event", [1, 2])
 
     assert {"pattern": "event", "data": [1, 2]} == emitted[0][1][0]["cause"]
 
 
 async def test_guard_refusal_is_an_exception_event_when_no_ack_was_asked_for() -> None:
-    """The message is the same as in Nest; the framework adds the error code."""
+    """The message is the same as Nest's, and the payload also has the error code."""
 
     class _Refusing(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:
@@ -151,7 +151,7 @@ async def test_guard_refusal_is_an_exception_event_when_no_ack_was_asked_for() -
 
 
 async def test_unexpected_error_is_logged_with_its_traceback_when_it_is_hidden() -> None:
-    """The client does not receive the error's text; the log names event, socket and request."""
+    """The client does not receive the error's text. The log names event, socket and request."""
     with capture_logs() as logs:
         await raising(RuntimeError("secret")).call("event")
 
@@ -162,7 +162,7 @@ async def test_unexpected_error_is_logged_with_its_traceback_when_it_is_hidden()
 
 
 async def test_ws_exception_is_not_logged_when_it_is_answered() -> None:
-    """A `WsException` is the client's error, not the server's."""
+    """A `WsException` is a client's mistake, so it is not logged."""
     with capture_logs() as logs:
         await raising(WsException("text")).call("event")
 
@@ -170,7 +170,7 @@ async def test_ws_exception_is_not_logged_when_it_is_answered() -> None:
 
 
 async def test_filter_that_raises_is_logged_and_nothing_is_sent_when_it_runs() -> None:
-    """As in Nest 12, no other filter handles the error."""
+    """As in Nest 12, no other filter handles an error that a filter raises."""
 
     @catch()
     class _Broken:
@@ -194,7 +194,7 @@ async def test_filter_that_raises_is_logged_and_nothing_is_sent_when_it_runs() -
 
 
 async def test_filter_answers_by_itself_when_it_emits_an_event_of_its_own() -> None:
-    """The pipeline adds nothing to a filter's answer."""
+    """The pipeline sends nothing in addition to the filter's event."""
 
     @catch(LookupError)
     class _Emitting:
@@ -215,7 +215,7 @@ async def test_filter_answers_by_itself_when_it_emits_an_event_of_its_own() -> N
 
 
 async def test_base_filter_leaves_the_cause_out_when_it_is_told_to() -> None:
-    """The cause must be omitted for events whose payload is secret."""
+    """The cause must be omitted for events whose payload is a secret."""
 
     @web_socket_gateway()
     @use_filters(BaseWsExceptionFilter(include_cause=False))
@@ -230,7 +230,7 @@ async def test_base_filter_leaves_the_cause_out_when_it_is_told_to() -> None:
 
 
 async def test_http_style_filter_reshapes_the_error_when_it_extends_the_base_filter() -> None:
-    """A custom filter may pass its own `WsException` to the base class."""
+    """A custom filter may pass its own `WsException` to the base filter."""
 
     class _HttpError(Exception):
         pass
@@ -251,7 +251,7 @@ async def test_http_style_filter_reshapes_the_error_when_it_extends_the_base_fil
 
 
 async def test_cancellation_passes_through_when_the_handler_is_cancelled() -> None:
-    """Filters do not catch a cancellation, because the shutdown depends on it."""
+    """Filters do not catch a cancellation, because a shutdown cancels handlers."""
     driver = raising(asyncio.CancelledError())
 
     with pytest.raises(asyncio.CancelledError):

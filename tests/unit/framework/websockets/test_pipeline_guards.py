@@ -42,7 +42,7 @@ def guarded_by(*guards: object) -> Driver:
 
 
 async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
-    """After a guard refuses, neither later guards nor the handler run."""
+    """Once a guard has refused, neither later guards nor the handler run."""
     trace: Trace = []
 
     acked = await guarded_by(
@@ -68,7 +68,7 @@ async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
     ],
 )
 async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, answer: Any) -> None:
-    """As in Nest, any truthy result lets the event pass."""
+    """As in Nest, a truthy result of any type lets the event pass."""
     acked = await guarded_by(TracingGuard([], "guard", verdict=verdict)).call("event")
 
     assert [answer] == acked
@@ -88,7 +88,7 @@ async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, ans
 async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing(
     verdict: Any,
 ) -> None:
-    """Neither an event nor a connection passes; the client receives an internal error."""
+    """Neither an event nor a connection passes. The client receives an internal error."""
     guard = Mock(spec=CanActivate)
     guard.can_activate.return_value = verdict
 
@@ -109,7 +109,7 @@ async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing
 
 @pytest.mark.parametrize(("verdict", "answer"), [(True, "handled"), (False, FORBIDDEN)])
 async def test_guard_is_awaited_when_it_is_async(verdict: bool, answer: Any) -> None:  # noqa: FBT001
-    """The result of the coroutine decides, because the coroutine itself is always truthy."""
+    """The awaited result decides; the coroutine itself would always be truthy."""
 
     class _AsyncGuard(CanActivate):
         async def can_activate(self, context: ExecutionContext) -> bool:
@@ -123,7 +123,7 @@ async def test_guard_is_awaited_when_it_is_async(verdict: bool, answer: Any) -> 
 
 
 async def test_guard_is_awaited_when_a_plain_method_gives_an_awaitable() -> None:
-    """A guard may return another function's coroutine, as it may return a promise in Nest."""
+    """A guard may return the coroutine of another function, as it may return a promise in Nest."""
 
     async def refuse() -> bool:
         await asyncio.sleep(0)
@@ -140,7 +140,7 @@ async def test_guard_is_awaited_when_a_plain_method_gives_an_awaitable() -> None
 
 
 async def test_guards_run_one_after_the_other_when_the_first_one_waits() -> None:
-    """The second guard does not start before the first has decided."""
+    """The second guard starts after the first has decided."""
     trace: Trace = []
 
     class _Slow(CanActivate):
@@ -164,7 +164,7 @@ async def test_guard_keeps_its_own_message_when_it_raises_a_ws_exception() -> No
 
 
 async def test_guard_fails_closed_when_it_breaks() -> None:
-    """An unexpected error in a guard rejects the event, and the client gets no details."""
+    """An unexpected error in a guard rejects the event. The client gets no details."""
     acked = await guarded_by(TracingGuard([], "guard", verdict=KeyError("secret"))).call("event")
 
     assert [{"error": "internal error", "code": "internal", "temporary": False}] == acked
@@ -210,7 +210,7 @@ async def test_interceptor_sees_the_failure_when_the_handler_raises() -> None:
 
 
 async def test_interceptor_leaves_the_handler_out_when_it_does_not_call_it() -> None:
-    """The value that the interceptor returns is the result."""
+    """The value that the interceptor returns is acked."""
 
     class _Cached(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
@@ -230,7 +230,7 @@ async def test_interceptor_leaves_the_handler_out_when_it_does_not_call_it() -> 
 
 
 async def test_context_tells_who_is_about_to_handle_what_when_a_guard_asks() -> None:
-    """Class, handler, arguments and pattern are as in Nest; the ack is the third argument."""
+    """Class, handler, arguments and pattern are as in Nest. The third argument is the ack."""
     seen: list[ExecutionContext] = []
 
     class _Looking(CanActivate):
@@ -265,7 +265,7 @@ async def test_context_tells_who_is_about_to_handle_what_when_a_guard_asks() -> 
 
 
 async def test_guards_run_on_connect_when_they_stand_on_class_or_application() -> None:
-    """Nest runs no guards on connect (nestjs/nest#882).
+    """Unlike in Nest, guards run on connect (nestjs/nest#882).
 
     A method's guards run only for its event.
     """
@@ -285,7 +285,7 @@ async def test_guards_run_on_connect_when_they_stand_on_class_or_application() -
 
 
 async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
-    """A guard can distinguish a connection from an event."""
+    """The pattern lets a guard distinguish a connection from an event."""
     patterns: list[str] = []
 
     class _Looking(CanActivate):
@@ -304,7 +304,7 @@ async def test_context_has_nests_pattern_when_a_guard_runs_on_connect() -> None:
 
 
 async def test_client_is_held_when_a_guard_tells_it_to_wait() -> None:
-    """A rejection with a retry time pauses the client after the answer; other rejections do not."""
+    """The server pauses the client only if the rejection contains a retry time."""
 
     class _Limit(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:

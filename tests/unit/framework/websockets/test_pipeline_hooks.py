@@ -59,7 +59,7 @@ async def test_connect_runs_the_hook_when_it_is_a_plain_method() -> None:
 
 
 async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
-    """The filters send the error to the client."""
+    """The filters send the guard's error to the client."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -79,7 +79,7 @@ async def test_connect_refuses_without_the_hook_when_a_guard_refuses() -> None:
 
 @pytest.mark.parametrize("error", [WsException("no"), RuntimeError("bug")])
 async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
-    """An error in the hook rejects the socket, and does not end the process."""
+    """An error in the hook rejects the socket instead of ending the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -91,7 +91,7 @@ async def test_connect_refuses_when_the_hook_raises(error: Exception) -> None:
 
 
 async def test_connect_is_refused_as_unavailable_when_the_hook_takes_too_long() -> None:
-    """The hook is cancelled, and the client reconnects automatically."""
+    """The hook is cancelled. The client may reconnect, because the error is temporary."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -138,7 +138,7 @@ async def test_disconnect_runs_the_hook_when_it_is_a_plain_method() -> None:
 
 
 async def test_disconnect_error_is_logged_when_the_hook_raises() -> None:
-    """In Nest, an error in this hook would end the process."""
+    """In Nest, an error in this hook ends the process."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -184,14 +184,14 @@ def _chat(trace: Trace) -> Driver:
     ],
 )
 async def test_unknown_event_names_the_nearest_when_there_is_one(event: str, sentence: str) -> None:
-    """The answer suggests a similar event, and does not repeat the unknown name."""
+    """The answer suggests the nearest event name, and does not repeat the unknown one."""
     acked = await _chat([]).call_unknown(event)
 
     assert [{"error": sentence, "code": "unknown_event", "temporary": False}] == acked
 
 
 async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
-    """Guards and filters do not mistake an event named ``handleConnection`` for a connection."""
+    """Guards and filters do not take an event named ``handleConnection`` for a connection."""
     seen: list[tuple[bool, str, str]] = []
 
     class _Looking(CanActivate):
@@ -215,7 +215,7 @@ async def test_unknown_event_is_no_connection_when_it_bears_its_name() -> None:
 
 
 async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
-    """A rejected client learns no event names, and the throttler counts the unknown event."""
+    """Guards run first, so that a rejected client learns no event names."""
     trace: Trace = []
 
     await _chat(trace).call_unknown("what")
@@ -224,7 +224,7 @@ async def test_unknown_event_meets_the_guards_first_when_it_arrives() -> None:
 
 
 async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
-    """The client receives the guard's answer instead of the name of a similar event."""
+    """The client receives the guard's error, and learns no event names."""
 
     @web_socket_gateway()
     @use_guards(TracingGuard([], "class", verdict=False))
@@ -238,7 +238,7 @@ async def test_unknown_event_is_forbidden_when_a_guard_refuses() -> None:
 
 
 async def test_unknown_event_asks_filters_of_every_class_before_the_applications() -> None:
-    """The namespace may have any number of gateways; guards and filters need not be hashable."""
+    """The filter of any gateway's class runs before the global filters."""
     trace: Trace = []
 
     class _Unhashable(TracingFilter):
@@ -263,7 +263,7 @@ async def test_unknown_event_asks_filters_of_every_class_before_the_applications
 
 
 async def test_unknown_event_asks_a_shared_guard_once_when_gateways_share_it() -> None:
-    """Two gateways of a namespace that share a throttler count an event once."""
+    """If two gateways of a namespace share a throttler, it counts the event once."""
     trace: Trace = []
     application = Enhancers(
         guards=(TracingGuard(trace, "global"),), filters=(TracingFilter(trace, "global"),)

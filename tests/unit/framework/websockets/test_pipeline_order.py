@@ -99,7 +99,7 @@ async def test_pipeline_runs_left_to_right_when_a_decorator_names_several() -> N
 
 
 async def test_pipeline_runs_lower_decorator_first_when_one_kind_is_stacked() -> None:
-    """Python applies decorators from below, and each one appends, as in Nest."""
+    """Python applies the lowest decorator first, and each appends its enhancers, as in Nest."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -115,7 +115,7 @@ async def test_pipeline_runs_lower_decorator_first_when_one_kind_is_stacked() ->
 
 
 async def test_pipeline_runs_base_class_first_when_both_classes_have_guards() -> None:
-    """A subclass inherits the guards of its base class, which run before its own guards."""
+    """A subclass inherits the guards of its base class, and runs its own guards after them."""
     trace: Trace = []
 
     @use_guards(TracingGuard(trace, "base"))
@@ -135,7 +135,7 @@ async def test_pipeline_runs_base_class_first_when_both_classes_have_guards() ->
 
 
 async def test_pipeline_leaves_the_base_class_alone_when_a_subclass_adds_guards() -> None:
-    """A subclass's guards do not run for its siblings."""
+    """A subclass's guards do not run for other subclasses."""
     trace: Trace = []
 
     @use_guards(TracingGuard(trace, "base"))
@@ -158,7 +158,7 @@ async def test_pipeline_leaves_the_base_class_alone_when_a_subclass_adds_guards(
 
 
 async def test_pipeline_gives_pipes_every_parameter_but_the_ack_when_they_are_global() -> None:
-    """Pipes receive sockets and custom parameters with the type ``custom``."""
+    """Pipes receive sockets and custom parameters as parameters of the type ``custom``."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -202,7 +202,7 @@ async def test_filter_of_the_method_is_asked_first_when_several_catch() -> None:
 
 
 async def test_filter_listed_last_is_asked_first_when_a_decorator_names_several() -> None:
-    """As in Nest, ``@UseFilters(T, A)`` passes an error that both filters catch to A."""
+    """As in Nest, ``@UseFilters(T, A)`` passes an error that both would catch to A."""
     trace: Trace = []
 
     @web_socket_gateway()

@@ -1,9 +1,11 @@
 """Tests app/framework/websockets/parameters.py: how a payload becomes arguments."""
 
 import asyncio
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
+from pydantic import Field
 
 from app.framework import (
     Ack,
@@ -13,13 +15,18 @@ from app.framework import (
     DefaultValuePipe,
     ExecutionContext,
     MessageBody,
+    ParseArrayPipe,
+    ParseEnumPipe,
+    ParseIntPipe,
     PipeTransform,
     Socket,
+    ValidationPipe,
     WsException,
     create_param_decorator,
     subscribe_message,
     web_socket_gateway,
 )
+from app.framework.websockets.enhancers import Enhancers
 from tests.unit.framework.driving import Driver
 
 
@@ -36,9 +43,15 @@ class _IncrementLater(PipeTransform):
         return value + 1
 
 
+class _Echo(PipeTransform):
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        del metadata
+        return value
+
+
 @pytest.mark.parametrize("payload", [None, {"a": 1}, "text", 0, False, [1, 2]])
 async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) -> None:
-    """Without arguments the payload is None, and several arguments become a list."""
+    """If the client sends no arguments, the payload is None; several arguments become a list."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -64,7 +77,7 @@ async def test_message_body_is_the_payload_when_no_field_is_named(payload: Any) 
 async def test_message_body_gives_none_when_the_payload_has_no_such_field(
     payload: Any, value: Any
 ) -> None:
-    """Reading a field never raises an error, whatever the client sends."""
+    """Reading a field raises no error, whatever the client has sent."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -90,7 +103,7 @@ async def test_message_body_takes_the_literal_key_when_the_field_has_dots() -> N
 
 
 async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated() -> None:
-    """Without markers, the parameters are the same three as in Nest, and the result is acked."""
+    """As in Nest, the parameters are client, data and ack. The result is acked."""
     seen: list[Any] = []
 
     @web_socket_gateway()
@@ -107,7 +120,7 @@ async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated(
 
 @pytest.mark.parametrize("event", ["none", "one", "two"])
 async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event: str) -> None:
-    """JavaScript drops surplus arguments; this framework reads the signature at boot."""
+    """As in JavaScript, surplus arguments are dropped: the signature is read at boot."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -127,7 +140,7 @@ async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event:
 
 
 async def test_parameters_follow_the_signature_when_several_are_annotated() -> None:
-    """Each parameter receives the value that its marker names, in any order."""
+    """Each parameter receives the value that its marker names, whatever the order."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -144,7 +157,7 @@ async def test_parameters_follow_the_signature_when_several_are_annotated() -> N
 
 
 async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
-    """The default is set first, and then the next pipe receives it."""
+    """The first pipe sets the default value, which the second pipe then receives."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -160,8 +173,87 @@ async def test_parameter_pipes_run_in_order_when_several_are_given() -> None:
     assert [8] == await driver.call("event", {"n": 7})
 
 
+@pytest.mark.parametrize(("payload", "n"), [({}, 3), ({"n": None}, 3), ({"n": 0}, 0)])
+async def test_default_is_the_argument_when_the_value_is_missing(payload: Any, n: int) -> None:
+    """As in TypeScript, the default of a parameter replaces a missing value."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, n: Annotated[int, MessageBody("n")] = 3) -> list[int]:
+            return [n]
+
+        @subscribe_message("plain")
+        def on_plain(self, client: Socket, n: int = 3) -> list[int]:
+            del client
+            return [n]
+
+    driver = Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
+
+    assert [[n]] == await driver.call("event", payload)
+    assert [[n]] == await driver.call("plain", payload.get("n"))
+
+
+async def test_default_replaces_the_result_of_the_pipes_when_it_is_missing() -> None:
+    """As in Nest, a pipe that requires a value refuses a missing one, whatever the default."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("required")
+        def on_required(self, n: Annotated[int, MessageBody("n", ParseIntPipe())] = 3) -> int:
+            return n
+
+        @subscribe_message("optional")
+        def on_optional(
+            self, n: Annotated[int, MessageBody("n", ParseIntPipe(optional=True))] = 3
+        ) -> int:
+            return n
+
+    driver = Driver(_Gateway())
+
+    assert "invalid_payload" == (await driver.call("required", {}))[0]["code"]
+    assert [5] == await driver.call("required", {"n": "5"})
+    assert [3] == await driver.call("optional", {})
+
+
+async def test_validation_follows_the_parse_pipes_when_a_parameter_has_some() -> None:
+    """The application's `ValidationPipe` checks the value that they give the handler."""
+    level = Enum("level", {"LOW": "low"})
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("list")
+        def on_list(
+            self, ids: Annotated[list[int], MessageBody("ids", ParseArrayPipe(items=int))]
+        ) -> list[Any]:
+            return [ids]
+
+        @subscribe_message("level")
+        def on_level(self, value: Annotated[level, MessageBody(ParseEnumPipe(level))]) -> Any:
+            return [value is level.LOW]
+
+        @subscribe_message("page")
+        def on_page(
+            self,
+            page: Annotated[
+                int, Field(ge=1), MessageBody("page", DefaultValuePipe("1"), ParseIntPipe)
+            ],
+        ) -> int:
+            return page
+
+    driver = Driver(_Gateway(), Enhancers(pipes=(_Echo(), ValidationPipe())))
+
+    assert [[[1, 2]]] == await driver.call("list", {"ids": "1,2"})
+    assert [[True]] == await driver.call("level", "low")
+    assert [1] == await driver.call("page", {})
+    (refused,) = await driver.call("page", {"page": "0"})
+    assert "page: Input should be greater than or equal to 1" == refused["error"]
+    (refused,) = await driver.call("page", {"page": "x"})
+    assert "page: Validation failed (numeric string is expected)" == refused["error"]
+
+
 async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:
-    """As in Nest's ``@MessageBody(new Pipe())``, a pipe may replace the field's name."""
+    """A pipe may be the first argument of a marker, as in Nest's ``@MessageBody(new Pipe())``."""
     constant = create_param_decorator(lambda data, _: 1 if data is None else data)
 
     @web_socket_gateway()
@@ -178,7 +270,7 @@ async def test_pipe_runs_when_it_stands_in_the_place_of_the_data() -> None:
 
 
 async def test_pipe_is_awaited_when_it_is_async() -> None:
-    """The next pipes receive the result of an async pipe."""
+    """The next pipe receives the result of the async pipe."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -194,7 +286,7 @@ async def test_pipe_is_awaited_when_it_is_async() -> None:
 
 
 async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() -> None:
-    """The decorator works like one from Nest's ``createParamDecorator``."""
+    """The decorator works like one of Nest's ``createParamDecorator``."""
     query = create_param_decorator(
         lambda data, context: (data, context.switch_to_ws().get_client().id)
     )
@@ -209,7 +301,7 @@ async def test_custom_decorator_gets_its_data_and_the_context_when_it_is_used() 
 
 
 async def test_custom_decorator_has_pipes_when_they_follow_its_data() -> None:
-    """The pipes receive the result of the factory."""
+    """The pipes receive the factory's result."""
     number = create_param_decorator(lambda data, _: data)
 
     @web_socket_gateway()
@@ -222,7 +314,7 @@ async def test_custom_decorator_has_pipes_when_they_follow_its_data() -> None:
 
 
 async def test_custom_decorator_is_awaited_when_its_factory_is_async() -> None:
-    """The handler receives the value, not the coroutine."""
+    """The handler receives the value instead of the coroutine."""
 
     async def load(data: Any, context: ExecutionContext) -> str:
         await asyncio.sleep(0)
@@ -238,7 +330,7 @@ async def test_custom_decorator_is_awaited_when_its_factory_is_async() -> None:
 
 
 async def test_custom_decorator_is_awaited_when_a_plain_factory_gives_an_awaitable() -> None:
-    """The most common example is a lambda that calls a coroutine function."""
+    """The usual case is a lambda that calls a coroutine function."""
 
     async def load(name: str) -> str:
         await asyncio.sleep(0)
@@ -256,7 +348,7 @@ async def test_custom_decorator_is_awaited_when_a_plain_factory_gives_an_awaitab
 
 
 async def test_client_is_told_when_a_custom_decorator_raises() -> None:
-    """An error of the factory is answered like any other error."""
+    """The factory's error is answered like an error of the handler."""
 
     def refuse(data: Any, context: ExecutionContext) -> Any:
         del data, context

@@ -42,7 +42,7 @@ async def test_ack_is_never_called_when_the_result_is_none() -> None:
 
 @pytest.mark.parametrize("value", [0, False, "", [], {}, "text", {"data": 1}, [1, 2]])
 async def test_result_is_acked_once_when_it_is_a_plain_value(value: Any) -> None:
-    """Falsy values are acked as well."""
+    """Falsy values are acked too."""
     driver = giving(value)
 
     acked = await driver.call("event")
@@ -69,7 +69,7 @@ async def test_result_is_awaited_when_the_handler_is_async() -> None:
     "result", [WsResponse("news", {"a": 1}), {"event": "news", "data": {"a": 1}}]
 )
 async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(result: Any) -> None:
-    """A `WsResponse`, or a dict of its form, is emitted to the sending socket only."""
+    """A `WsResponse`, or a dict of the same form, is emitted to the sending socket only."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -92,7 +92,7 @@ def test_ws_response_is_refused_when_its_event_has_no_name() -> None:
 
 @pytest.mark.parametrize("result", [{"event": ""}, {"event": None}])
 async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
-    """A dict without the name of an event is a plain value."""
+    """A dict whose event name is empty is acked like any other value."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -101,14 +101,14 @@ async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
 
 
 async def test_generator_is_a_plain_value_when_it_is_not_async() -> None:
-    """As in Nest, a plain generator is not iterated over."""
+    """As in Nest, a plain generator is not consumed."""
     plain = iter([1, 2])
 
     assert [plain] == await giving(plain).call("event")
 
 
 async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
-    """With `Ack`, the handler itself calls the ack, with any number of arguments."""
+    """With an `Ack` parameter, the handler calls the ack itself, with any number of arguments."""
     answers: list[tuple[Any, ...]] = []
 
     @web_socket_gateway()
@@ -125,7 +125,7 @@ async def test_result_is_not_acked_when_the_handler_takes_the_ack() -> None:
 
 
 async def test_event_is_emitted_all_the_same_when_the_handler_takes_the_ack() -> None:
-    """A `WsResponse` is independent of the ack."""
+    """An `Ack` parameter does not change how a `WsResponse` is handled."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -156,7 +156,7 @@ async def test_ack_parameter_is_none_when_the_client_asks_for_no_ack() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> None:
-    """Filters send the error in the ack, even if the handler has an `Ack` parameter."""
+    """Filters still send the error as the ack, although the handler has an `Ack` parameter."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -171,7 +171,7 @@ async def test_error_reaches_the_ack_when_a_handler_that_takes_it_raises() -> No
 
 
 async def test_event_is_not_emitted_when_an_interceptor_wraps_the_result() -> None:
-    """The return value of the outermost interceptor is the result."""
+    """The return value of the outermost interceptor counts as the result."""
 
     class _Wrapping(NestInterceptor):
         async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:

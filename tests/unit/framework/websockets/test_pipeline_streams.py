@@ -20,7 +20,7 @@ from tests.unit.framework.driving import Driver
 
 
 def streaming(*values: Any) -> Driver:
-    """Create a gateway whose handler yields these values; an exception among them is raised."""
+    """Create a gateway whose handler yields these values, and raises those that are exceptions."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -35,7 +35,7 @@ def streaming(*values: Any) -> Driver:
 
 
 async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
-    """As with an Observable in Nest, further plain values are dropped."""
+    """As with an Observable in Nest, later plain values are dropped."""
     driver = streaming(WsResponse("one", 1), "first", None, "second", {"event": "two", "data": 2})
 
     acked = await driver.call("event")
@@ -45,7 +45,7 @@ async def test_first_plain_value_is_acked_when_the_handler_streams() -> None:
 
 
 async def test_only_events_are_delivered_when_a_stream_has_no_ack() -> None:
-    """A stream without an ack drops plain values."""
+    """Without an ack, the plain values of a stream are dropped."""
     assert [("one", (1,))] == await streaming("plain", WsResponse("one", 1)).send("event")
 
 
@@ -66,7 +66,7 @@ async def test_stream_is_followed_when_a_coroutine_gives_it() -> None:
 
 
 async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value() -> None:
-    """A stream calls the ack with its first value, so an earlier error can still use the ack."""
+    """The ack is not used before the first value, so it can carry an earlier error."""
     driver = streaming(WsResponse("one", 1), WsException("broken"), "never")
 
     acked = await driver.call("event")
@@ -75,15 +75,58 @@ async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value(
     assert [{"error": "broken", "code": "error", "temporary": False}] == acked
 
 
+class AnsweredOnce:
+    """An ack function that counts only its first call, as the server's does."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+
+    def __call__(self, answer: Any) -> bool:
+        if self.answers:
+            return False
+        self.answers.append(answer)
+        return True
+
+
+async def test_error_is_an_exception_event_when_a_stream_fails_after_its_ack() -> None:
+    """As in Nest; the ack is used up, so an error in it would be lost."""
+    driver, ack = streaming("first", WsException("late")), AnsweredOnce()
+
+    await driver.handlers["event"](driver.socket, None, ack)
+
+    assert ["first"] == ack.answers
+    ((event, (payload,)),) = driver.emitted
+    assert ("exception", "late") == (event, payload["message"])
+
+
+async def test_error_is_an_exception_event_when_a_handler_fails_after_its_ack() -> None:
+    """The same for a handler that calls the ack itself."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, _: Any, data: Any, ack: Any) -> None:
+            ack(data)
+            raise WsException("late", code="too_late")
+
+    driver, ack = Driver(_Gateway()), AnsweredOnce()
+
+    await driver.handlers["event"](driver.socket, 1, ack)
+
+    assert [1] == ack.answers
+    ((event, (payload,)),) = driver.emitted
+    assert ("exception", "too_late") == (event, payload["code"])
+
+
 async def test_error_is_raised_after_the_values_when_a_stream_fails_midway() -> None:
-    """Earlier values are sent; without an ack the error is an ``exception`` event."""
+    """Earlier values are sent. If the ack is used up, the error becomes an ``exception`` event."""
     emitted = await streaming(WsResponse("one", 1), WsException("broken")).send("event")
 
     assert ["one", "exception"] == [event for event, _ in emitted]
 
 
 async def test_stream_is_closed_when_the_client_has_gone() -> None:
-    """The clean-up of the generator runs immediately."""
+    """The generator's clean-up runs immediately."""
     trace: list[str] = []
 
     @web_socket_gateway()
@@ -105,7 +148,7 @@ async def test_stream_is_closed_when_the_client_has_gone() -> None:
 
 
 async def test_stream_is_closed_when_delivering_a_value_fails() -> None:
-    """A value that cannot be sent closes the generator, and the client receives the error."""
+    """If a value cannot be sent, the generator is closed and the client receives the error."""
     trace: list[str] = []
 
     @web_socket_gateway()
@@ -149,7 +192,7 @@ async def test_stream_is_followed_when_it_is_no_generator() -> None:
 
 
 async def test_stream_is_named_in_the_logs_when_it_runs_in_a_context_of_its_own() -> None:
-    """The transport runs a stream in the background, outside the context of its event."""
+    """The transport runs a stream in the background, where the event's context is not set."""
     seen: list[ExecutionContext | None] = []
 
     @web_socket_gateway()

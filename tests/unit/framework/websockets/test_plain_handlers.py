@@ -74,7 +74,7 @@ async def test_plain_handler_gets_any_payload_when_it_names_no_type() -> None:
 
 
 async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
-    """Pipes of application, class and method run for client and payload, never for the ack."""
+    """Pipes of application, class and method run for client and payload, but not for the ack."""
     trace: Trace = []
 
     @web_socket_gateway()
@@ -96,7 +96,7 @@ async def test_pipes_run_in_nests_order_when_the_handler_is_plain() -> None:
 
 
 async def test_pipe_knows_the_annotations_when_the_handler_is_plain() -> None:
-    """A pipe receives the annotation as Nest's ``metatype``."""
+    """A pipe receives the annotation in place of Nest's ``metatype``."""
     seen: list[ArgumentMetadata] = []
 
     class _Looking(PipeTransform):
@@ -154,7 +154,7 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """The first parameter receives the client, which no pipe validates."""
+    """The client is the first argument, and no pipe validates it."""
     assert (
         "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
         "type; a handler without markers takes (client, data, ack): add a client parameter before "

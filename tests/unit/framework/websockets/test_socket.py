@@ -1,12 +1,13 @@
-"""Tests of `Socket`, `Server` and `BroadcastOperator`: the calls that reach the transport."""
+"""Tests that calls of `Socket`, `Server` and `BroadcastOperator` reach the transport."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from app.framework import BroadcastOperator, Server, Socket
 from app.framework.testing import RecordingLink, fake_socket
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 NOBODY: frozenset[str] = frozenset()
 
@@ -36,7 +37,7 @@ def test_server_reaches_rooms_but_for_others_when_both_are_named() -> None:
 
 
 def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
-    """A socket's id is also a room, so one socket can be excluded."""
+    """A socket's id also works as a room, so one socket can be excluded."""
     link = RecordingLink()
 
     Server(link).except_("socket-1").emit("event")
@@ -45,14 +46,14 @@ def test_server_reaches_all_but_some_when_only_exceptions_are_named() -> None:
 
 
 def test_sockets_are_found_when_they_are_in_the_rooms_that_are_meant() -> None:
-    """``in_`` is the same as ``to``, and no socket is found twice."""
+    """``in_`` is an alias of ``to``. No socket is found twice."""
     link = RecordingLink()
     link.present = [in_rooms("a", "b"), in_rooms("a", "c"), in_rooms("c"), in_rooms()]
 
-    found = Server(link).in_("a", "b").except_("c").fetch_sockets()
+    found = Server(link).in_("a", "b").except_("c").local_sockets()
 
     assert (link.present[0],) == found
-    assert tuple(link.present) == Server(link).fetch_sockets()
+    assert tuple(link.present) == Server(link).local_sockets()
 
 
 def test_sockets_enter_and_leave_rooms_when_they_are_told_together() -> None:
@@ -78,7 +79,7 @@ def test_everybody_moves_when_no_room_is_named() -> None:
 
 
 def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
-    """An operator can be kept and used repeatedly."""
+    """Each step returns a new operator, so an operator can be kept and used again."""
     link = RecordingLink()
     room = BroadcastOperator(link).to("a")
 
@@ -91,7 +92,7 @@ def test_operator_is_unchanged_when_a_step_is_taken_from_it() -> None:
 @pytest.mark.parametrize("event", sorted(RESERVED_EVENTS))
 @pytest.mark.parametrize("target", ["socket", "server"])
 def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: str) -> None:
-    """On a reserved name, the client's parser would close the connection."""
+    """The client's parser would close the connection at such an event."""
     link = RecordingLink()
     emitters: dict[str, Any] = {"socket": fake_socket(Socket, link=link), "server": Server(link)}
 
@@ -99,3 +100,65 @@ def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: 
         emitters[target].emit(event)
 
     assert ([], []) == (link.emitted, link.broadcasts)
+
+
+async def test_join_and_leave_may_be_awaited_as_in_socket_io() -> None:
+    """Awaiting has the same effect as not awaiting, and both accept a list."""
+    link = RecordingLink()
+    socket = fake_socket(Socket, link=link)
+
+    joined = socket.join("a")
+    await socket.join(["b", "c"], "d")
+    await socket.leave("d")
+
+    assert {"a", "b", "c"} == link.joined
+    assert joined is socket.join("a")  # one shared object, so that a join allocates nothing
+
+
+def test_rooms_may_be_given_as_a_list_when_recipients_are_selected() -> None:
+    """Each way to name rooms accepts a list, as in socket.io."""
+    link = RecordingLink()
+
+    Server(link).to(["a", "b"], "c").in_({"d"}).except_(["e", "f"]).emit("event")
+
+    assert [(frozenset("abcd"), frozenset("ef"), "event", ())] == link.broadcasts
+
+
+@pytest.mark.parametrize(
+    ("select", "rooms", "except_rooms"),
+    [
+        (lambda socket: socket.broadcast, (), ("socket-1",)),
+        (lambda socket: socket.broadcast.to("a"), ("a",), ("socket-1",)),
+        (lambda socket: socket.to(["a", "b"]), ("a", "b"), ("socket-1",)),
+        (lambda socket: socket.in_("a"), ("a",), ("socket-1",)),
+        (lambda socket: socket.except_("a"), (), ("socket-1", "a")),
+    ],
+)
+def test_socket_leaves_itself_out_when_it_selects_others(
+    select: Callable[[Socket], BroadcastOperator],
+    rooms: tuple[str, ...],
+    except_rooms: tuple[str, ...],
+) -> None:
+    """Each operator of a socket excludes the socket's own id."""
+    link = RecordingLink()
+
+    select(fake_socket(Socket, link=link)).emit("event")
+
+    assert [(frozenset(rooms), frozenset(except_rooms), "event", ())] == link.broadcasts
+
+
+async def test_selected_sockets_are_moved_and_disconnected_with_awaitables() -> None:
+    """Every method that may reach other nodes can be awaited."""
+    link = RecordingLink()
+    link.present = [in_rooms("a"), in_rooms("b")]
+    selected = Server(link).in_("a")
+
+    await selected.sockets_join(["c", "d"])
+    found = await selected.fetch_sockets()
+    await Server(link).sockets_leave(["d", "b"])
+    rooms = [set(each.rooms) for each in link.present]
+    await selected.disconnect_sockets(True)  # noqa: FBT003 - as in socket.io
+
+    assert (link.present[0],) == found
+    assert [{"a", "c"}, set()] == rooms
+    assert [False, True] == [each.connected for each in link.present]

@@ -50,7 +50,7 @@ async def load_of(cache: MemberCache, *channel_ids: ChannelId) -> asyncio.Task[N
 async def test_members_are_loaded_again_when_they_are_old(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock, store: MemoryStore
 ) -> None:
-    """The cache does not load fresh members again."""
+    """Fresh members are not loaded again."""
     await cache.load([GENERAL])
     store.leave(GENERAL, BOB)
 
@@ -66,7 +66,7 @@ async def test_members_are_loaded_again_when_they_are_old(
 async def test_age_counts_from_the_query_when_the_answer_takes_long(
     cache: MemberCache, channels: SlowChannels, clock: ManualClock
 ) -> None:
-    """The answer of a slow query may already be as old as the query."""
+    """The answer of a slow query may be as old as the start of the query."""
     channels.hold()
     loading = await load_of(cache, GENERAL)
 
@@ -80,7 +80,7 @@ async def test_age_counts_from_the_query_when_the_answer_takes_long(
 async def test_one_query_is_sent_when_several_channels_are_old(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """The query omits fresh channels, and includes channels without members."""
+    """The query omits channels that are fresh, and includes channels without members."""
     await cache.load([RANDOM])
 
     await cache.load([NOWHERE, RANDOM, GENERAL, GENERAL])
@@ -96,7 +96,7 @@ async def test_one_query_is_sent_when_several_channels_are_old(
 async def test_loads_are_shared_when_some_of_the_channels_are_being_loaded(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """The second query has only the channels that no other query is loading."""
+    """The second query asks only for channels that no running query loads."""
     channels.hold()
     first = await load_of(cache, GENERAL)
 
@@ -135,7 +135,7 @@ async def test_load_is_unavailable_when_storage_does_not_answer(
     read: Read,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A failed load caches nothing, and the next caller starts a new load."""
+    """A failed load leaves nothing in the cache, so the next caller starts a new load."""
     channels.is_down = True
 
     with caplog.at_level(logging.WARNING), pytest.raises(Unavailable):
@@ -166,7 +166,7 @@ async def test_updates_are_applied_when_they_arrive_during_a_load(
     updates: list[tuple[MembershipEvent, UserId]],
     expected: set[UserId],
 ) -> None:
-    """The query may be older than the updates; updates of a different channel are ignored."""
+    """The query may be older than the updates. Updates of other channels do not affect it."""
     channels.hold()
     loading = await load_of(cache, GENERAL)
 
@@ -193,7 +193,7 @@ async def test_oldest_entry_is_deleted_when_too_many_channels_were_loaded(
 async def test_load_is_cancelled_when_the_cache_is_closed(
     cache: MemberCache, channels: SlowChannels, read: Read
 ) -> None:
-    """The waiting caller gets an error, so that it publishes nothing."""
+    """The waiting caller gets an error, and so publishes nothing."""
     channels.hold()
     waiting = await load_of(cache, GENERAL)
 
@@ -205,7 +205,7 @@ async def test_load_is_cancelled_when_the_cache_is_closed(
 
 
 async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCache) -> None:
-    """Closing does not wait for loads that have already finished."""
+    """There are only finished loads, so closing has nothing to wait for."""
     await cache.load([GENERAL])
 
     await cache.close()
@@ -214,7 +214,7 @@ async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCac
 
 
 async def test_no_task_is_left_when_the_cache_is_closed(cache: MemberCache) -> None:
-    """A load that never waited leaves a spare task, which closing cancels."""
+    """A load that never waits leaves a spare task, which is cancelled by closing the cache."""
     await cache.load([GENERAL])
     before = asyncio.all_tasks()
 
@@ -228,7 +228,7 @@ async def test_no_task_is_left_when_the_cache_is_closed(cache: MemberCache) -> N
 async def test_each_channel_is_fresh_for_its_own_time_when_they_are_loaded_together(
     cache: MemberCache, clock: ManualClock
 ) -> None:
-    """A channel that was fresh already is not loaded again, and expires earlier."""
+    """A channel that was fresh is not loaded with the others, so it expires earlier."""
     unknown = cache.fresh_until(GENERAL)
     await cache.load([GENERAL])
     began = clock.monotonic()

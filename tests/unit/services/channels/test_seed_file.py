@@ -5,7 +5,7 @@ from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
 
 
 def test_membership_is_read_when_the_text_is_as_documented() -> None:
-    """A user without channels is included, and a repeated channel counts once."""
+    """Users without channels are included, and repeated channels count once."""
     membership = parse_membership(
         '{"user_alice": ["general", "random", "general"], "user_bob": []}'
     )
@@ -42,7 +42,7 @@ def test_membership_is_read_when_the_text_is_as_documented() -> None:
     ids=["no json", "no object", "no user", "no list", "no text", "nul", "surrogate"],
 )
 def test_membership_is_refused_when_the_text_is_something_else(text: str, sentence: str) -> None:
-    """The error names the place of the mistake."""
+    """The error says where the mistake is."""
     with pytest.raises(MalformedMembershipError) as caught:
         parse_membership(text)
 

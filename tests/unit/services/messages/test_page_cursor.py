@@ -27,20 +27,20 @@ def encoded(text: str) -> str:
 def test_cursor_means_the_same_place_when_handed_back(
     cursor: UndeliveredCursor | ChannelCursor,
 ) -> None:
-    """The channel's id in a cursor may be any text."""
+    """A cursor can contain any text as the channel's id."""
     assert cursor == decode_cursor(cursor.encode())
 
 
 @given(IDS.map(UserId))
 def test_recipient_cursor_means_the_same_recipient_when_handed_back(recipient_id: UserId) -> None:
-    """The user's id in a cursor may be any text."""
+    """A cursor can contain any text as the user's id."""
     cursor = RecipientCursor(recipient_id)
 
     assert cursor == decode_recipient_cursor(cursor.encode())
 
 
 def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
-    """Pages of messages and pages of recipients reject each other's cursors."""
+    """A cursor for messages is invalid for recipients, and the reverse."""
     with pytest.raises(InvalidPayload):
         decode_cursor(RecipientCursor(UserId("user_bob")).encode())
     with pytest.raises(InvalidPayload):
@@ -67,7 +67,7 @@ def test_cursors_are_refused_when_they_are_of_the_other_kind() -> None:
     ],
 )
 def test_cursor_is_refused_when_it_was_not_made_here(cursor: str) -> None:
-    """A forged cursor is rejected before the storage is queried."""
+    """A forged cursor is rejected before any query."""
     with pytest.raises(InvalidPayload) as caught:
         decode_cursor(cursor)
 

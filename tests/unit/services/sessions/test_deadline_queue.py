@@ -22,7 +22,7 @@ class Item:
 
 
 class Waiting:
-    """A queue, and the calls that it made: name, deadline and time."""
+    """A queue, and a record of its callbacks: name, deadline and time."""
 
     def __init__(self) -> None:
         self.clock = ManualClock()
@@ -35,7 +35,7 @@ class Waiting:
 
 
 def test_items_are_called_in_order_when_they_were_set_in_another() -> None:
-    """Items with the same deadline are called in the order in which they were set."""
+    """Items with equal deadlines are called in the order in which they were set."""
     waiting = Waiting()
 
     for item, due_at in zip(waiting.items, (3.0, 1.0, 2.0, 1.0), strict=True):
@@ -46,7 +46,7 @@ def test_items_are_called_in_order_when_they_were_set_in_another() -> None:
 
 
 def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
-    """Only the last deadline of an item counts."""
+    """Only the item's last deadline counts."""
     waiting = Waiting()
 
     for due_at in (1.0, 5.0, 0.5, 5.0, 1.0, 5.0):
@@ -57,7 +57,7 @@ def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
 
 
 def test_item_is_called_at_once_when_its_time_is_over() -> None:
-    """The event loop calls the item, not the caller of `set`."""
+    """`set` does not call the item itself; the event loop does so next."""
     waiting = Waiting()
     waiting.clock.advance(7)
 
@@ -69,7 +69,7 @@ def test_item_is_called_at_once_when_its_time_is_over() -> None:
 
 
 def test_one_timer_is_enough_when_many_wait() -> None:
-    """A later deadline starts no timer, and an empty queue has no timer."""
+    """Items with later deadlines start no timer, and an empty queue has none."""
     waiting = Waiting()
 
     for number, item in enumerate(waiting.items):
@@ -83,7 +83,7 @@ def test_one_timer_is_enough_when_many_wait() -> None:
 
 
 def test_entries_stay_bounded_when_items_come_and_go() -> None:
-    """Stale entries are removed as soon as they are more than half of all entries."""
+    """Stale entries are removed once they are more than half of all entries."""
     waiting = Waiting()
 
     for number in range(1_000):
@@ -93,7 +93,7 @@ def test_entries_stay_bounded_when_items_come_and_go() -> None:
 
 
 def test_the_others_are_called_when_one_callback_fails() -> None:
-    """A bug in ending one socket must not keep all other sockets connected."""
+    """If ending one socket fails, the other sockets must still be disconnected."""
     called: list[str] = []
 
     def fail_for_a(item: Item, _due_at: float) -> None:
@@ -114,7 +114,7 @@ def test_the_others_are_called_when_one_callback_fails() -> None:
 
 
 async def test_item_is_called_on_the_event_loop_when_the_clock_is_real() -> None:
-    """The item is called at its deadline, rounded to the event loop's clock."""
+    """The item is called at its deadline, up to the resolution of the event loop's clock."""
     clock = SystemClock()
     called: asyncio.Future[float] = asyncio.get_running_loop().create_future()
     queue: DeadlineQueue[Item] = DeadlineQueue(

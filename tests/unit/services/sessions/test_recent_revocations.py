@@ -1,4 +1,4 @@
-"""Tests of `RecentRevocations` in app/services/sessions/session_index.py."""
+"""Tests `RecentRevocations` in app/services/sessions/session_index.py."""
 
 import pytest
 
@@ -39,7 +39,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
     revocation: Revocation,
     expected: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """A revocation covers a token, a sign-in, or all earlier tokens of a user."""
+    """A revocation covers one token, one sign-in, or all earlier tokens of a user."""
     recent.remember(revocation)
 
     assert expected == recent.cover(ALICES)
@@ -48,7 +48,7 @@ def test_credential_is_covered_when_a_revocation_names_it(
 def test_revocation_is_remembered_until_its_time_when_made(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """A revocation that is kept too long could reject a valid token."""
+    """A revocation that is kept for too long could reject a valid token."""
     recent.remember(TOKEN)
 
     clock.advance(REMEMBERED_SECONDS - 1)
@@ -62,7 +62,7 @@ def test_revocation_is_remembered_until_its_time_when_made(
 def test_revocation_is_remembered_anew_when_made_again(
     recent: RecentRevocations, clock: ManualClock
 ) -> None:
-    """The time to keep the revocation starts again with the second revocation."""
+    """The second revocation restarts the time for which the revocation is kept."""
     recent.remember(TOKEN)
     clock.advance(REMEMBERED_SECONDS - 1)
 
@@ -75,7 +75,7 @@ def test_revocation_is_remembered_anew_when_made_again(
 def test_later_moment_stays_when_an_earlier_one_is_told_afterwards(
     recent: RecentRevocations,
 ) -> None:
-    """Two nodes may revoke the same user, and their revocations may arrive in either order."""
+    """Two nodes may revoke the same user, and the two revocations may arrive in any order."""
     recent.remember(Revocation.of_user(ALICE, NOW))
     recent.remember(Revocation.of_user(ALICE, NOW - 1))
 

@@ -23,7 +23,7 @@ CENTURY = 36_500 * DAY
 def test_revocation_outlives_the_token_when_that_is_accepted_longest(
     life_seconds: int, expected: int
 ) -> None:
-    """The revocation lasts until the token's expiry plus skew, and for a day to a century."""
+    """A revocation lasts until expiry plus skew, but at least a day and at most a century."""
     expires_at = NOW + life_seconds
 
     assert expected == revocation_seconds(expires_at, NOW)

@@ -14,7 +14,7 @@ def a_session(token: str, principal: Principal = PRINCIPAL) -> Session:
 
 
 def test_sessions_are_found_when_a_revocation_names_them() -> None:
-    """A revocation may name a user, a sign-in or a token."""
+    """The revocation names a user, a sign-in or a token."""
     live = SessionIndex()
     phone, laptop = a_session("one"), a_session("two", replace(PRINCIPAL, session_id="other"))
     live.add(phone)
@@ -26,7 +26,7 @@ def test_sessions_are_found_when_a_revocation_names_them() -> None:
 
 
 def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None:
-    """A revoked user may sign in again."""
+    """A user may sign in again after a revocation."""
     live = SessionIndex()
     live.add(a_session("one", replace(PRINCIPAL, issued_at=10)))
 
@@ -34,7 +34,7 @@ def test_session_is_not_found_when_it_stands_on_something_issued_later() -> None
 
 
 def test_session_is_found_by_the_newest_two_tokens_when_it_was_refreshed_twice() -> None:
-    """A session is found by its current and its previous token, but by no older token."""
+    """A session is found by its current token and its previous one, but by no older token."""
     live = SessionIndex()
     session = a_session("one")
     live.add(session)

@@ -20,7 +20,7 @@ CALLER: ContextVar[str] = ContextVar("caller", default="nobody")
 
 
 class Store:
-    """Records each batch, and the caller in whose context it was stored.
+    """Records each batch, and the caller whose context was current.
 
     A batch is stored when the test sets `may_end`. If the test sets `is_result_missing`, the next
     batch gets one result too few.
@@ -59,7 +59,7 @@ def store() -> Store:
 
 @pytest.fixture
 def quick_store(store: Store) -> Store:
-    """A store that answers at once."""
+    """A store that answers immediately."""
     store.may_end.set()
     return store
 
@@ -77,17 +77,17 @@ class Admission(WriteAdmission):
 
 
 class Make(Protocol):
-    """Makes a group commit."""
+    """Creates a group commit for a test."""
 
     def __call__(
         self, store: Store, writers: int = 1, max_items: int = MAX_ITEMS
     ) -> GroupCommit[str, str]:
-        """Make a group commit over a store."""
+        """Create a group commit that writes to this store."""
 
 
 @pytest.fixture
 def turns() -> KeyedQueue:
-    """The queue that orders batches and jobs of a key."""
+    """The queue that keeps the batches and jobs of a key in order."""
     return KeyedQueue()
 
 
@@ -106,7 +106,7 @@ def started(group: GroupCommit[str, str], *items: tuple[str, str]) -> list[async
 
 async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
     """Let every caller run until it waits, and check that ``count`` items are waiting."""
-    # Each task needs a turn to start, and a turn to continue after the batch that it started.
+    # A task needs one turn to start, and another turn to continue after a batch that it started.
     for _ in range(3):
         await asyncio.sleep(0)
     assert count == group._waiting
@@ -115,7 +115,7 @@ async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
 async def test_item_is_committed_in_place_when_a_writer_is_free(
     make: Make, quick_store: Store
 ) -> None:
-    """No task is started, and the group commit forgets the item afterwards."""
+    """The batch needs no new task, and the group commit keeps no reference to the item."""
     group, others = make(quick_store), list[str]()
     asyncio.get_running_loop().call_soon(others.append, "another")
 
@@ -130,7 +130,7 @@ async def test_item_is_committed_in_place_when_a_writer_is_free(
 async def test_items_share_a_commit_when_they_came_during_the_one_before(
     make: Make, store: Store
 ) -> None:
-    """The first item does not wait for the others, and the items of a key keep their order."""
+    """The first item is committed alone at once. The items of a key keep their order."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"), ("a", "4"))
     await store.began.wait()
@@ -144,7 +144,7 @@ async def test_items_share_a_commit_when_they_came_during_the_one_before(
 async def test_batch_does_not_run_in_the_context_of_the_batch_before(
     make: Make, store: Store
 ) -> None:
-    """A batch that starts in place has its caller's context.
+    """A batch that starts at once has its caller's context.
 
     A batch that waited has an empty context.
     """
@@ -166,7 +166,7 @@ async def test_batch_does_not_run_in_the_context_of_the_batch_before(
 async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
     make: Make, store: Store
 ) -> None:
-    """The items of one key still wait for each other."""
+    """Only items of the same key wait for each other."""
     group = make(store, writers=3)
 
     callers = started(group, ("a", "1"), ("b", "2"), ("a", "3"))
@@ -180,7 +180,7 @@ async def test_keys_do_not_wait_for_each_other_when_writers_are_free(
 
 
 async def test_commit_is_bounded_when_many_wait(make: Make, store: Store) -> None:
-    """The items that do not fit into the batch keep their order."""
+    """Items that do not fit into the batch wait in order."""
     group = make(store, max_items=2)
     callers = started(group, *(("a", str(number)) for number in range(6)))
     await store.began.wait()
@@ -207,7 +207,7 @@ async def test_each_caller_gets_its_own_result_when_items_share_a_commit(
 async def test_failure_reaches_every_caller_when_the_commit_fails(
     make: Make, store: Store, failure: Exception
 ) -> None:
-    """The next batch is stored as usual."""
+    """Later batches are stored as usual."""
     group = make(store)
     store.failure = failure
     first = started(group, ("a", "1"))
@@ -226,7 +226,7 @@ async def test_failure_reaches_every_caller_when_the_commit_fails(
 async def test_only_its_batch_fails_when_the_store_returns_too_few_results(
     make: Make, store: Store
 ) -> None:
-    """The items that wait are committed, and so are later items."""
+    """Waiting items and later items are committed."""
     group = make(store)
     store.is_result_missing = True
     first = started(group, ("a", "1"))
@@ -246,7 +246,7 @@ async def test_only_its_batch_fails_when_the_store_returns_too_few_results(
 async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
     make: Make, store: Store
 ) -> None:
-    """The batch is halved repeatedly until the rejected item is alone."""
+    """A failed batch is halved repeatedly, until the rejected item is alone."""
     group = make(store)
     first = started(group, ("b", "first"))
     await store.began.wait()
@@ -264,7 +264,7 @@ async def test_others_are_stored_in_their_order_when_one_of_a_batch_is_rejected(
 
 
 async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store: Store) -> None:
-    """`drain` waits for the cancelled callers' items, whether they are running or waiting."""
+    """`drain` also waits for items whose callers were cancelled."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
     await store.began.wait()
@@ -282,7 +282,7 @@ async def test_item_is_committed_when_its_caller_is_cancelled(make: Make, store:
 async def test_item_is_given_up_uncommitted_when_its_turn_does_not_come(
     make: Make, store: Store, clock: ManualClock
 ) -> None:
-    """A running item may still be stored, so its caller gets `Unconfirmed`."""
+    """An item that is running may be stored, so its caller gets `Unconfirmed`."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"))
     await until_waiting(group, 1)
@@ -317,7 +317,7 @@ async def test_time_before_the_call_counts_when_an_item_waits(
 async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
     make: Make, store: Store, turns: KeyedQueue
 ) -> None:
-    """The job runs after the items that waited before it, and before those that arrive later."""
+    """The job runs after earlier items of its key, and before later ones."""
     group, commits_before_job = make(store, max_items=1), list[list[str]]()
 
     async def job() -> None:
@@ -336,7 +336,7 @@ async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
 
 
 async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) -> None:
-    """The queue is bounded, and a rejected item is not stored."""
+    """The queue is bounded. A rejected item is not stored."""
     group = make(store)
     callers = started(group, *(("a", str(number)) for number in range(MAX_PENDING + 1)))
     await until_waiting(group, MAX_PENDING)
@@ -351,7 +351,7 @@ async def test_items_are_refused_when_too_many_wait(make: Make, store: Store) ->
 async def test_nobody_waits_when_the_storage_does_not_answer(
     store: Store, turns: KeyedQueue, clock: ManualClock
 ) -> None:
-    """A new item is rejected at once if the storage does not answer."""
+    """While the storage does not answer, new items are rejected immediately."""
     admission = Admission(writers=1)
     group = GroupCommit(store.add, turns, clock, admission)
     first = started(group, ("a", "1"))
@@ -367,7 +367,7 @@ async def test_nobody_waits_when_the_storage_does_not_answer(
 
 
 async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, store: Store) -> None:
-    """A shutdown ends even if the storage does not answer; callers get `Unconfirmed`."""
+    """A shutdown ends even if the storage does not answer. Callers then get `Unconfirmed`."""
     group = make(store)
     callers = started(group, ("a", "1"))
     await store.began.wait()
@@ -381,7 +381,7 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over(make: Make, stor
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_that_moment(
     make: Make, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Only the error's type is logged, because its text may contain a chat message's content."""
+    """Only the error's type is logged, because the text may contain a message's content."""
     group = make(store)
     store.failure = RuntimeError("what was written")
     (caller,) = started(group, ("a", "1"))
@@ -401,7 +401,7 @@ async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled_at_tha
 async def test_commit_is_bounded_by_weight_when_items_are_much_work(
     turns: KeyedQueue, clock: ManualClock, store: Store
 ) -> None:
-    """An item that is too heavy by itself is stored alone, and the order is kept."""
+    """An item that exceeds the limit by itself is stored alone. The order is kept."""
     group = GroupCommit(store.add, turns, clock, Admission(1), weigh=int, max_weight=4)
     half, whole, more = "2", "4", "8"
     callers = started(
@@ -418,7 +418,7 @@ async def test_commit_is_bounded_by_weight_when_items_are_much_work(
 async def test_what_waits_is_given_up_when_the_time_to_drain_is_over(
     make: Make, store: Store
 ) -> None:
-    """An item that is still waiting after the timeout is never stored."""
+    """An item that is waiting when the time is over is never stored."""
     group = make(store)
     callers = started(group, ("a", "1"), ("a", "2"), ("b", "3"))
     await store.began.wait()

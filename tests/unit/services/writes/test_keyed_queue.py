@@ -15,7 +15,7 @@ WAIT_SECONDS = 0.5
 
 
 class Step:
-    """A job that waits for the test before it ends."""
+    """A job that ends when the test allows it."""
 
     def __init__(self, name: str, finished: list[str]) -> None:
         self.name = name
@@ -51,7 +51,7 @@ async def test_jobs_finish_in_their_order_when_they_share_a_key() -> None:
 
 
 async def test_job_does_not_wait_when_its_key_is_another() -> None:
-    """A slow job delays only the jobs of its own key."""
+    """A slow job delays only other jobs of its key."""
     queue, finished = KeyedQueue(), list[str]()
     slow, quick = Step("slow", finished), Step("quick", finished)
     quick.may_end.set()
@@ -84,7 +84,7 @@ async def test_job_is_finished_when_its_caller_is_cancelled() -> None:
 async def test_failure_is_logged_by_its_name_when_its_caller_is_cancelled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has the error's type, without the text and traceback that asyncio would log."""
+    """The log has the error's type, but not the text and traceback that asyncio would log."""
     queue, may_fail, began = KeyedQueue(), asyncio.Event(), asyncio.Event()
 
     async def fail() -> None:
@@ -117,7 +117,7 @@ async def test_nothing_is_logged_when_the_caller_receives_the_failure(
 
 
 async def test_job_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
-    """The job that has the turn continues, and the rejected caller may try again."""
+    """The running job continues. The rejected caller may try again."""
     queue, finished = KeyedQueue(), list[str]()
     slow, late = Step("slow", finished), Step("late", finished)
     late.may_end.set()
@@ -136,7 +136,7 @@ async def test_job_is_given_up_unbegun_when_its_turn_does_not_come() -> None:
 
 
 async def test_caller_is_answered_in_time_when_the_job_takes_too_long() -> None:
-    """The job itself continues to its end."""
+    """The job continues to its end, although its caller has been answered."""
     queue, finished = KeyedQueue(), list[str]()
     step = Step("step", finished)
 
@@ -159,7 +159,7 @@ async def test_caller_waits_for_a_long_job_when_more_time_was_asked_for() -> Non
 
 
 async def test_wait_for_the_turn_counts_when_the_job_then_takes_long() -> None:
-    """The timeout covers the wait for the turn and the job together."""
+    """The timeout covers the wait for the turn and the run of the job."""
     queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     loop, overdue = asyncio.get_running_loop(), asyncio.Event()
@@ -172,7 +172,7 @@ async def test_wait_for_the_turn_counts_when_the_job_then_takes_long() -> None:
     loop.call_at(asked_at + 1.25 * WAIT_SECONDS, overdue.set)
     await running
     await overdue.wait()
-    # The second job's timer is due before ``overdue``, so its caller is answered without delay.
+    # The timer of the second job is due before ``overdue``, so the caller has its answer by now.
     for _ in range(10):
         await asyncio.sleep(0)
     waited_in_vain = waiting.done()
@@ -188,7 +188,7 @@ async def test_wait_for_the_turn_counts_when_the_job_then_takes_long() -> None:
 async def test_failure_is_logged_when_its_caller_was_answered_before(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The log has only the error's type."""
+    """The log has the error's type only."""
     queue, may_fail = KeyedQueue(), asyncio.Event()
 
     async def fail() -> None:
@@ -204,7 +204,7 @@ async def test_failure_is_logged_when_its_caller_was_answered_before(
 
 
 async def test_next_job_runs_when_the_one_before_was_refused() -> None:
-    """Only the caller of the failed job receives the error."""
+    """The error reaches only the caller of the job that failed."""
     queue = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
@@ -216,7 +216,7 @@ async def test_next_job_runs_when_the_one_before_was_refused() -> None:
 
 
 async def test_job_is_refused_when_too_many_are_pending() -> None:
-    """The queue is bounded, and a rejected job is not started."""
+    """The queue is bounded. A rejected job is not started."""
     queue = KeyedQueue()
     step = Step("step", [])
     callers = [
@@ -232,7 +232,7 @@ async def test_job_is_refused_when_too_many_are_pending() -> None:
 
 
 async def test_job_without_timeout_is_accepted_when_the_queue_is_full() -> None:
-    """A job without a timeout publishes a change that is already stored."""
+    """Jobs without a timeout publish changes that are stored already, so they must run."""
     queue = KeyedQueue()
     step, quick = Step("step", []), Step("quick", [])
     callers = [
@@ -263,7 +263,7 @@ async def test_drain_cancels_what_is_late_when_its_time_is_over() -> None:
 
 
 async def test_nothing_is_kept_when_all_is_done() -> None:
-    """The queue forgets a key when its last job has ended."""
+    """A key is dropped when its last job has ended."""
     queue = KeyedQueue()
     step = Step("step", [])
     step.may_end.set()
@@ -289,7 +289,7 @@ async def test_job_is_done_in_place_when_nothing_of_its_key_is_going_on() -> Non
 
 
 async def test_second_job_of_a_key_has_its_turn_next_when_the_first_began_in_place() -> None:
-    """A job that started at once and then waits still blocks the next job of its key."""
+    """A job that starts at once and then waits still blocks later jobs of its key."""
     queue, finished = KeyedQueue(), list[str]()
     first, second = Step("first", finished), Step("second", finished)
     second.may_end.set()
@@ -306,7 +306,7 @@ async def test_second_job_of_a_key_has_its_turn_next_when_the_first_began_in_pla
 
 
 async def test_key_is_free_when_one_who_waited_for_it_was_cut_off() -> None:
-    """The job of a cancelled caller still runs, and then the key is free."""
+    """The cancelled caller's job still runs. Afterwards the key is free."""
     queue, finished = KeyedQueue(), list[str]()
     first, second, third = (Step(name, finished) for name in ("first", "second", "third"))
     callers = [asyncio.create_task(queue.run("key", each)) for each in (first, second, third)]

@@ -9,7 +9,7 @@ ALICE, BOB = "alice", "bob"
 
 
 class Queries:
-    """Numbers the queries, and returns each number when the test allows it."""
+    """Gives each query a number, and returns this number when the test allows it."""
 
     def __init__(self) -> None:
         self.queryed: list[str] = []
@@ -39,7 +39,7 @@ def flights(queries: Queries) -> SingleFlight[str, int]:
 
 
 async def many(flights: SingleFlight[str, int], key: str, count: int) -> list[asyncio.Task[int]]:
-    """Start callers, and let each of them run until it waits."""
+    """Start several callers, and let each run until it waits."""
     callers = [asyncio.create_task(flights.get(key)) for _ in range(count)]
     await asyncio.sleep(0)
     return callers
@@ -48,7 +48,7 @@ async def many(flights: SingleFlight[str, int], key: str, count: int) -> list[as
 async def test_callers_share_the_next_query_when_one_is_running(
     flights: SingleFlight[str, int], queries: Queries
 ) -> None:
-    """A running query may miss a caller's last write, so callers share the next query."""
+    """The running query may miss the callers' own writes, so they share the next query."""
     (first,) = await many(flights, ALICE, 1)
     await queries.has_asked.wait()
     later = await many(flights, ALICE, 20)
@@ -75,7 +75,7 @@ async def test_keys_do_not_wait_for_each_other(
 async def test_nothing_is_kept_when_all_is_answered(
     flights: SingleFlight[str, int], queries: Queries
 ) -> None:
-    """A key is forgotten when its last query has ended."""
+    """A key is dropped when its last query has ended."""
     queries.may_answer.set()
     await asyncio.gather(*await many(flights, ALICE, 3))
     await flights.get(ALICE)
@@ -115,7 +115,7 @@ async def test_each_caller_gets_an_error_of_its_own_when_the_query_fails(
 async def test_callers_are_refused_when_it_is_closed(
     flights: SingleFlight[str, int], queries: Queries
 ) -> None:
-    """The callers get `Unavailable`."""
+    """Callers get `Unavailable`."""
     callers = await many(flights, ALICE, 2)
     await queries.has_asked.wait()
 

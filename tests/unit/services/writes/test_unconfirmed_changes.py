@@ -15,7 +15,7 @@ def unconfirmed() -> UnconfirmedChanges[int, str]:
 def fail(
     unconfirmed: UnconfirmedChanges[int, str], key: int, change: str, failure: Unavailable
 ) -> None:
-    """Make a change whose storing fails."""
+    """Make a change that cannot be stored."""
     with pytest.raises(Unavailable), unconfirmed.watch(key, change):
         raise failure
 

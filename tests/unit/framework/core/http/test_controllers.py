@@ -1,4 +1,4 @@
-"""Tests of controllers, their routes, and CORS."""
+"""Tests controllers, their routes, and CORS."""
 
 from collections.abc import AsyncIterator
 
@@ -75,7 +75,7 @@ async def client() -> AsyncIterator[Client]:
 async def test_controller_answers_when_prefix_and_path_are_joined(
     client: Client, method: str, path: str, text: str
 ) -> None:
-    """Slashes at the ends of prefix and path make no difference."""
+    """Slashes at the end of the prefix or of the path make no difference."""
     response = await client.request(method, path, data="sent" if method == "POST" else None)
 
     assert (200, text) == (response.status, await response.text())
@@ -93,7 +93,7 @@ async def test_controller_answers_when_prefix_and_path_are_joined(
 async def test_controller_gets_parameters_when_the_path_has_them(
     client: Client, method: str, path: str, parameters: dict[str, str]
 ) -> None:
-    """Each parameter is decoded once, after the path was split."""
+    """Each parameter is decoded once, after the path has been split."""
     response = await client.request(method, URL(path, encoded=True))
 
     assert (200, parameters) == (response.status, await response.json())
@@ -106,7 +106,7 @@ def test_controller_has_no_route_when_a_method_is_not_decorated() -> None:
 
 
 async def test_cors_lets_an_origin_read_when_it_is_listed(client: Client) -> None:
-    """Credentials are allowed, and the response varies by origin for caches."""
+    """The response allows credentials, and caches must store it per origin."""
     response = await client.get("/things", headers={"Origin": FRIEND})
 
     assert (FRIEND, "true", "Origin") == (
@@ -127,6 +127,21 @@ async def test_cors_says_nothing_when_the_origin_is_not_listed(
     assert "Access-Control-Allow-Origin" not in response.headers
 
 
+async def _answer(_: web.Request) -> web.Response:
+    return web.Response()
+
+
+async def test_cors_lets_any_origin_read_without_credentials_when_any_is_allowed() -> None:
+    """With credentials, every page could read what its visitor may read."""
+    app = web.Application(middlewares=[cors_middleware("*")])
+    app.router.add_get("/things", _answer)
+    async with TestClient(TestServer(app)) as anyone:
+        response = await anyone.get("/things", headers={"Origin": FRIEND})
+
+    assert "*" == response.headers["Access-Control-Allow-Origin"]
+    assert "Access-Control-Allow-Credentials" not in response.headers
+
+
 async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client) -> None:
     """The handler does not run for a preflight request."""
     response = await client.options(
@@ -139,14 +154,14 @@ async def test_cors_answers_a_preflight_when_the_origin_is_listed(client: Client
 
 
 async def test_cors_answers_no_preflight_when_options_asks_for_no_method(client: Client) -> None:
-    """The handler answers an OPTIONS request that is not a preflight."""
+    """An OPTIONS request that is no preflight reaches the handler."""
     response = await client.options("/things", headers={"Origin": FRIEND})
 
     assert 405 == response.status
 
 
 async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: Client) -> None:
-    """CORS does not apply to WebSockets; the transport checks their origin."""
+    """CORS does not apply to WebSockets, whose origin the transport checks."""
     websocket = await client.ws_connect("/socket", headers={"Origin": FRIEND})
 
     await websocket.receive()
@@ -154,7 +169,7 @@ async def test_cors_leaves_a_websocket_alone_when_its_headers_have_left(client: 
 
 
 async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
-    """A controller inherits routes as a gateway inherits events."""
+    """A controller inherits routes from its base class, as a gateway inherits events."""
 
     class _Base:
         @get("one")
@@ -173,7 +188,7 @@ async def test_routes_are_inherited_when_a_base_class_has_them() -> None:
 
 
 async def test_boot_fails_when_two_controllers_have_one_route() -> None:
-    """The second handler of a route would never run."""
+    """If two handlers had the same route, the second would never run."""
 
     @controller("things")
     class _One:

@@ -19,7 +19,7 @@ async def _answer(request: web.Request) -> web.Response:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    """The port of a server that answers with the request it received."""
+    """The port of a server that sends back the request that it received."""
     app = web.Application(client_max_size=1_000_000)
     app.router.add_route("*", "/{any:.*}", _answer)
     runner = HttpRunner(app, MAX_CONNECTIONS, access_log=None, auto_decompress=False)
@@ -30,7 +30,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
-    """Return the server's output up to this end, or up to the close of the connection."""
+    """Return the server's output until this end arrives, or until the connection is closed."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for part in sent:
@@ -68,7 +68,7 @@ TOO_LONG = {
 async def test_request_is_refused_when_its_head_is_too_long(
     port: int, data: bytes, size: int
 ) -> None:
-    """The server answers 431 and closes the connection, however the head is split."""
+    """The server answers 431 and closes the connection, however the head is split into segments."""
     with capture_logs() as logs:
         answer = await answers(port, pieces(data[: 10 * MAX_HEAD_BYTES], size), SENTENCE)
 
@@ -81,7 +81,7 @@ async def test_request_is_refused_when_its_head_is_too_long(
 async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
     port: int, size: int
 ) -> None:
-    """A single header may take nearly the whole head."""
+    """One header may use nearly all of the limit for the head."""
     answer = await answers(port, pieces(head(MAX_HEAD_BYTES), size))
 
     assert answer.startswith("HTTP/1.1 200 OK")
@@ -92,7 +92,7 @@ async def test_request_is_answered_when_its_head_is_as_long_as_allowed(
 async def test_body_does_not_count_when_it_is_longer(
     port: int, size: int, *, is_chunked: bool
 ) -> None:
-    """Bodies do not count towards the limit for request heads, however the data is split."""
+    """A body does not count towards the limit for heads, however the data is split."""
     body = b"b" * 100_000
     if is_chunked:
         body_head, sent = "Transfer-Encoding: chunked", b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
@@ -107,7 +107,7 @@ async def test_body_does_not_count_when_it_is_longer(
 
 
 async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
-    """Each pipelined request has its own limit, even if aiohttp has not parsed it yet."""
+    """Each pipelined request has its own limit, even before aiohttp parses it."""
     request = head(1_000, "Accept: */*")
 
     answer = await answers(port, [request * 199 + head(1_000)])
@@ -116,7 +116,7 @@ async def test_requests_are_answered_when_many_come_at_once(port: int) -> None:
 
 
 async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) -> None:
-    """The connection is aborted when the client has had time to read the answer."""
+    """The connection is aborted after the client has had time to read the answer."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(TOO_LONG["many headers"])
@@ -128,7 +128,7 @@ async def test_nothing_is_kept_when_a_refused_client_goes_on_sending(port: int) 
 
 
 async def test_connection_is_closed_when_its_address_has_too_many(port: int) -> None:
-    """An open connection counts even without a request; closing it allows another connection."""
+    """A connection counts even without a request. When it is closed, another can be opened."""
     with capture_logs() as logs:
         async with asyncio.timeout(IN_TIME):
             held = [

@@ -22,7 +22,7 @@ def test_failure_is_logged_when_it_is_ours(
     failure: Exception,
     logged: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    """Errors that clients cause are not logged, because clients could fill the log."""
+    """Errors of clients are not logged, because clients could fill the log with them."""
     http_log.error("Error handling request", exc_info=failure)
 
     assert logged == bool(caplog.records)

@@ -11,7 +11,7 @@ from tests.unit.framework.platform_socketio.connected import Client, Owner, tick
 async def test_event_is_handled_in_place_when_it_does_not_wait(
     owner: Owner, client: Client
 ) -> None:
-    """The events are already handled when `data_received` returns."""
+    """When `data_received` returns, the events are already handled."""
     client.send("41", "42", "43")
 
     assert ["a:1", "a:2", "a:3"] == owner.handled
@@ -31,7 +31,7 @@ async def test_event_is_handled_once_when_its_frame_is_split(owner: Owner) -> No
 
 
 async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Client) -> None:
-    """Later events of the same client wait in order; events of other clients do not wait."""
+    """Later events of the same client wait in order, but other clients' events do not wait."""
     other = Client(owner, "b")
 
     client.send("4wait", "41")
@@ -48,7 +48,7 @@ async def test_later_events_wait_when_a_handler_does(owner: Owner, client: Clien
 async def test_job_is_done_behind_what_was_sent_before_when_enqueued(
     owner: Owner, client: Client
 ) -> None:
-    """A job runs after the packets that arrived before it, and before those that arrive later."""
+    """The job runs after the packets that came before it, and before later packets."""
 
     async def job() -> None:
         owner.handled.append("job")
@@ -79,7 +79,7 @@ async def test_client_is_not_read_when_its_inbox_is_full(owner: Owner, client: C
 async def test_much_data_is_parsed_slice_by_slice_when_a_handler_waits(
     owner: Owner, client: Client
 ) -> None:
-    """Data beyond the inbox's limit waits unparsed, and nothing is lost."""
+    """Data that exceeds the inbox's limit waits unparsed, and is not lost."""
     texts = [f"4{number:030}" for number in range(10_000)]
 
     client.send("4wait", *texts)
@@ -93,7 +93,7 @@ async def test_much_data_is_parsed_slice_by_slice_when_a_handler_waits(
 
 
 async def test_pong_and_close_are_heard_when_a_handler_waits(owner: Owner, client: Client) -> None:
-    """Pongs and closes do not go through the inbox."""
+    """Pongs and closes are handled at once, because they bypass the inbox."""
     client.send("4wait")
     owner.heartbeat.advance()
 
@@ -116,7 +116,7 @@ async def test_ping_is_answered_when_a_client_sends_one(client: Client) -> None:
 async def test_streams_run_beside_the_events_when_there_is_room(
     owner: Owner, client: Client
 ) -> None:
-    """The number of background tasks is limited, and they end with the connection."""
+    """A connection has a limited number of background tasks, which end with the connection."""
 
     async def stream() -> None:
         await owner.gate.wait()

@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/engine_io/connection.py: how a connection ends."""
+"""Tests app/framework/platform_socketio/engine_io/connection.py: the end of a connection."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ from tests.unit.framework.platform_socketio.connected import MAX_MESSAGE_BYTES, 
 async def test_client_is_closed_with_a_code_when_it_breaks_the_protocol(
     owner: Owner, client: Client, data: bytes, code: int
 ) -> None:
-    """The server handles nothing that the client sent after the violation."""
+    """Whatever the client sends after the violation is ignored."""
     client.connection.data_received(data)
     client.send("41")
 
@@ -58,7 +58,7 @@ async def test_client_is_closed_when_handling_fails(owner: Owner, client: Client
 async def test_what_is_due_leaves_first_when_a_connection_closes(
     owner: Owner, client: Client
 ) -> None:
-    """Queued messages are written before the close frame, and none after it."""
+    """Queued messages are written before the close frame, and none are written after it."""
     client.connection.send_text(b"4due")
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
     client.connection.send_text(b"4too late")
@@ -74,7 +74,7 @@ async def test_what_is_due_leaves_first_when_a_connection_closes(
 async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
     owner: Owner, client: Client
 ) -> None:
-    """The client's close frame is read although the client's inbox is full."""
+    """The server reads the client's close frame even though the client's inbox is full."""
     client.send("4wait", *["4x"] * INBOX_MAX_JOBS)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
@@ -90,7 +90,7 @@ async def test_end_is_heard_when_a_connection_closes_with_a_full_inbox(
 
 
 async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client: Client) -> None:
-    """Queued messages are dropped, and closing again does nothing."""
+    """Queued messages are dropped. Closing the connection afterwards does nothing."""
     client.connection.send_text(b"4due")
     client.connection.abort(DisconnectReason.PING_TIMEOUT)
     client.connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
@@ -104,7 +104,7 @@ async def test_nothing_is_written_when_a_connection_aborts(owner: Owner, client:
 async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
     owner: Owner, client: Client
 ) -> None:
-    """The slow client is marked as stalled first. The room's other member gets every frame."""
+    """The slow client is first marked as stalled. The room's other member gets every frame."""
     mate, room = Client(owner, "b"), RecipientGroup[Recipient]("room")
     for each in (client, mate):
         room.members[each.connection.sid] = each.connection
@@ -129,7 +129,7 @@ async def test_slow_client_is_cut_off_when_it_is_over_its_bound(
 async def test_client_is_no_longer_stalled_when_it_reads_again(
     owner: Owner, client: Client
 ) -> None:
-    """The client still gets every frame."""
+    """The client gets every frame, including the one that was sent during the stall."""
     client.transport.stalls = True
     client.connection.send_text(b"4a")
     await ticks()
@@ -164,7 +164,7 @@ async def test_stream_ends_when_it_closes_its_own_connection(owner: Owner, clien
 async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
     owner: Owner, client: Client
 ) -> None:
-    """Packets before the closing one are handled; packets after it are not."""
+    """Packets before the close are handled, and packets after it are not."""
     client.send("41", "4close", "42")
     client.connection.data_received(client_frames.close(WSCloseCode.OK))
     await client.connection.wait_until_idle()
@@ -174,7 +174,7 @@ async def test_rest_is_handled_when_a_handler_closes_its_own_connection(
 
 
 async def test_waiting_handler_is_cancelled_when_cut_off(owner: Owner, client: Client) -> None:
-    """Packets that wait behind the cancelled handler are still handled."""
+    """The packets behind the cancelled handler's packet are still handled."""
     client.send("4wait", "41")
 
     client.connection.abort(DisconnectReason.TRANSPORT_CLOSE)

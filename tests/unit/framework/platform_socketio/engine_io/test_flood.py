@@ -38,7 +38,7 @@ def next_second(owner: Owner) -> None:
 async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """Packets of every kind count. The close code 1008 means "policy violation"."""
+    """Packets of every kind count. The close code 1008 means a policy violation."""
     client.connection.data_received(packet * ALLOWED)
     before = list(owner.closed)
     client.connection.data_received(packet)
@@ -55,7 +55,7 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 async def test_connection_stays_when_as_many_packets_come_in_each_second(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """The limit applies to each second, not to the whole connection."""
+    """The limit is per second, so it never closes a connection that stays below it."""
     for _ in range(10):
         client.connection.data_received(packet * ALLOWED)
         next_second(owner)
@@ -66,7 +66,7 @@ async def test_connection_stays_when_as_many_packets_come_in_each_second(
 async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_end(
     owner: Owner, client: Client
 ) -> None:
-    """Fragments count towards the limit, although no packet is complete."""
+    """Fragments count towards the limit, even though they complete no packet."""
     client.connection.data_received(masked(b"\x01\x00"))
     client.connection.data_received(EMPTY_FRAGMENT * ALLOWED)
 
@@ -77,7 +77,7 @@ async def test_connection_is_closed_when_a_message_of_empty_fragments_does_not_e
 async def test_nothing_more_is_read_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """After its close frame, the server reads nothing more, because the flood may continue."""
+    """The flood may continue, so the server stops reading once it has sent the close frame."""
     client.connection.data_received(PACKETS["event"] * (ALLOWED + 1))
     handled = len(owner.handled)
     await ticks()
@@ -93,7 +93,7 @@ async def test_nothing_more_is_read_when_a_client_was_turned_away(
 async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
     owner: Owner, client: Client
 ) -> None:
-    """The server's own jobs for the client still run."""
+    """Jobs of the server for this client still run."""
 
     async def job() -> None:
         owner.handled.append("job")
@@ -109,7 +109,7 @@ async def test_waiting_events_are_dropped_when_a_client_was_turned_away(
 
 
 async def test_events_wait_unread_when_a_client_is_held(owner: Owner) -> None:
-    """All events are handled in order after the pause."""
+    """All events are handled in order when the pause is over."""
     owner.max_packets_per_second = 2 * INBOX_MAX_JOBS
     client = Client(owner, "a")
 
@@ -134,7 +134,7 @@ async def test_held_client_goes_on_when_its_time_has_come(owner: Owner, client: 
 
 
 async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Client) -> None:
-    """A client that must pause does not lose its connection through a ping timeout."""
+    """A client that the server pauses does not run into a ping timeout."""
     client.send(f"4pause {LONG_SECONDS}", "4x")
     owner.heartbeat.advance()
 
@@ -147,7 +147,7 @@ async def test_pongs_are_heard_when_a_client_is_held(owner: Owner, client: Clien
 async def test_waiting_events_are_dropped_when_a_held_client_goes(
     owner: Owner, client: Client
 ) -> None:
-    """The disconnect hooks run at once, without handling the client's waiting events."""
+    """The disconnect hooks run at once, and the client's waiting events are not handled."""
     client.send(f"4pause {LONG_SECONDS}", *["4x"] * 20, "1")
     async with asyncio.timeout(30):
         client.connection.connection_lost(None)

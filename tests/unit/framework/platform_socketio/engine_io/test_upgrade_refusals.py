@@ -40,7 +40,7 @@ async def refusal(server: SocketServer, query: str) -> tuple[int, dict[str, obje
 async def test_refusal_says_what_to_set_when_the_client_can_set_it(
     query: str, code: int, message: str, hint: str
 ) -> None:
-    """The hint is in every response, and in the log once a minute."""
+    """The hint is in every response, but in the log only once a minute."""
     server = SocketServer(EngineOptions())
 
     with capture_logs() as logs:
@@ -59,7 +59,7 @@ async def test_refusal_says_what_to_set_when_the_client_can_set_it(
 
 
 async def test_query_passes_when_it_has_as_many_parameters_as_allowed() -> None:
-    """The query is accepted; the request fails because the rest of the handshake is missing."""
+    """The query passes: the request fails only because the rest of the handshake is missing."""
     query = f"{WEBSOCKET}&{'&'.join(f'{each}=' for each in range(62))}"
 
     status, body = await refusal(SocketServer(EngineOptions()), query)

@@ -9,7 +9,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 NAMESPACE = st.none() | st.from_regex(r"/[a-z0-9 é]{0,20}", fullmatch=True)
 ACK_ID = st.none() | st.integers(min_value=0, max_value=10**15 - 1)
@@ -19,7 +19,7 @@ ARGUMENTS = st.lists(
 )
 NAME = st.text().filter(lambda name: name not in RESERVED_EVENTS)
 
-# Random texts made of the characters that packets use.
+# Random texts of the characters that packets consist of.
 NEARLY = st.text(alphabet='0123456789-/,?[]{}":aconetd \\\0é', max_size=40)
 
 
@@ -36,7 +36,7 @@ def _parts(packet: StrictPacket) -> tuple[Any, ...]:
 
 @given(st.text(min_size=1) | NEARLY.filter(bool))
 def test_decode_raises_nothing_but_malformed_when_given_any_text(text: str) -> None:
-    """Encoding an accepted packet and decoding it again gives an equal packet."""
+    """An accepted packet equals itself after it is encoded and decoded again."""
     packet = _decoded(text)
 
     if packet is not None:
@@ -82,7 +82,7 @@ def test_event_is_read_as_written_when_well_formed(
     ],
 )
 def test_decode_takes_the_parts_when_well_formed(text: str, expected: tuple[Any, ...]) -> None:
-    """The decoded parts are those that socket.io-parser decodes."""
+    """The parts are the same as those that socket.io-parser decodes."""
     assert expected == _parts(StrictPacket(encoded_packet=text))
 
 
@@ -94,7 +94,7 @@ def test_event_is_malformed_when_its_name_is_reserved(name: str) -> None:
 
 
 def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
-    """A malformed packet may contain a token."""
+    """The error's text has nothing of the packet, which may contain a token."""
     with pytest.raises(MalformedPacketError) as caught:
         StrictPacket(encoded_packet='0{"token":"opensesame"')
 

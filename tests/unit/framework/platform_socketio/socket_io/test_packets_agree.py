@@ -15,10 +15,10 @@ from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.json_codec import MAX_DEPTH
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
-from app.framework.websockets.socket import RESERVED_EVENTS
+from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 Verdict = tuple[int | None, str] | str
-"""An event's id and the ``repr`` of its array, which shows types and NaN; or ``malformed``."""
+"""Either ``malformed``, or an event's id and the ``repr`` of its array, which shows types."""
 
 
 class Model(BaseModel):
@@ -149,7 +149,7 @@ def test_ack_has_the_librarys_bytes_when_written(
 @example('42["e"]\n')
 @example('42 ["e"]')
 def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) -> None:
-    """The fast path returns the same result as `StrictPacket`, or no result."""
+    """The fast path either has the same result as `StrictPacket`, or does not accept the packet."""
     verdict = _by_short_way(frame)
 
     assert verdict in {None, _by_library(frame)}
@@ -157,13 +157,13 @@ def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) 
 
 @given(st.text("0123456789", max_size=15), NAME_FIRST)
 def test_event_takes_the_short_way_when_it_is_one(digits: str, data: list[Any]) -> None:
-    """The comparison with `StrictPacket` covers nothing if no event takes the fast path."""
+    """If no event took the fast path, the comparison with `StrictPacket` would test nothing."""
     assert _by_short_way(f"42{digits}{json.dumps(data)}") is not None
 
 
 @pytest.mark.parametrize("digits", range(1, 21))
 def test_id_has_the_same_end_when_it_grows(digits: int) -> None:
-    """Both decoders accept an id of at most 15 digits."""
+    """Both decoders accept ids of up to 15 digits."""
     frame = f'42{"9" * digits}["e"]'
 
     verdict = _by_short_way(frame)

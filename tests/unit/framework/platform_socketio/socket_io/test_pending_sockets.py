@@ -19,7 +19,7 @@ from tests.unit.framework.platform_socketio.fake_transport import FakeTransport
 
 
 class Door:
-    """A ``handle_connection`` that joins the room red, waits, and then admits or rejects."""
+    """A ``handle_connection`` that joins the room red, waits, and finally admits or rejects."""
 
     def __init__(self) -> None:
         self.reached = asyncio.Event()
@@ -39,7 +39,7 @@ async def ignore(*_: object) -> None:
 
 @pytest_asyncio.fixture
 async def door() -> Door:
-    """Create a closed door: a hook that keeps sockets waiting."""
+    """Create a closed door, which keeps sockets waiting."""
     return Door()
 
 
@@ -65,8 +65,8 @@ async def server(door: Door, transport: FakeTransport) -> AsyncIterator[SocketSe
 
 
 async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
-    """Admit the client, and return the rooms that its socket is in."""
-    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
+    """Admit the client, and return the rooms of its socket."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     door.may_pass.set()
     await ticks()
     return socket.rooms - {socket.id}
@@ -75,7 +75,7 @@ async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
 async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
     server: SocketServer, door: Door
 ) -> None:
-    """A member who is removed during the admission must not receive the room's events."""
+    """A member who was removed during the admission must not receive the room's events."""
     Server(server.manager.rooms_in("/")).in_("red").sockets_leave("red")
 
     assert frozenset() == await admitted(server, door)
@@ -91,7 +91,7 @@ async def test_socket_is_in_the_room_when_it_was_put_there_while_pending(
 
     assert frozenset({"red", "blue"}) == await admitted(server, door)
     assert [] == found_before
-    assert 1 == len(hub.in_("blue").fetch_sockets())
+    assert 1 == len(hub.in_("blue").local_sockets())
 
 
 async def test_nobody_is_pending_when_the_door_was_closed_to_them(
@@ -101,37 +101,16 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
     door.admits = False
 
     assert frozenset() == await admitted(server, door)
-    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
+    assert () == Server(server.manager.rooms_in("/")).local_sockets()
     assert set() == server.manager.rooms_in("/").pending
-
-
-async def test_socket_leaves_the_namespace_when_it_was_to_join_the_room_of_another_socket(
-    server: SocketServer, door: Door
-) -> None:
-    """The failed join closes the connection, and no room keeps the socket."""
-    (first,) = Server(server.manager.rooms_in("/")).fetch_sockets()
-    door.may_pass.set()
-    await ticks()
-    door.may_pass.clear()
-    connection = Connection("d", FakeTransport(), UpgradeRequest({}, {}, ""), server, 1_000, 1_000)
-    server.eio.sockets["d"] = connection
-    connection.data_received(client_frames.text(b"40"))
-    (second,) = set(Server(server.manager.rooms_in("/")).fetch_sockets()) - {first}
-
-    second.join(first.id)
-    door.may_pass.set()
-    await ticks()
-
-    assert connection.closed
-    assert {first.id} == server.manager.rooms_in("/").all_members.keys()
 
 
 @pytest.mark.parametrize("answer_connect", [True, False])
 async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport, *, answer_connect: bool
 ) -> None:
-    """The JavaScript client does not reconnect after the packets ``41`` and ``44``."""
-    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
+    """After the packets ``41`` or ``44``, the JavaScript client would not reconnect."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     socket.emit("error", "later")
     socket.close_transport(answer_connect=answer_connect)
     door.admits = False
@@ -140,14 +119,14 @@ async def test_pending_socket_is_closed_for_now_without_a_disconnect_packet(
 
     answer = text_frame(b'40{"sid":"%b"}' % socket.id.encode()) + text_frame(b'42["error","later"]')
     assert (answer if answer_connect else b"") + close_frame(1013) == b"".join(transport.sent)
-    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
+    assert () == Server(server.manager.rooms_in("/")).local_sockets()
 
 
 async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
-    """The socket leaves its rooms at once."""
-    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
+    """The socket also leaves its rooms at once."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     door.may_pass.set()
     await ticks()
     transport.sent.clear()
@@ -156,7 +135,7 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
     socket.close_transport()
 
     assert text_frame(b'42["error","later"]') + close_frame(1013) == b"".join(transport.sent)
-    assert () == Server(server.manager.rooms_in("/")).fetch_sockets()
+    assert () == Server(server.manager.rooms_in("/")).local_sockets()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +145,7 @@ async def test_admitted_socket_is_closed_for_now_without_a_disconnect_packet(
 async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     door: Door, transport: FakeTransport, fields: frozenset[str] | None, kept: dict[str, object]
 ) -> None:
-    """The socket stores only the fields of ``auth`` that the options name, to save memory."""
+    """To save memory, the socket stores only the fields of ``auth`` that the options name."""
     server = SocketServer(EngineOptions(auth_fields=fields))
     server.open_namespace(
         "/", CompiledNamespace(Socket, connect=(door,), disconnect=(), events={}, unknown=ignore)
@@ -176,7 +155,7 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
     connection.data_received(client_frames.text(b'40{"token":"t","junk":[[]]}'))
     await door.reached.wait()
 
-    (socket,) = Server(server.manager.rooms_in("/")).fetch_sockets()
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
 
     assert kept == socket.handshake.auth
     server.tasks.close()

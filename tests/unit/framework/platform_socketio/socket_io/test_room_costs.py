@@ -51,7 +51,7 @@ class CountingMembers(dict[str, Any]):
     visits = 0
 
     def values(self) -> Any:
-        """Return all members, and count them as visited."""
+        """Return all members, and count each of them as visited."""
         self.visits += len(self)
         return super().values()
 
@@ -83,7 +83,7 @@ def admit(rooms: NamespaceRooms, batcher: WriteBatcher, sid: str, *names: str) -
 async def test_rooms_are_not_compared_with_each_other_when_a_socket_of_many_goes(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """Comparing each room with every other would block the event loop of all clients."""
+    """Comparing each room with all others would block the event loop, and so all clients."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     CountingGroup.comparisons = 0
 
@@ -112,7 +112,7 @@ async def test_rooms_are_not_compared_with_each_other_when_a_socket_leaves_many(
 async def test_other_namespace_keeps_its_rooms_when_a_socket_of_many_goes(
     manager: RoomManager, rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A connection may have a socket in each of several namespaces."""
+    """The connection keeps its other namespace's rooms, although they have the same names."""
     client = admit(rooms, batcher, "a", *ALL_ROOMS)
     others = manager.open_namespace("/other")
     client.links["/other"] = AdmittedLink("b", client.socket)
@@ -143,7 +143,7 @@ async def test_only_rooms_with_queued_frames_are_read_when_a_member_of_many_is_s
 async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """Adding a member to a channel with 10,000 members looks for that member's sockets only."""
+    """When a member is added to a large channel, only that member's sockets are visited."""
     for number in range(MANY):
         admit(rooms, batcher, f"member {number}", "room 1")
     newcomer = admit(rooms, batcher, "newcomer")
@@ -158,7 +158,7 @@ async def test_large_room_is_not_walked_when_one_socket_outside_it_is_looked_for
 async def test_stalled_clients_elsewhere_are_not_looked_at_when_a_room_is_sent_what_is_volatile(
     rooms: NamespaceRooms, batcher: WriteBatcher
 ) -> None:
-    """A typing event in a small room must not visit every stalled client of the server."""
+    """A typing event in a small room must not visit all stalled clients of the server."""
     mate = admit(rooms, batcher, "mate", "room 1")
     stalled = [admit(rooms, batcher, f"stalled {number}") for number in range(MANY)]
     batcher.stalled.update(stalled)

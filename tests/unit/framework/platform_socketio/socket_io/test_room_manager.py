@@ -12,7 +12,7 @@ def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
 
 @pytest.fixture
 def manager(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> RoomManager:
-    """Add three sockets: a to red and blue, b to blue, c to no room."""
+    """Add three sockets: a to red and blue, b to blue, and c to no room."""
     manager = RoomManager(batcher)
     manager.open_namespace("/")
     for sid, rooms in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
@@ -36,7 +36,7 @@ async def test_emit_of_the_library_reaches_the_same_when_called(
     skip_sid: str | None,
     expected: dict[str, int],
 ) -> None:
-    """python-socketio's ``emit`` reaches the members of this server's rooms."""
+    """The ``emit`` of python-socketio reaches the members of this server's rooms."""
     await manager.emit("e", ("x", 1), "/", room=room, skip_sid=skip_sid)
 
     batcher.flush()
@@ -59,7 +59,7 @@ async def test_emit_reaches_nobody_when_the_namespace_is_unknown(
 async def test_no_socket_is_found_or_added_when_the_namespace_is_unknown(
     manager: RoomManager,
 ) -> None:
-    """A lookup opens no namespace."""
+    """A lookup in an unknown namespace does not open the namespace."""
     found = (manager.get_rooms("a", "/admin"), list(manager.get_participants("/admin", "red")))
 
     assert ([], []) == found

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ def clients(batcher: WriteBatcher) -> dict[str, RoomClient]:
 
 @pytest.fixture
 def rooms(batcher: WriteBatcher, clients: dict[str, RoomClient]) -> NamespaceRooms:
-    """Add three sockets: a to red and blue, b to blue, c to no room."""
+    """Add three sockets: a to red and blue, b to blue, and c to no room."""
     rooms = RoomManager(batcher).open_namespace("/")
     for sid, names in (("a", ("red", "blue")), ("b", ("blue",)), ("c", ())):
         rooms.add_socket(sid, clients[sid], names)
@@ -69,7 +70,7 @@ async def test_broadcast_reaches_each_member_once_when_rooms_overlap(
     except_rooms: set[str],
     expected: dict[str, int],
 ) -> None:
-    """Members of excluded rooms receive nothing. A socket's id also counts as a room."""
+    """Members of excluded rooms receive nothing. A socket's id works as a room, too."""
     rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", ({"n": 1},))
 
     assert expected == write_counts()
@@ -101,7 +102,7 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 async def test_broadcast_is_encoded_once_when_many_hear_it(
     rooms: NamespaceRooms, batcher: WriteBatcher, clients: dict[str, RoomClient]
 ) -> None:
-    """All members receive the same bytes object."""
+    """All members receive the same bytes object, not copies."""
     rooms.broadcast(NO_ROOMS, NO_ROOMS, "e", ())
 
     batcher.flush()
@@ -125,7 +126,7 @@ async def test_broadcast_leaves_out_who_does_not_read_when_volatile(
     names: set[str],
     expected: dict[str, int],
 ) -> None:
-    """A stalled client still gets events that are not volatile."""
+    """A stalled client misses only volatile events."""
     batcher.stalled.add(clients["a"])
 
     rooms.broadcast(frozenset(names), NO_ROOMS, "e", (), volatile=True)
@@ -160,3 +161,48 @@ async def test_socket_hears_nothing_of_a_room_when_it_left(
 
     assert {"a", "blue"} == set(rooms.rooms_of("a"))
     assert {"a": 0, "b": 0, "c": 0} == write_counts()
+
+
+async def test_room_of_another_socket_reaches_both_when_a_socket_joins_it(
+    rooms: NamespaceRooms, write_counts: WriteCounts
+) -> None:
+    """As in Node, the id of a socket is a room like any other."""
+    rooms.add_to_room("b", "a")
+
+    rooms.broadcast(frozenset({"a"}), NO_ROOMS, "e", ())
+    both = write_counts()
+    rooms.broadcast(NO_ROOMS, frozenset({"a"}), "e", ())
+
+    assert {"a": 1, "b": 1, "c": 0} == both
+    assert {"a": 1, "b": 1, "c": 1} == write_counts()
+    assert (["a", "blue", "red"], ["a", "b", "blue"]) == (
+        sorted(rooms.rooms_of("a")),
+        sorted(rooms.rooms_of("b")),
+    )
+
+
+@pytest.mark.parametrize(("leaver", "left"), [("a", {"a": 0, "b": 1}), ("b", {"a": 1, "b": 0})])
+async def test_room_of_another_socket_keeps_the_other_when_one_of_both_leaves(
+    rooms: NamespaceRooms, write_counts: WriteCounts, leaver: str, left: dict[str, int]
+) -> None:
+    """The room ends with its last member, even if its owner has disconnected before."""
+    rooms.add_to_room("b", "a")
+
+    rooms.remove_socket(leaver)
+    rooms.broadcast(frozenset({"a"}), NO_ROOMS, "e", ())
+    counts = write_counts()
+    rooms.remove_socket("a")
+    rooms.remove_socket("b")
+
+    assert {**left, "c": 0} == counts
+    assert "a" not in rooms.groups
+
+
+async def test_tuple_of_rooms_is_refused_when_it_is_given_as_one_room(
+    rooms: NamespaceRooms,
+) -> None:
+    """It would be the name of a room that nobody is in."""
+    names: Any = frozenset({("red", "blue")})
+
+    with pytest.raises(TypeError, match="give several rooms as a list"):
+        rooms.broadcast(names, NO_ROOMS, "e", ())

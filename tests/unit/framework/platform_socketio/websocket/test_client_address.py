@@ -41,7 +41,7 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 def test_address_is_the_nearest_untrusted_one_when_proxies_stand_between(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
-    """All headers are searched from the right, up to the first entry that is not an address."""
+    """The headers are read from right to left, up to an entry that is no address."""
     headers = CIMultiDict([("X-Forwarded-For", value) for value in forwarded])
     request = make_mocked_request("GET", "/", headers=headers).clone(remote=peer)
 
@@ -56,7 +56,7 @@ def test_address_is_the_peer_when_no_proxy_is_trusted() -> None:
 
 
 def test_mapped_address_is_trusted_when_every_ipv6_network_is() -> None:
-    """The network ``::/0`` includes the IPv4-mapped addresses."""
+    """The network ``::/0`` includes all IPv4-mapped addresses."""
     request = make_mocked_request("GET", "/", headers={"X-Forwarded-For": "198.51.100.7"})
 
     address = client_address(request.clone(remote="::ffff:10.0.0.1"), (ip_network("::/0"),))

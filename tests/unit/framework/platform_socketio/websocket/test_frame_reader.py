@@ -59,7 +59,7 @@ def codes(queue: Queue) -> list[int]:
 
 @pytest.mark.parametrize("data", BROKEN.values(), ids=BROKEN)
 def test_frame_is_refused_with_1002_when_no_client_may_send_it(data: bytes) -> None:
-    """Earlier frames are handled and later frames are not, wherever the data is split."""
+    """Frames before the invalid one are handled, later ones are not, wherever the data is split."""
     everything = text(b"before") + data + text(b"behind")
     cuts = {0, 7, 13, 14, 15, 16, len(everything) - 13}
 
@@ -84,7 +84,7 @@ def test_frame_is_refused_at_its_second_byte_when_it_is_not_masked() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, MAX_MESSAGE_BYTES])
 def test_message_is_read_when_it_keeps_the_rules(length: int) -> None:
-    """The lengths are at the limits of each form; the data is split in header and payload."""
+    """The lengths are at the bounds of each encoding; the data is split in header and payload."""
     data = text(b"x" * length)
     expected = [(WSMsgType.TEXT, "x" * length, ""), (WSMsgType.TEXT, "next", "")]
 

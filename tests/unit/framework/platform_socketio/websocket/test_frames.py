@@ -19,7 +19,7 @@ LENGTHS = [0, 1, 125, 126, 127, 65_535, 65_536, 70_000]
 
 
 class _Written:
-    """A transport that records what aiohttp's writer sends."""
+    """A transport that records the bytes that aiohttp's writer sends."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -89,7 +89,7 @@ async def test_pong_has_aiohttps_bytes_when_written(length: int) -> None:
 
 @given(st.lists(st.text(max_size=300), max_size=5))
 def test_texts_are_read_as_written_when_aiohttp_reads_them(texts: list[str]) -> None:
-    """Several frames are joined in one write, as the batcher sends them."""
+    """As the batcher does, the test writes several frames at once."""
     data = b"".join([text_frame(text.encode()) for text in texts])
 
     assert [(WSMsgType.TEXT, text) for text in texts] == _read(data)

@@ -57,7 +57,7 @@ class Client(PingedConnection):
 async def beating(
     interval: float = 5.0, patience: float = 3.0, connect_timeout: float = 10.0
 ) -> AsyncIterator[Heartbeat]:
-    """Create a heartbeat that the test advances. A tick is a tenth of the shortest timeout."""
+    """Create a heartbeat that the test advances in ticks of a tenth of the shortest timeout."""
     heartbeat = Heartbeat(interval, patience, connect_timeout)
     yield heartbeat
     heartbeat.stop()
@@ -78,7 +78,7 @@ def watched(heartbeat: Heartbeat) -> Client:
 
 
 async def test_client_is_pinged_every_interval_when_it_answers() -> None:
-    """The first interval begins in the tick in which the client was added."""
+    """A client's first interval begins in the tick in which the client was added."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         first = watched(heartbeat)
         turn(heartbeat, 4, first.answer)
@@ -107,7 +107,7 @@ async def test_client_is_pinged_every_interval_when_it_answers() -> None:
 async def test_client_is_ended_when_a_ping_is_a_timeout_old(
     interval: float, patience: float, pinged: list[int], ended_at: int
 ) -> None:
-    """The timeout begins with the first unanswered ping, and may be longer than the interval."""
+    """The timeout begins with the first unanswered ping. It may be longer than the interval."""
     async with beating(interval, patience) as heartbeat:
         client = watched(heartbeat)
 
@@ -120,7 +120,7 @@ async def test_client_is_ended_when_a_ping_is_a_timeout_old(
 
 @pytest.mark.parametrize("answered_at", [10, 15, 19])
 async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
-    """The answer may come in the tick of the ping, or in the last tick of the timeout."""
+    """The answer may come as early as in the tick of the ping, or in the timeout's last tick."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         turn(heartbeat, answered_at)
@@ -132,7 +132,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """A client with a full inbox is not read, so pings need no answer until it is read again."""
+    """While the server does not read a client, because its inbox is full, no ping times out."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
@@ -147,7 +147,7 @@ async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
 
 
 async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
-    """The client is closed exactly at the connect timeout, and other clients stay."""
+    """The client is closed exactly at its connect timeout, and the other clients are not."""
     async with beating(connect_timeout=3.0) as heartbeat:
         slow, quick, later = watched(heartbeat), watched(heartbeat), watched(heartbeat)
         heartbeat.start_connect_timeout(slow)
@@ -165,7 +165,7 @@ async def test_client_is_closed_when_it_asks_for_no_namespace() -> None:
 
 
 async def test_nothing_is_held_when_a_client_is_forgotten() -> None:
-    """A removed client gets no more pings, and removing it again is harmless."""
+    """A removed client gets no more pings. Removing it twice is harmless."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         heartbeat.start_connect_timeout(client)
@@ -197,7 +197,7 @@ async def test_pings_come_by_themselves_when_a_client_is_watched() -> None:
 
 
 async def test_others_are_pinged_when_one_cannot_be_written_to() -> None:
-    """Only the broken connection ends, even though both clients are pinged in the same tick."""
+    """Both clients are pinged in the same tick, but only the broken connection ends."""
 
     class _Broken(Client):
         def note(self, frame: bytes) -> None:
@@ -234,7 +234,7 @@ async def test_no_task_is_left_when_stopped() -> None:
 
 
 async def test_late_clients_are_found_once_when_many_fail_to_connect_together() -> None:
-    """Finding each late client must not search all entries that were deleted before."""
+    """The search for late clients must not visit deleted entries again and again."""
 
     class _Expected(dict[PingedConnection, int]):
         begun = 0
@@ -256,7 +256,7 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
 
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
-    """A new client was not pinged yet, and an answer may take some ticks to arrive."""
+    """A client counts as silent only if it is read, and left its last ping unanswered."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         answered = [heartbeat.has_answered(client)]

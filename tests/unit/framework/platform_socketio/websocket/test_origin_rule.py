@@ -33,7 +33,7 @@ def rule(*origins: str) -> OriginRule:
     ],
 )
 def test_origin_is_accepted_when_it_is_the_server_itself(headers: dict[str, str]) -> None:
-    """React Native sends the address that it connects to as the origin."""
+    """React Native sends the server's own address as the origin."""
     assert rule().accepts(request(headers))
 
 
@@ -51,7 +51,7 @@ def test_origin_is_accepted_when_it_is_the_server_itself(headers: dict[str, str]
 def test_origin_is_accepted_when_a_trusted_proxy_forwards_it_as_the_servers(
     headers: dict[str, str],
 ) -> None:
-    """TLS ends at the proxy, which forwards the public name."""
+    """TLS ends at the proxy, which forwards the public host name."""
     assert rule().accepts(request(headers, PROXY))
     assert rule().accepts(request(headers, f"::ffff:{PROXY}"))
 
@@ -78,7 +78,6 @@ async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_server
 @pytest.mark.parametrize(
     ("configured", "sent"),
     [
-        ("https://chat.example.com/", "https://chat.example.com"),
         ("https://Chat.example.com:443", "https://chat.example.com"),
         ("http://localhost:3000", "http://localhost:3000"),
         ("null", "null"),
@@ -88,12 +87,12 @@ async def test_origin_is_refused_when_only_a_stranger_says_that_it_is_the_server
     ],
 )
 def test_origin_is_accepted_when_it_is_configured(configured: str, sent: str) -> None:
-    """The configured origin may be spelt differently from the browser's origin."""
+    """The configured origin may be spelt differently from the one that the browser sends."""
     assert rule(configured).accepts(request({"Origin": sent}))
 
 
 async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
-    """The log names the setting, and shows the origin short and printable."""
+    """The log line names the setting, and has the origin in a short and printable form."""
     origins = ["https://a.example", "https://a.example", "x" * 5_000, "https://b.example\x1b[31m"]
     rule_ = rule()
 
@@ -115,8 +114,23 @@ async def test_refused_origin_is_logged_once_when_it_comes_again() -> None:
     ] == logs
 
 
+async def test_origin_is_refused_and_logged_when_the_function_raises() -> None:
+    """The connection is refused, and the log names only the error's class."""
+
+    def fail(origin: str) -> bool:
+        raise LookupError(origin)
+
+    rule_ = OriginRule(fail, (), "CORS_ORIGINS")
+
+    with capture_logs() as logs:
+        accepted = rule_.accepts(request({"Origin": "https://a.example"}))
+
+    assert not accepted
+    assert ["origin refused: a function raised LookupError"] == [log["event"] for log in logs]
+
+
 def test_nothing_is_logged_when_the_origin_is_accepted() -> None:
-    """A missing origin is accepted as well, because only browsers send an origin."""
+    """A missing origin is accepted too, because only browsers send origins."""
     with capture_logs() as logs:
         accepted = [rule().accepts(request(each)) for each in ({}, {"Origin": LISTED})]
 

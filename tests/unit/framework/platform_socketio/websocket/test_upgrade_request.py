@@ -10,7 +10,7 @@ from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 
 
 def test_headers_are_joined_when_repeated() -> None:
-    """Repeated headers are joined as Node joins them, with names in lower case."""
+    """As in Node, repeated headers are joined, and names are in lower case."""
     headers = [("Host", "chat"), ("X-Forwarded-For", "192.0.2.1"), ("x-forwarded-for", "192.0.2.2")]
 
     request = UpgradeRequest.of(make_mocked_request("GET", "/?EIO=4", CIMultiDict(headers)), ())
@@ -30,7 +30,7 @@ def test_nothing_is_kept_for_good_when_a_client_makes_up_names() -> None:
 
 
 def test_named_headers_and_parameters_are_kept_alone_when_the_options_name_any() -> None:
-    """A client may send 16 kB of headers, and stored headers take memory until it disconnects."""
+    """Stored headers take memory for the whole connection, and a client may send 16 kB of them."""
     headers = CIMultiDict([("User-Agent", "phone"), ("X-Junk", "x" * 8_000)])
     mocked = make_mocked_request("GET", "/?EIO=4&junk=x", headers)
 
@@ -40,7 +40,7 @@ def test_named_headers_and_parameters_are_kept_alone_when_the_options_name_any()
 
 
 def test_connections_share_one_empty_mapping_when_the_options_name_nothing() -> None:
-    """An empty dict takes 64 bytes, and each connection would keep two."""
+    """An empty dict takes 64 bytes, and otherwise each connection would have two."""
     mocked = make_mocked_request("GET", "/?EIO=4", CIMultiDict([("Host", "chat")]))
 
     first, second = (UpgradeRequest.of(mocked, (), frozenset(), frozenset()) for _ in range(2))

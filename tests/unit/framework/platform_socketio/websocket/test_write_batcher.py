@@ -22,12 +22,12 @@ RECIPIENTS, ROOMS = range(3), range(3)
 
 
 class Rooms:
-    """Recipients and rooms by number, used as `NamespaceRooms` uses them."""
+    """Numbered recipients and rooms, which use the batcher as `NamespaceRooms` does."""
 
     def __init__(self) -> None:
         self.batcher = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
-        self.recipients[0].groups = {}  # A recipient in many groups has a dict.
+        self.recipients[0].groups = {}  # Recipients in many groups use a dict.
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:
@@ -69,7 +69,7 @@ async def tick() -> None:
 async def test_others_are_written_to_when_writing_to_one_fails(
     rooms: Rooms, *, has_own: bool
 ) -> None:
-    """The failing recipient is notified of each failure. Every other recipient gets all frames."""
+    """The failing recipient is notified of each failure, and all others get every frame."""
 
     def fail(_: bytes) -> None:
         raise OSError
@@ -90,7 +90,7 @@ async def test_others_are_written_to_when_writing_to_one_fails(
 
 
 async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
-    """Frames for a recipient and for its room are joined in the order of sending."""
+    """A recipient's own frames and its room's frames are one write, in the order of sending."""
     rooms.join(0, 0)
     rooms.join(1, 0)
 
@@ -105,7 +105,7 @@ async def test_frames_are_one_write_when_sent_in_one_tick(rooms: Rooms) -> None:
 
 
 async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) -> None:
-    """Each tick writes only the frames that were sent in it."""
+    """Each tick writes only the frames that were sent during this tick."""
     rooms.join(0, 0)
     rooms.broadcast(0, b"a")
     await tick()
@@ -118,7 +118,7 @@ async def test_nothing_is_written_again_when_the_next_tick_ends(rooms: Rooms) ->
 
 
 async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms) -> None:
-    """No member gets a copy of the frame."""
+    """Every member gets the same object instead of a copy of the frame."""
     frame = bytes(100)
     for recipient in RECIPIENTS:
         rooms.join(recipient, 0)
@@ -130,7 +130,7 @@ async def test_members_get_the_same_bytes_when_a_room_has_one_frame(rooms: Rooms
 
 
 async def test_frames_keep_their_order_when_somebody_is_in_several_rooms(rooms: Rooms) -> None:
-    """Each recipient gets its frames of a tick in one write."""
+    """Each recipient gets all of its frames of a tick in one write."""
     for room in ROOMS:
         rooms.join(0, room)
     rooms.join(1, 1)
@@ -167,7 +167,7 @@ async def test_earlier_frame_is_not_heard_when_somebody_joins_later(rooms: Rooms
 
 
 async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -> None:
-    """A former member gets no frame that is sent after it left."""
+    """A member that has left a room gets no later frame of the room."""
     rooms.join(0, 0)
 
     rooms.broadcast(0, b"a")
@@ -179,7 +179,7 @@ async def test_earlier_frame_is_heard_when_somebody_leaves_later(rooms: Rooms) -
 
 
 async def test_write_runs_in_the_servers_context_when_a_handler_sends() -> None:
-    """The write does not see context variables that the sender has set."""
+    """During the write, context variables of the sender are not set."""
     batcher, recipient, seen = WriteBatcher(), Recorder(), list[str]()
     recipient.write = lambda _: seen.append(WHO.get())
     WHO.set("handler")
@@ -216,7 +216,7 @@ class Move:
 
 @dataclass(frozen=True)
 class Flush:
-    """Flushes in the middle of a tick, or ends the tick."""
+    """Flushes in the middle of a tick, or lets the tick end."""
 
     tick_ends: bool
 
@@ -234,7 +234,7 @@ STEPS = st.lists(
 
 
 class Model:
-    """A simple batcher that delivers each frame at once."""
+    """A simple batcher that delivers each frame immediately, as a model for the real one."""
 
     def __init__(self) -> None:
         self.members: list[set[int]] = [set() for _ in ROOMS]
@@ -270,7 +270,7 @@ async def _apply(rooms: Rooms, step: Step, frame: bytes) -> None:
 
 @given(STEPS)
 def test_everybody_hears_what_the_model_says_when_anything_is_sent(steps: list[Step]) -> None:
-    """Each recipient gets the same frames as in the model, in order, and no frame stays queued."""
+    """Recipients get the same frames as from the model, in order. No frame stays queued."""
 
     async def run() -> tuple[list[bytes], list[bytes]]:
         rooms, model = Rooms(), Model()

@@ -1,0 +1,1 @@
+"""Methods that run without a client's event: found at boot, and run as bounded tasks."""

@@ -1,0 +1,109 @@
+"""`HandlerTasks`: runs event listeners and scheduled jobs, logs their errors, and stops them."""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import Any, NamedTuple
+
+import structlog
+
+from app.concurrency.eager import EagerTasks
+from app.framework.common.awaiting import maybe_await
+
+
+class Outcome(NamedTuple):
+    """The end of a handler: its result, or its error."""
+
+    result: Any = None
+    error: Exception | None = None
+
+
+Started = Outcome | asyncio.Future[Outcome]
+"""A started handler: its outcome if it has ended, and else a future that never raises an error."""
+
+
+def outcome_of(started: Started) -> Outcome:
+    """Return the outcome of a handler that has ended; `Outcome()` if it was cancelled."""
+    if isinstance(started, Outcome):
+        return started
+    return Outcome() if started.cancelled() else started.result()
+
+
+class HandlerTasks:
+    """Runs handlers, which may be async, and owns those that have not ended.
+
+    As in Node, an async handler runs up to its first wait before `start` returns. An error is
+    logged with its type, its place and the handler's name. Its text is not logged, because it may
+    contain the handler's arguments.
+
+    Args:
+        log_name: The name of the logger.
+        stop_seconds: The time that `stop` gives to running handlers, before it cancels them.
+        cancel_seconds: The time that `stop` gives to cancelled handlers, before it abandons them.
+    """
+
+    def __init__(self, log_name: str, stop_seconds: float, cancel_seconds: float = 1.0) -> None:
+        self._log = structlog.stdlib.get_logger(log_name)
+        self._stop_seconds = stop_seconds
+        self._cancel_seconds = cancel_seconds
+        self._eager = EagerTasks()
+        self._running: dict[asyncio.Future[Outcome], str] = {}
+        self.is_stopped = False
+
+    def __len__(self) -> int:
+        """Return the number of handlers that are waiting for something."""
+        return len(self._running)
+
+    def start(self, name: str, handler: Callable[..., Any], *args: object) -> Started:
+        """Run a handler up to its first wait.
+
+        The caller must not start handlers after `stop`.
+        """
+        try:
+            result = handler(*args)
+        except Exception as error:  # noqa: BLE001 - the error of a handler ends only the handler
+            return self._failed(name, error)
+        if not isawaitable(result):
+            return Outcome(result)
+        future = self._eager.start(self._finish(name, result))
+        if future.done():
+            return outcome_of(future)
+        self._running[future] = name
+        future.add_done_callback(self._forget)
+        return future
+
+    async def stop(self) -> None:
+        """Wait for the running handlers, cancel those that last too long, and log them."""
+        self.is_stopped = True
+        await self._wait(self._stop_seconds)
+        for future, name in self._running.items():
+            self._log.warning("handler cancelled by the shutdown", handler=name)
+            future.cancel()
+        await self._wait(self._cancel_seconds)
+        for name in self._running.values():
+            self._log.error("handler ignores its cancellation", handler=name)
+        self._eager.close()
+
+    async def _finish(self, name: str, result: Awaitable[Any]) -> Outcome:
+        try:
+            return Outcome(await maybe_await(result))
+        except Exception as error:  # noqa: BLE001 - as in `start`
+            return self._failed(name, error)
+
+    def _failed(self, name: str, error: Exception) -> Outcome:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self._log.error(
+            "handler failed",
+            handler=name,
+            error=type(error).__name__,
+            place=f"{place.filename}:{place.lineno}",
+        )
+        return Outcome(error=error)
+
+    async def _wait(self, seconds: float) -> None:
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=seconds)
+
+    def _forget(self, future: "asyncio.Future[Outcome]") -> None:
+        self._running.pop(future, None)

@@ -1,0 +1,81 @@
+"""Decorators of methods that a module outside of ``core`` reads, such as ``on_event``."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from app.framework.common.exceptions import BootError
+from app.framework.common.hooks import POSITIONAL
+from app.framework.common.metadata import extend_metadata, get_metadata, methods_with_metadata
+
+METHOD_DECORATORS = "background:method_decorators"
+"""The metadata key under which a method lists its decorators of type `MethodDecorator`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodDecorator:
+    """A decorator of methods, such as ``on_event``, and the module that must be imported for it."""
+
+    name: str
+    module: str
+
+    @property
+    def key(self) -> str:
+        """The metadata key of the decorator's values, a tuple with one item per use."""
+        return f"background:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A decorated method of one provider.
+
+    Attributes:
+        name: The class and the method, such as ``Orders.on_created``.
+        call: The bound method.
+        max_arguments: The number of positional arguments that the method accepts; None if any.
+        required_arguments: The number of arguments without a default.
+    """
+
+    name: str
+    call: Callable[..., Any]
+    max_arguments: int | None
+    required_arguments: int
+
+
+def add_to_method(decorator: MethodDecorator, value: object, method: Any) -> None:
+    """Add a value of a decorator to a method.
+
+    Raises:
+        BootError: The decorated object is not a plain method.
+    """
+    if not inspect.isfunction(method):
+        name = getattr(method, "__qualname__", repr(method))
+        raise BootError(f"{name}: @{decorator.name} belongs on a plain method; move it there")
+    extend_metadata(method, decorator.key, (value,))
+    extend_metadata(method, METHOD_DECORATORS, (decorator,))
+
+
+def decorated_methods(
+    provider: object, decorator: MethodDecorator
+) -> Iterator[tuple[Handler, tuple[Any, ...]]]:
+    """Yield the provider's methods that have a decorator, with the decorator's values."""
+    cls = type(provider)
+    for name, method in methods_with_metadata(cls, decorator.key):
+        handler = _read_handler(f"{cls.__name__}.{name}", getattr(provider, name))
+        yield handler, get_metadata(method, decorator.key)
+
+
+def _read_handler(name: str, call: Callable[..., Any]) -> Handler:
+    if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+        raise BootError(f"{name} is a generator, so it would not run; remove the yield")
+    parameters = inspect.signature(call).parameters.values()
+    positional = [each for each in parameters if each.kind in POSITIONAL]
+    takes_any = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+    required = [each for each in positional if each.default is inspect.Parameter.empty]
+    for each in parameters:
+        if each.kind is inspect.Parameter.KEYWORD_ONLY and each.default is each.empty:
+            raise BootError(
+                f"{name}: parameter '{each.name}' receives no argument; give it a default"
+            )
+    return Handler(name, call, None if takes_any else len(positional), len(required))

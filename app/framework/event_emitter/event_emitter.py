@@ -1,0 +1,139 @@
+"""`EventEmitter2`: calls the listeners of an event, which may be async."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyee
+
+from app.framework.background.handler_tasks import HandlerTasks, Started, outcome_of
+from app.framework.event_emitter.wildcards import matches, specificity
+
+NEW_LISTENER = "new_listener"
+"""The event that pyee emits for each new listener. eventemitter2 does not do so by default."""
+
+_StartedListener = tuple[Callable[..., Any], Started]
+
+
+@dataclass(frozen=True, slots=True)
+class EventEmitterOptions:
+    """The options of `EventEmitterModule.for_root`.
+
+    Attributes:
+        wildcard: Whether ``*`` and ``**`` in the names of listeners are wildcards.
+        delimiter: Separates the parts of a name.
+        max_running: The maximum number of async listeners that run at the same time.
+        stop_seconds: The time that running listeners have to end when the application stops.
+    """
+
+    wildcard: bool = False
+    delimiter: str = "."
+    max_running: int = 1_000
+    stop_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listener:
+    """A method with `on_event`, as the emitter calls it."""
+
+    name: str
+    call: Callable[..., Any]
+    max_arguments: int | None
+    suppress_errors: bool
+
+    def __call__(self, *args: object) -> Any:
+        """Call the method without the surplus arguments, as in JavaScript."""
+        return self.call(*args[: self.max_arguments])
+
+
+class EventEmitter2(pyee.EventEmitter):
+    """Emits events to the listeners of this process; inject it to emit.
+
+    `on`, `once`, `remove_listener`, `remove_all_listeners`, `listeners` and `event_names` are
+    those of pyee. Listeners of one name run in the order in which they subscribed. If several names
+    match, an exact part precedes ``*``, which precedes ``**``.
+
+    The error of a listener is logged, and neither ends the process nor the emitting code.
+    """
+
+    def __init__(self, options: EventEmitterOptions) -> None:
+        super().__init__()
+        self._options = options
+        self._tasks = HandlerTasks("EventEmitter", options.stop_seconds)
+        self._started: list[_StartedListener] = []
+        """The listeners that the current call of `_start_listeners` has started."""
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """Call the listeners of an event, without waiting for async ones.
+
+        Returns:
+            Whether the event has listeners.
+
+        Raises:
+            RuntimeError: ``max_running`` listeners are still running. No listener was called.
+            PyeeError: The event is ``error`` and has no listener, as in Node.
+        """
+        return event != NEW_LISTENER and bool(self._start_listeners(event, args, kwargs))
+
+    async def emit_async(self, event: str, *args: Any, **kwargs: Any) -> list[Any]:
+        """Call the listeners of an event, and wait until all have ended; return their results.
+
+        The result of a listener that failed or was cancelled is None.
+
+        Raises:
+            Exception: The error of the first listener with ``suppress_errors=False``, or of one
+                that was added with ``on``.
+            RuntimeError: As in `emit`.
+        """
+        started = self._start_listeners(event, args, kwargs)
+        running = [each for _, each in started if isinstance(each, asyncio.Future)]
+        if running:
+            await asyncio.wait(running)
+        outcomes = [(listener, outcome_of(each)) for listener, each in started]
+        for listener, outcome in outcomes:
+            suppressed = isinstance(listener, Listener) and listener.suppress_errors
+            if outcome.error is not None and not suppressed:
+                raise outcome.error
+        return [outcome.result for _, outcome in outcomes]
+
+    async def stop(self) -> None:
+        """Remove all listeners, and wait for the running ones; see `HandlerTasks.stop`."""
+        self.remove_all_listeners()
+        await self._tasks.stop()
+
+    def _start_listeners(
+        self, event: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> list[_StartedListener]:
+        if self._tasks.is_stopped:
+            return []
+        if len(self._tasks) >= self._options.max_running:
+            raise RuntimeError(
+                f"{len(self._tasks)} event listeners are still running, so '{event}' was not "
+                "emitted; listeners must end faster, or set a higher max_running"
+            )
+        outer, self._started = self._started, []  # a listener may emit
+        try:
+            for name in self._names_matching(event):
+                super().emit(name, *args, **kwargs)
+            return self._started
+        finally:
+            self._started = outer
+
+    def _names_matching(self, event: str) -> list[str]:
+        """Return the names of listeners that match an event; the event itself if there are none."""
+        if not self._options.wildcard:
+            return [event]
+        delimiter = self._options.delimiter
+        parts = event.split(delimiter)
+        names = [name for name in self.event_names() if matches(name.split(delimiter), parts)]
+        names.sort(key=lambda name: specificity(name.split(delimiter)))
+        return names or [event]
+
+    def _emit_run(
+        self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        """Run one listener. pyee calls this method for each listener of a name."""
+        name = f.name if isinstance(f, Listener) else getattr(f, "__qualname__", repr(f))
+        call = (lambda *given: f(*given, **kwargs)) if kwargs else f
+        self._started.append((f, self._tasks.start(name, call, *args)))

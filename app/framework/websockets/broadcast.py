@@ -1,0 +1,159 @@
+"""`Server` (all clients of a namespace) and `BroadcastOperator`, with socket.io's names.
+
+Methods that may reach other nodes return awaitables, as in socket.io. An awaitable whose work is
+already done is `DONE`: not awaiting it has no effect, and costs nothing.
+"""
+
+from collections.abc import Awaitable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from app.framework.websockets.socket import Socket
+
+RESERVED_EVENTS = frozenset(
+    {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
+)
+"""Event names that neither side may send; the list of socket.io-parser."""
+
+Room = str | Iterable[str]
+"""The name of a room, or several names."""
+
+
+class Done:
+    """An awaitable without work: ``await client.join(room)`` is the same as ``client.join(room)``.
+
+    All calls return the same instance, so a call allocates nothing.
+    """
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Return immediately."""
+        yield from ()
+
+
+DONE = Done()
+
+
+class Hub(Protocol):
+    """Gives access to all sockets of one namespace. `NamespaceRooms` implements it."""
+
+    def broadcast(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
+    ) -> None:
+        """Queue an event once for each socket in any of ``rooms`` (for all sockets if empty).
+
+        Sockets in any of ``except_rooms`` are left out.
+        """
+
+    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
+        """See `BroadcastOperator.local_sockets`."""
+
+
+class BroadcastOperator:
+    """Selects the recipients: ``server.to("room").except_("other").emit("event", data)``.
+
+    An operator is immutable: each method returns a new operator, so an operator may be used
+    repeatedly. Rooms may be given one by one or as a list.
+    """
+
+    __slots__ = ("_except", "_hub", "_rooms", "_volatile")
+
+    def __init__(
+        self,
+        hub: Hub,
+        rooms: frozenset[str] = frozenset(),
+        except_rooms: frozenset[str] = frozenset(),
+        *,
+        volatile: bool = False,
+    ) -> None:
+        self._hub = hub
+        self._rooms = rooms
+        self._except = except_rooms
+        self._volatile = volatile
+
+    def to(self, *rooms: Room) -> "BroadcastOperator":
+        """Add rooms; a socket in several of them receives the event once."""
+        try:
+            wanted: frozenset[Any] = self._rooms.union(rooms)
+        except TypeError:  # a list is not hashable
+            wanted = self._rooms.union(room_names(rooms))
+        return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
+
+    in_ = to
+    """Socket.IO's ``in``: an alias of `to`."""
+
+    def except_(self, *rooms: Room) -> "BroadcastOperator":
+        """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
+        try:
+            unwanted: frozenset[Any] = self._except.union(rooms)
+        except TypeError:
+            unwanted = self._except.union(room_names(rooms))
+        return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
+
+    @property
+    def volatile(self) -> "BroadcastOperator":
+        """Skip clients that are not reading at the moment: for data that is outdated soon."""
+        return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Queue the event for all recipients; raise ValueError if its name is reserved."""
+        if event in RESERVED_EVENTS:
+            raise reserved(event)
+        self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
+
+    def local_sockets(self) -> "tuple[Socket, ...]":
+        """Return the selected sockets of this process, without duplicates.
+
+        A socket that is still connecting counts as a member of the rooms that it will join.
+        """
+        return self._hub.sockets(self._rooms, self._except)
+
+    async def fetch_sockets(self) -> "tuple[Socket, ...]":
+        """Return the selected sockets, without duplicates."""
+        return self.local_sockets()
+
+    def sockets_join(self, *rooms: Room) -> Awaitable[None]:
+        """Add the selected sockets to these rooms."""
+        for socket in self.local_sockets():
+            socket.join(*rooms)
+        return DONE
+
+    def sockets_leave(self, *rooms: Room) -> Awaitable[None]:
+        """Remove the selected sockets from these rooms."""
+        names = room_names(rooms)
+        for socket in self.local_sockets():
+            for room in names:
+                socket.leave(room)
+        return DONE
+
+    def disconnect_sockets(
+        self,
+        close: bool = False,  # noqa: FBT001, FBT002 - socket.io's signature
+    ) -> Awaitable[None]:
+        """Disconnect the selected sockets; see `Socket.disconnect`."""
+        for socket in self.local_sockets():
+            socket.disconnect(close)
+        return DONE
+
+
+class Server(BroadcastOperator):
+    """Nest's ``@WebSocketServer()``: all sockets of one namespace."""
+
+    __slots__ = ()
+
+
+def room_names(rooms: Iterable[Room]) -> list[str]:
+    """Return the names of rooms that are given one by one or as lists."""
+    return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
+
+
+def reserved(event: str) -> ValueError:
+    """Return the error for an event name that the client's parser would reject."""
+    return ValueError(f"'{event}' is a reserved event name")

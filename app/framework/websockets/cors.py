@@ -1,0 +1,104 @@
+"""Nest's ``cors`` option: the origins whose pages may connect, besides the server's own origin."""
+
+import inspect
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from app.framework.common.exceptions import BootError
+
+Origin: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
+Origins: TypeAlias = Origin | bool | Iterable[Origin]
+"""An origin or several, see `Cors`. True and ``"*"`` mean any origin, False means none."""
+
+ANY_ORIGIN = re.compile("")
+
+_DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
+_ORIGIN = re.compile(r"[^:/*]+://[^/*]*|null")
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The origins whose pages may connect; the server's own origin may connect in any case.
+
+    An origin is a text such as ``https://chat.example``, a regular expression that is searched in
+    the origin, as in Nest, or a function that receives the origin and returns True to accept it.
+
+    Raises:
+        BootError: A text that is never the origin of a page, or an async function.
+    """
+
+    origins: Origins
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origins", parse_origins(self.origins))
+
+
+def parse_origins(origins: Origins) -> tuple[Origin, ...]:
+    """Return the origins in an order that does not depend on how they were listed.
+
+    Raises:
+        BootError: As `Cors`.
+    """
+    if origins in (True, "*"):
+        return (ANY_ORIGIN,)
+    if origins is False:
+        return ()
+    if isinstance(origins, str | re.Pattern) or callable(origins):
+        origins = (origins,)
+    if not isinstance(origins, Iterable):
+        raise BootError(
+            f"origins={origins!r} is not supported; give an origin such as "
+            "'https://chat.example', a list of origins, or '*' for any origin"
+        )
+    return tuple(sorted(set(map(_check, origins)), key=repr))
+
+
+def origin_matcher(origins: Origins) -> Callable[[str], bool]:
+    """Return a function that decides whether a page of an origin may connect.
+
+    The function raises the errors of the functions in ``origins``.
+    """
+    listed = parse_origins(origins)
+    texts = frozenset(normal_origin(each) for each in listed if isinstance(each, str))
+    patterns = tuple(each for each in listed if isinstance(each, re.Pattern))
+    functions = tuple(each for each in listed if callable(each))
+
+    def allows(origin: str) -> bool:
+        return (
+            origin in texts
+            or any(pattern.search(origin) for pattern in patterns)
+            # Compare with True, because a coroutine would count as true as well.
+            or any(function(origin) is True for function in functions)
+        )
+
+    return allows
+
+
+def normal_origin(origin: str) -> str:
+    """Return the origin in lower case, without the scheme's default port."""
+    normal = origin.lower()
+    for scheme, port in _DEFAULT_PORTS:
+        if normal.startswith(scheme):
+            return normal.removesuffix(port)
+    return normal
+
+
+def _check(origin: object) -> Origin:
+    if isinstance(origin, re.Pattern):
+        return origin
+    if callable(origin):
+        if inspect.iscoroutinefunction(origin):
+            raise BootError(f"origins: {origin!r} is async; write a plain function")
+        return origin
+    if not isinstance(origin, str):
+        raise BootError(f"origins: {origin!r} is not an origin, a regular expression or a function")
+    if origin == "*":
+        raise BootError("origins: '*' in a list matches no page; write Cors('*') for any origin")
+    if not _ORIGIN.fullmatch(origin):
+        raise BootError(
+            f"origins: {origin!r} matches no page; write an origin in full and without a slash "
+            "at the end, such as https://chat.example, or a regular expression for several"
+        )
+    return origin

@@ -1,0 +1,64 @@
+import asyncio
+
+from structlog.testing import capture_logs
+
+from app.framework.background.handler_tasks import HandlerTasks, Outcome, outcome_of
+
+
+async def test_stop_waits_for_handlers_that_end_in_time() -> None:
+    ended: list[str] = []
+
+    async def job() -> None:
+        await asyncio.sleep(0)
+        ended.append("job")
+
+    tasks = HandlerTasks("Test", stop_seconds=10.0)
+    tasks.start("Jobs.job", job)
+    with capture_logs() as logs:
+        await tasks.stop()
+
+    assert ["job"] == ended
+    assert [] == logs
+
+
+async def test_stop_ends_when_a_handler_ignores_its_cancellation() -> None:
+    release = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not release.is_set():
+            try:
+                await release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    tasks = HandlerTasks("Test", stop_seconds=0.0, cancel_seconds=0.0)
+    started = tasks.start("Jobs.stubborn", stubborn)
+    with capture_logs() as logs:
+        await tasks.stop()
+
+    assert ["handler cancelled by the shutdown", "handler ignores its cancellation"] == [
+        line["event"] for line in logs
+    ]
+    assert ["Jobs.stubborn"] * 2 == [line["handler"] for line in logs]
+    release.set()
+    assert isinstance(started, asyncio.Future)
+    assert Outcome() == await started
+
+
+async def test_handler_that_did_not_wait_is_not_counted() -> None:
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+
+    assert Outcome(7) == tasks.start("Jobs.job", lambda: 7)
+    assert 0 == len(tasks)
+    await tasks.stop()
+
+
+async def test_handlers_error_is_its_outcome() -> None:
+    def fails() -> None:
+        raise KeyError
+
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+    outcome = outcome_of(tasks.start("Jobs.fails", fails))
+
+    assert isinstance(outcome.error, KeyError)
+    await tasks.stop()
