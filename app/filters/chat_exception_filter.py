@@ -54,7 +54,13 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error as ack or ``exception``, or reject the client if it is connecting."""
+        """Send the error as ack or ``exception``, or reject the client if it is connecting.
+
+        Requests to controllers get the error body of `BaseExceptionFilter`.
+        """
+        if host.get_type() == "http":
+            super().catch(exception, host)
+            return
         super().catch(_ws_exception(exception), host)
         if isinstance(exception, AuthenticationError) and exception.code in _ENDING:
             client: AuthenticatedSocket = host.get_client()

@@ -13,6 +13,8 @@ def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDic
     context = current_context.get()
     if context is None:
         return event_dict
+    if context.get_type() == "http":
+        return {"request_id": context.request_id, "route": context.log_name, **event_dict}
     client = context.get_client()
     return {
         "request_id": context.request_id,

@@ -35,8 +35,8 @@ class Refused(Exception):
 class Device:
     """One client of a user. It records the received messages and receipts.
 
-    After each connection, and when a ``seq`` is missing, the device fetches messages: all that
-    follow the highest ``seq`` up to which the channel is complete. docs/protocol.md describes this.
+    After each connection, and when a ``seq`` is missing, the device fetches all messages after the
+    highest ``seq`` up to which the channel is complete, as docs/protocol.md describes.
     """
 
     def __init__(

@@ -64,12 +64,12 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The faults of a scenario, and its servers.
+    """A reliability scenario: its database, its servers and the faults that it injects.
 
     Attributes:
         faults: The faults, which are injected in turn.
         nodes: The number of servers that share the database.
-        doubled: The share of messages that all devices of a user send at the same time.
+        doubled: The share of messages (0 to 1) that all devices of a user send at the same time.
     """
 
     name: str

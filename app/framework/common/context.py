@@ -1,14 +1,14 @@
 """`ArgumentsHost` and `ExecutionContext`: the event that guards, interceptors and filters receive.
 
-One object serves as both and as the result of ``switch_to_ws()``: an event needs one allocation
-instead of three.
+One object serves as both and as the result of ``switch_to_ws()`` or ``switch_to_http()``: an event
+needs one allocation instead of three.
 """
 
 from collections.abc import Callable
 from contextvars import ContextVar
 from itertools import count
 from secrets import token_hex
-from typing import Any
+from typing import Any, NoReturn
 
 AckFunction = Callable[..., bool | None]
 """An `Acknowledgement`: sends the ack to the client. Only the first call has an effect; a later one
@@ -34,10 +34,10 @@ class ArgumentsHost:
         self._pattern = pattern
 
     def get_type(self) -> str:
-        """Return ``ws``, the only type of event that is supported."""
+        """Return ``ws`` for an event of a gateway, ``http`` for a request to a controller."""
         return "ws"
 
-    def get_args(self) -> tuple[Any, Any, AckFunction | None, str]:
+    def get_args(self) -> tuple[Any, ...]:
         """Return ``(client, data, ack, pattern)``, as Nest 12 does."""
         return self._client, self._data, self._ack, self._pattern
 
@@ -48,6 +48,17 @@ class ArgumentsHost:
     def switch_to_ws(self) -> "WsArgumentsHost":
         """Return this object, which also has the methods of Nest's ``WsArgumentsHost``."""
         return self
+
+    def switch_to_http(self) -> "HttpContext":
+        """Return the HTTP request's context.
+
+        Raises:
+            TypeError: This is an event of a gateway; check `get_type` first.
+        """
+        raise TypeError(
+            f"'{self._pattern}' is an event of a gateway and has no HTTP request; "
+            "call switch_to_http() only if get_type() is 'http'"
+        )
 
     def get_client(self) -> Any:
         """Return the client's `Socket`, an instance of `IoOptions.socket_class`."""
@@ -67,7 +78,7 @@ class ArgumentsHost:
 
 
 WsArgumentsHost = ArgumentsHost
-"""Nest's name for the arguments of a WebSocket event. An alias: there are no other events here."""
+"""Nest's name for the arguments of a WebSocket event."""
 
 
 class UnknownEvent:
@@ -75,7 +86,7 @@ class UnknownEvent:
 
 
 class ExecutionContext(ArgumentsHost):
-    """The arguments of one event, with the gateway and the handler that process it."""
+    """The arguments of one event, with the gateway or controller and the handler for it."""
 
     __slots__ = ("_class", "_handler", "_request_id")
 
@@ -105,7 +116,7 @@ class ExecutionContext(ArgumentsHost):
         self._request_id = ""
 
     def get_class(self) -> type:
-        """Return the class of the gateway."""
+        """Return the class of the gateway or controller."""
         return self._class
 
     def get_handler(self) -> Callable[..., Any]:
@@ -138,3 +149,76 @@ class ConnectionContext(ExecutionContext):
 
     def __init__(self, client: Any, gateway_class: type, handler: Callable[..., Any]) -> None:
         super().__init__(client, None, None, CONNECTION_PATTERN, gateway_class, handler)
+
+
+class HttpContext(ExecutionContext):
+    """The context of a request to a controller.
+
+    The methods for WebSocket events raise, so that a guard that only knows sockets admits nobody.
+
+    Attributes:
+        body: The decoded JSON body, if the handler has a ``Body`` parameter.
+        raw_body: The bytes of the body, if the handler has a ``Body`` or ``RawBody`` parameter.
+    """
+
+    __slots__ = ("_request", "_response", "body", "raw_body")
+
+    def __init__(
+        self,
+        request: Any,
+        response: Any,
+        route: str,
+        controller_class: type,
+        handler: Callable[..., Any],
+    ) -> None:
+        super().__init__(None, None, None, route, controller_class, handler)
+        self._request = request
+        self._response = response
+        self.body: Any = None
+        self.raw_body = b""
+
+    def get_type(self) -> str:
+        """Return ``http``."""
+        return "http"
+
+    def get_args(self) -> tuple[Any, ...]:
+        """Return ``(request, response)``."""
+        return self._request, self._response
+
+    def switch_to_http(self) -> "HttpContext":
+        """Return this object, which also has the methods of Nest's ``HttpArgumentsHost``."""
+        return self
+
+    def get_request(self) -> Any:
+        """Return the request of aiohttp."""
+        return self._request
+
+    def get_response(self) -> Any:
+        """Return the `HttpResponse`, on which guards, interceptors and filters may set headers."""
+        return self._response
+
+    def switch_to_ws(self) -> NoReturn:
+        """Raise a TypeError: there is no socket."""
+        self._refuse("switch_to_ws()")
+
+    def get_client(self) -> NoReturn:
+        """Raise a TypeError: there is no socket."""
+        self._refuse("get_client()")
+
+    def get_data(self) -> NoReturn:
+        """Raise a TypeError: there is no payload."""
+        self._refuse("get_data()")
+
+    def get_ack(self) -> NoReturn:
+        """Raise a TypeError: there is no ack."""
+        self._refuse("get_ack()")
+
+    def _refuse(self, method: str) -> NoReturn:
+        raise TypeError(
+            f"{self._pattern} is an HTTP request and has no socket; "
+            f"call {method} only if get_type() is 'ws'"
+        )
+
+
+HttpArgumentsHost = HttpContext
+"""Nest's name for the arguments of an HTTP request."""

@@ -1,4 +1,4 @@
-"""The framework's errors, in two trees.
+"""The framework's errors, in two trees. ``http_exceptions.py`` has those of controllers.
 
 ::
 
@@ -101,7 +101,12 @@ class WsException(Exception):
             return error
         if isinstance(error, Mapping) and isinstance(error.get("message"), str):
             return str(error["message"])
-        return " ".join(re.findall(r"[A-Z][a-z0-9]*", type(self).__name__))
+        return words_of(type(self))
+
+
+def words_of(cls: type) -> str:
+    """Return the name of a class as words: ``RoomNotFound`` gives "Room Not Found"."""
+    return " ".join(re.findall(r"[A-Z][a-z0-9]*", cls.__name__))
 
 
 class WsUnauthorized(WsException):
@@ -133,13 +138,11 @@ class WsBadRequest(WsException):
 
     def __init__(self, fields: tuple[FieldError, ...]) -> None:
         self.fields = fields
-        super().__init__(
-            "; ".join(
-                f"{field['path']}: {field['message']}" if field["path"] else field["message"]
-                for field in fields
-            ),
-            details={"fields": list(fields)},
+        self.messages = tuple(
+            f"{field['path']}: {field['message']}" if field["path"] else field["message"]
+            for field in fields
         )
+        super().__init__("; ".join(self.messages), details={"fields": list(fields)})
 
 
 class WsUnknownEvent(WsException):

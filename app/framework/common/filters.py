@@ -7,16 +7,19 @@ import structlog
 
 from app.framework.common.context import ExecutionContext
 from app.framework.common.exceptions import WsException, WsInternalError
+from app.framework.common.http_exceptions import HttpException, as_http_exception
 
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
+_http_log = structlog.stdlib.get_logger("ExceptionsHandler")
 
 
 @runtime_checkable
 class ExceptionFilter(Protocol):
     """An exception filter. The decorator ``catch`` names the exceptions that the filter handles.
 
-    A filter calls the ack or emits an event. If the filter raises, the error is logged and the
-    client gets no answer.
+    For an event, a filter calls the ack or emits an event. If the filter raises, the error is
+    logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
+    response. If it calls neither, or raises, the client gets the status 500.
     """
 
     def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
@@ -40,7 +43,13 @@ class BaseWsExceptionFilter:
         self._include_cause = include_cause
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error to the client; log it first unless it is a `WsException`."""
+        """Send the error to the client; log it first unless it is a `WsException`.
+
+        A global filter also runs for requests to controllers: `BaseExceptionFilter` answers those.
+        """
+        if host.get_type() == "http":
+            BaseExceptionFilter().catch(exception, host)
+            return
         if not isinstance(exception, WsException):
             _log.error(
                 "unexpected error",
@@ -67,3 +76,27 @@ class BaseWsExceptionFilter:
         if host.get_data() is not None:
             cause["data"] = host.get_data()
         return cause
+
+
+class BaseExceptionFilter:
+    """The default filter of controllers: sends an `HttpException`; logs anything else, sends 500.
+
+    An error of a gateway's event is passed to `BaseWsExceptionFilter`.
+    """
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer with Nest's error body; log the error first unless it is an `HttpException`."""
+        if host.get_type() != "http":
+            BaseWsExceptionFilter().catch(exception, host)
+            return
+        error = as_http_exception(exception)
+        if not isinstance(error, HttpException):
+            _http_log.error(
+                "unexpected error",
+                exc_info=error,
+                request_id=host.request_id,
+                route=host.log_name,
+            )
+            error = HttpException("Internal server error", 500)
+        response = host.switch_to_http().get_response()
+        response.status(error.get_status()).json(error.to_body())

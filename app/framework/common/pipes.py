@@ -31,7 +31,7 @@ _REMEDIES = {
 }
 """What to write instead of some options of Nest that pydantic does not have."""
 
-ParamKind = Literal["body", "custom"]
+ParamKind = Literal["body", "query", "param", "custom"]
 
 Transform = Callable[[Any], Any]
 """Takes an argument and returns the new value, or an awaitable of the new value."""
@@ -42,7 +42,7 @@ class ArgumentMetadata:
     """Describes the parameter that a pipe transforms.
 
     Attributes:
-        type: ``body``, or ``custom`` for sockets and custom decorators.
+        type: ``body``, ``query``, ``param``, or ``custom`` for all other parameters.
         metatype: The annotated type; Any if there is no annotation.
         data: The argument of the parameter decorator, such as the name of a field.
     """

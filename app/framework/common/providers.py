@@ -17,10 +17,9 @@ ModuleClass = TypeVar("ModuleClass", bound=containers.DeclarativeContainer)
 
 
 class AppGuard(providers.Singleton[Any]):
-    """A guard that runs for every event and every connecting socket, before all other guards.
+    """A guard that runs for every event, connecting socket and HTTP request, before other guards.
 
-    An application that has controllers refuses an `AppGuard` at boot, because guards do not run for
-    HTTP requests.
+    ``context.get_type()`` distinguishes gateways and controllers.
     """
 
 

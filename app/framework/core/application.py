@@ -3,7 +3,6 @@
 import signal as signals
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain
 from typing import Any, TypeVar
 
 import structlog
@@ -18,12 +17,8 @@ from app.framework.common.hooks import MODULE_HOOKS, check_hooks
 from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
-from app.framework.core.http.controllers import (
-    CONTROLLER_PREFIX,
-    cors_middleware,
-    refuse_duplicate_routes,
-    routes_of,
-)
+from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middleware
+from app.framework.core.http.router import refuse_duplicate_routes, routes_of
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector, Module, instantiate
@@ -70,11 +65,7 @@ class NestApplication:
         return self._injector.get(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
-        """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`.
-
-        An application that has controllers refuses global guards at boot, because guards do not run
-        for HTTP requests.
-        """
+        """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
         self._check_global("use_global_guards", guards, CanActivate)
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
@@ -102,13 +93,7 @@ class NestApplication:
             BootError: A mistake in the wiring, or an option that is not supported.
         """
         self._injector.check()
-        extra = self._globals
-        application = Enhancers(
-            guards=(*self._provided(AppGuard, CanActivate), *extra.guards),
-            interceptors=(*self._provided(AppInterceptor, NestInterceptor), *extra.interceptors),
-            pipes=(*self._provided(AppPipe, PipeTransform), *extra.pipes),
-            filters=(*extra.filters, *reversed(self._provided(AppFilter, ExceptionFilter))),
-        )
+        application = self._application_enhancers()
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         refuse_second_instances(gateways)
         definitions = tuple(
@@ -214,15 +199,13 @@ class NestApplication:
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
         refuse_second_instances(controllers)
-        self._routes = tuple(chain.from_iterable(map(routes_of, controllers)))
+        application = self._application_enhancers()
+        self._routes = tuple(
+            route
+            for each in controllers
+            for route in routes_of(each, application, self._injector.resolve)
+        )
         refuse_duplicate_routes(self._routes)
-        guards = (*self._injector.of_kind(AppGuard), *self._globals.guards)
-        if controllers and guards:
-            raise BootError(
-                f"{type(guards[0]).__name__} is a global guard, but does not run for "
-                f"{type(controllers[0]).__name__}: guards run for gateways only. Name it in "
-                "@use_guards of each gateway, and check requests in the controller's methods"
-            )
         for gateway in gateways:
             check_hooks(gateway, GATEWAY_HOOKS)
         discovered = {id(each) for each in (*gateways, *controllers)}
@@ -233,6 +216,15 @@ class NestApplication:
                 cls = type(provider)
                 how = f"comes from a function that is not annotated with -> {cls.__name__}"
                 refuse_undiscovered(cls, how)
+
+    def _application_enhancers(self) -> Enhancers:
+        extra = self._globals
+        return Enhancers(
+            guards=(*self._provided(AppGuard, CanActivate), *extra.guards),
+            interceptors=(*self._provided(AppInterceptor, NestInterceptor), *extra.interceptors),
+            pipes=(*self._provided(AppPipe, PipeTransform), *extra.pipes),
+            filters=(*extra.filters, *reversed(self._provided(AppFilter, ExceptionFilter))),
+        )
 
     def _provided(self, provider: type[providers.Singleton[Any]], kind: type) -> tuple[Any, ...]:
         return check_enhancers(

@@ -13,7 +13,13 @@ from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, PIPES
 from app.framework.common.exceptions import BootError
 from app.framework.common.hooks import MODULE_HOOKS
 from app.framework.common.metadata import get_metadata, has_metadata, member_names, metadata_keys
-from app.framework.core.http.controllers import CONTROLLER_PREFIX, ROUTE
+from app.framework.core.http.controllers import (
+    BODY_LIMIT,
+    CONTROLLER_PREFIX,
+    HTTP_CODE,
+    RESPONSE_HEADERS,
+    ROUTE,
+)
 from app.framework.websockets.decorators import GATEWAY_OPTIONS, MESSAGE_PATTERN
 from app.framework.websockets.explorer import server_attributes
 from app.framework.websockets.hooks import GATEWAY_HOOKS
@@ -24,32 +30,33 @@ _ENHANCERS = {
     PIPES: "use_pipes",
     FILTERS: "use_filters",
 }
+_OF_ROUTES = {HTTP_CODE: "http_code", RESPONSE_HEADERS: "header", BODY_LIMIT: "body_limit"}
 _DECORATORS = {
     **_ENHANCERS,
+    **_OF_ROUTES,
     CONTROLLER_PREFIX: "controller",
     GATEWAY_OPTIONS: "web_socket_gateway",
     MESSAGE_PATTERN: "subscribe_message",
     ROUTE: "get, @post or the like",
 }
 
-_FOR_GATEWAYS_ONLY = (
-    "guards, interceptors, pipes and filters run for gateways only; "
-    "check the request in the controller's method"
-)
-
 
 def refuse_misplaced_decorators(cls: type) -> None:
     """Raise `BootError` for the first decorator or hook of a provider that has no effect."""
     keys = metadata_keys(cls)
     subject = cls.__name__
-    if CONTROLLER_PREFIX in keys:
-        for key in keys:
-            if key not in (CONTROLLER_PREFIX, GATEWAY_OPTIONS):
-                _refuse(subject, key, f"on a controller: {_FOR_GATEWAYS_ONLY}")
-    elif GATEWAY_OPTIONS not in keys:
-        for key in _enhancers(keys):
+    for key in (HTTP_CODE, RESPONSE_HEADERS):
+        if key in keys:
+            _refuse(subject, key, "on a class; write it on the methods")
+    if BODY_LIMIT in keys and CONTROLLER_PREFIX not in keys:
+        _refuse(subject, BODY_LIMIT, "on a class that is not a controller")
+    if GATEWAY_OPTIONS not in keys:
+        for key in () if CONTROLLER_PREFIX in keys else _enhancers(keys):
             _refuse(
-                subject, key, "on a class that is not a gateway; add @web_socket_gateway() to it"
+                subject,
+                key,
+                "on a class that is neither a gateway nor a controller; "
+                "add @web_socket_gateway() or @controller() to it",
             )
         for name in server_attributes(cls):
             raise BootError(
@@ -104,12 +111,15 @@ def _check_method(cls: type, name: str) -> None:
         return
     keys = metadata_keys(member)
     _refuse_hidden_metadata(member, keys, subject)
-    if ROUTE in keys:
-        _check_route(cls, subject, keys)
-    if MESSAGE_PATTERN in keys:
-        if get_metadata(cls, GATEWAY_OPTIONS) is None:
-            why = "because its class is not a gateway; add @web_socket_gateway() to the class"
-            _refuse(subject, MESSAGE_PATTERN, why)
+    if ROUTE in keys and get_metadata(cls, CONTROLLER_PREFIX) is None:
+        _refuse(subject, ROUTE, "because its class is not a controller; add @controller() to it")
+    if MESSAGE_PATTERN in keys and get_metadata(cls, GATEWAY_OPTIONS) is None:
+        why = "because its class is not a gateway; add @web_socket_gateway() to the class"
+        _refuse(subject, MESSAGE_PATTERN, why)
+    for key in () if ROUTE in keys else _OF_ROUTES:
+        if key in keys:
+            _refuse(subject, key, "on a method that handles no request; add @get() or the like")
+    if MESSAGE_PATTERN in keys or ROUTE in keys:
         _refuse_lost_metadata(cls, name, keys)
         return
     for key in _enhancers(keys):
@@ -117,15 +127,12 @@ def _check_method(cls: type, name: str) -> None:
             _refuse(
                 subject, key, "on a hook; put guards on the class, they run when a client connects"
             )
-        _refuse(subject, key, "on a method that handles no event; add @subscribe_message(...)")
-
-
-def _check_route(cls: type, subject: str, keys: Iterable[str]) -> None:
-    if get_metadata(cls, CONTROLLER_PREFIX) is None:
-        _refuse(subject, ROUTE, "because its class is not a controller; add @controller() to it")
-    for key in keys:
-        if key not in (ROUTE, MESSAGE_PATTERN):
-            _refuse(subject, key, f"on a controller's method: {_FOR_GATEWAYS_ONLY}")
+        _refuse(
+            subject,
+            key,
+            "on a method that handles no event and no request; "
+            "add @subscribe_message(...), @get() or the like",
+        )
 
 
 def _refuse_on_other_members(member: object, subject: str) -> None:

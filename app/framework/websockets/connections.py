@@ -32,9 +32,11 @@ _log = structlog.stdlib.get_logger("Connections")
 
 
 def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler | None:
-    """Compile a gateway's admission: guards, then ``handle_connection``; filters handle errors.
+    """Return a function that runs a gateway's guards, then ``handle_connection``.
 
-    Returns None for a gateway that has neither guards nor the hook, because it admits every socket.
+    The gateway's filters handle errors. Returns None for a gateway that has neither guards nor the
+    hook, because such a gateway admits every socket.
+
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
     guards and hook run before the socket is admitted. After ``timeout_seconds``, guards and hook
     are cancelled, and the socket is refused as ``unavailable``.

@@ -19,10 +19,12 @@ ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]
 _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 
 
-def compile_filters(filters: tuple[ExceptionFilter, ...]) -> ErrorHandler:
+def compile_filters(
+    filters: tuple[ExceptionFilter, ...], default: ExceptionFilter | None = None
+) -> ErrorHandler:
     """Return a handler that calls the first matching filter, `BaseWsExceptionFilter` by default."""
     candidates = [(get_metadata(type(each), CATCH) or (Exception,), each.catch) for each in filters]
-    candidates.append(((Exception,), BaseWsExceptionFilter().catch))
+    candidates.append(((Exception,), (default or BaseWsExceptionFilter()).catch))
 
     async def on_error(error: Exception, context: ExecutionContext) -> None:
         catch = next(catch for types, catch in candidates if isinstance(error, types))

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any
 
 from app.framework.common.context import ExecutionContext
-from app.framework.common.metadata import define_metadata, get_metadata
+from app.framework.common.metadata import Decorated, define_metadata, get_metadata
 from app.framework.common.pipes import ParamKind
 
 _PARAM_DECORATOR = "param_decorator"
@@ -27,9 +27,11 @@ class ParamMarker:
     """Describes how to read one argument of a handler from the context.
 
     Attributes:
-        kind: Nest's ``metadata.type`` for pipes: ``body``, or ``custom`` for everything else.
+        kind: Nest's ``metadata.type`` for pipes.
         read: Takes the context and returns the argument.
         pipes: The parameter's own pipes, which run after those of method, class and application.
+        host: ``ws`` or ``http`` if only handlers of gateways, or of controllers, can have it.
+        is_pipeable: Whether the pipes of method, class and application run for the argument.
     """
 
     kind: ParamKind
@@ -37,6 +39,8 @@ class ParamMarker:
     read: Callable[[ExecutionContext], Any]
     pipes: tuple[Any, ...] = ()
     may_be_awaitable: bool = True
+    host: str | None = None
+    is_pipeable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +48,16 @@ class AckMarker:
     """Marks the ack parameter. With ``replaces_result``, the handler's result is not sent."""
 
     replaces_result: bool = True
+    host: str = "ws"
 
 
+def param_decorator(function: Decorated) -> Decorated:
+    """Mark a function as a parameter decorator, so that `is_param_decorator` recognizes it."""
+    define_metadata(function, _PARAM_DECORATOR, value=True)
+    return function
+
+
+@param_decorator
 def MessageBody(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
     """Pass the payload, or one field of it; a missing field is None.
 
@@ -54,28 +66,22 @@ def MessageBody(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802
     if not isinstance(field, str | None):
         field, pipes = None, (field, *pipes)
     read = _read_data if field is None else partial(_body_field, field)
-    return ParamMarker("body", field, read, pipes, may_be_awaitable=False)
+    return ParamMarker("body", field, read, pipes, may_be_awaitable=False, host="ws")
 
 
+@param_decorator
 def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
     """Pass the client's `Socket`."""
-    return ParamMarker("custom", None, _read_client, pipes, may_be_awaitable=False)
+    return ParamMarker("custom", None, _read_client, pipes, may_be_awaitable=False, host="ws")
 
 
+@param_decorator
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
     """Pass the ack function; None if the client did not request an ack.
 
     A handler with this parameter must call the ack function. The result is not sent as the ack.
     """
     return AckMarker()
-
-
-PLAIN_PARAMETERS: tuple[ParamMarker | AckMarker, ...] = (
-    ConnectedSocket(),
-    MessageBody(),
-    AckMarker(replaces_result=False),
-)
-"""The arguments of a handler without parameter decorators (Nest: ``DEFAULT_CALLBACK_METADATA``)."""
 
 
 def create_param_decorator(
@@ -89,20 +95,18 @@ def create_param_decorator(
     pipes. The factory may be async.
     """
 
+    @param_decorator
     def decorator(data: Any = None, *pipes: Any) -> ParamMarker:
         if callable(getattr(data, "transform", None)):  # a pipe, as in Nest
             data, pipes = None, (data, *pipes)
         return ParamMarker("custom", data, partial(factory, data), pipes)
 
-    define_metadata(decorator, _PARAM_DECORATOR, value=True)
     return decorator
 
 
 def is_param_decorator(value: object) -> bool:
     """Return whether a value is a parameter decorator that was not called."""
-    return value in (MessageBody, ConnectedSocket, Ack) or (
-        inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
-    )
+    return inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
 
 
 def _body_field(field: str, context: ExecutionContext) -> Any:

@@ -11,8 +11,9 @@ from app.framework.common.hooks import POSITIONAL
 from app.framework.common.pipes import DefaultValuePipe, PipeTransform
 from app.framework.websockets.enhancers import Resolve, check_enhancers
 from app.framework.websockets.param_decorators import (
-    PLAIN_PARAMETERS,
     AckMarker,
+    ConnectedSocket,
+    MessageBody,
     ParamMarker,
     is_param_decorator,
 )
@@ -29,10 +30,40 @@ class Parameter:
     pipes: tuple[PipeTransform, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HandlerKind:
+    """The differences between handlers of gateways and handlers of controllers.
+
+    Attributes:
+        host: ``ws`` or ``http``.
+        plain: The arguments of a handler without markers, and their names.
+        first_type: The type of the first of these arguments.
+        markers: Examples of markers, the most usual one first.
+    """
+
+    host: str
+    plain: dict[str, ParamMarker | AckMarker]
+    first_type: type
+    markers: tuple[str, ...]
+
+
+EVENT_HANDLER = HandlerKind(
+    host="ws",
+    # Nest's ``DEFAULT_CALLBACK_METADATA``
+    plain={
+        "client": ConnectedSocket(),
+        "data": MessageBody(),
+        "ack": AckMarker(replaces_result=False),
+    },
+    first_type=Socket,
+    markers=("MessageBody()", "ConnectedSocket()", "Ack()"),
+)
+
+
 def read_parameters(
-    method: Callable[..., Any], subject: str, resolve: Resolve
+    method: Callable[..., Any], subject: str, resolve: Resolve, kind: HandlerKind = EVENT_HANDLER
 ) -> tuple[Parameter, ...]:
-    """Read the parameters of a handler. A handler without markers receives `PLAIN_PARAMETERS`.
+    """Read the parameters of a handler. A handler without markers receives ``kind.plain``.
 
     Raises:
         BootError: A parameter is declared in an unsupported way, or the argument for it is unknown.
@@ -49,16 +80,22 @@ def read_parameters(
         name: _find_marker(hints.get(name, Any), f"{subject}: parameter '{name}'") for name in names
     }
     if not any(marked.values()):
-        return _plain_parameters(declared, hints, subject)
+        return _plain_parameters(declared, hints, subject, kind)
     parameters = []
     for declaration, found in zip(declared, marked.values(), strict=True):
         name = declaration.name
         if found is None:
             raise BootError(
                 f"{subject}: the argument for parameter '{name}' is unknown; annotate it with "
-                "MessageBody(), ConnectedSocket(), Ack() or a custom parameter decorator"
+                f"{', '.join(kind.markers)} or a custom parameter decorator"
             )
         marker, metatype = found
+        if marker.host not in (None, kind.host):
+            raise BootError(
+                f"{subject}: the marker of parameter '{name}' is for "
+                f"{'controllers' if kind.host == 'ws' else 'gateways'}; "
+                f"write {', '.join(kind.markers)} or a custom parameter decorator"
+            )
         pipes = () if isinstance(marker, AckMarker) else marker.pipes
         owner = f"{subject}: parameter '{name}'"
         own = check_enhancers(
@@ -70,24 +107,29 @@ def read_parameters(
 
 
 def _plain_parameters(
-    declared: list[inspect.Parameter], hints: Mapping[str, Any], subject: str
+    declared: list[inspect.Parameter], hints: Mapping[str, Any], subject: str, kind: HandlerKind
 ) -> tuple[Parameter, ...]:
-    """Read a handler without markers. As in Nest, pipes run for the client and for the data."""
+    """Return the parameters of a handler without markers, in the order of ``kind.plain``.
+
+    As in Nest, pipes run on all of these parameters except the ack.
+    """
     names = [parameter.name for parameter in declared]
-    if len(names) > len(PLAIN_PARAMETERS):
+    all_names = ", ".join(kind.plain)
+    if len(names) > len(kind.plain):
         raise BootError(
-            f"{subject}: a handler without annotations takes at most (client, data, ack), "
+            f"{subject}: a handler without annotations takes at most ({all_names}), "
             f"not ({', '.join(names)})"
         )
-    if names and not _may_be_client(hints.get(names[0], Any)):
+    if names and not _may_be(kind.first_type, hints.get(names[0], Any)):
+        first = next(iter(kind.plain))
         raise BootError(
-            f"{subject}: parameter '{names[0]}' receives the client, but its annotation is another "
-            "type; a handler without markers takes (client, data, ack): add a client parameter "
-            "before this one, or annotate this one with MessageBody()"
+            f"{subject}: parameter '{names[0]}' receives the {first}, but its annotation is "
+            f"another type; a handler without markers takes ({all_names}): add a {first} parameter "
+            f"before this one, or annotate this one with {kind.markers[0]}"
         )
     return tuple(
         Parameter(name, marker, hints.get(name, Any), _default_pipes(declaration, marker, subject))
-        for name, declaration, marker in zip(names, declared, PLAIN_PARAMETERS, strict=False)
+        for name, declaration, marker in zip(names, declared, kind.plain.values(), strict=False)
     )
 
 
@@ -108,18 +150,18 @@ def _default_pipes(
     return (DefaultValuePipe(declaration.default),)
 
 
-def _may_be_client(hint: Any) -> bool:
+def _may_be(expected: type, hint: Any) -> bool:
     origin = get_origin(hint)
     if origin is Annotated:
-        return _may_be_client(get_args(hint)[0])
+        return _may_be(expected, get_args(hint)[0])
     if origin in {Union, UnionType}:
-        return any(map(_may_be_client, get_args(hint)))
+        return any(_may_be(expected, each) for each in get_args(hint))
     cls = origin or hint
     return (
         not isinstance(cls, type)
         or cls is Any
-        or Socket in cls.__mro__
-        or cls in Socket.__mro__
+        or expected in cls.__mro__
+        or cls in expected.__mro__
         or getattr(cls, "_is_protocol", False)
     )
 

@@ -7,7 +7,7 @@ read only once, at boot.
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from app.framework.common.awaiting import maybe_await
 from app.framework.common.context import AckFunction, ExecutionContext, current_context
@@ -15,6 +15,7 @@ from app.framework.common.exceptions import BootError, WsForbidden
 from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
 from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, bind_pipe, in_order
+from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
 from app.framework.websockets.param_decorators import AckMarker
@@ -28,6 +29,27 @@ EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, N
 The handler raises only `CancelledError`.
 """
 
+
+class Route(Protocol):
+    """The handler of an event or of a request, with all that runs around it."""
+
+    @property
+    def handler(self) -> Callable[..., Any]:
+        """The bound method."""
+
+    @property
+    def handler_name(self) -> str:
+        """The class and the method."""
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of the handler."""
+
+    @property
+    def enhancers(self) -> Enhancers:
+        """The enhancers of application, class and method."""
+
+
 Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 """Runs interceptors, pipes and the handler; returns the result of the outermost interceptor."""
 
@@ -35,9 +57,7 @@ Invocation = Callable[[ExecutionContext], Awaitable[Any]]
 def compile_event(route: EventRoute) -> EventHandler:
     """Return the function that handles one event completely."""
     checks = tuple(guard.can_activate for guard in route.enhancers.guards)
-    invoke = _compile_call(route)
-    for interceptor in reversed(route.enhancers.interceptors):
-        invoke = _intercept(interceptor, invoke)
+    invoke = compile_invocation(route)
     on_error = compile_filters(route.enhancers.filters)
     pattern, gateway, handler = route.pattern, route.gateway, route.handler
     acks_itself = route.acks_itself
@@ -72,6 +92,14 @@ def compile_event(route: EventRoute) -> EventHandler:
             await on_error(error, context)
 
     return handle
+
+
+def compile_invocation(route: Route) -> Invocation:
+    """Return the function that runs the interceptors, pipes and handler of one route."""
+    invoke = _compile_call(route)
+    for interceptor in reversed(route.enhancers.interceptors):
+        invoke = _intercept(interceptor, invoke)
+    return invoke
 
 
 def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
@@ -118,7 +146,7 @@ def _intercept(interceptor: NestInterceptor, inner: Invocation) -> Invocation:
     return call
 
 
-def _compile_call(route: EventRoute) -> Invocation:
+def _compile_call(route: Route) -> Invocation:
     handler = route.handler
     arguments = [_compile_argument(each, route) for each in route.parameters]
     if not inspect.iscoroutinefunction(handler) or any(each.steps for each in arguments):
@@ -166,14 +194,15 @@ class _Argument(NamedTuple):
     steps: list[Callable[[Any], Any]]
 
 
-def _compile_argument(parameter: Parameter, route: EventRoute) -> _Argument:
+def _compile_argument(parameter: Parameter, route: Route) -> _Argument:
     marker = parameter.marker
     if isinstance(marker, AckMarker):
         return _Argument(ExecutionContext.get_ack, [])
     metadata = ArgumentMetadata(marker.kind, parameter.metatype, marker.data)
     read, steps = (_same, [marker.read]) if marker.may_be_awaitable else (marker.read, [])
+    outer_pipes = route.enhancers.pipes if marker.is_pipeable else ()
     try:
-        for pipe in in_order(route.enhancers.pipes, parameter.pipes):
+        for pipe in in_order(outer_pipes, parameter.pipes):
             transform = bind_pipe(pipe, metadata)
             if transform is None:
                 continue

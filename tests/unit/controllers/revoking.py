@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from app.controllers.requests.refusal_log import RefusalLog
 from app.domain.credential import Revocation, RevocationKind
-from app.framework.core.http.controllers import routes_of
+from app.framework.core.http.router import routes_of
 from app.ports import Clock
 from app.services.session_service import Revoked, SessionService
 from tests.doubles.manual_clock import ManualClock
@@ -23,7 +23,7 @@ Client = TestClient[web.Request, web.Application]
 
 
 class RecordingSessionService(SessionService):
-    """Records every revocation, and returns an end at `UNTIL`. Raises ``failure`` if it is set."""
+    """Records revocations, which end at `UNTIL`. If ``failure`` is set, `revoke` raises it."""
 
     failure: Exception | None = None
 

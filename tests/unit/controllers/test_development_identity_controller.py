@@ -13,7 +13,7 @@ from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.store import MemoryStore
 from app.controllers.development_identity_controller import DevelopmentIdentityController
 from app.domain.ids import ChannelId, UserId
-from app.framework.core.http.controllers import routes_of
+from app.framework.core.http.router import routes_of
 from tests.doubles.manual_clock import DEFAULT_START, ManualClock
 
 ORIGIN = "http://localhost:3000"

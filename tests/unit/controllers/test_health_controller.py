@@ -8,7 +8,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from app.controllers.health_controller import REUSE_SECONDS, HealthController
 from app.domain.errors import Unavailable
-from app.framework.core.http.controllers import routes_of
+from app.framework.core.http.router import routes_of
 from app.ports import StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 from tests.doubles.manual_clock import ManualClock

@@ -6,7 +6,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from app.controllers.page_controller import PageController
-from app.framework.core.http.controllers import routes_of
+from app.framework.core.http.router import routes_of
 
 Client = TestClient[web.Request, web.Application]
 

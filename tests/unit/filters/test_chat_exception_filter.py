@@ -12,7 +12,14 @@ from app.domain.errors import (
     Unavailable,
 )
 from app.filters.chat_exception_filter import ChatExceptionFilter
-from app.framework import WsException, WsForbidden, WsTooManyRequests, WsUnavailable
+from app.framework import (
+    HttpContext,
+    HttpResponse,
+    WsException,
+    WsForbidden,
+    WsTooManyRequests,
+    WsUnavailable,
+)
 from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
 from app.sockets.authenticated_socket import AuthenticatedSocket
 from tests.doubles.manual_clock import ManualClock
@@ -294,3 +301,13 @@ def test_log_names_the_claim_when_a_token_is_refused_for_it() -> None:
     (entry,) = logs
     assert rf"https://evil.example/\x0a{'x' * 78}..." == entry["azp"]
     assert "evil" not in repr(link.emitted)
+
+
+def test_filter_answers_a_request_when_a_controller_fails() -> None:
+    """The filter is global, so it also receives the errors of controllers."""
+    response = HttpResponse(200)
+    context = HttpContext(None, response, "GET /health", object, acked)
+
+    DISCONNECTING.catch(AuthenticationError(AuthenticationCode.REVOKED), context)
+
+    assert (True, 500) == (response.is_answered, response.status_code)

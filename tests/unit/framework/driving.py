@@ -67,6 +67,6 @@ def boot_error(gateway: object) -> str:
 
 
 def _instance(reference: object, subject: str) -> Any:
-    """Like a container, return instances unchanged, and create classes without arguments."""
+    """Return an instance unchanged; call a class without arguments, as a container does."""
     del subject
     return reference() if isinstance(reference, type) else reference

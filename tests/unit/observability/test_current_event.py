@@ -7,7 +7,7 @@ import structlog
 
 from app.domain.ids import UserId
 from app.framework import subscribe_message, web_socket_gateway
-from app.framework.common.context import current_context
+from app.framework.common.context import HttpContext, current_context
 from app.framework.testing import fake_context, fake_socket
 from app.observability.current_event import add_current_event
 from app.observability.logging import configure_logging
@@ -92,6 +92,16 @@ def test_line_names_no_user_when_the_socket_has_none() -> None:
     current_context.set(fake_context(fake_socket(AuthenticatedSocket)))
 
     assert add_current_event(None, "info", {})["user_id"] is None
+
+
+def test_line_names_the_route_when_a_request_is_handled() -> None:
+    """The route holds no text of the client."""
+    context = HttpContext(None, None, "GET /channels/{channel_id}", object, logged)
+    current_context.set(context)
+
+    assert {"request_id": context.request_id, "route": "GET /channels/{channel_id}"} == (
+        add_current_event(None, "info", {})
+    )
 
 
 def test_line_is_as_it_was_when_no_event_is_handled() -> None:

@@ -1,6 +1,7 @@
-"""Controllers: Nest's ``@Controller`` and route decorators for aiohttp handlers, and CORS."""
+"""Nest's ``@Controller`` and the decorators of its routes, which ``router.py`` reads; and CORS."""
 
-from collections.abc import Callable, Iterable, Iterator
+import sys
+from collections.abc import Callable
 from typing import TypeVar
 
 from aiohttp import hdrs, web
@@ -10,15 +11,21 @@ from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import (
     Decorated,
     define_metadata,
-    get_metadata,
-    methods_with_metadata,
+    extend_metadata,
+    set_metadata,
 )
 from app.framework.websockets.cors import ANY_ORIGIN, Origins, origin_matcher, parse_origins
 
 CONTROLLER_PREFIX = "http:controller_prefix"
 ROUTE = "http:route"
+HTTP_CODE = "http:code"
+RESPONSE_HEADERS = "http:headers"
+BODY_LIMIT = "http:body_limit"
 
 ControllerClass = TypeVar("ControllerClass", bound=type)
+
+_STATUSES = range(200, 600)
+_BODY_LIMITS = range(1, sys.maxsize)
 
 _ALLOWED_HEADERS = "Content-Type, Accept, Authorization"
 _ALLOWED_METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE"
@@ -41,10 +48,11 @@ def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]
 
 
 def get(path: str = "") -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Get``: the method takes an aiohttp request and returns a response.
+    """Nest's ``@Get``: the method returns the body, or a response of aiohttp.
 
-    Write path parameters in aiohttp's form: ``{channel_id}`` instead of Nest's ``:channelId``. The
-    decoded value is in ``request.match_info``.
+    Write path parameters in aiohttp's form: ``{channel_id}`` instead of Nest's ``:channelId``, and
+    receive them with ``Param("channel_id")``. A method whose parameters have no markers receives
+    aiohttp's request and the `HttpResponse`.
     """
     return _route(hdrs.METH_GET, path)
 
@@ -69,13 +77,31 @@ def delete(path: str = "") -> Callable[[Decorated], Decorated]:
     return _route(hdrs.METH_DELETE, path)
 
 
-def routes_of(instance: object) -> Iterator[web.RouteDef]:
-    """Yield the aiohttp routes of a controller; the routes of base classes come first."""
-    prefix: str = get_metadata(type(instance), CONTROLLER_PREFIX)
-    for name, member in methods_with_metadata(type(instance), ROUTE):
-        method, path = get_metadata(member, ROUTE)
-        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
-        yield web.RouteDef(method, url, getattr(instance, name), {})
+def http_code(status: int) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@HttpCode``: the status of a success; by default 201 for POST, 200 otherwise."""
+    if status not in _STATUSES:
+        raise BootError(f"@http_code: {status!r} is not a status; write a number like 204")
+    return set_metadata(HTTP_CODE, status)
+
+
+def header(name: str, value: str) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Header``: a header of a success."""
+
+    def decorate(handler: Decorated) -> Decorated:
+        extend_metadata(handler, RESPONSE_HEADERS, ((name, value),))
+        return handler
+
+    return decorate
+
+
+def body_limit(max_bytes: int) -> Callable[[Decorated], Decorated]:
+    """Set the maximum size of bodies for a handler or controller; by default 100 KiB.
+
+    Nest sets one limit for the whole application (``useBodyParser``).
+    """
+    if max_bytes not in _BODY_LIMITS:
+        raise BootError(f"@body_limit: {max_bytes!r} is not a number of bytes above 0")
+    return set_metadata(BODY_LIMIT, max_bytes)
 
 
 def cors_middleware(origins: Origins) -> Middleware:
@@ -107,16 +133,6 @@ def cors_middleware(origins: Origins) -> Middleware:
         return response
 
     return cors
-
-
-def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
-    """Raise `BootError` if two routes have the same method and path: the second would never run."""
-    seen: set[tuple[str, str]] = set()
-    for route in routes:
-        key = (route.method, route.path)
-        if key in seen:
-            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
-        seen.add(key)
 
 
 def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:

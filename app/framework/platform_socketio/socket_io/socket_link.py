@@ -174,9 +174,10 @@ class ServerSocketLink:
             self.connection.send_text(payload)
 
     def detach(self, reason: DisconnectReason) -> None:
-        """Leave every room after the connection is closed; `end_link` is called after the backlog.
+        """Leave every room, because the connection is closed.
 
-        If the socket is not admitted, or the client has broken the protocol, the socket ends
+        The waiting packets are still handled; the caller then calls `end_link`. If the socket is
+        not admitted, or the client has broken the protocol, this method calls `end_link`
         immediately, and the waiting packets are not handled.
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:

@@ -27,7 +27,10 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 )
 
 CLOSE_TIMEOUT_SECONDS = 0.8
-"""Time limit of a close handshake, including the writes before it; then the server aborts."""
+"""The time limit of a close handshake and the writes before it.
+
+After this time, the server aborts the connection.
+"""
 
 _TEXT = WSMsgType.TEXT
 """A module constant, because access to an enum member is slower than a function call."""

@@ -1,7 +1,8 @@
-"""Tests app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py: costs.
+"""Tests the cost of storing messages and receipts.
 
-The cost of storing a message or receipt does not grow with the channel. A batch is stored by one
-statement (PostgreSQL) or one call of the thread (SQLite).
+The cost of a message or receipt does not grow with the channel. A batch is stored by one statement
+on PostgreSQL, or by one call of the thread on SQLite. The tested modules are
+app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py.
 """
 
 import sqlite3
@@ -64,7 +65,10 @@ _FILL = [
     {_NUMBERS} SELECT :channel_id, :channel_id || 2, i, i + 1 FROM n WHERE i % 2 = 0
     """,  # noqa: S608
 ]
-"""Statements that fill a channel. The second member has reported every second message."""
+"""Statements that fill a channel with members and messages.
+
+They also record that the second member has received every second message.
+"""
 _ROWS_WRITTEN = "SELECT SUM(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_xact_user_tables"
 
 

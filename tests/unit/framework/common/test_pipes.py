@@ -279,7 +279,7 @@ def test_boot_fails_when_validation_pipe_cannot_honour_an_option(
 
 
 def test_pipe_is_refused_at_boot_when_it_overrides_nothing() -> None:
-    """A pipe that overrides neither ``transform`` nor `bind` would have no effect."""
+    """A pipe must override ``transform`` or `bind`, because otherwise it has no effect."""
 
     class _Forgotten(PipeTransform):
         pass

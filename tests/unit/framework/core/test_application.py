@@ -1,4 +1,4 @@
-"""Tests an application's wiring: global enhancers, providers, and errors in the wiring."""
+"""Tests global enhancers and providers of an application, and errors in the wiring."""
 
 from typing import Any
 

@@ -13,8 +13,11 @@ from app.framework import (
     Socket,
     ValidationPipe,
     WebSocketServer,
+    body_limit,
     controller,
     get,
+    header,
+    http_code,
     set_metadata,
     subscribe_message,
     use_filters,
@@ -37,55 +40,60 @@ DECORATORS: list[tuple[Decorate, str]] = [
     (use_filters(BaseWsExceptionFilter()), "use_filters"),
 ]
 
+
 WITH_METADATA: list[tuple[Decorate, str]] = [
     *DECORATORS,
     (set_metadata("roles", ["admin"]), "set_metadata('roles', ...)"),
 ]
 
 
-@pytest.mark.parametrize(("decorate", "name"), WITH_METADATA)
-async def test_boot_fails_when_a_controller_is_to_be_guarded(decorate: Decorate, name: str) -> None:
-    """Guards do not run for controllers, so anybody could use the route."""
+async def test_boot_fails_when_a_route_loses_a_guard_of_its_base_class() -> None:
+    """The overriding method would be open to everybody."""
 
-    @controller("things")
-    @decorate
-    class _OnClass:
-        @get()
-        async def index(self, _: web.Request) -> web.Response:
-            return web.Response()
-
-    @controller("things")
-    class _OnMethod:
-        @get()
-        @decorate
-        async def index(self, _: web.Request) -> web.Response:
-            return web.Response()
-
-    why = (
-        "guards, interceptors, pipes and filters run for gateways only; "
-        "check the request in the controller's method"
-    )
-    assert f"_OnClass: @{name} has no effect on a controller: {why}" == await start_error(
-        providers.Singleton(_OnClass)
-    )
-    assert (
-        f"_OnMethod.index: @{name} has no effect on a controller's method: {why}"
-    ) == await start_error(providers.Singleton(_OnMethod))
-
-
-async def test_boot_fails_when_a_controller_inherits_a_guard() -> None:
-    """A decorator that the base class has is rejected like one of the controller itself."""
-
-    @use_guards(TracingGuard([], "ignored"))
     class _Base:
-        pass
+        @get()
+        @use_guards(TracingGuard([], "lost"))
+        async def index(self) -> str:
+            return "index"
 
     @controller("things")
     class _Controller(_Base):
+        @get()
+        async def index(self) -> str:
+            return "open"
+
+    assert (
+        "_Controller.index overrides _Base.index, but does not inherit its @use_guards; "
+        "repeat the decorator"
+    ) == await start_error(providers.Singleton(_Controller))
+
+
+async def test_boot_fails_when_a_decorator_of_routes_is_elsewhere() -> None:
+    """A status, header or limit that is never used is a mistake."""
+
+    @controller()
+    class _Method:
+        @http_code(204)
+        async def helper(self) -> None: ...
+
+    @controller()
+    @header("X-Name", "value")
+    class _Class:
         pass
 
-    assert "_Controller: @use_guards has no effect on a controller" in await start_error(
-        providers.Singleton(_Controller)
+    @body_limit(1)
+    class _Service:
+        pass
+
+    assert (
+        "_Method.helper: @http_code has no effect on a method that handles no request; "
+        "add @get() or the like"
+    ) == await start_error(providers.Singleton(_Method))
+    assert "_Class: @header has no effect on a class; write it on the methods" == (
+        await start_error(providers.Singleton(_Class))
+    )
+    assert "_Service: @body_limit has no effect on a class that is not a controller" == (
+        await start_error(providers.Singleton(_Service))
     )
 
 
@@ -100,8 +108,8 @@ async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
         pass
 
     assert (
-        f"_Service: @{name} has no effect on a class that is not a gateway; "
-        "add @web_socket_gateway() to it"
+        f"_Service: @{name} has no effect on a class that is neither a gateway nor a controller; "
+        "add @web_socket_gateway() or @controller() to it"
     ) == await start_error(providers.Singleton(_Service))
 
 
@@ -122,8 +130,8 @@ async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
         def handle_connection(self, client: Socket) -> None: ...
 
     assert (
-        f"_Helper.helper: @{name} has no effect on a method that handles no event; "
-        "add @subscribe_message(...)"
+        f"_Helper.helper: @{name} has no effect on a method that handles no event and no request; "
+        "add @subscribe_message(...), @get() or the like"
     ) == await start_error(providers.Singleton(_Helper))
     assert (
         f"_Hook.handle_connection: @{name} has no effect on a hook; "

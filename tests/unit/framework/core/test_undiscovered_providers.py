@@ -1,4 +1,4 @@
-"""Tests app/framework/core/misplaced_decorators.py: providers that would have no effect."""
+"""Tests providers that would have no effect (app/framework/core/misplaced_decorators.py)."""
 
 from typing import Any
 
@@ -6,10 +6,7 @@ import pytest
 from dependency_injector import providers
 
 from app.framework import (
-    AppGuard,
     BootError,
-    CanActivate,
-    ExecutionContext,
     controller,
     subscribe_message,
     web_socket_gateway,
@@ -128,27 +125,3 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
     assert "use_global_guards was called too late to have an effect; call it before init" == str(
         caught.value
     )
-
-
-async def test_boot_fails_when_a_global_guard_would_not_run_before_a_controller() -> None:
-    """In Nest a global guard also runs for controllers, but in this framework it does not."""
-
-    class _Guard(CanActivate):
-        def can_activate(self, context: ExecutionContext) -> bool:
-            raise NotImplementedError
-
-    @controller("things")
-    class _Controller:
-        pass
-
-    sentence = (
-        "_Guard is a global guard, but does not run for _Controller: guards run for gateways "
-        "only. Name it in @use_guards of each gateway, and check requests in the controller's "
-        "methods"
-    )
-    assert sentence == await start_error(AppGuard(_Guard), providers.Singleton(_Controller))
-    app = application(providers.Singleton(_Controller))
-    app.use_global_guards(_Guard())
-    with pytest.raises(BootError) as caught:
-        await app.init()
-    assert sentence == str(caught.value)

@@ -1,4 +1,7 @@
-"""Tests app/framework/testing/module.py: overrides of guards, pipes, interceptors and filters."""
+"""Tests how tests override guards, pipes, interceptors and filters.
+
+The tested module is app/framework/testing/module.py.
+"""
 
 from typing import Annotated, Any
 from unittest.mock import Mock, create_autospec

@@ -1,4 +1,7 @@
-"""Tests app/framework/websockets/parameters.py: how a payload becomes arguments."""
+"""Tests how a payload is converted to a handler's arguments.
+
+The tested module is app/framework/websockets/parameters.py.
+"""
 
 import asyncio
 from enum import Enum

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: handlers that are async generators."""
+"""Tests handlers that are async generators (app/framework/websockets/pipeline.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine

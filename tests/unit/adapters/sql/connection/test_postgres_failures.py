@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/connection/database.py: a PostgreSQL that freezes or restarts."""
+"""Tests operations while PostgreSQL is frozen or restarted.
+
+The tested module is app/adapters/sql/connection/database.py.
+"""
 
 import asyncio
 import logging

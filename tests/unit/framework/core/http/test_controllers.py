@@ -9,7 +9,8 @@ from dependency_injector import providers
 from yarl import URL
 
 from app.framework import controller, delete, get, patch, post, put
-from app.framework.core.http.controllers import cors_middleware, routes_of
+from app.framework.core.http.controllers import cors_middleware
+from app.framework.core.http.router import routes_of
 from tests.unit.framework.assembling import start_error
 
 FRIEND = "https://friend.example"

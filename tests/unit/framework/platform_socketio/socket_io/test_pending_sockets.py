@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/socket_io/server.py: sockets that are not admitted yet."""
+"""Tests sockets that are not admitted yet (app/framework/platform_socketio/socket_io/server.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator

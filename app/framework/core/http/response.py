@@ -1,0 +1,83 @@
+"""`HttpResponse`: the response of a controller while guards, handler and filters work on it."""
+
+from typing import Any, Self
+
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
+
+from app.framework.platform_socketio.json_codec import dump
+
+_JSON = "application/json; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
+_BYTES = "application/octet-stream"
+
+
+class HttpResponse:
+    """The response of one request, with the methods of Express. It is sent after the handler.
+
+    A handler returns the body; a filter calls `json` or `send`. The last call replaces the others.
+
+    Attributes:
+        headers: Headers to send. They are also added to a response of aiohttp that is returned.
+    """
+
+    __slots__ = ("_body", "_is_answered", "headers", "status_code")
+
+    def __init__(self, status_code: int) -> None:
+        self.status_code = status_code
+        self.headers: CIMultiDict[str] = CIMultiDict()
+        self._body: bytes | None = None
+        self._is_answered = False
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether `json` or `send` was called."""
+        return self._is_answered
+
+    def status(self, code: int) -> Self:
+        """Set the status."""
+        self.status_code = code
+        return self
+
+    def set_header(self, name: str, value: str) -> Self:
+        """Set one header, replacing a previous value."""
+        self.headers[name] = value
+        return self
+
+    def json(self, value: Any) -> Self:
+        """Answer with a value as JSON; raise a TypeError if it has no JSON form."""
+        return self._answer(dump(value), _JSON)
+
+    def send(self, value: Any) -> Self:
+        """Answer with a text, with bytes, without a body for None, or else with JSON."""
+        if value is None:
+            self._body, self._is_answered = None, True
+            return self
+        if isinstance(value, str):
+            return self._answer(value.encode(), _TEXT)
+        if isinstance(value, bytes):
+            return self._answer(value, _BYTES)
+        return self.json(value)
+
+    def discard(self) -> None:
+        """Forget the answer after an error, so that a filter must give another one."""
+        self.status_code = 500
+        self._body, self._is_answered = None, False
+        self.headers.pop(hdrs.CONTENT_TYPE, None)
+
+    def finish(self, result: Any) -> web.StreamResponse:
+        """Return the response for the result of a handler. `json` and `send` take precedence."""
+        if isinstance(result, web.StreamResponse):
+            if not result.prepared:
+                for name in self.headers:
+                    if name not in result.headers:
+                        result.headers[name] = self.headers[name]
+            return result
+        if not self._is_answered:
+            self.send(result)
+        return web.Response(body=self._body, status=self.status_code, headers=self.headers)
+
+    def _answer(self, body: bytes, content_type: str) -> Self:
+        self._body, self._is_answered = body, True
+        self.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
+        return self

@@ -1,0 +1,190 @@
+"""Reads the routes of a controller and compiles each into one function, at boot.
+
+The order is the same as in Nest (``router-execution-context.ts``): guards, interceptors, pipes,
+handler; filters for errors. The body is read after the guards, so that a request that a guard
+refuses costs little.
+"""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import structlog
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from app.framework.common.context import HttpContext, current_context
+from app.framework.common.exceptions import BootError, WsTooManyRequests
+from app.framework.common.filters import BaseExceptionFilter
+from app.framework.common.guards import try_activate
+from app.framework.common.http_exceptions import as_http_exception
+from app.framework.common.metadata import get_metadata, methods_with_metadata
+from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, decode_json, read_body
+from app.framework.core.http.controllers import (
+    BODY_LIMIT,
+    CONTROLLER_PREFIX,
+    HTTP_CODE,
+    RESPONSE_HEADERS,
+    ROUTE,
+)
+from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body, needs_json
+from app.framework.core.http.response import HttpResponse
+from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
+from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.parameters import Parameter, read_parameters
+from app.framework.websockets.pipeline import compile_invocation
+
+_log = structlog.stdlib.get_logger("Router")
+
+_ANSWERED_BY_AIOHTTP = (web.HTTPException, web.RequestPayloadError, HttpProcessingError)
+"""aiohttp's own answers, which a handler may raise, and broken requests. Filters do not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRoute:
+    """One route of a controller.
+
+    Attributes:
+        handler: The controller's bound method.
+        status: The status of a success.
+        headers: Headers of a success, from the decorator ``header``.
+    """
+
+    method: str
+    path: str
+    controller: type
+    handler: Callable[..., Any]
+    parameters: tuple[Parameter, ...]
+    enhancers: Enhancers
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    max_body_bytes: int
+
+    @property
+    def handler_name(self) -> str:
+        """The class and the method, such as ``CatsController.create``."""
+        return f"{self.controller.__name__}.{self.handler.__name__}"
+
+
+def routes_of(
+    instance: object,
+    application: Enhancers | None = None,
+    resolve: Resolve = lambda reference, _: reference,
+) -> Iterator[web.RouteDef]:
+    """Yield the aiohttp routes of a controller; the routes of base classes come first.
+
+    Raises:
+        BootError: A mistake in the controller.
+    """
+    for route in _explore(instance, application or Enhancers(), resolve):
+        yield web.RouteDef(route.method, route.path, compile_route(route), {})
+
+
+def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
+    cls = type(instance)
+    prefix: str = get_metadata(cls, CONTROLLER_PREFIX)
+    class_enhancers = collect_enhancers(application, cls, cls.__name__, resolve)
+    for name, member in methods_with_metadata(cls, ROUTE):
+        subject = f"{cls.__name__}.{name}"
+        if inspect.isgeneratorfunction(member) or inspect.isasyncgenfunction(member):
+            raise BootError(
+                f"{subject} is a generator, which HTTP does not stream; "
+                "return the values, or a web.StreamResponse"
+            )
+        method, path = get_metadata(member, ROUTE)
+        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
+        _check_path(url, parameters, subject)
+        code = get_metadata(member, HTTP_CODE)
+        yield HttpRoute(
+            method=method,
+            path=url,
+            controller=cls,
+            handler=getattr(instance, name),
+            parameters=parameters,
+            enhancers=collect_enhancers(class_enhancers, member, subject, resolve),
+            status=code or (201 if method == hdrs.METH_POST else 200),
+            headers=get_metadata(member, RESPONSE_HEADERS) or (),
+            max_body_bytes=get_metadata(member, BODY_LIMIT)
+            or get_metadata(cls, BODY_LIMIT)
+            or DEFAULT_MAX_BODY_BYTES,
+        )
+
+
+def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return the aiohttp handler of one route."""
+    checks = tuple(guard.can_activate for guard in route.enhancers.guards)
+    invoke = compile_invocation(route)
+    on_error = compile_filters(route.enhancers.filters, BaseExceptionFilter())
+    markers = [parameter.marker for parameter in route.parameters]
+    wants_body, wants_json = any(map(needs_body, markers)), any(map(needs_json, markers))
+    log_name = f"{route.method} {route.path}"
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = HttpResponse(route.status)
+        context = HttpContext(request, response, log_name, route.controller, route.handler)
+        previous = current_context.set(context)
+        try:
+            await try_activate(checks, context)
+            if wants_body:
+                context.raw_body = await read_body(request, route.max_body_bytes)
+            if wants_json:
+                context.body = decode_json(request, context.raw_body)
+            result = await invoke(context)
+            for name, value in route.headers:
+                response.headers.setdefault(name, value)
+            return response.finish(result)
+        except _ANSWERED_BY_AIOHTTP:
+            raise
+        except Exception as error:
+            if isinstance(error, ConnectionResetError) and request.transport is None:
+                raise  # the client has disconnected while it sent the body
+            response.discard()
+            if isinstance(error, WsTooManyRequests):
+                response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after_ms / 1000))
+            await on_error(as_http_exception(error), context)
+            return _answer_of_filter(response, context)
+        finally:
+            current_context.reset(previous)
+
+    return handle
+
+
+def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
+    """Raise `BootError` if two routes have the same method and path: the second would never run."""
+    seen: set[tuple[str, str]] = set()
+    for route in routes:
+        key = (route.method, route.path)
+        if key in seen:
+            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
+        seen.add(key)
+
+
+def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:
+    if not response.is_answered:
+        _log.error("no filter answered", request_id=context.request_id, route=context.log_name)
+        response.status(500).json({"statusCode": 500, "message": "Internal server error"})
+    return response.finish(None)
+
+
+def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
+    """Refuse Nest's form of path parameters, and parameters that the path does not have."""
+    found = re.search(r"/:(\w+)", path)
+    if found:
+        raise BootError(
+            f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
+        )
+    names = re.findall(r"\{(\w+)", path)
+    for parameter in parameters:
+        marker = parameter.marker
+        if getattr(marker, "kind", "") != "param":
+            continue
+        data = getattr(marker, "data", None)
+        if data is not None and data not in names:
+            raise BootError(
+                f"{subject}: the path {path} has no parameter {data!r}; "
+                f"write {{{data}}} in the path, or correct Param({data!r})"
+            )
