@@ -122,8 +122,10 @@ from app.framework.core.http.param_decorators import (
 from app.framework.core.http.response import HttpResponse
 from app.framework.core.injector import ModuleRef
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 from app.framework.websockets.broadcast import BroadcastOperator, Server
 from app.framework.websockets.cors import Cors
@@ -147,6 +149,7 @@ __all__ = [
     "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
+    "AllowRequest",
     "AppFilter",
     "AppGuard",
     "AppInterceptor",
@@ -227,6 +230,7 @@ __all__ = [
     "Server",
     "ServiceUnavailableException",
     "Socket",
+    "SocketServer",
     "UnauthorizedException",
     "UnprocessableEntityException",
     "UnsupportedMediaTypeException",
