@@ -178,12 +178,25 @@ async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
     ] == [(each["hook"], each["provider"]) for each in logs if "hook" in each]
 
 
-async def test_close_does_nothing_when_the_application_never_started() -> None:
+async def test_closing_hooks_run_when_the_application_never_started() -> None:
+    """As in Nest, where a created application has all its instances."""
     trace: Trace = []
 
     await application(providers.Singleton(_First, trace)).close()
 
-    assert [] == trace
+    assert ["first destroy", "first before None", "first shutdown None"] == trace
+
+
+async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:
+    """The other providers are closed; `init` reports the error."""
+    trace: Trace = []
+
+    def fail() -> None:
+        raise OSError
+
+    await application(providers.Singleton(_First, trace), providers.Singleton(fail)).close()
+
+    assert "first destroy" in trace
 
 
 async def test_gateway_has_its_server_when_its_hooks_run() -> None:

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -23,6 +23,10 @@ class PendingLink:
     socket: Socket
     pending_rooms: frozenset[str]
     sid: str = ""
+    queued: list[bytes] = field(default_factory=list)
+
+    def queue_broadcast(self, packet: bytes) -> None:
+        self.queued.append(packet)
 
 
 @pytest.fixture
@@ -206,3 +210,24 @@ async def test_tuple_of_rooms_is_refused_when_it_is_given_as_one_room(
 
     with pytest.raises(TypeError, match="give several rooms as a list"):
         rooms.broadcast(names, NO_ROOMS, "e", ())
+
+
+@pytest.mark.parametrize(
+    ("names", "except_rooms", "queued"),
+    [
+        (set(), set(), True),
+        ({"blue", "green"}, set(), True),
+        ({"red"}, set(), False),
+        (set(), {"blue"}, False),
+    ],
+)
+async def test_broadcast_is_queued_for_a_socket_that_is_being_admitted(
+    rooms: NamespaceRooms, names: set[str], except_rooms: set[str], *, queued: bool
+) -> None:
+    """It is sent after the admission; members receive it at once."""
+    link = PendingLink(fake_socket(Socket, socket_id="pending"), frozenset({"blue"}))
+    rooms.pending.add(link)
+
+    rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", (1,))
+
+    assert ([b'42["e",1]'] if queued else []) == link.queued
