@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def shared_redis_server() -> Iterator[RedisServer]:
-    """A Redis server shared by all tests that neither stop nor reconfigure it."""
+    """A Redis server that tests share. Tests must not stop or reconfigure this server."""
     server = RedisServer()
     yield server
     server.stop()

@@ -6,7 +6,10 @@ from pathlib import Path
 
 
 def is_script() -> bool:
-    """Return whether the installed command ``chatgenius-realtime`` runs, not ``python -m app``."""
+    """Return whether this process was started as ``chatgenius-realtime``.
+
+    The alternative is ``python -m app``.
+    """
     return Path(sys.argv[0]).name != "__main__.py"
 
 

@@ -20,7 +20,7 @@ _leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - see the module docstri
 
 
 class EagerTasks:
-    """Starts coroutines immediately, without waiting for the next iteration of the event loop.
+    """Starts coroutines immediately instead of in the next iteration of the event loop.
 
     A coroutine runs as in a task: `asyncio.current_task` returns a task, timeouts can cancel it,
     and the coroutine has a separate context. The task is created in advance. If the coroutine ends
@@ -118,7 +118,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self.given: asyncio.Future[None] = loop.create_future()
-        """Done when the task has received its coroutine, or was cancelled before that."""
+        """Completed when the task receives a coroutine, or cancelled together with the task."""
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         """The started coroutine that the task continues."""
         self._context = context

@@ -12,7 +12,7 @@ from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 REUSE_SECONDS = 1.0
-"""How long the result of a probe is reused."""
+"""The time for which the result of a probe is reused."""
 
 
 @controller("health")

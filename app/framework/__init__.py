@@ -89,8 +89,16 @@ from app.framework.common.pipes import (
     ValidationPipe,
     field_errors,
 )
-from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
+from app.framework.common.providers import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    global_,
+    imported,
+)
 from app.framework.core.application import NestApplication, NestFactory
+from app.framework.core.forward_ref import ForwardRef, forward_ref
 from app.framework.core.http.controllers import (
     body_limit,
     controller,
@@ -112,9 +120,12 @@ from app.framework.core.http.param_decorators import (
     Res,
 )
 from app.framework.core.http.response import HttpResponse
+from app.framework.core.injector import ModuleRef
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 from app.framework.websockets.broadcast import BroadcastOperator, Server
 from app.framework.websockets.cors import Cors
@@ -138,6 +149,7 @@ __all__ = [
     "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
+    "AllowRequest",
     "AppFilter",
     "AppGuard",
     "AppInterceptor",
@@ -166,6 +178,7 @@ __all__ = [
     "ExecutionContext",
     "FieldError",
     "ForbiddenException",
+    "ForwardRef",
     "GatewayTimeoutException",
     "GoneException",
     "Handshake",
@@ -182,6 +195,7 @@ __all__ = [
     "MessageBody",
     "MethodNotAllowedException",
     "MisdirectedException",
+    "ModuleRef",
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
@@ -216,6 +230,7 @@ __all__ = [
     "Server",
     "ServiceUnavailableException",
     "Socket",
+    "SocketServer",
     "UnauthorizedException",
     "UnprocessableEntityException",
     "UnsupportedMediaTypeException",
@@ -239,7 +254,9 @@ __all__ = [
     "create_param_decorator",
     "delete",
     "field_errors",
+    "forward_ref",
     "get",
+    "global_",
     "header",
     "http_code",
     "imported",

@@ -5,10 +5,10 @@ from typing import Protocol, runtime_checkable
 
 @runtime_checkable
 class Throttle(Protocol):
-    """Keeps a token bucket per key in this process, so a call never waits.
+    """Keeps a token bucket per key in the memory of this process.
 
-    `TokenBuckets` implements it. Unlike an `AttemptLimiter`, it does not count across nodes. Memory
-    is bounded: inactive keys are dropped.
+    `TokenBuckets` implements this port. Unlike an `AttemptLimiter`, a throttle does not count
+    across nodes, and its method is not a coroutine. Memory is bounded: inactive keys are dropped.
     """
 
     def take(self, key: str, cost: int = 1) -> float:

@@ -27,10 +27,10 @@ _logger = logging.getLogger(__name__)
 
 
 class AdoptionPoller:
-    """Every ``interval_seconds``, publishes unpublished changes and adopts new messages.
+    """Publishes unpublished changes and adopts new messages, every ``interval_seconds``.
 
     A stored change is unpublished if its commit was not confirmed, or if the storage failed before
-    the publication. While the storage fails, the poller keeps retrying.
+    the publication. The poller continues with the next poll after a failure of the storage.
     """
 
     def __init__(

@@ -188,7 +188,8 @@ class ChannelService:
                 raise
             return
         self._deletions[channel_id] = None
-        # No members are left if an earlier, unconfirmed call has removed them.
+        # If an earlier deletion has removed the members, but its result was unknown, publish the
+        # deletion to the users whose sockets are still in the room.
         recipients = member_ids or self._room_sync.users_in_room(channel_id)
         await self._move_sockets(MembershipEvent.DELETED, channel_id, member_ids)
         deleted = DeletedChannel(channel_id)

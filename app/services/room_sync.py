@@ -1,4 +1,4 @@
-"""Keeps the rooms of channels equal to their members, so that events reach members only."""
+"""Updates the sockets in each channel's room, so that only members receive its events."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress

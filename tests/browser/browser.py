@@ -70,7 +70,7 @@ class Tab:
         return await self._ask("evaluate", source=source)
 
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
-        """Answer token requests with tokens of this lifetime. Below 0, the tokens are expired."""
+        """Answer token requests with tokens of this lifetime. A negative one means expired."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
 
     async def get_the_token(self, token: str) -> None:
@@ -99,7 +99,7 @@ class Tab:
 
 
 class Window:
-    """A browser window without history; its tabs share storage."""
+    """A browser window without history. The tabs of a window share storage."""
 
     def __init__(self, browser: "Browser", number: int) -> None:
         self._browser = browser

@@ -43,10 +43,10 @@ def find_chromium() -> str | None:
 
 
 def install_chromium(*, is_root: bool) -> None:
-    """Install Debian's package as root where apt-get exists, else download Playwright's build.
+    """Install Chromium: Debian's package if possible, otherwise Playwright's build.
 
-    Prints the name of the installed program. A failed installation raises no error,
-    because the caller searches for the browser again.
+    Installing the package requires root and apt-get. Prints which of the two is installed. A failed
+    installation raises no error, because the caller searches for the browser again.
     """
     if is_root and shutil.which("apt-get"):
         _say("Installing Chromium, Debian's package, for the tests of the page ...")

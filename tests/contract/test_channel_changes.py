@@ -51,7 +51,7 @@ async def test_members_are_found_when_the_channel_is_called_anything(
 
 
 async def test_members_are_found_when_very_many_channels_are_asked_for(storage: Storage) -> None:
-    """There are more channels than SQLite or PostgreSQL allows parameters in a statement."""
+    """There are more channels than a statement of SQLite or PostgreSQL may have parameters."""
     names = [ChannelId(f"channel-{number}") for number in range(40_000)]
 
     members = await storage.channels.members_of_all([*names, RANDOM])
@@ -177,7 +177,7 @@ async def test_newcomer_has_missed_nothing_when_messages_are_older(storage: Stor
 
 
 async def test_what_a_member_missed_waits_again_when_they_come_back(storage: Storage) -> None:
-    """Messages from before the removal are undelivered; messages from the absence are not."""
+    """Only messages from before the removal are undelivered, not those sent during the absence."""
     before = draft(ALICE, RANDOM)
     await storage.messages.add_all([before], now=NOW)
     await storage.channels.remove_member(RANDOM, BOB)

@@ -84,7 +84,7 @@ def furthest(
 
 
 def advances(answers: Iterable[AdvanceOutcome]) -> list[Advance]:
-    """Return the outcomes that are not refusals."""
+    """Return the outcomes of accepted reports."""
     return [answer for answer in answers if isinstance(answer, Advance)]
 
 
@@ -165,7 +165,7 @@ async def test_each_change_is_reported_once_when_devices_report_in_any_order(
 async def test_no_device_sees_a_step_back_when_others_report_at_once(
     storage: Storage, runs: dict[Device, list[list[Reported]]]
 ) -> None:
-    """An outcome has at least the reported state, and the state of the device's earlier outcomes.
+    """An outcome is never behind the reported state or the device's earlier outcomes.
 
     Authors cannot report their own messages.
     """

@@ -88,7 +88,7 @@ async def test_adopt_takes_in_nothing_when_it_has_taken_in_all(
 async def test_adopt_takes_in_what_is_left_when_another_node_has_taken_some(
     database: Database, storage: Storage
 ) -> None:
-    """Two nodes adopt overlapping sets of messages. A message found by neither is not adopted."""
+    """Two nodes adopt overlapping sets of messages. Only messages in these sets are adopted."""
     for number in range(1, 5):
         await store_as_prisma(database, f"msg_{number}", created_at=NOW + number * SECOND)
     first = (await storage.adoption.find_unsequenced(2, LATER))[GENERAL]
@@ -312,7 +312,7 @@ async def test_author_can_join_when_an_adopted_message_is_from_before(
 ) -> None:
     """The author left before the adoption, and rejoins after it.
 
-    Neither the adopted message nor messages from the absence are undelivered to the author.
+    For the author, the adopted message and messages from the absence count as delivered.
     """
     await add(storage, draft())
     await store_as_prisma(database, "msg_001", user_id=BOB)

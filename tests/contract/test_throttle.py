@@ -25,7 +25,7 @@ def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> Non
 def test_take_succeeds_when_the_time_it_named_is_over(
     throttle: Throttle, clock: ManualClock
 ) -> None:
-    """A key that waits for the returned time gets exactly one token."""
+    """After the returned time, the key's bucket contains exactly one token."""
     for _ in range(BURST + 50):
         throttle.take("alice")
 

@@ -1,4 +1,4 @@
-"""Rows with values that the original backend's schema does not allow can be read and used."""
+"""Tests the use of rows with values that the original backend's schema does not allow."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -172,7 +172,7 @@ async def test_an_odd_row_is_edited_and_deleted_when_its_author_asks(odd_storage
 
 
 async def test_receipts_count_when_one_of_their_messages_is_odd(odd_storage: Storage) -> None:
-    """In one batch, each report about either message is accepted if its user is a recipient."""
+    """In a batch about both messages, the reports of all recipients are accepted."""
     own = await add(odd_storage, draft())
     statuses = (await odd_storage.deliveries.statuses(ODD, ALICE)).statuses
     reports = [

@@ -4,7 +4,7 @@ from app.ports import WebhookLog
 
 
 async def test_a_message_is_contained_when_it_was_added(webhook_log: WebhookLog) -> None:
-    """The log does not contain a message that was not added."""
+    """The log contains only messages that were added."""
     await webhook_log.add("msg_1", ttl_seconds=60)
 
     assert await webhook_log.contains("msg_1")

@@ -46,7 +46,7 @@ class Chat:
         return client
 
     def connecting(self, name: str, auth: object, **options: object) -> JsClient:
-        """Start connecting a client with this ``auth``, whether the server will admit it or not."""
+        """Start connecting a client with this ``auth``, without waiting for the result."""
         client = self._driver.connect(self.server.url, self.user_id(name), auth, **options)
         self._clients.append(client)
         return client

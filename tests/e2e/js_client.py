@@ -52,7 +52,7 @@ class JsClient:
         return (await self._next(lambda sight: sight.event == event)).first
 
     async def admitted(self) -> None:
-        """Wait until the server admits the client; refused clients receive ``connect`` as well."""
+        """Wait for ``connect`` and an answered request: refused clients receive ``connect`` too."""
         while True:
             await self.sees("connect")
             if await self._is_answered():

@@ -76,7 +76,7 @@ async def prisma_client(url: str) -> AsyncIterator[PrismaClient]:
 async def prisma_gateway(database_url: str) -> AsyncIterator[str]:
     """Run the NestJS gateway inside the block, and return its URL.
 
-    It accepts the tokens of `clerk_token`.
+    The gateway accepts the tokens of `clerk_token`.
     """
     port = free_port()
     process = await asyncio.create_subprocess_exec(

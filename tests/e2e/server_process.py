@@ -41,7 +41,7 @@ class ServerProcess:
         folder: The working directory.
         settings: The environment.
         is_forked: Whether `fork_app` starts the process. If False, a new interpreter runs the code
-            in the folder if there is any, and otherwise the checkout's code.
+            in the folder, or the checkout's code if the folder contains no code.
     """
 
     def __init__(

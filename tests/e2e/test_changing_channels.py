@@ -75,9 +75,10 @@ def write(chat: Chat, statement: str, *values: str) -> None:
 
 
 async def receives(listener: JsClient, sender: JsClient, channel_id: str, *, until: bool) -> bool:
-    """Send messages until the listener receives one, or misses one if ``until`` is false.
+    """Send messages until the listener receives one.
 
-    Returns whether the listener received the last message. Gives up after `ANSWER_SECONDS`.
+    If ``until`` is false, send messages until the listener does not receive one. Returns whether
+    the listener received the last message. Gives up after `ANSWER_SECONDS`.
     """
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + ANSWER_SECONDS

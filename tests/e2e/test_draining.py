@@ -1,4 +1,4 @@
-"""Tests shutdown after a signal: readiness fails first, and connections are closed last."""
+"""Tests the shutdown after a signal, in which readiness fails first and connections close last."""
 
 import signal
 from pathlib import Path

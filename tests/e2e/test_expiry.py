@@ -85,7 +85,7 @@ async def test_client_is_connected_when_the_expired_one_comes_with_a_fresh_token
 async def test_socket_stays_when_expiry_matters_at_the_handshake_only(
     chat: Chat, chats: Chats, serve: Serve
 ) -> None:
-    """A server that enforces expiry has by then disconnected a client with an equally old token."""
+    """The client stays connected longer than a client of a server that enforces expiry."""
     lenient = chats.on(await serve(AUTH_EXPIRY="handshake", AUTH_EXPIRY_GRACE_SECONDS="0.5"))
     alice = await connected_with_old_token(lenient)
     twin = await connected_with_old_token(chat)

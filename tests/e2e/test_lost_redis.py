@@ -182,7 +182,7 @@ async def test_everybody_is_answered_in_time_when_a_crowd_connects_as_redis_is_l
     record_property: Record,
     broken: Breakdown,
 ) -> None:
-    """Clients that connect after the loss are refused; those of just before may be admitted."""
+    """After the loss, clients are refused. Clients that connect just before may be admitted."""
     tokens = [clerk_token({"sub": f"newcomer_{each}"}) for each in range(CROWD)]
     async with node_on(redis.url, tmp_path) as node:
         clients = [await crowd.unauthenticated(node) for _ in tokens]

@@ -80,7 +80,7 @@ async def test_send_message_takes_the_identity_from_the_token_when_the_payload_h
 
 
 async def test_send_message_trims_the_content_when_it_has_white_space_around(chat: Chat) -> None:
-    """White space within the content stays, and so does text in any script."""
+    """White space within the content is kept, and so are non-ASCII characters and HTML."""
     alice = await chat.client("alice")
     content = "  grüße \n 👩‍👩‍👧 \u2028 <b>  "
 

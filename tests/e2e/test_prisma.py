@@ -106,7 +106,7 @@ def users(prisma: PrismaClient, driver: JsDriver) -> Iterator[Users]:
 async def test_a_message_of_the_gateway_is_received_and_is_in_the_history(
     users: Users, server: ServerProcess, gateway: str
 ) -> None:
-    """A connected member receives the message; its sequence is like that of a message sent here."""
+    """A connected member receives the message in the same form as a message of this server."""
     await users.add("alice", "bob")
     alice = await users.client(gateway, "alice")
     bob = await users.client(server.url, "bob")

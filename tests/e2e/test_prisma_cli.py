@@ -47,7 +47,7 @@ class PrismaCli:
     ) -> str:
         """Run a command, and return its output up to the line with the text ``until``.
 
-        Kills the process then, because a timer in Prisma keeps it alive for up to a minute.
+        Then kills the process, because a timer in Prisma keeps it alive for up to a minute.
         """
         file = self._folder / "schema.prisma"
         # Prisma 6 requires a URL in the schema, but connects through the adapter.

@@ -27,12 +27,12 @@ LONG = 2 * (LIFE + SKEW + GRACE)
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server with a shorter grace period."""
+    """A server with a grace period of `GRACE` seconds."""
     return await serve(AUTH_EXPIRY_GRACE_SECONDS=str(GRACE))
 
 
 async def connected(chat: Chat, name: str) -> JsClient:
-    """Connect a user with a token of three seconds."""
+    """Connect a user with a token that is valid for `LIFE` seconds."""
     client = chat.connecting(name, {"token": await chat.token(name, LIFE)})
     await client.sees("connect")
     return client

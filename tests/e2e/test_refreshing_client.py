@@ -36,7 +36,7 @@ REFUSED: dict[str, object] = {"userId": ""}
 
 
 def tokens(chat: Chat, ttl_seconds: int = SHORT_LIVED, name: str = "alice") -> dict[str, object]:
-    """Return a token request for the development issuer. A user's tokens have one session."""
+    """Return a token request for the issuer. All tokens of a user have the same session id."""
     user_id = chat.user_id(name)
     return {"userId": user_id, "sessionId": f"sess_{user_id}", "ttlSeconds": ttl_seconds}
 
@@ -65,7 +65,7 @@ async def server(serve: Serve) -> ServerProcess:
 
 @pytest.fixture
 def alice(chat: Chat, driver: JsDriver, module: Path) -> Iterator[JsClient]:
-    """The page's client, with tokens of three seconds."""
+    """The client from the docs page. Each of its tokens is valid for three seconds."""
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
     yield alice
     alice.disconnect()
@@ -128,7 +128,7 @@ async def test_client_comes_back_when_it_was_refused_by_connect_error(
 async def test_client_comes_back_when_its_refusal_was_temporary(
     chat: Chat, driver: JsDriver, module: Path
 ) -> None:
-    """The client waits for the time that the refusal contains."""
+    """The client waits for the retry time that the refusal contains."""
     other = await chat.client("alice")
     alice = driver.connect_refreshing(chat.server.url, module, tokens(chat))
 

@@ -135,7 +135,8 @@ async def test_exactly_what_is_named_ends_when_it_is_revoked(
         "user": clerk_token({"sub": user_id, "sid": laptop}),
         "nothing": clerk_token({"sub": f"other_{ids}", "sid": f"sess_other_{ids}"}),
     }
-    # Revoke in this order: each kind of revocation also covers the sockets of the kinds before.
+    # Keep this order: a revocation also ends the sockets of the entries above its own. For example,
+    # revoking the user also ends the sockets of "session" and "token".
     sockets = {
         reach: [await crowd.admitted(node, tokens[reach]) for node in nodes] for reach in tokens
     }

@@ -21,7 +21,7 @@ OWN_GATEWAY = re.compile(
     r"|    (?!ws_gateway)\w+_gateway = providers\.Singleton\(\w+\)$"
 )
 SHOWN = frozenset({"text", "js"})
-"""The languages of blocks that a reader only reads."""
+"""The languages of blocks that the test skips, because a reader does not run them."""
 
 
 def run(folder: Path, *command: str, stdin: str = "") -> None:

@@ -20,7 +20,7 @@ _FIRST, _LAST = 0.1, 0.85
 """The progress of the scenario (0 to 1) at the first removal, and after the last return."""
 
 _OTHER_NODE_SECONDS = 10.0
-"""The maximum time until another node notices the change, on a busy machine."""
+"""The maximum time until another node applies a removal of the guest, on a busy machine."""
 
 
 async def come_and_go(

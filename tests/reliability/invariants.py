@@ -167,7 +167,10 @@ def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
 
 
 def deliveries_are_those_of_the_members(notes: Notes, stored: Stored) -> Violations:
-    """A message has a delivery for each member except the author. The guest may have one."""
+    """A message has a delivery for each member except the author.
+
+    The guest is not checked, because the guest joins and leaves during the scenario.
+    """
     del notes
     recipients = defaultdict(set)
     for receipt in stored.deliveries:

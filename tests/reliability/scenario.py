@@ -64,12 +64,12 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """The faults of a scenario, and its servers.
+    """A reliability scenario: its database, its servers and the faults that it injects.
 
     Attributes:
         faults: The faults, which are injected in turn.
         nodes: The number of servers that share the database.
-        doubled: The share of messages that all devices of a user send at the same time.
+        doubled: The share of messages (0 to 1) that all devices of a user send at the same time.
     """
 
     name: str
@@ -250,7 +250,7 @@ def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:
     last = dict.fromkeys(CHANNELS, 0)
     for message in stored.messages:
         key = message.key
-        if key.seq == 0:  # A message of the original backend that is not adopted yet.
+        if key.seq == 0:  # The original backend's message is not adopted yet.
             return False
         last[key.channel_id] = max(last[key.channel_id], key.seq)
     return all(

@@ -1,4 +1,4 @@
-"""Evidence without violations. Tests change it to cause a violation."""
+"""Evidence that violates no invariant. Tests modify this evidence to cause violations."""
 
 from dataclasses import replace
 
@@ -94,7 +94,7 @@ class SoundEvidence:
         self.stored = replace(self.stored, messages=rest)
 
     def deliver(self, *receipts: Receipt) -> None:
-        """Store these deliveries, instead of those with the same message and recipient."""
+        """Store these deliveries, and replace those with the same message and recipient."""
         changed = {(each.message_id, each.recipient_id) for each in receipts}
         rest = [
             each

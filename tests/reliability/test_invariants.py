@@ -1,4 +1,4 @@
-"""Tests tests/reliability/invariants.py: each check finds its violations, and no others."""
+"""Tests that the checks in tests/reliability/invariants.py find every kind of violation."""
 
 from collections.abc import Callable
 from dataclasses import replace

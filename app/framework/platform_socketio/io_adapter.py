@@ -22,6 +22,14 @@ _DRAIN_SECONDS = 0.8
 """Time limit of each step in `SocketServer.shut_down`."""
 
 
+_UNKNOWN_HOOKS = {
+    "createIOServer": "rename it to create_io_server",
+    "allow_request": "pass the function as an option, EngineOptions(allow_request=...)",
+    "allowRequest": "pass the function as an option, EngineOptions(allow_request=...)",
+}
+"""Names that a subclass of `IoAdapter` may have by mistake, with the remedy."""
+
+
 @dataclass(frozen=True, slots=True)
 class IoOptions:
     """Options for every gateway; the `GatewayOptions` of a gateway take precedence.
@@ -38,6 +46,9 @@ class IoAdapter:
     """Runs one Socket.IO server per path; gateways with the same path share it."""
 
     def __init__(self, options: IoOptions) -> None:
+        for name, remedy in _UNKNOWN_HOOKS.items():
+            if hasattr(self, name):
+                raise BootError(f"{type(self).__name__}.{name} is never called; {remedy}")
         self._options = options
         self._servers: dict[str, SocketServer] = {}
 
@@ -56,18 +67,31 @@ class IoAdapter:
         for definition in definitions:
             by_path.setdefault(self.path_of(definition.options), []).append(definition)
         self._servers = {
-            path: SocketServer(self._engine_options(gateways, path))
+            path: self._create_server(path, self._engine_options(gateways, path))
             for path, gateways in by_path.items()
         }
         for path, gateways in by_path.items():
             by_namespace: dict[str, list[GatewayDefinition]] = {}
             for definition in gateways:
                 by_namespace.setdefault(definition.options.namespace, []).append(definition)
+            server = self._servers[path]
+            timeout_seconds = server.eio.options.connect_timeout_seconds
             for namespace, group in by_namespace.items():
-                self._servers[path].open_namespace(namespace, self._compile_namespace(group))
+                compiled = self._compile_namespace(group, timeout_seconds)
+                server.open_namespace(namespace, compiled)
             for definition in gateways:
                 for name in server_attributes(type(definition.instance)):
                     setattr(definition.instance, name, self.server_of(definition))
+
+    def create_io_server(self, path: str, options: EngineOptions) -> SocketServer:
+        """Create the server of one path at boot; Nest's ``createIOServer``.
+
+        A subclass may change the options: ``super().create_io_server(path, replace(options, ...))``
+        or return a subclass of `SocketServer`. Limits of HTTP connections are not affected: they
+        belong to the HTTP server, which all paths share.
+        """
+        del path
+        return SocketServer(options)
 
     def server_of(self, definition: GatewayDefinition) -> Server:
         """Return the value of the gateway's `WebSocketServer` attribute."""
@@ -112,13 +136,23 @@ class IoAdapter:
             values["origins_setting"] = f"Cors of {set_by['origins']}"
         return replace(self._options.engine, **values)
 
-    def _compile_namespace(self, group: list[GatewayDefinition]) -> CompiledNamespace:
-        timeout_seconds = self._options.engine.connect_timeout_seconds
-        admissions = (compile_connect(definition, timeout_seconds) for definition in group)
+    def _create_server(self, path: str, options: EngineOptions) -> SocketServer:
+        server: object = self.create_io_server(path, options)
+        if not isinstance(server, SocketServer):
+            raise BootError(
+                f"{type(self).__name__}.create_io_server returned {type(server).__name__}; "
+                "return super().create_io_server(path, options), and do not make it async"
+            )
+        return server
+
+    def _compile_namespace(
+        self, group: list[GatewayDefinition], timeout_seconds: float
+    ) -> CompiledNamespace:
+        connect = compile_connect(group, timeout_seconds)
         hooks = (compile_disconnect(definition) for definition in group)
         return CompiledNamespace(
             socket_class=self._options.socket_class,
-            connect=tuple(connect for connect in admissions if connect is not None),
+            connect=() if connect is None else (connect,),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
                 route.pattern: compile_event(route)

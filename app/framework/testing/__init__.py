@@ -7,9 +7,11 @@ from app.framework.testing.fakes import (
     fake_context,
     fake_socket,
 )
+from app.framework.testing.manual_clock import ManualClock
 from app.framework.testing.module import Override, Test, TestingModule, TestingModuleBuilder
 
 __all__ = [
+    "ManualClock",
     "Override",
     "RecordingLink",
     "Test",

@@ -15,7 +15,7 @@ _EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class RecordingLink:
-    """Replaces the transport of a fake socket and records every call.
+    """Replaces the connection of a fake socket, and records calls instead of sending packets.
 
     Attributes:
         emitted: The emitted events, ``(event, args)``, in order.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
-"""Event names that neither side may send; the list of socket.io-parser."""
+"""Names of events that neither client nor server may send, as listed in socket.io-parser."""
 
 Room = str | Iterable[str]
 """The name of a room, or several names."""

@@ -109,7 +109,10 @@ def read_parameters(
 def _plain_parameters(
     declared: list[inspect.Parameter], hints: Mapping[str, Any], subject: str, kind: HandlerKind
 ) -> tuple[Parameter, ...]:
-    """Read a handler without markers. As in Nest, pipes run for the client and for the data."""
+    """Return the parameters of a handler without markers, in the order of ``kind.plain``.
+
+    As in Nest, pipes run on all of these parameters except the ack.
+    """
     names = [parameter.name for parameter in declared]
     all_names = ", ".join(kind.plain)
     if len(names) > len(kind.plain):

@@ -44,7 +44,7 @@ class KeyedQueue:
         job: Callable[[], Coroutine[None, None, T]],
         timeout_seconds: float | None = WAIT_SECONDS,
     ) -> T:
-        """Run a job after the earlier jobs of its key, and return its result.
+        """Wait for the earlier jobs of the key, then run the job and return the job's result.
 
         Args:
             timeout_seconds: The maximum time that the caller waits for the turn and the job

@@ -218,7 +218,7 @@ async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
 async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
     probe: ProbeServer, behind: str
 ) -> None:
-    """If a client leaves while its guard runs, no room keeps the socket, and its hook runs."""
+    """If a client leaves while its guard runs, its socket leaves all rooms and its hook runs."""
     async with probe.client() as client:
         client.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")

@@ -25,7 +25,10 @@ WITHOUT_CONNECT = ("pongs", "WebSocket pings", "WebSocket pongs", "connects to n
 
 
 async def code_of_the_end(client: RawClient, flood: bytes) -> int | None:
-    """Send until the connection is closed. Return the close code, or None without a close frame."""
+    """Repeat the flood until the connection is closed, and return the close code.
+
+    Returns None if the server sent no close frame.
+    """
 
     async def send() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""Sends hostile values in ``auth`` and in events to the whole chat."""
+"""Tests the complete chat with hostile values in ``auth`` and in events."""
 
 import io
 import json
@@ -193,7 +193,7 @@ async def test_socket_id_is_no_channel_when_used_as_one(url: str) -> None:
 async def test_log_line_is_one_short_line_when_the_event_name_is_hostile(
     url: str, log: io.StringIO, log_format: Any
 ) -> None:
-    """The log has no line breaks or escape sequences from the name, and not all of its 60 KB."""
+    """The event's name is logged without its line breaks and escape sequences, and shortened."""
     configure_logging("debug", log_format)
     name = "\x1b[2J\x07\x9b31m\u202e\n2026 [error] forged" + "x" * 60_000
     async with websocket_client(url) as client:

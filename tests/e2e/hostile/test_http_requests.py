@@ -1,4 +1,4 @@
-"""Tests requests before the WebSocket is open: rejected upgrades and malformed HTTP."""
+"""Tests requests before a WebSocket is open, such as rejected upgrades and malformed HTTP."""
 
 import io
 from dataclasses import replace

@@ -234,7 +234,7 @@ async def test_frame_closes_the_connection_when_longer_than_the_limit(
 
 
 async def test_message_is_handled_once_when_it_comes_in_single_bytes(probe: ProbeServer) -> None:
-    """Fragments of one byte, with a WebSocket ping between them, are one message."""
+    """A message of one-byte fragments is handled once, even with pings between the fragments."""
     async with probe.admitted() as (client, _):
         pieces = [
             frame(bytes([byte]), opcode=TEXT if number == 0 else 0, final=False)

@@ -1,4 +1,4 @@
-"""Tests handlers that return several results: concurrency, limits and cancellation."""
+"""Tests the concurrency, limits and cancellation of handlers that return several results."""
 
 from app.framework.platform_socketio.engine_io.connection import MAX_BACKGROUND_TASKS
 from tests.e2e.hostile.probe_server import ProbeServer

@@ -13,7 +13,7 @@ def test_reading_has_the_figures_that_were_measured() -> None:
 
 @pytest.mark.parametrize("text", ["", "Killed", '{"cpu_us_per_unit": null}', "3"])
 def test_reading_is_refused_when_it_is_none(text: str) -> None:
-    """If the load generator fails, its output is an error instead of a figure of 0."""
+    """Output without valid figures raises an error, instead of counting as figures of 0."""
     with pytest.raises(BenchError):
         parse_reading(text)
 

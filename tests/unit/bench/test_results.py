@@ -28,7 +28,7 @@ def test_median_is_none_when_nothing_was_measured() -> None:
 def test_ratio_is_none_when_it_cannot_be_said(
     theirs: float | None, ours: float | None, expected: float | None
 ) -> None:
-    """A ratio needs both figures, and neither of them may be zero."""
+    """The ratio is None if one of the figures is missing or zero."""
     assert expected == ratio(theirs, ours)
 
 

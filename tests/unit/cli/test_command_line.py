@@ -91,7 +91,7 @@ def test_command_warns_when_a_setting_is_misspelt(command: str) -> None:
 def test_command_prints_a_sentence_when_the_application_cannot_be_built(
     monkeypatch: pytest.MonkeyPatch, command: str, settings: dict[str, str], problem: str
 ) -> None:
-    """Commands that only build the application print no traceback, and write nothing."""
+    """The commands print one line to stderr instead of a traceback, and nothing to stdout."""
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
 

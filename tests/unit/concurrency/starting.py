@@ -14,7 +14,7 @@ def current_task() -> asyncio.Task[Any]:
 
 
 async def nothing() -> None:
-    """End immediately."""
+    """A coroutine that ends immediately."""
 
 
 async def kept_task() -> asyncio.Task[Any]:

@@ -1,4 +1,4 @@
-"""Tests app/concurrency/eager.py: cancellation of eager tasks."""
+"""Tests the cancellation of eager tasks (app/concurrency/eager.py)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tests app/concurrency/eager.py: `within`."""
+"""Tests `within` (app/concurrency/eager.py)."""
 
 import asyncio
 from collections.abc import Callable

@@ -36,7 +36,7 @@ def test_env_example_lists_every_setting() -> None:
 
 
 def test_env_example_shows_the_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Uncommenting a line without changing its value has no effect."""
+    """Each line shows the default, so removing the comment mark of a line changes nothing."""
     monkeypatch.chdir(tmp_path)  # This folder has no .env.
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)

@@ -7,7 +7,7 @@ from tests.unit.config.environment import PRODUCTION, load, refusal
 
 
 def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each wrong setting has one line. Defaults that depend on a wrong setting have none."""
+    """The error has one line per wrong setting, and none for defaults that depend on one."""
     text = refusal(monkeypatch, {"AUTH_EXPIRY": "never", "MAX_FRAME_BYTES": "0", "PORT": "0"})
 
     assert [

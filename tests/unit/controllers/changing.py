@@ -18,7 +18,7 @@ SMALLEST = {"name": "News", "createdById": "user_alice"}
 
 
 class RecordingChannelService(ChannelService):
-    """Records its calls. Returns ``changes``, or raises ``failure`` if it is set."""
+    """Records the calls of its methods. They return ``changes``, or raise ``failure`` if set."""
 
     changes = True
     failure: ChatError | None = None

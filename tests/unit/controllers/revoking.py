@@ -23,7 +23,7 @@ Client = TestClient[web.Request, web.Application]
 
 
 class RecordingSessionService(SessionService):
-    """Records every revocation, and returns an end at `UNTIL`. Raises ``failure`` if it is set."""
+    """Records revocations, which end at `UNTIL`. If ``failure`` is set, `revoke` raises it."""
 
     failure: Exception | None = None
 

@@ -1,4 +1,4 @@
-"""Tests app/controllers/channels_controller.py: requests that are rejected."""
+"""Tests requests that the channels controller rejects (app/controllers/channels_controller.py)."""
 
 import logging
 from collections.abc import AsyncIterator

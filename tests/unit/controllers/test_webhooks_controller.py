@@ -73,7 +73,7 @@ async def send(client: Client, body: bytes, message_id: str = "msg_1") -> tuple[
 async def test_subject_is_revoked_when_clerk_says_that_it_went(
     client: Client, sessions: RecordingSessionService, log: _Log, event_type: str, kind: str
 ) -> None:
-    """The webhook's id is stored until no copy of the webhook would be accepted any more."""
+    """The webhook's id is stored for as long as a copy of the webhook could be accepted."""
     answer = await send(client, event(event_type, id="id_1", user_id="user_alice"))
 
     assert (200, {"status": "ok"}) == answer

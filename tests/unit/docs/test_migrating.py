@@ -7,6 +7,7 @@ import pytest
 
 import app.framework
 import app.framework.event_emitter
+import app.framework.schedule
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES
 from app.adapters.sql.schema.tables import metadata
 from tests.unit.docs.markdown import ROOT, blocks, codes, table
@@ -27,6 +28,11 @@ NAMES = [
     for row in ROWS
     for name in codes(row[1])
 ]
+PUBLIC_NAMES = [
+    *app.framework.__all__,
+    *app.framework.event_emitter.__all__,
+    *app.framework.schedule.__all__,
+]
 
 
 @pytest.mark.parametrize(("name", "path"), NAMES)
@@ -41,7 +47,7 @@ def test_python_name_is_where_the_table_says(name: str, path: str) -> None:
     assert found is not None
 
 
-@pytest.mark.parametrize("name", [*app.framework.__all__, *app.framework.event_emitter.__all__])
+@pytest.mark.parametrize("name", PUBLIC_NAMES)
 def test_public_name_of_the_framework_is_on_the_page(name: str) -> None:
     listed = {listed.split(".")[0] for row in ROWS for listed in codes(row[1])}
 

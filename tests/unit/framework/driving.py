@@ -51,7 +51,7 @@ class Driver:
 
     async def connect(self, timeout_seconds: float = 10.0) -> bool:
         """Connect the client, and return whether the gateway admits it."""
-        connect = compile_connect(self.definition, timeout_seconds)
+        connect = compile_connect([self.definition], timeout_seconds)
         return connect is None or await connect(self.socket)
 
     async def disconnect(self, reason: str) -> None:
@@ -67,6 +67,6 @@ def boot_error(gateway: object) -> str:
 
 
 def _instance(reference: object, subject: str) -> Any:
-    """Like a container, return instances unchanged, and create classes without arguments."""
+    """Return an instance unchanged; call a class without arguments, as a container does."""
     del subject
     return reference() if isinstance(reference, type) else reference

@@ -94,7 +94,7 @@ def test_dto_refuses_the_payload_when_a_field_does_not_fit(
 
 @pytest.mark.parametrize("text", ["\ud800", "a\0b"])
 def test_storable_text_refuses_text_when_no_database_takes_it(text: str) -> None:
-    """Any other text is accepted unchanged, whatever its length."""
+    """Texts without NUL and lone surrogates are accepted unchanged, whatever their length."""
     storable = TypeAdapter[str](StorableText)
 
     with pytest.raises(ValidationError):

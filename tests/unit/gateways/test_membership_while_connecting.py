@@ -1,4 +1,4 @@
-"""Tests app/gateways/ws_gateway.py: memberships that change while a client connects."""
+"""Tests memberships that change while a client connects (app/gateways/ws_gateway.py)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

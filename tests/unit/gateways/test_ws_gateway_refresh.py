@@ -1,4 +1,4 @@
-"""Tests app/gateways/ws_gateway.py: the event ``auth:refresh``."""
+"""Tests the event ``auth:refresh`` (app/gateways/ws_gateway.py)."""
 
 import pytest
 from structlog.testing import capture_logs

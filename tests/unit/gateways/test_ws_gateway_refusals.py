@@ -1,4 +1,4 @@
-"""Tests app/gateways/ws_gateway.py: events that it rejects."""
+"""Tests events that the gateway rejects (app/gateways/ws_gateway.py)."""
 
 from typing import Any
 

@@ -69,7 +69,7 @@ def test_weight_is_refused_when_no_throttler_guards_the_handler() -> None:
 
 
 def test_weight_is_refused_when_the_handler_takes_receipts() -> None:
-    """A receipt's weight is the number of its messages, so it cannot have another."""
+    """An event with receipts already has a weight, which is the number of its messages."""
 
     @web_socket_gateway()
     @use_guards(THROTTLER)

@@ -187,7 +187,10 @@ class _Gateway:
 
 
 async def test_ws_guard_lets_an_expired_session_refresh_when_the_handler_is_marked() -> None:
-    """Only the marked handler runs after the expiry. It never runs after a revocation."""
+    """After the session has expired, the guard accepts only events of the marked handler.
+
+    After a revocation, the guard rejects these events too.
+    """
     clock = ManualClock()
     module = auth_module().override_provider(Clock).use_value(clock).compile()
     await module.get(SessionService).on_module_init()

@@ -1,4 +1,4 @@
-"""Tests app/modules/app_module.py: the limits of the database."""
+"""Tests the database limits that the application sets (app/modules/app_module.py)."""
 
 import pytest
 

@@ -38,13 +38,14 @@ MakeServices = Callable[[MessageRepository, AdoptionRepository], MessageServices
 
 
 class SlowMessages(MemoryMessageRepository):
-    """Stores messages at once. For messages in the channel `general`, returns only later.
+    """Stores messages at once, but lets tests delay the end of `add_all`.
 
     Attributes:
         batches: The contents of each batch.
         stored: Set when a message in the channel `general` is stored.
-        may_return: Lets `add_all` return after it has stored such a message.
-        is_away: Whether `add_all` raises `Unavailable`.
+        may_return: While this event is cleared, `add_all` does not return after storing a message
+            in the channel `general`.
+        is_away: If true, `add_all` raises `Unavailable`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -72,11 +73,11 @@ class SlowMessages(MemoryMessageRepository):
 
 
 class LosingMessages(MemoryMessageRepository, AdoptionRepository):
-    """Storage with interrupted commits: raises `Unconfirmed`, although the change is stored.
+    """Simulates interrupted commits: raises `Unconfirmed` after storing a change.
 
     Attributes:
-        losses: The number of commits to interrupt next.
-        holds_back: Whether an interrupted message is stored only when the test calls `land`.
+        losses: The number of commits that are still to be interrupted.
+        holds_back: If true, interrupted messages are stored only when the test calls `land`.
         unadopted: The messages of the original backend that were not adopted yet.
         adopted_at_once: The number of messages in each call of `adopt`.
         failing: The channels in which no message can be adopted now.
@@ -159,8 +160,8 @@ class UnreadableMessages(LosingMessages):
     """Storage with a row in the channel `general` that cannot be read as a message.
 
     Attributes:
-        is_unreadable: Whether reading that row still fails.
-        error: What is raised in this case.
+        is_unreadable: If true, reading the messages of `general` raises ``error``.
+        error: The exception to raise.
     """
 
     is_unreadable = True

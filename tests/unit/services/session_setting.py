@@ -41,10 +41,15 @@ POLICY = SessionPolicy(
 
 
 class ScriptedVerifier(TokenVerifier):
-    """Accepts some tokens. A token's lifetime begins when it is verified for the first time.
+    """A verifier that accepts only the tokens in ``principals``.
 
-    Rejects all other tokens with ``refusal``. ``principals`` maps each token to its claims,
-    ``meanwhile`` runs during a verification, ``asked`` counts verifications.
+    The lifetime of a token begins when the token is verified for the first time.
+
+    Attributes:
+        principals: The claims of each accepted token.
+        refusal: The error code for all other tokens.
+        meanwhile: A function that is called during each verification.
+        asked: The number of verifications.
     """
 
     def __init__(self, clock: ManualClock) -> None:
@@ -86,7 +91,7 @@ class UnavailableStore(MemoryRevocationStore):
 
 
 class Holder(SessionHolder):
-    """Records each warning's time, each end's code, and whether the transport was closed."""
+    """Records warnings, the error codes that end sessions, and whether the transport was closed."""
 
     answers_pings = True
 

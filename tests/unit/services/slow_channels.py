@@ -10,8 +10,8 @@ from app.domain.ids import ChannelId, UserId
 class SlowChannels(MemoryChannelRepository):
     """Reads the storage immediately, but delays the answer while a test holds it back.
 
-    Every query sets ``asked``, and is counted in ``queries``. Setting ``may_answer`` releases the
-    answers, and ``is_down`` makes queries fail.
+    Every query sets ``asked``, and is counted in ``queries``. Answers are delayed while the event
+    ``may_answer`` is cleared. If ``is_down`` is true, queries fail.
     """
 
     def __init__(self, store: MemoryStore) -> None:

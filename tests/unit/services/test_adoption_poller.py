@@ -100,7 +100,7 @@ async def test_other_channels_are_adopted_when_the_oldest_messages_cannot_be(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Only the failing channel gets smaller transactions, and only one in each call."""
+    """Only the failing channel gets smaller transactions, and each call tries only one of them."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     old = [by_bob(f"old {number}") for number in range(MAX_ADOPTED + 1)]

@@ -1,4 +1,7 @@
-"""Tests app/services/channel_service.py: failures of the storage, the bus or the caller."""
+"""Tests channel changes when the storage, the bus or the caller fails.
+
+The tested module is app/services/channel_service.py.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Tests app/services/channel_service.py: adding and removing members."""
+"""Tests adding and removing members (app/services/channel_service.py)."""
 
 import pytest
 

@@ -20,7 +20,7 @@ from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL
 
 
 class LosingDeliveries(MemoryDeliveryRepository):
-    """Raises `Unconfirmed` while ``losing``; then stores the reports only if ``stores``."""
+    """Raises `Unconfirmed` if ``losing`` is true, but stores the reports if ``stores`` is true."""
 
     losing = False
     stores = True

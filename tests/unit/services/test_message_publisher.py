@@ -21,11 +21,12 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """Raises `Unavailable` whenever messages are read while ``is_away`` is set.
+    """A message storage that tests can make unavailable or slow.
 
     Attributes:
-        asked: Set when the last ``seq`` of channels is read.
-        may_answer: While cleared, delays the answers with the last ``seq`` of channels.
+        is_away: If true, `stored_after` raises `Unavailable`.
+        asked: Set when `last_seqs` is called.
+        may_answer: `last_seqs` does not return while this event is cleared.
     """
 
     is_away = False

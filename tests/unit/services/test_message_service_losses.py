@@ -1,4 +1,4 @@
-"""Tests app/services/message_service.py: sends that fail or are not confirmed."""
+"""Tests sends that fail or are not confirmed (app/services/message_service.py)."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -33,7 +33,7 @@ class UnreadableChannels(SlowChannels):
     """Storage of channels that a test can delay or make unreadable.
 
     Attributes:
-        is_unreadable: Whether the members cannot be read, although the storage answers.
+        is_unreadable: If true, reading the members raises an unexpected error.
     """
 
     is_unreadable = False

@@ -1,4 +1,4 @@
-"""Tests app/services/message_service.py: the order of storing and publishing."""
+"""Tests the order in which messages are stored and published (app/services/message_service.py)."""
 
 import asyncio
 

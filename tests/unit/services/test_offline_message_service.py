@@ -262,7 +262,7 @@ async def test_page_ends_at_its_size_when_messages_are_large(
 async def test_page_ends_sooner_when_less_may_wait_for_a_client(
     deliveries: MemoryDeliveryRepository, messages: MemoryMessageRepository, alice: Sender
 ) -> None:
-    """The server may set a smaller limit for pages."""
+    """``max_page_bytes`` limits the size of pages."""
     service = OfflineMessageService(deliveries, messages, max_page_bytes=10_000)
     sent = [await alice.send(GENERAL, "x" * 4_000) for _ in range(3)]
 

@@ -194,7 +194,7 @@ async def test_listeners_hear_of_the_end_when_a_channel_is_deleted(
     events: EventService,
     left: list[tuple[UserId, ChannelId]],
 ) -> None:
-    """Each listener is called: one for each user who left, the others for the channel."""
+    """One listener is called for each user who left, the others once for the channel."""
     ended: list[tuple[str, ChannelId]] = []
     room_sync.when_deleted(lambda channel_id: ended.append(("first", channel_id)))
     room_sync.when_deleted(lambda channel_id: ended.append(("second", channel_id)))

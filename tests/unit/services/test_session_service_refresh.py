@@ -1,4 +1,4 @@
-"""Tests app/services/session_service.py: refreshing a session's token."""
+"""Tests refreshing the token of a session (app/services/session_service.py)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -138,7 +138,10 @@ async def test_refresh_is_taken_when_one_of_the_tokens_names_no_sign_in(
 
 
 async def test_nothing_begins_anew_when_the_token_is_the_same_again(setting: Setting) -> None:
-    """A cached token, sent again, causes no second warning. The previous token still counts."""
+    """Sending the current token again causes no second warning.
+
+    Revoking the token before it still ends the session.
+    """
     holder = Holder()
     session = await setting.open(holder=holder)
     setting.clock.advance(1)

@@ -1,4 +1,4 @@
-"""Tests app/services/session_service.py: revoking sessions."""
+"""Tests revoking sessions (app/services/session_service.py)."""
 
 from datetime import timedelta
 

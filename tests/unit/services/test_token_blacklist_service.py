@@ -20,7 +20,7 @@ LIVE = (Credential.of("token", Principal(UserId("user_alice"), "sess", None, exp
 
 
 class FailingStore(MemoryRevocationStore):
-    """A store that raises ``error`` while it is set."""
+    """A store whose methods raise ``error``, unless ``error`` is None."""
 
     def __init__(self, clock: ManualClock) -> None:
         super().__init__(clock)
@@ -51,7 +51,7 @@ class FailingStore(MemoryRevocationStore):
 
 
 class FakeBus(RevocationBus):
-    """Records published revocations. A test can publish others, or set the ``error`` to raise."""
+    """Records published revocations. If a test sets ``error``, `publish` raises it."""
 
     def __init__(self) -> None:
         self.published: list[Revocation] = []

@@ -1,4 +1,4 @@
-"""Tests app/services/typing_service.py: permission to type, and the sockets that are notified."""
+"""Tests who may type, and which sockets are notified of typing (app/services/typing_service.py)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -15,7 +15,7 @@ def test_socket_has_a_user_when_it_has_a_session() -> None:
 
 
 def test_socket_raises_when_it_has_no_session() -> None:
-    """Handlers always receive sockets with a session, but hooks may receive others."""
+    """A hook, unlike a handler, may receive a socket without a session."""
     with pytest.raises(AttributeError, match="user_id"):
         _ = fake_socket(AuthenticatedSocket).user_id
 

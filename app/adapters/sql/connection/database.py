@@ -168,13 +168,13 @@ class Database(WriteAdmission):
             await self._outlive_caller(_close(operation.attempt.resources.pop_all()))
 
     async def write(self, write: Write[Result]) -> Result:
-        """Run and commit a frequent write.
+        """Run and commit a write in one round trip to SQLite's thread or to PostgreSQL.
 
-        This takes one round trip to SQLite's thread, or to PostgreSQL without a pooler.
+        With a pooler in front of PostgreSQL, the write takes more than one round trip.
 
         If the caller is cancelled or times out, a write to SQLite continues in the background, and
-        occupies its turn until it ends. With PostgreSQL, the connection is closed, but the server
-        may still commit the write.
+        keeps its turn until it ends. With PostgreSQL, the connection is closed, but the database
+        server may still commit the write.
 
         Raises:
             Unconfirmed: The write was interrupted, or timed out.
@@ -243,7 +243,7 @@ class Database(WriteAdmission):
     async def _attempt(
         self, side: "_Side", *, is_health_check: bool = False
     ) -> AsyncIterator["_Attempt"]:
-        """Take a turn, and give it back at the end; translate failures into domain errors.
+        """Hold a turn during an operation, and translate failures into domain errors.
 
         Unless this is a health check, success closes the side's circuit breaker, and a slow failure
         opens it. The wait for the turn is not measured, because it shows only that other operations

@@ -16,9 +16,9 @@ PROBE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class DatabaseLimits:
-    """The limits of every operation.
+    """The time limits of each database operation, and the number of connections.
 
-    The first four values are settings. Each timeout is below ``answer_seconds``.
+    All fields except ``answer_seconds`` are settings. Each timeout is below ``answer_seconds``.
 
     Attributes:
         pool_size: The number of connections to a server, at least two; half of them are for writes.

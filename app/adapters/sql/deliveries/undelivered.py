@@ -93,9 +93,9 @@ FROM (
 GROUP BY channel_id
 """  # noqa: S608
 
-# Within a channel, positions increase with seq. So ``bisected`` finds by bisection the lowest seq
-# from which on the positions of all messages exceed ``after``. An index on the channel and position
-# would be faster, but other queries might use it instead of the index on the channel and seq.
+# Within a channel, positions increase with seq. ``bisected`` uses bisection to find the seq from
+# which the positions are above ``after``. An index on (channel, position) would be faster here, but
+# the planner might choose it for queries that need the index on (channel, seq).
 _MIDDLE_POSITION = """
 (
     SELECT position FROM message_sequences

@@ -41,10 +41,16 @@ from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
 
 OVERLAP = timedelta(seconds=60)
-"""Each search begins this long before the newest adopted message, as others may appear late."""
+"""The time from the start of the searched dates to the date of the newest adopted message.
+
+A message may be committed after messages with later dates.
+"""
 
 RANGE_MESSAGES = 5_000
-"""The number of older messages that a search examines, because new messages may have old dates."""
+"""The number of messages with older dates that a search examines.
+
+A message may be stored with an old date.
+"""
 
 _TICK = timedelta(milliseconds=1)
 

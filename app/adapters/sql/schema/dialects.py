@@ -190,7 +190,10 @@ class _Pairs(TypeDecorator[list[tuple[str, str]]]):
 
 
 class _Texts(TypeDecorator[Collection[str]]):
-    """A list of texts: JSON on SQLite, and an array on PostgreSQL for the planner's estimates."""
+    """A list of texts, passed as JSON to SQLite and as an array to PostgreSQL.
+
+    PostgreSQL's planner can estimate the length of an array.
+    """
 
     impl = Text
     cache_ok = True

@@ -48,10 +48,10 @@ BEGIN
     RETURN NULL;
 END $$
 """,  # noqa: S608 - our own condition
-    # An UPDATE adds a range only if the status was SENT before. Otherwise, an earlier report has
-    # added the range, or the conversion adds it. If ``revision`` has changed, servers of this
-    # version read the receipts again. The sessions of servers disable hash joins, but this function
-    # enables hash joins, because otherwise the join of `reported` and `before` is slow.
+    # An UPDATE adds ranges only for deliveries that were SENT before. For other deliveries, the
+    # range was added by an earlier report, or the conversion adds it. Servers of this version read
+    # the receipts of a message again when its ``revision`` has changed. The sessions of servers
+    # disable hash joins, but without a hash join, the join of `reported` and `before` is slow.
     """
 CREATE OR REPLACE FUNCTION record_old_receipts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_hashjoin = on AS $$

@@ -25,6 +25,11 @@ from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Link
+from app.framework.platform_socketio.engine_io.request_check import (
+    FORBIDDEN,
+    AllowRequest,
+    RequestCheck,
+)
 from app.framework.platform_socketio.websocket import upgrade
 from app.framework.platform_socketio.websocket.client_address import Network
 from app.framework.platform_socketio.websocket.origin_rule import OriginRule
@@ -57,6 +62,8 @@ class EngineOptions:
 
     Attributes:
         origins: The origins whose pages may connect, besides the server's own origin; see `Cors`.
+        allow_request: Decides for each upgrade request whether the client may connect, after the
+            checks of this server. Its time limit is ``connect_timeout_seconds``.
         origins_setting: The name of the setting for ``origins``, which is written to the log.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
@@ -73,6 +80,7 @@ class EngineOptions:
 
     origins: Origins = ()
     origins_setting: str = "EngineOptions.origins"
+    allow_request: AllowRequest | None = None
     trusted_proxies: tuple[Network, ...] = ()
     warn_of_forwarded: bool = False
     client_network: Callable[[str], str] = str
@@ -124,6 +132,12 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             options.origins, options.trusted_proxies, options.origins_setting
         )
         """Decides which pages may connect."""
+        self._request_check = (
+            RequestCheck(options.allow_request, options.connect_timeout_seconds)
+            if options.allow_request is not None
+            else None
+        )
+        """Asks the application which clients may connect; None if it has no rule."""
         self._hint_log = MinuteLog(_log_hint)
         """Logs wrong requests of clients that are probably misconfigured."""
         self._too_many_log = MinuteLog(_log_too_many)
@@ -153,6 +167,10 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         )
         if not self.admission_limiter.try_add(sid, upgrade_request.address):
             return self._reject_too_many(upgrade_request.address)
+        if self._request_check is not None:
+            rejection = await self._ask_application(self._request_check, request, sid)
+            if rejection is not None:
+                return rejection
         connection = Connection(
             sid,
             transport,
@@ -188,6 +206,28 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         response.force_close()
         return response
 
+    async def _ask_application(
+        self, check: RequestCheck, request: web.Request, sid: str
+    ) -> web.Response | None:
+        """Return the error response if the application refuses the client, or None.
+
+        Meanwhile the client counts as one that is connecting.
+        """
+        is_allowed = False
+        try:
+            message = await check.refusal(request)
+            if message is not None:
+                return _error_response(403, 4, message)
+            if not self._is_accepting:
+                return _error_response(503, 3, "Server shutting down")
+            if request.transport is None:
+                return _error_response(400, 3, "Bad request")
+            is_allowed = True
+            return None
+        finally:
+            if not is_allowed:
+                self.admission_limiter.discard(sid)
+
     def _warn_of_forwarded(self, request: web.Request) -> None:
         if self._warns_of_forwarded and hdrs.X_FORWARDED_FOR in request.headers:
             self._warns_of_forwarded = False
@@ -215,7 +255,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
                 return _error_response(status, code, message, hint)
         if self._origin_rule.accepts(request):
             return None
-        return _error_response(403, 4, "Forbidden")
+        return _error_response(403, 4, FORBIDDEN)
 
 
 def _random_ids() -> tuple[str, ...]:

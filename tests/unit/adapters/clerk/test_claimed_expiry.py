@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: the expiry that an unverified token claims."""
+"""Tests reading the expiry in an unverified token (app/adapters/clerk/token_verifier.py)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/jwks_client.py: refreshing keys, and keeping them during an outage."""
+"""Tests how keys are refreshed, and kept during an outage (app/adapters/clerk/jwks_client.py)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: the audience of a token."""
+"""Tests the check of a token's audience (app/adapters/clerk/token_verifier.py)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: tokens that differ slightly from a valid one."""
+"""Tests tokens that differ slightly from a valid token (app/adapters/clerk/token_verifier.py)."""
 
 import json
 from base64 import urlsafe_b64decode
@@ -65,7 +65,7 @@ async def verdict(text: str) -> str:
 
 
 async def test_token_itself_is_accepted() -> None:
-    """The unchanged token is accepted, so its change causes the rejection in the other tests."""
+    """The unchanged token is accepted, so in the other tests the change causes the rejection."""
     assert "accepted" == await verdict(TOKEN)
 
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/clerk/token_verifier.py: the authorized party of a token."""
+"""Tests the check of a token's authorized party (app/adapters/clerk/token_verifier.py)."""
 
 import pytest
 

@@ -165,5 +165,5 @@ def test_message_is_malformed_when_its_id_is_endless() -> None:
 
 
 def test_message_does_not_show_its_data_when_it_is_printed() -> None:
-    """The data of a webhook contains e-mail addresses, so its ``repr`` omits the data."""
+    """The ``repr`` of a webhook omits the data, because the data contains e-mail addresses."""
     assert "user_alice" not in repr(MESSAGE)

@@ -42,7 +42,7 @@ def public_pem() -> str:
 
 
 async def refusal(verifier: ClerkTokenVerifier, token: str) -> str:
-    """Return the error code of a token. Fails if the token is accepted."""
+    """Verify a token that must be rejected, and return the error code."""
     with pytest.raises(AuthenticationError) as caught:
         await verifier.verify(token)
     return caught.value.code

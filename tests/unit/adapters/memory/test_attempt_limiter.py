@@ -25,7 +25,7 @@ def limiter(clock: ManualClock) -> MemoryAttemptLimiter:
 async def test_failed_forgets_the_oldest_hour_when_there_are_too_many_addresses(
     limiter: MemoryAttemptLimiter, clock: ManualClock
 ) -> None:
-    """The limiter forgets the address whose counted hour began first."""
+    """When the limiter is full, it removes the address whose counted hour began first."""
     await limiter.failed("returning", REASON)
     await limiter.failed("oldest", REASON)
     clock.advance(COUNTED_SECONDS)

@@ -8,7 +8,7 @@ BURST = 5
 
 
 def test_full_buckets_are_forgotten_when_anybody_takes() -> None:
-    """A bucket is forgotten after twice the time that it needs to fill."""
+    """A bucket is deleted after twice the time that it needs to fill."""
     clock = ManualClock()
     buckets = TokenBuckets(rate_per_second=1, burst=BURST, clock=clock)
     for number in range(1_000):
@@ -22,7 +22,7 @@ def test_full_buckets_are_forgotten_when_anybody_takes() -> None:
 
 
 def test_a_bucket_is_kept_when_it_is_not_full_yet() -> None:
-    """Forgetting a bucket never grants a token too early."""
+    """A bucket is kept until it is full, because deleting it earlier would grant more tokens."""
     clock = ManualClock()
     buckets = TokenBuckets(rate_per_second=1, burst=BURST, clock=clock)
     clock.advance(BURST - 1)
@@ -37,7 +37,7 @@ def test_a_bucket_is_kept_when_it_is_not_full_yet() -> None:
 
 
 def test_the_quietest_keys_are_forgotten_when_there_are_too_many() -> None:
-    """The least recently used keys are forgotten."""
+    """The buckets of the least recently used keys are deleted."""
     buckets = TokenBuckets(rate_per_second=0.001, burst=1, clock=ManualClock())
     buckets.take("quiet")
     for number in range(limits.MAX_KEYS):

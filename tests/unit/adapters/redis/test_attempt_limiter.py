@@ -77,7 +77,7 @@ async def test_nothing_is_left_in_redis_when_every_bucket_is_full(
 async def test_a_key_without_an_end_is_a_full_bucket_when_somebody_wrote_it(
     connection: RedisConnection, redis_server: RedisServer
 ) -> None:
-    """A key without a TTL does not lock an address out forever."""
+    """A key without a TTL counts as a full bucket, so its address is not locked out forever."""
     redis_server.client.set(f"chatgenius:attempts:{ADDRESS}", 1)
     redis_server.client.hset(f"chatgenius:failure-counts:{ADDRESS}", REASON.value, "4")
     limiter = limiter_of(connection)
@@ -137,7 +137,7 @@ async def test_attempts_are_given_back_when_redis_is_not_there(
 async def test_memory_is_bounded_when_attempts_of_many_addresses_were_given_back(
     connection: RedisConnection,
 ) -> None:
-    """The limiter forgets the oldest addresses, whose buckets refill over time anyway."""
+    """The limiter drops the returned attempts of the oldest addresses."""
     limiter = limiter_of(connection)
 
     for number in range(MAX_ADDRESSES + 10):

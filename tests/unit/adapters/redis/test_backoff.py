@@ -11,9 +11,10 @@ def clock() -> ManualClock:
 
 
 def test_waits_double_up_to_the_most_when_nothing_succeeds(clock: ManualClock) -> None:
-    """The first attempt has no pause.
+    """The first attempt is made without a pause.
 
-    Later pauses double, and are shortened by up to half at random.
+    Each later pause is up to twice as long as the one before, with a random reduction of at most
+    half.
     """
     backoff = Backoff(clock)
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/redis/connection.py: deadlines and recovery when Redis fails."""
+"""Tests deadlines and recovery when Redis fails (app/adapters/redis/connection.py)."""
 
 import asyncio
 import logging

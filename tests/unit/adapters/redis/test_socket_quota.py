@@ -60,7 +60,10 @@ async def test_sockets_are_counted_over_all_nodes(
 async def test_a_socket_can_be_taken_elsewhere_when_it_was_released(
     connection: RedisConnection, start_node: Nodes, redis_server: RedisServer
 ) -> None:
-    """Other nodes soon see a release, and Redis contains no key of a user without sockets."""
+    """A released socket soon stops counting on other nodes.
+
+    When all sockets of a user are released, the user's key is deleted from Redis.
+    """
     one, other = await start_node(connection), await start_node(connection)
     for _ in range(MAX_SOCKETS):
         await one.acquire(ALICE)

@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/revocation_store.py: concurrent additions on PostgreSQL."""
+"""Tests concurrent additions to the revocation store on PostgreSQL.
+
+The tested module is app/adapters/sql/revocation_store.py.
+"""
 
 import asyncio
 

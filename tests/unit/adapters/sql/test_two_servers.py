@@ -1,4 +1,4 @@
-"""Tests two servers that store with app/adapters/sql for the same users at once, on PostgreSQL."""
+"""Tests two servers that write to one PostgreSQL database at the same time (app/adapters/sql/)."""
 
 import asyncio
 import random

@@ -95,7 +95,7 @@ async def test_param_decorator_is_awaited_when_its_factory_gives_an_awaitable(gi
 async def test_guard_is_awaited_to_its_verdict_when_it_gives_an_awaitable(
     give: Any, *, verdict: bool
 ) -> None:
-    """A coroutine is truthy, so if the guard's were not awaited, every event would pass."""
+    """Without awaiting a guard's coroutine, every event would pass: a coroutine is truthy."""
 
     class _Plain(CanActivate):
         def can_activate(self, context: ExecutionContext) -> Awaitable[bool]:

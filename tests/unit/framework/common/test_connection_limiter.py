@@ -7,7 +7,7 @@ MAX = 2
 
 @pytest.fixture
 def limiter() -> ConnectionLimiter:
-    """Create a limiter for which addresses with the same first part are one network."""
+    """Create a limiter that counts addresses with the same first part as one network."""
     return ConnectionLimiter(MAX, client_network=lambda address: address.split(".")[0])
 
 
@@ -31,7 +31,10 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: ConnectionLimiter
 
 
 def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: ConnectionLimiter) -> None:
-    """The limiter keeps nothing of empty networks, even after it has rejected a connection."""
+    """The limiter stores no data about networks without connections.
+
+    This is also true for a network of which the limiter has rejected a connection.
+    """
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")
     for number in range(MAX + 1):

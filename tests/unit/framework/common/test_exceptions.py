@@ -1,4 +1,4 @@
-"""Tests `WsException`: its message, and the payload that the client receives."""
+"""Tests the message of a `WsException`, and the payload that the client receives."""
 
 from app.framework import WsException, WsUnauthorized, WsUnknownEvent
 from app.framework.common.exceptions import FieldError, WsBadRequest

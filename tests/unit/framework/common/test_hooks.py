@@ -1,4 +1,4 @@
-"""Tests app/framework/common/hooks.py: hooks may take fewer or more arguments than are passed."""
+"""Tests hooks that take fewer or more arguments than are passed (app/framework/common/hooks.py)."""
 
 import signal
 from collections.abc import AsyncIterator

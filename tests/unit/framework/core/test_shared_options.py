@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/io_adapter.py: options of gateways that share a server."""
+"""Tests the options of gateways that share a server.
+
+The tested module is app/framework/platform_socketio/io_adapter.py.
+"""
 
 from typing import Any
 

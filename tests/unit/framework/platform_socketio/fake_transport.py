@@ -6,10 +6,10 @@ class FakeTransport(asyncio.Transport):
 
     Attributes:
         sent: The bytes of each write.
-        unread: The number of bytes that the client has not read because of ``stalls``.
+        unread: The number of bytes that were written while the client did not read.
         paused: Whether the server has paused reading.
         stalls: Whether the client has stopped reading.
-        ended: ``closed`` or ``aborted`` after the server has ended the connection.
+        ended: How the server has ended the connection: ``closed``, ``aborted``, or empty if open.
     """
 
     def __init__(self) -> None:

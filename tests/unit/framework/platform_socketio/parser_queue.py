@@ -4,7 +4,7 @@ from app.framework.platform_socketio.websocket.frame_reader import FrameQueue
 
 
 class Queue(FrameQueue):
-    """Records the messages from the parser. Skips the base's constructor, as `WebSocket` does."""
+    """Records the messages and errors from the parser."""
 
     def __init__(self) -> None:  # Skip the base's constructor, which creates a queue.
         self.packets_left = 0

@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/socket_io/server.py: emits and acks of python-socketio."""
+"""Tests how python-socketio emits events and receives acks through this server.
+
+The tested module is app/framework/platform_socketio/socket_io/server.py.
+"""
 
 import json
 from collections.abc import AsyncIterator

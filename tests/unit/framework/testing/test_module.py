@@ -1,4 +1,4 @@
-"""Tests the testing module: it overrides providers, and creates only the needed instances."""
+"""Tests that the testing module overrides providers, and creates only the needed instances."""
 
 import pytest
 from dependency_injector import containers, providers

@@ -1,4 +1,7 @@
-"""Tests app/framework/websockets/pipeline.py: signatures are inspected at boot, not per event."""
+"""Tests that signatures are inspected at boot and not per event.
+
+The tested module is app/framework/websockets/pipeline.py.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def test_an_option_of_another_type_is_refused(cors: Any) -> None:
 
 
 def test_true_is_any_origin_of_a_gateway() -> None:
-    """Nest's ``cors: true``."""
+    """``cors=True`` accepts any origin, like Nest's ``cors: true``."""
 
     @web_socket_gateway(cors=True)
     class _Gateway:

@@ -1,4 +1,7 @@
-"""Tests app/framework/websockets/pipeline.py: errors go to the ack or to ``exception``."""
+"""Tests how errors are sent as acks or ``exception`` events.
+
+The tested module is app/framework/websockets/pipeline.py.
+"""
 
 import asyncio
 from typing import Any

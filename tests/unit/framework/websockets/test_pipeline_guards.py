@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: guards."""
+"""Tests how the pipeline runs guards (app/framework/websockets/pipeline.py)."""
 
 import asyncio
 from concurrent.futures import Future

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: the order of guards, pipes and other enhancers."""
+"""Tests the order of guards, pipes and other enhancers (app/framework/websockets/pipeline.py)."""
 
 from typing import Annotated, Any
 

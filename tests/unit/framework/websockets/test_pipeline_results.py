@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/pipeline.py: sending the result of a handler."""
+"""Tests how the result of a handler is sent (app/framework/websockets/pipeline.py)."""
 
 import asyncio
 from typing import Annotated, Any

@@ -1,4 +1,4 @@
-"""Tests app/framework/websockets/parameters.py: handlers whose parameters have no markers."""
+"""Tests handlers whose parameters have no markers (app/framework/websockets/parameters.py)."""
 
 from typing import Annotated, Any, Protocol
 

@@ -65,7 +65,7 @@ def quick_store(store: Store) -> Store:
 
 
 class Admission(WriteAdmission):
-    """Rejects writes while `is_rejecting`."""
+    """Rejects writes if ``is_rejecting`` is true."""
 
     def __init__(self, writers: int) -> None:
         self.writers = writers
@@ -207,7 +207,7 @@ async def test_each_caller_gets_its_own_result_when_items_share_a_commit(
 async def test_failure_reaches_every_caller_when_the_commit_fails(
     make: Make, store: Store, failure: Exception
 ) -> None:
-    """Later batches are stored as usual."""
+    """The failure does not affect later batches."""
     group = make(store)
     store.failure = failure
     first = started(group, ("a", "1"))

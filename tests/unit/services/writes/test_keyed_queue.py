@@ -232,7 +232,7 @@ async def test_job_is_refused_when_too_many_are_pending() -> None:
 
 
 async def test_job_without_timeout_is_accepted_when_the_queue_is_full() -> None:
-    """Jobs without a timeout publish changes that are stored already, so they must run."""
+    """A job without a timeout publishes a stored change, so the queue must not reject the job."""
     queue = KeyedQueue()
     step, quick = Step("step", []), Step("quick", [])
     callers = [

@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/channels/deletion.py: deletion when PostgreSQL's plans are outdated."""
+"""Tests deleting a channel with outdated query plans of PostgreSQL.
+
+The tested module is app/adapters/sql/channels/deletion.py.
+"""
 
 from dataclasses import replace
 

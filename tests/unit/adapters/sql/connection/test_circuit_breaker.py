@@ -185,7 +185,7 @@ async def test_readers_of_a_file_go_on_when_its_writer_is_kept_waiting(
 async def test_a_waiting_operation_is_refused_when_the_circuit_breaker_opens(
     tmp_path: Path,
 ) -> None:
-    """The waiting operation does not start, so its caller does not wait for a second timeout."""
+    """An operation that waits for its turn fails without starting, so it adds no second timeout."""
     file = tmp_path / "chat.db"
     limits = DatabaseLimits(pool_timeout_seconds=2.5, lock_timeout_seconds=SLOW)
     async with opened(Database(f"sqlite:///{file}", migrate=True, limits=limits)) as database:

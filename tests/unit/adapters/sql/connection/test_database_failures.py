@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/connection/database.py: transactions that fail or are cancelled."""
+"""Tests transactions that fail or are cancelled (app/adapters/sql/connection/database.py)."""
 
 import asyncio
 import logging
@@ -178,7 +178,7 @@ async def test_an_operation_is_unavailable_in_time_when_its_statement_does_not_e
 async def test_a_commit_is_unconfirmed_in_time_when_the_disk_hangs(
     watched_database: WatchedDatabase,
 ) -> None:
-    """While the commit hangs, other writers wait; it completes when the disk works again."""
+    """While the commit hangs, other writers wait. The commit ends when the disk works again."""
     storage = sql_storage(watched_database)
     await storage.channels.seed(MEMBERSHIP)
     disk_is_back = threading.Event()

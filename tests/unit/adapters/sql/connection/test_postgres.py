@@ -27,7 +27,10 @@ READS = ("1250ms", "750ms", "repeatable read", "on", True)
 async def test_every_session_gives_up_in_time_and_means_utc_when_it_is_opened(
     postgres_url: str, query: str
 ) -> None:
-    """Every session has the timeouts and uses UTC. Behind a pooler, every transaction sets both."""
+    """Every session has timeouts and uses UTC.
+
+    Behind a pooler, every transaction sets the timeouts and the time zone.
+    """
     database = Database(postgres_url + query, migrate=False, limits=LIMITS)
 
     async with (

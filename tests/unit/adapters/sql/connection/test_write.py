@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/connection/database.py: failures of frequent writes."""
+"""Tests failures of `Database.write` (app/adapters/sql/connection/database.py)."""
 
 import asyncio
 import sqlite3

@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/deliveries/advance.py: reports during concurrent deletions and reports."""
+"""Tests reports of deliveries during concurrent deletions and reports.
+
+The tested module is app/adapters/sql/deliveries/advance.py.
+"""
 
 import asyncio
 from datetime import timedelta

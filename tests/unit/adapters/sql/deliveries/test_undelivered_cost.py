@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/deliveries/undelivered.py: the cost in channels of different sizes."""
+"""Tests the cost of queries for undelivered messages in small and large channels.
+
+The tested module is app/adapters/sql/deliveries/undelivered.py.
+"""
 
 import re
 
@@ -26,7 +29,7 @@ _RANGES = {
     "one": "SELECT 2 AS first_seq, :size AS end_seq",
     "many": f"{_NUMBERS} SELECT i AS first_seq, i + 1 AS end_seq FROM n WHERE i % 2 = 0",  # noqa: S608
 }
-"""The reader's delivered ranges: none, all but the first and the last message, or every second."""
+"""The reader's delivered ranges: none, all but the first and last message, or every second one."""
 
 
 async def cost_of(

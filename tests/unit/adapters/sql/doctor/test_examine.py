@@ -452,7 +452,10 @@ def migrated_url(request: pytest.FixtureRequest) -> str:
 async def test_wrong_memberships_are_named_until_the_database_is_migrated(
     migrated_url: str, change: str, sentence: str
 ) -> None:
-    """The next ``migrate`` corrects memberships. Missing members receive only later messages."""
+    """``migrate`` corrects ``memberships``, and then the doctor reports no difference.
+
+    A member who was missing in ``memberships`` receives only messages that are sent afterwards.
+    """
     async with opened(Database(migrated_url, migrate=True, limits=UNHURRIED)) as database:
         storage = sql_storage(database)
         await storage.channels.seed(MEMBERSHIP)

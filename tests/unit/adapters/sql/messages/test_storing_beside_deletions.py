@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/messages/repository.py: storing during concurrent deletions."""
+"""Tests storing messages during concurrent deletions (app/adapters/sql/messages/repository.py)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

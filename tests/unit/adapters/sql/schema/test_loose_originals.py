@@ -1,4 +1,7 @@
-"""Tests app/adapters/sql/schema/upgrade.py: original databases with harmless differences."""
+"""Tests migrating original databases that have harmless differences.
+
+The tested module is app/adapters/sql/schema/upgrade.py.
+"""
 
 import pytest
 

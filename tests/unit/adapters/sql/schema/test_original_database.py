@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/schema/upgrade.py: the upgrade of the original backend's database."""
+"""Tests migrating a database of the original backend (app/adapters/sql/schema/upgrade.py)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/engine_io/connection.py: the end of a connection."""
+"""Tests the end of a connection (app/framework/platform_socketio/engine_io/connection.py)."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Tests app/framework/platform_socketio/engine_io/connection.py: clients that send too much."""
+"""Tests clients that send too much (app/framework/platform_socketio/engine_io/connection.py)."""
 
 import asyncio
 
@@ -55,7 +55,7 @@ async def test_connection_is_closed_with_a_code_when_too_many_packets_come(
 async def test_connection_stays_when_as_many_packets_come_in_each_second(
     owner: Owner, client: Client, packet: bytes
 ) -> None:
-    """The limit is per second, so it never closes a connection that stays below it."""
+    """A connection that stays below the limit of each second is never closed."""
     for _ in range(10):
         client.connection.data_received(packet * ALLOWED)
         next_second(owner)

@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/engine_io/server.py: rejected upgrade requests."""
+"""Tests upgrade requests that the server rejects.
+
+The tested module is app/framework/platform_socketio/engine_io/server.py.
+"""
 
 import json
 

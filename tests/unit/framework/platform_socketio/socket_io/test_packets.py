@@ -94,7 +94,7 @@ def test_event_is_malformed_when_its_name_is_reserved(name: str) -> None:
 
 
 def test_malformed_error_says_nothing_of_the_packet_when_raised() -> None:
-    """The error's text has nothing of the packet, which may contain a token."""
+    """The error's text contains no part of the packet, because a packet may contain a token."""
     with pytest.raises(MalformedPacketError) as caught:
         StrictPacket(encoded_packet='0{"token":"opensesame"')
 

@@ -1,6 +1,7 @@
-"""Tests app/framework/platform_socketio/socket_io/rooms.py: the cost of joining and sending.
+"""Tests the cost of joining rooms and sending to rooms.
 
-The cost is counted in comparisons and members visited, not in time.
+The cost is measured in comparisons of rooms and visited members, not in time. The tested module is
+app/framework/platform_socketio/socket_io/rooms.py.
 """
 
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ ALL_ROOMS = [f"room {number}" for number in range(MANY)]
 
 
 class CountingGroup(RecipientGroup[Any]):
-    """A room that counts comparisons with other rooms and reads of its queued frames."""
+    """A room that counts how often it is compared with others and how often ``queued`` is read."""
 
     comparisons = 0
     reads = 0

@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/websocket/frame_reader.py: the frames that clients send."""
+"""Tests the reader of frames that clients send.
+
+The tested module is app/framework/platform_socketio/websocket/frame_reader.py.
+"""
 
 from itertools import pairwise
 

@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/websocket/write_batcher.py: the server's frames."""
+"""Tests the frames that the server sends.
+
+The tested module is app/framework/platform_socketio/websocket/write_batcher.py.
+"""
 
 import pytest
 from aiohttp import WSCloseCode, WSMsgType

@@ -132,7 +132,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """While the server does not read a client, because its inbox is full, no ping times out."""
+    """A client with a full inbox is not read, so its unanswered pings do not time out."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False
@@ -256,7 +256,7 @@ async def test_late_clients_are_found_once_when_many_fail_to_connect_together() 
 
 
 async def test_client_has_answered_when_it_was_heard_since_its_last_ping() -> None:
-    """A client counts as silent only if it is read, and left its last ping unanswered."""
+    """A client counts as silent if the server reads from it and its last ping is unanswered."""
     async with beating() as heartbeat:
         client = watched(heartbeat)
         answered = [heartbeat.has_answered(client)]

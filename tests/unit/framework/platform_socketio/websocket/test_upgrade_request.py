@@ -1,4 +1,7 @@
-"""Tests app/framework/platform_socketio/websocket/upgrade.py: the stored parts of a request."""
+"""Tests which parts of an upgrade request are stored.
+
+The tested module is app/framework/platform_socketio/websocket/upgrade.py.
+"""
 
 import sys
 from uuid import uuid4

@@ -1,0 +1,21 @@
+"""`Clock`: the time of the modules that wait, so that tests need not wait."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The time of the machine. Tests pass a `ManualClock` instead."""
+
+    def now(self) -> datetime:
+        """Return the time of day, which may be corrected while the process runs."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the seconds since an arbitrary moment; this time is never corrected."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so many seconds of `monotonic`."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,8 @@
+"""Port of ``@nestjs/schedule``: methods that run at times, at intervals or once."""
+
+from app.framework.background.clock import Clock
+from app.framework.schedule.cron_expression import CronExpression
+from app.framework.schedule.decorators import cron, interval, timeout
+from app.framework.schedule.module import ScheduleModule
+
+__all__ = ["Clock", "CronExpression", "ScheduleModule", "cron", "interval", "timeout"]
