@@ -32,6 +32,9 @@ class RoomLink(Protocol):
     def pending_rooms(self) -> AbstractSet[str]:
         """The rooms that the socket will join when it is admitted."""
 
+    def queue_broadcast(self, packet: bytes) -> None:
+        """Queue an event for a socket that is being admitted."""
+
 
 class RoomMember(Recipient, Protocol):
     """The part of a connection that rooms need."""
@@ -53,9 +56,9 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 class NamespaceRooms:
     """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
-    Only admitted sockets are members and receive broadcasts. Each socket also has a room named
-    after its id. Such rooms are stored only if another socket joins them; otherwise the id is
-    looked up among the namespace's sockets.
+    Only admitted sockets are members. Broadcasts to a socket that is being admitted are queued by
+    its link. Each socket also has a room named after its id. Such rooms are stored only if another
+    socket joins them; otherwise the id is looked up among the namespace's sockets.
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
@@ -88,6 +91,8 @@ class NamespaceRooms:
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
         A volatile event is not sent to clients that currently do not read.
         """
+        if self.pending:
+            self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
         excluded: set[Recipient] = set()
         for room in except_rooms:
@@ -111,6 +116,29 @@ class NamespaceRooms:
             for recipient in recipients:
                 recipient.send_frame(frame)
 
+    def _queue_for_pending(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+    ) -> None:
+        links = self._select_pending(rooms, except_rooms)
+        if links:
+            packet = packets.encode_event(self.namespace, event, args)
+            for link in links:
+                link.queue_broadcast(packet)
+
+    def _select_pending(
+        self, rooms: frozenset[str], except_rooms: frozenset[str]
+    ) -> list[RoomLink]:
+        return [
+            link
+            for link in self.pending
+            if not (rooms and link.pending_rooms.isdisjoint(rooms))
+            and link.pending_rooms.isdisjoint(except_rooms)
+        ]
+
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
@@ -124,13 +152,8 @@ class NamespaceRooms:
         admitted = [
             link.socket for link in links if not any(link.sid in members for members in excluded)
         ]
-        pending = [
-            link.socket
-            for link in self.pending
-            if not (rooms and link.pending_rooms.isdisjoint(rooms))
-            and link.pending_rooms.isdisjoint(except_rooms)
-        ]
-        return (*admitted, *pending)
+        pending = self._select_pending(rooms, except_rooms)
+        return (*admitted, *[link.socket for link in pending])
 
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""
