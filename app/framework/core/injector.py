@@ -7,7 +7,7 @@ providers by class.
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_origin
 
 from dependency_injector import containers, errors, providers
 
@@ -119,6 +119,7 @@ class Injector:
         If no subclass has a provider, return the dependencies that `imported` declares with this
         class.
         """
+        token = get_origin(token) or token  # the class of a generic annotation
         declared = [each for each in self._providers if _declared_class(each) is token]
         return find_by_class(self._providers, token) or declared
 

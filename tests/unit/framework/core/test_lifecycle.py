@@ -98,7 +98,7 @@ async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
 async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
     """An imported provider starts before the importing module, and stops after it."""
     trace: Trace = []
-    the_trace = providers.Callable(lambda: trace)  # A module would copy a list.
+    the_trace = providers.Callable(lambda: trace)  # A module would copy a plain list.
 
     class _Importing(containers.DeclarativeContainer):
         first = imported(_First)

@@ -189,7 +189,7 @@ async def test_room_of_another_socket_reaches_both_when_a_socket_joins_it(
 async def test_room_of_another_socket_keeps_the_other_when_one_of_both_leaves(
     rooms: NamespaceRooms, write_counts: WriteCounts, leaver: str, left: dict[str, int]
 ) -> None:
-    """The room ends with its last member, even if its owner has disconnected before."""
+    """The room named after a socket exists until its last member leaves it."""
     rooms.add_to_room("b", "a")
 
     rooms.remove_socket(leaver)
@@ -205,7 +205,7 @@ async def test_room_of_another_socket_keeps_the_other_when_one_of_both_leaves(
 async def test_tuple_of_rooms_is_refused_when_it_is_given_as_one_room(
     rooms: NamespaceRooms,
 ) -> None:
-    """It would be the name of a room that nobody is in."""
+    """A tuple would count as the name of one room, which has no members."""
     names: Any = frozenset({("red", "blue")})
 
     with pytest.raises(TypeError, match="give several rooms as a list"):
