@@ -79,12 +79,7 @@ class Injector:
                     "request scope is not supported. Use providers.Singleton, and keep the data "
                     "of one client in client.data"
                 )
-        try:
-            self._container.check_dependencies()
-        except errors.Error as error:
-            raise BootError(
-                f"{error}: pass it to the module's constructor, or override its provider"
-            ) from None
+        self._check_imports()
 
     def get(self, token: type[T]) -> T:
         """Return the instance of a class, or the implementation of a port.
@@ -175,6 +170,21 @@ class Injector:
             if not any(instance is each for each in built):
                 built.append(instance)
                 yield instance
+
+    def _check_imports(self) -> None:
+        try:
+            self._container.check_dependencies()
+        except errors.Error as error:
+            raise BootError(
+                f"{error}: pass it to the module's constructor, or override its provider"
+            ) from None
+        except RecursionError:  # dependency-injector cannot name such an import
+            missing = [each for each in self._providers if isinstance(each, providers.Dependency)]
+            names = [each.instance_of.__name__ for each in missing if not each.is_defined]
+            raise BootError(
+                f"A subclass of a module replaces its import of {', '.join(names)}, which the "
+                "module's other providers still use; pass it to the module's constructor instead"
+            ) from None
 
 
 class ModuleRef:
