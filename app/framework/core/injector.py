@@ -124,7 +124,10 @@ class Injector:
         return find_by_class(self._providers, token) or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance unchanged; for a class, find its instance or raise `BootError`."""
+        """Return an instance unchanged; for a class, find its instance or raise `BootError`.
+
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
@@ -132,7 +135,7 @@ class Injector:
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
             )
-        return self.get(reference)
+        return build(self.provider_of(reference))
 
     def of_kind(self, kind: type[providers.Singleton[Any]]) -> tuple[Any, ...]:
         """Return the instances of all providers of a kind, such as `AppGuard`, each once."""
@@ -189,15 +192,14 @@ class ModuleRef:
         return self._injector.get(token)
 
     async def resolve(self, token: type[T]) -> T:
-        """Create an instance with the class's ``providers.Factory``, Nest's transient scope.
+        """Create an instance if the class has a ``providers.Factory``, Nest's transient scope.
+
+        For other providers this returns the same instance as `get`.
 
         Raises:
-            BootError: The class has another kind of provider, or none.
+            BootError: There is not exactly one provider.
         """
-        provider = self._injector.provider_of(token)
-        if not isinstance(provider, providers.Factory):
-            raise BootError(f"{token.__name__} is not provided by a Factory; use ModuleRef.get")
-        instance: T = await maybe_await(call(provider))
+        instance: T = await maybe_await(call(self._injector.provider_of(token)))
         return instance
 
     async def create(self, cls: type[T]) -> T:
