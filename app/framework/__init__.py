@@ -89,8 +89,16 @@ from app.framework.common.pipes import (
     ValidationPipe,
     field_errors,
 )
-from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
+from app.framework.common.providers import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    global_,
+    imported,
+)
 from app.framework.core.application import NestApplication, NestFactory
+from app.framework.core.forward_ref import ForwardRef, forward_ref
 from app.framework.core.http.controllers import (
     body_limit,
     controller,
@@ -112,13 +120,14 @@ from app.framework.core.http.param_decorators import (
     Res,
 )
 from app.framework.core.http.response import HttpResponse
+from app.framework.core.injector import ModuleRef
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
-from app.framework.websockets.broadcast import BroadcastOperator, Server
+from app.framework.websockets.broadcast import BroadcastOperator
 from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
     WebSocketServer,
@@ -133,6 +142,7 @@ from app.framework.websockets.param_decorators import (
     MessageBody,
     create_param_decorator,
 )
+from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.ws_response import WsResponse
 
@@ -169,6 +179,7 @@ __all__ = [
     "ExecutionContext",
     "FieldError",
     "ForbiddenException",
+    "ForwardRef",
     "GatewayTimeoutException",
     "GoneException",
     "Handshake",
@@ -185,6 +196,7 @@ __all__ = [
     "MessageBody",
     "MethodNotAllowedException",
     "MisdirectedException",
+    "ModuleRef",
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
@@ -243,7 +255,9 @@ __all__ = [
     "create_param_decorator",
     "delete",
     "field_errors",
+    "forward_ref",
     "get",
+    "global_",
     "header",
     "http_code",
     "imported",

@@ -1,6 +1,6 @@
 """`NamespaceRooms`: keeps the members of rooms, and sends events to the members."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
     text_frame,
 )
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.middleware import Middleware, compile_middleware
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
 """Selects the group that contains all sockets of a namespace."""
@@ -32,6 +33,9 @@ class RoomLink(Protocol):
     def pending_rooms(self) -> AbstractSet[str]:
         """The rooms that the socket will join when it is admitted."""
 
+    def queue_broadcast(self, packet: bytes) -> None:
+        """Queue an event for a socket that is being admitted."""
+
 
 class RoomMember(Recipient, Protocol):
     """The part of a connection that rooms need."""
@@ -47,32 +51,49 @@ class RoomMember(Recipient, Protocol):
         """Queue one frame."""
 
 
+class RoomOwner(Protocol):
+    """The part of the server that a namespace's rooms need; implemented by `RoomManager`."""
+
+    rooms: dict[str, "NamespaceRooms"]
+    """The rooms of all namespaces."""
+
+    connect_timeout_seconds: float
+    """The time limit of a middleware."""
+
+    @property
+    def clients_count(self) -> int:
+        """The number of open connections."""
+
+    def forget_callbacks(self, sid: str) -> None:
+        """Drop the callbacks for acks that a socket has not sent."""
+
+
 _NO_MEMBERS: Mapping[str, RoomMember] = {}
 
 
 class NamespaceRooms:
     """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
-    Only admitted sockets are members and receive broadcasts. Each socket also has a room named
-    after its id. Such rooms are stored only if another socket joins them; otherwise the id is
-    looked up among the namespace's sockets.
+    Only admitted sockets are members. Broadcasts to a socket that is being admitted are queued by
+    its link. Each socket also has a room named after its id. Such rooms are stored only if another
+    socket joins them; otherwise the id is looked up among the namespace's sockets.
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
+        middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
-    def __init__(
-        self, namespace: str, batcher: WriteBatcher, forget_socket: Callable[[str], None]
-    ) -> None:
+    def __init__(self, namespace: str, batcher: WriteBatcher, owner: RoomOwner) -> None:
         self.namespace = namespace
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
+        self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
-        self._forget_socket = forget_socket
-        """A function that `remove_socket` calls with the id of the socket."""
+        self._owner = owner
+        """The server's part that all namespaces share."""
 
     def broadcast(
         self,
@@ -88,6 +109,8 @@ class NamespaceRooms:
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
         A volatile event is not sent to clients that currently do not read.
         """
+        if self.pending:
+            self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
         excluded: set[Recipient] = set()
         for room in except_rooms:
@@ -111,6 +134,29 @@ class NamespaceRooms:
             for recipient in recipients:
                 recipient.send_frame(frame)
 
+    def _queue_for_pending(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+    ) -> None:
+        links = self._select_pending(rooms, except_rooms)
+        if links:
+            packet = packets.encode_event(self.namespace, event, args)
+            for link in links:
+                link.queue_broadcast(packet)
+
+    def _select_pending(
+        self, rooms: frozenset[str], except_rooms: frozenset[str]
+    ) -> list[RoomLink]:
+        return [
+            link
+            for link in self.pending
+            if not (rooms and link.pending_rooms.isdisjoint(rooms))
+            and link.pending_rooms.isdisjoint(except_rooms)
+        ]
+
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
@@ -124,13 +170,30 @@ class NamespaceRooms:
         admitted = [
             link.socket for link in links if not any(link.sid in members for members in excluded)
         ]
-        pending = [
-            link.socket
-            for link in self.pending
-            if not (rooms and link.pending_rooms.isdisjoint(rooms))
-            and link.pending_rooms.isdisjoint(except_rooms)
-        ]
-        return (*admitted, *pending)
+        pending = self._select_pending(rooms, except_rooms)
+        return (*admitted, *[link.socket for link in pending])
+
+    @property
+    def socket_count(self) -> int:
+        """See `Hub.socket_count`."""
+        return len(self.all_members) + len(self.pending)
+
+    @property
+    def clients_count(self) -> int:
+        """See `Hub.clients_count`."""
+        return self._owner.clients_count
+
+    def of(self, namespace: str) -> "NamespaceRooms":
+        """See `Server.of`."""
+        rooms = self._owner.rooms.get(namespace)
+        if rooms is None:
+            raise ValueError(f"no gateway has the namespace {namespace}")
+        return rooms
+
+    def use(self, middleware: Middleware) -> None:
+        """See `Server.use`."""
+        compiled = compile_middleware(middleware, self._owner.connect_timeout_seconds)
+        self.middlewares = (*self.middlewares, compiled)
 
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""
@@ -164,7 +227,7 @@ class NamespaceRooms:
 
     def remove_socket(self, sid: str) -> None:
         """Remove a socket from every room, in time linear in the number of its rooms."""
-        self._forget_socket(sid)
+        self._owner.forget_callbacks(sid)
         connection = self.all_members.get(sid)
         if connection is not None:
             for group in self._groups_of(connection):

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import partial
@@ -15,6 +16,13 @@ from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket_api.listeners import (
+    DISCONNECT,
+    DisconnectListener,
+    Listener,
+    add_listener,
+    remove_listener,
+)
 
 ClientConnection = Connection["ServerSocketLink"]
 """The connection of a Socket.IO client."""
@@ -42,22 +50,33 @@ ADMITTED = LinkState.ADMITTED
 class _Rejection(NamedTuple):
     packets: list[bytes]
     """The packets to send before closing."""
-    close_code: WSCloseCode
-    """The WebSocket close code."""
+    close_code: WSCloseCode | None = None
+    """The WebSocket close code with which to close the whole connection; None to end only this
+    socket, unless it is the client's only one.
+    """
 
 
 class _PendingChanges:
     """The actions that are queued while a socket is PENDING."""
 
-    __slots__ = ("packets", "rejection", "rooms")
+    __slots__ = ("emitted", "packets", "rejection", "rooms", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, sid: str) -> None:
         self.packets: list[bytes] = []
-        """The events to send."""
+        """The events to send when the socket is admitted, broadcasts included."""
+        self.emitted: list[bytes] = []
+        """The events that were emitted to this socket alone; a rejected socket gets only these."""
+        self.size = 0
+        """The total length of ``packets``."""
         self.rejection: _Rejection | None = None
         """How to reject the socket; None if nothing has rejected it."""
-        self.rooms: dict[str, None] = {}
-        """The rooms to join, in order."""
+        self.rooms: dict[str, None] = {sid: None}
+        """The rooms to join, in order; the first is the socket's own."""
+
+    def add(self, packet: bytes) -> None:
+        """Queue an event for the admission."""
+        self.packets.append(packet)
+        self.size += len(packet)
 
 
 class ServerSocketLink:
@@ -96,10 +115,10 @@ class ServerSocketLink:
         self.sid = sid
         """The socket's id."""
         self.compiled = compiled
-        """The handlers of the namespace."""
+        """The handlers of the namespace, and this socket's own listeners."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
-        self._pending: _PendingChanges | None = _PendingChanges()
+        self._pending: _PendingChanges | None = _PendingChanges(sid)
         """The queued actions; None unless the state is PENDING."""
         request = connection.request
         handshake = Handshake(
@@ -108,13 +127,16 @@ class ServerSocketLink:
             query=request.query,
             address=request.address,
             issued=datetime.now(UTC),
+            path=request.path,
         )
         self.socket: Socket = compiled.socket_class(sid, handshake, self)
         """The socket as handlers see it."""
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and has not disconnected."""
+        """Whether the client has not disconnected, and nothing has rejected it."""
+        if self._pending is not None:
+            return self._pending.rejection is None
         return self.state is ADMITTED
 
     @property
@@ -135,7 +157,7 @@ class ServerSocketLink:
         return frozenset() if self._pending is None else self._pending.rooms.keys()
 
     async def admit_or_reject(self) -> None:
-        """Run guards and ``handle_connection``, then admit the socket or close the connection.
+        """Run middlewares, guards and ``handle_connection``, then admit or reject the socket.
 
         An admitted socket receives the answer to CONNECT, joins its rooms, then receives the queued
         events.
@@ -143,7 +165,7 @@ class ServerSocketLink:
         self.hub.pending.add(self)
         admitted = False
         try:
-            for connect in self.compiled.connect:
+            for connect in (*self.hub.middlewares, *self.compiled.connect):
                 if not await connect(self.socket):
                     break
             else:
@@ -157,13 +179,9 @@ class ServerSocketLink:
         if pending is None:
             return
         if not admitted and pending.rejection is None:
-            self.disconnect(close=True)
+            self.disconnect(close=False)
         if pending.rejection is not None:
-            for payload in pending.rejection.packets:
-                self.connection.send_text(payload)
-            self.connection.close(
-                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.rejection.close_code
-            )
+            self._reject(pending.rejection)
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
@@ -172,6 +190,25 @@ class ServerSocketLink:
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for payload in pending.packets:
             self.connection.send_text(payload)
+
+    def _reject(self, rejection: _Rejection) -> None:
+        for payload in rejection.packets:
+            self.connection.send_text(payload)
+        if rejection.close_code is None and len(self.connection.links) > 1:
+            self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+        elif rejection.close_code is WSCloseCode.TRY_AGAIN_LATER:
+            self.connection.close(
+                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, rejection.close_code
+            )
+        else:
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        """Disconnect the client's other sockets too, so that none reconnects; then close."""
+        for link in self.connection.links.values():
+            if link is not self:
+                self.connection.send_text(packets.encode_disconnect(link.namespace))
+        self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
 
     def detach(self, reason: DisconnectReason) -> None:
         """Leave every room, because the connection is closed.
@@ -203,7 +240,17 @@ class ServerSocketLink:
         if self.state is ADMITTED:
             self.connection.send_text(packets.encode_event(self.namespace, event, args))
         elif self._pending is not None:
-            self._pending.packets.append(packets.encode_event(self.namespace, event, args))
+            packet = packets.encode_event(self.namespace, event, args)
+            self._pending.emitted.append(packet)
+            self.queue_broadcast(packet)
+
+    def queue_broadcast(self, packet: bytes) -> None:
+        """Queue an event for the admission. A socket that is sent too much meanwhile is cut off."""
+        pending = self._pending
+        if pending is not None:
+            pending.add(packet)
+            if pending.size > self.connection.max_queue_bytes:
+                self.connection.on_queue_limit(pending.size)
 
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; no effect after a disconnect."""
@@ -220,6 +267,30 @@ class ServerSocketLink:
         elif self.state is ADMITTED:
             self.hub.remove_from_room(self.sid, room)
 
+    def on(self, event: str, listener: Listener, *, once: bool) -> None:
+        """Give this socket handlers of its own, which also call the listener."""
+        compiled = self.compiled
+        if event == DISCONNECT:
+            hook = DisconnectListener(listener)
+            self.compiled = replace(compiled, disconnect=(*compiled.disconnect, hook))
+        else:
+            events = add_listener(compiled.events, event, listener, once=once)
+            self.compiled = replace(compiled, events=events)
+
+    def off(self, event: str, listener: Listener | None) -> None:
+        """Remove a listener, or all listeners of the event."""
+        compiled = self.compiled
+        if event == DISCONNECT:
+            hooks = [
+                hook
+                for hook in compiled.disconnect
+                if not isinstance(hook, DisconnectListener) or listener not in {None, hook.listener}
+            ]
+            self.compiled = replace(compiled, disconnect=tuple(hooks))
+        else:
+            events = remove_listener(compiled.events, event, listener)
+            self.compiled = replace(compiled, events=events)
+
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_in_background`."""
         return self.connection.run_in_background(coroutine)
@@ -232,18 +303,18 @@ class ServerSocketLink:
         """Disconnect the socket; a pending socket is rejected when its handlers have ended."""
         if self._pending is not None:
             answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
-            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
+            self._pending.rejection = _Rejection(answers, WSCloseCode.OK if close else None)
         elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             if close:
-                self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+                self._close_connection()
 
     def refuse(self, message: str, data: Any) -> None:
         """Reject a pending socket with ``connect_error``."""
         if self._pending is not None:
             answers = [packets.encode_connect_error(self.namespace, message, data)]
-            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
+            self._pending.rejection = _Rejection(answers)
 
     def close_transport(self, *, answer_connect: bool) -> None:
         """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket."""
@@ -261,4 +332,4 @@ class ServerSocketLink:
             await hook(self.socket, reason)
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
-        return [packets.encode_connect(self.namespace, self.sid), *pending.packets]
+        return [packets.encode_connect(self.namespace, self.sid), *pending.emitted]

@@ -4,7 +4,10 @@ The tested module is app/framework/testing/module.py.
 """
 
 from typing import Annotated, Any
+from unittest.mock import Mock, create_autospec
 
+import pytest
+from aiohttp import ClientSession
 from dependency_injector import containers, providers
 
 from app.framework import (
@@ -21,6 +24,8 @@ from app.framework import (
     PipeTransform,
     Socket,
     catch,
+    controller,
+    get,
     subscribe_message,
     use_guards,
     web_socket_gateway,
@@ -177,3 +182,51 @@ async def test_gateway_is_gone_when_its_override_is_none() -> None:
     )
 
     assert () == module.create_nest_application().events()
+
+
+@pytest.mark.parametrize("mock", [Mock(spec=_Prefix), create_autospec(_Prefix, instance=True)])
+async def test_handler_receives_no_mock_when_a_pipe_is_mocked(mock: Any) -> None:
+    """A mocked pipe keeps the value; once the test sets a result, it returns that."""
+    module = (
+        Test.create_testing_module(_GatewayModule).override_pipe(_Prefix).use_value(mock).compile()
+    )
+    app = module.create_nest_application()
+
+    assert "good morning<" == await answer_of(app)
+
+    mock.transform.return_value = "mocked"
+    assert "mocked<" == await answer_of(app)
+    assert ("good morning",) == mock.transform.call_args.args
+    assert mock is module.get(_Prefix)
+
+
+async def test_mocked_pipe_is_called_when_the_test_sets_a_side_effect() -> None:
+    mock = Mock(spec=PipeTransform)
+    mock.transform.side_effect = lambda value, metadata: value.upper() + metadata.type
+    builder = Test.create_testing_module(_GatewayModule).override_pipe(_Prefix)
+
+    answer = await answer_of(builder.use_value(mock).compile().create_nest_application())
+
+    assert "GOOD MORNINGbody<" == answer
+
+
+async def test_guard_of_a_controller_is_replaced_when_it_is_overridden() -> None:
+    """Controllers and gateways find their guards in the same way."""
+
+    @controller("greetings")
+    @use_guards(_Closed)
+    class _Controller:
+        @get()
+        async def greet(self) -> str:
+            return "good morning"
+
+    class _Module(containers.DeclarativeContainer):
+        closed = providers.Singleton(_Closed)
+        controller = providers.Singleton(_Controller)
+
+    builder = Test.create_testing_module(_Module).override_guard(_Closed)
+    app = builder.use_value(OpenGuard()).compile().create_nest_application()
+    async with ClientSession(await app.listen(0)) as client:
+        response = await client.get("/greetings")
+        assert (200, "good morning") == (response.status, await response.text())
+    await app.close()
