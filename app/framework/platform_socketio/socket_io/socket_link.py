@@ -11,9 +11,11 @@ from aiohttp import WSCloseCode
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from app.framework.websockets.socket import Handshake, Socket
 
 ClientConnection = Connection["ServerSocketLink"]
@@ -40,8 +42,8 @@ ADMITTED = LinkState.ADMITTED
 
 
 class _Rejection(NamedTuple):
-    packets: list[bytes]
-    """The packets to send before closing."""
+    frames: list[bytes]
+    """The frames to send before closing."""
     close_code: WSCloseCode
     """The WebSocket close code."""
 
@@ -49,11 +51,11 @@ class _Rejection(NamedTuple):
 class _PendingChanges:
     """The actions that are queued while a socket is PENDING."""
 
-    __slots__ = ("packets", "rejection", "rooms")
+    __slots__ = ("frames", "rejection", "rooms")
 
     def __init__(self) -> None:
-        self.packets: list[bytes] = []
-        """The events to send."""
+        self.frames: list[bytes] = []
+        """The frames of the events to send."""
         self.rejection: _Rejection | None = None
         """How to reject the socket; None if nothing has rejected it."""
         self.rooms: dict[str, None] = {}
@@ -159,8 +161,8 @@ class ServerSocketLink:
         if not admitted and pending.rejection is None:
             self.disconnect(close=True)
         if pending.rejection is not None:
-            for payload in pending.rejection.packets:
-                self.connection.send_text(payload)
+            for frame in pending.rejection.frames:
+                self.connection.send_frame(frame)
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.rejection.close_code
             )
@@ -170,8 +172,8 @@ class ServerSocketLink:
         # Set the state first: if a join fails, only an ADMITTED socket is removed from its rooms.
         self.state = ADMITTED
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
-        for payload in pending.packets:
-            self.connection.send_text(payload)
+        for frame in pending.frames:
+            self.connection.send_frame(frame)
 
     def detach(self, reason: DisconnectReason) -> None:
         """Leave every room, because the connection is closed.
@@ -201,9 +203,14 @@ class ServerSocketLink:
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
         if self.state is ADMITTED:
-            self.connection.send_text(packets.encode_event(self.namespace, event, args))
+            try:
+                payload = packets.encode_event(self.namespace, event, args)
+            except BytesFound:
+                self.connection.send_frame(self.hub.binary_event(event, args))
+            else:
+                self.connection.send_text(payload)
         elif self._pending is not None:
-            self._pending.packets.append(packets.encode_event(self.namespace, event, args))
+            self._pending.frames.append(self._event_frame(event, args))
 
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; no effect after a disconnect."""
@@ -231,7 +238,8 @@ class ServerSocketLink:
     def disconnect(self, *, close: bool) -> None:
         """Disconnect the socket; a pending socket is rejected when its handlers have ended."""
         if self._pending is not None:
-            answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
+            disconnect = text_frame(packets.encode_disconnect(self.namespace))
+            answers = [*self._answers(self._pending), disconnect]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
         elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
@@ -242,7 +250,7 @@ class ServerSocketLink:
     def refuse(self, message: str, data: Any) -> None:
         """Reject a pending socket with ``connect_error``."""
         if self._pending is not None:
-            answers = [packets.encode_connect_error(self.namespace, message, data)]
+            answers = [text_frame(packets.encode_connect_error(self.namespace, message, data))]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
 
     def close_transport(self, *, answer_connect: bool) -> None:
@@ -261,4 +269,10 @@ class ServerSocketLink:
             await hook(self.socket, reason)
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
-        return [packets.encode_connect(self.namespace, self.sid), *pending.packets]
+        return [text_frame(packets.encode_connect(self.namespace, self.sid)), *pending.frames]
+
+    def _event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
+        try:
+            return text_frame(packets.encode_event(self.namespace, event, args))
+        except BytesFound:
+            return self.hub.binary_event(event, args)
