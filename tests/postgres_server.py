@@ -118,7 +118,7 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """Freeze the server inside the block: it accepts connections, but never answers."""
         first = self.pid
-        os.kill(first, signal.SIGSTOP)  # Stop it first, so that it starts no others.
+        os.kill(first, signal.SIGSTOP)  # The main process must not start others.
         others = _children(first)
         for process in others:
             os.kill(process, signal.SIGSTOP)

@@ -3,47 +3,30 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from aiohttp import web
-from pydantic import AfterValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, StringConstraints
 
-from app.controllers.requests.backend_key import BackendKey
+from app.controllers.requests.backend_key import for_backends
 from app.controllers.requests.backend_request import (
-    MAX_BODY_BYTES,
     BackendRequest,
+    BackendRequestPipe,
     Id,
-    invalid,
-    path_id,
+    PathIdPipe,
 )
-from app.controllers.requests.body import read_body
-from app.controllers.requests.refusals import refusal, unavailable
 from app.domain.channel import ChannelDraft, ChannelType, MemberRole
-from app.domain.errors import (
-    ChannelExists,
-    ChannelInUse,
-    ChannelNotFound,
-    ChatError,
-    Unavailable,
-    UserNotFound,
-)
 from app.domain.ids import ChannelId, UserId, new_id
 from app.domain.text import checked_storable, is_blank
-from app.framework import controller, delete, post, put
+from app.framework import HttpResponse, Param, RawBody, Res, controller, delete, post, put
 from app.services.channel_service import ChannelService
 
 MAX_NAME_CHARS = 191
 MAX_DESCRIPTION_CHARS = 4_000
 
-_WHAT = "change of a channel"
 _CHANNEL = "Send name and createdById, and if needed id, description, type, memberIds, as JSON."
 _MEMBER = "Send role as JSON, or no body."
 _MEMBER_PATH = "{channel_id}/members/{user_id}"
 
-_STATUS = {
-    ChannelNotFound: HTTPStatus.NOT_FOUND,
-    UserNotFound: HTTPStatus.NOT_FOUND,
-    ChannelExists: HTTPStatus.CONFLICT,
-    ChannelInUse: HTTPStatus.CONFLICT,
-}
+_ChannelId = Annotated[ChannelId, Param("channel_id", PathIdPipe())]
+_UserId = Annotated[UserId, Param("user_id", PathIdPipe())]
 
 
 def _visible(text: str) -> str:
@@ -99,6 +82,7 @@ class AddMemberRequest(BackendRequest):
 
 
 @controller("channels")
+@for_backends("change of a channel")
 class ChannelsController:
     """The controller is registered only if ``SERVICE_KEY`` is set.
 
@@ -106,85 +90,55 @@ class ChannelsController:
     if the result could not be confirmed. After 503 the caller must retry; retrying is harmless.
     """
 
-    def __init__(self, channel_service: ChannelService, service_key: BackendKey) -> None:
+    def __init__(self, channel_service: ChannelService) -> None:
         self._channels = channel_service
-        self._service_key = service_key
 
     @post()
-    async def create_channel(self, request: web.Request) -> web.Response:
+    async def create_channel(
+        self,
+        request: Annotated[CreateChannelRequest, RawBody(BackendRequestPipe(_CHANNEL))],
+        response: Annotated[HttpResponse, Res()],
+    ) -> dict[str, object]:
         """Answer 201 with the new channel, or 200 if the same channel already exists.
 
         Answers 409 if another channel has the id, and 400, 413 or 415 if the body is invalid.
         """
-        self._service_key.require(request, _WHAT)
-        body = await read_body(request, MAX_BODY_BYTES)
-        try:
-            draft = CreateChannelRequest.model_validate_json(body).to_draft()
-            creation = await self._channels.create(draft)
-        except ValidationError as error:
-            return invalid(error, _CHANNEL)
-        except ChatError as error:
-            return _refused(error)
-        status = HTTPStatus.CREATED if creation.is_new else HTTPStatus.OK
-        return web.json_response(creation.channel.to_wire(), status=status)
+        creation = await self._channels.create(request.to_draft())
+        if not creation.is_new:
+            response.status(HTTPStatus.OK)
+        return creation.channel.to_wire()
 
     @delete("{channel_id}")
-    async def delete_channel(self, request: web.Request) -> web.Response:
+    async def delete_channel(self, channel_id: _ChannelId) -> dict[str, object]:
         """Answer 200 with ``{channelId}`` when everything is deleted.
 
         Repeating the request on the same node is harmless. Answers 409 if a table that does not
         belong to the chat refers to the channel.
         """
-        self._service_key.require(request, _WHAT)
-        channel_id = ChannelId(path_id(request, "channel_id"))
-        try:
-            await self._channels.delete(channel_id)
-        except ChatError as error:
-            return _refused(error)
-        return web.json_response({"channelId": channel_id})
+        await self._channels.delete(channel_id)
+        return {"channelId": channel_id}
 
     @put(_MEMBER_PATH)
-    async def add_member(self, request: web.Request) -> web.Response:
+    async def add_member(
+        self,
+        channel_id: _ChannelId,
+        user_id: _UserId,
+        request: Annotated[
+            AddMemberRequest, RawBody(BackendRequestPipe(_MEMBER, may_be_empty=True))
+        ],
+    ) -> dict[str, object]:
         """Answer 200 with ``{channelId, userId, changed}``.
 
         ``changed`` is false if the user already was a member with this role.
         """
-        self._service_key.require(request, _WHAT)
-        channel_id, user_id = _membership(request)
-        body = await read_body(request, MAX_BODY_BYTES)
-        try:
-            role = AddMemberRequest.model_validate_json(body or b"{}").role
-            changed = await self._channels.add_member(channel_id, user_id, role)
-        except ValidationError as error:
-            return invalid(error, _MEMBER)
-        except ChatError as error:
-            return _refused(error)
-        return _answer(channel_id, user_id, changed=changed)
+        changed = await self._channels.add_member(channel_id, user_id, request.role)
+        return {"channelId": channel_id, "userId": user_id, "changed": changed}
 
     @delete(_MEMBER_PATH)
-    async def remove_member(self, request: web.Request) -> web.Response:
+    async def remove_member(self, channel_id: _ChannelId, user_id: _UserId) -> dict[str, object]:
         """Answer 200 with ``{channelId, userId, changed}``.
 
         ``changed`` is false if the user was not a member.
         """
-        self._service_key.require(request, _WHAT)
-        channel_id, user_id = _membership(request)
-        try:
-            changed = await self._channels.remove_member(channel_id, user_id)
-        except ChatError as error:
-            return _refused(error)
-        return _answer(channel_id, user_id, changed=changed)
-
-
-def _membership(request: web.Request) -> tuple[ChannelId, UserId]:
-    return ChannelId(path_id(request, "channel_id")), UserId(path_id(request, "user_id"))
-
-
-def _answer(channel_id: ChannelId, user_id: UserId, *, changed: bool) -> web.Response:
-    return web.json_response({"channelId": channel_id, "userId": user_id, "changed": changed})
-
-
-def _refused(error: ChatError) -> web.Response:
-    if isinstance(error, Unavailable):
-        return unavailable()
-    return refusal(_STATUS[type(error)], error.code, str(error))
+        changed = await self._channels.remove_member(channel_id, user_id)
+        return {"channelId": channel_id, "userId": user_id, "changed": changed}

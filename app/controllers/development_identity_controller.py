@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic.alias_generators import to_camel
 
 from app.domain.ids import UserId, checked_id
-from app.framework import controller, field_errors, get, post
+from app.framework import BadRequestException, controller, field_errors, get, http_code, post
 from app.ports import JWKS_PATH, TOKEN_TTL_SECONDS, ChannelRepository, TokenIssuer
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -45,27 +45,26 @@ class DevelopmentIdentityController:
         self._asking = asyncio.Lock()
 
     @get(JWKS_PATH)
-    async def jwks(self, _: web.Request) -> web.Response:
+    async def jwks(self) -> object:
         """Answer with the public keys, as Clerk does."""
-        return web.json_response(self._issuer.jwks())
+        return self._issuer.jwks()
 
     @post("/dev/token")
-    async def token(self, request: web.Request) -> web.Response:
+    @http_code(HTTPStatus.OK)
+    async def token(self, request: web.Request) -> dict[str, str]:
         """Answer a `TokenRequest` with ``{"token": ...}``; answer 400 if the body is invalid."""
         self._require_local(request)
         try:
             wanted = TokenRequest.model_validate_json(await request.read())
         except ValidationError as error:
             message = 'Send {"userId": "user_alice"} as JSON.'
-            return web.json_response(
-                {"statusCode": 400, "message": message, "fields": field_errors(error)},
-                status=HTTPStatus.BAD_REQUEST,
-            )
-        token = self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)
-        return web.json_response({"token": token})
+            raise BadRequestException(
+                {"statusCode": 400, "message": message, "fields": field_errors(error)}
+            ) from None
+        return {"token": self._issuer.token(wanted.user_id, wanted.ttl_seconds, wanted.session_id)}
 
     @get("/dev/users")
-    async def users(self, request: web.Request) -> web.Response:
+    async def users(self, request: web.Request) -> dict[str, object]:
         """Answer with the data of the demo page: the first 50 users by id, and the length limit.
 
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
@@ -80,7 +79,7 @@ class DevelopmentIdentityController:
                 }
                 for user in await self._channels.users(_MOST_USERS)
             ]
-        return web.json_response({"users": users, "messageMaxChars": self._message_max_chars})
+        return {"users": users, "messageMaxChars": self._message_max_chars}
 
     def _require_local(self, request: web.Request) -> None:
         """Reject requests that foreign pages send from the user's browser or by DNS rebinding."""

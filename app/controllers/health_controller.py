@@ -4,11 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import inf
-
-from aiohttp import web
+from typing import Annotated
 
 from app.domain.errors import Unavailable
-from app.framework import controller, get
+from app.framework import HttpResponse, Res, controller, get
 from app.ports import Clock, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
@@ -50,23 +49,24 @@ class HealthController:
         self._draining = True
 
     @get("live")
-    async def live(self, _: web.Request) -> web.Response:
+    async def live(self) -> dict[str, str]:
         """Answer 200 while the event loop runs."""
-        return web.json_response({"status": "ok"})
+        return {"status": "ok"}
 
     @get("ready")
-    async def ready(self, _: web.Request) -> web.Response:
+    async def ready(self, response: Annotated[HttpResponse, Res()]) -> dict[str, str]:
         """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
         If revocations cannot be read but clients are admitted anyway, the status is ``degraded``.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
-        return web.json_response(readiness.body, status=readiness.status)
+        response.status(readiness.status)
+        return readiness.body
 
     @get()
-    async def health(self, request: web.Request) -> web.Response:
+    async def health(self, response: Annotated[HttpResponse, Res()]) -> dict[str, str]:
         """Answer like `ready`."""
-        return await self.ready(request)
+        return await self.ready(response)
 
     async def _readiness(self) -> "_Readiness":
         async with self._probing:

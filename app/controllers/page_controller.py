@@ -2,10 +2,11 @@
 
 import shlex
 from pathlib import Path
+from typing import Annotated
 
 from aiohttp import hdrs, web
 
-from app.framework import controller, get
+from app.framework import Param, controller, get
 
 _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -37,22 +38,22 @@ class PageController:
         self._folder = folder
 
     @get("/")
-    async def page(self, _: web.Request) -> web.StreamResponse:
+    async def page(self) -> web.StreamResponse:
         """Answer with the page."""
         return _file(self._folder / "index.html")
 
     @get(r"/web/{name:[a-z_]+\.(?:css|js|svg)}")
-    async def asset(self, request: web.Request) -> web.StreamResponse:
+    async def asset(self, name: Annotated[str, Param("name")]) -> web.StreamResponse:
         """Answer with a style sheet, script or image of the page."""
-        return _file(self._folder / request.match_info["name"])
+        return _file(self._folder / name)
 
     @get(r"/socket.io/{name:socket\.io(?:\.esm)?(?:\.min)?\.js(?:\.map)?}")
-    async def client(self, request: web.Request) -> web.StreamResponse:
+    async def client(self, name: Annotated[str, Param("name")]) -> web.StreamResponse:
         """Answer with ``socket.io-client``, or 404 with the command that installs it."""
         dist = self._folder / "node_modules" / "socket.io-client" / "dist"
         if not dist.exists():
             raise web.HTTPNotFound(text=f"npm ci --prefix {_from_here(self._folder)}")
-        return _file(dist / request.match_info["name"])
+        return _file(dist / name)
 
 
 def _from_here(folder: Path) -> str:

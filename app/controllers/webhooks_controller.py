@@ -2,16 +2,15 @@
 
 import logging
 from http import HTTPStatus
+from typing import Annotated
 
 from aiohttp import web
 
-from app.controllers.requests.body import read_body
 from app.controllers.requests.refusal_log import RefusalLog
-from app.controllers.requests.refusals import refusal, unavailable
+from app.controllers.requests.refusals import Refusal, RefusalFilter
 from app.domain.credential import RevocationKind
-from app.domain.errors import Unavailable
 from app.domain.ids import checked_id
-from app.framework import controller, post
+from app.framework import RawBody, Req, body_limit, controller, http_code, post, use_filters
 from app.ports import WebhookFault, WebhookLog, WebhookMessage, WebhookRefused, WebhookVerifier
 from app.services.session_service import SessionService
 
@@ -37,6 +36,7 @@ _logger = logging.getLogger(__name__)
 
 
 @controller("webhooks")
+@use_filters(RefusalFilter())
 class WebhooksController:
     """The controller is registered only if ``CLERK_WEBHOOK_SIGNING_SECRET`` is set."""
 
@@ -53,7 +53,11 @@ class WebhooksController:
         self._refusal_log = refusal_log
 
     @post("clerk")
-    async def clerk(self, request: web.Request) -> web.Response:
+    @http_code(HTTPStatus.OK)
+    @body_limit(MAX_BODY_BYTES)
+    async def clerk(
+        self, body: Annotated[bytes, RawBody()], request: Annotated[web.Request, Req()]
+    ) -> dict[str, str]:
         """Handle a message of Clerk: revoke the user or sign-in, if the message's type requires it.
 
         A message that was handled before is ignored. Answers 200 whether or not anything was
@@ -61,16 +65,12 @@ class WebhooksController:
         if the body is too large or compressed. Answers 503 if the result could not be confirmed;
         Svix then retries.
         """
-        body = await read_body(request, MAX_BODY_BYTES)
         try:
-            message = self._webhook_verifier.verify(request.headers, body)
-            await self._handle(message)
+            await self._handle(self._webhook_verifier.verify(request.headers, body))
         except WebhookRefused as refused:
             self._refusal_log.refused(request, "webhook", f"{refused.code} {refused}")
-            return refusal(HTTPStatus.BAD_REQUEST, refused.code, str(refused))
-        except Unavailable:
-            return unavailable()
-        return web.json_response({"status": "ok"})
+            raise Refusal(HTTPStatus.BAD_REQUEST, refused.code, str(refused)) from None
+        return {"status": "ok"}
 
     async def _handle(self, message: WebhookMessage) -> None:
         kind = _revoked_kind(message)

@@ -89,8 +89,16 @@ from app.framework.common.pipes import (
     ValidationPipe,
     field_errors,
 )
-from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe, imported
+from app.framework.common.providers import (
+    AppFilter,
+    AppGuard,
+    AppInterceptor,
+    AppPipe,
+    global_,
+    imported,
+)
 from app.framework.core.application import NestApplication, NestFactory
+from app.framework.core.forward_ref import ForwardRef, forward_ref
 from app.framework.core.http.controllers import (
     body_limit,
     controller,
@@ -112,6 +120,7 @@ from app.framework.core.http.param_decorators import (
     Res,
 )
 from app.framework.core.http.response import HttpResponse
+from app.framework.core.injector import ModuleRef
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.request_check import AllowRequest
 from app.framework.platform_socketio.engine_io.server import EngineOptions
@@ -169,6 +178,7 @@ __all__ = [
     "ExecutionContext",
     "FieldError",
     "ForbiddenException",
+    "ForwardRef",
     "GatewayTimeoutException",
     "GoneException",
     "Handshake",
@@ -185,6 +195,7 @@ __all__ = [
     "MessageBody",
     "MethodNotAllowedException",
     "MisdirectedException",
+    "ModuleRef",
     "NestApplication",
     "NestFactory",
     "NestInterceptor",
@@ -243,7 +254,9 @@ __all__ = [
     "create_param_decorator",
     "delete",
     "field_errors",
+    "forward_ref",
     "get",
+    "global_",
     "header",
     "http_code",
     "imported",

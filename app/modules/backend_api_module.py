@@ -4,7 +4,7 @@ from dependency_injector import containers, providers
 
 from app.config.settings import Settings
 from app.controllers.channels_controller import ChannelsController
-from app.controllers.requests.backend_key import BackendKey
+from app.controllers.requests.backend_key import BackendKeyGuard
 from app.controllers.requests.refusal_log import RefusalLog
 from app.controllers.sessions_controller import SessionsController
 from app.framework import imported
@@ -25,6 +25,6 @@ class BackendApiModule(containers.DeclarativeContainer):
     channel_service: providers.Dependency[ChannelService] = imported(ChannelService)
 
     refusal_log = providers.Singleton(RefusalLog, clock, settings.provided.trusted_proxies)
-    backend_key = providers.Singleton(BackendKey, settings.provided.service_key, refusal_log)
-    sessions_controller = providers.Singleton(SessionsController, session_service, backend_key)
-    channels_controller = providers.Singleton(ChannelsController, channel_service, backend_key)
+    key_guard = providers.Singleton(BackendKeyGuard, settings.provided.service_key, refusal_log)
+    sessions_controller = providers.Singleton(SessionsController, session_service)
+    channels_controller = providers.Singleton(ChannelsController, channel_service)

@@ -123,7 +123,7 @@ async def test_body_is_not_unpacked_when_it_is_drained(server: ServerProcess, pa
         answers = await client.reader.read()
 
     assert 2 == answers.count(b"HTTP/1.1 ")
-    assert answers.endswith(b'{"status": "ok"}')
+    assert answers.endswith(b'{"status":"ok"}')
 
 
 @pytest.mark.parametrize("path", ["/sessions/revoke", "/webhooks/clerk"])

@@ -54,7 +54,7 @@ async def warm_server(server: ServerProcess, issuer: KeyServer) -> ServerProcess
     """A server that fetched the keys for its first client some time ago."""
     async with crowd(server, 1) as clients:
         assert Counter(admitted=1) == await answers(clients, KEY_ID)
-    # For this long after a fetch, unknown keys do not cause another fetch.
+    # Unknown keys cause another fetch only when this time has passed since the last fetch.
     over_at = time.monotonic() + COLD_SECONDS
     await eventually(lambda: time.monotonic() >= over_at, time.monotonic)
     assert 1 == issuer.requests

@@ -177,7 +177,7 @@ class Device:
             await self.pause()
 
     async def _fetch(self, channel: str) -> None:
-        # The pages may not contain messages that arrive after this moment.
+        # Messages that arrive after this moment may be missing on the pages.
         highest = self._highest[channel]
         connections = self.link.connections
         stream = next(self._streams)
@@ -190,7 +190,7 @@ class Device:
             if page["nextCursor"] is None:
                 break
             wanted = {"cursor": page["nextCursor"]}
-        # A lower number that is still missing belongs to a deleted message.
+        # A lower number that is missing on the pages belongs to a deleted message.
         self._complete[channel] = max(self._complete[channel], highest)
         if connections != self.link.connections:
             raise ConnectionLost  # Events from between the two connections may be missing.

@@ -111,7 +111,7 @@ class Person:
         try:
             await device.insist("deleteMessage", {"messageId": message_id})
         except Refused as refusal:
-            if refusal.code != "message_not_found":  # An earlier attempt deleted it.
+            if refusal.code != "message_not_found":  # An earlier attempt has succeeded.
                 raise
         send.is_deletion_acked = True
         try:

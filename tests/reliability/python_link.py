@@ -24,7 +24,7 @@ class PythonLink(Link):
     async def run(self) -> None:
         """Connect, and reconnect whenever the connection is lost, until cancelled."""
         while True:
-            with suppress(OSError, EOFError):  # Refused, lost, or closed during the upgrade.
+            with suppress(OSError, EOFError):  # The connection failed; try again.
                 await self._connect()
             self._lost()
             await asyncio.sleep(random.uniform(*_RETRY_SECONDS))

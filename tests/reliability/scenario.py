@@ -250,7 +250,7 @@ def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:
     last = dict.fromkeys(CHANNELS, 0)
     for message in stored.messages:
         key = message.key
-        if key.seq == 0:  # A message of the original backend that is not adopted yet.
+        if key.seq == 0:  # The original backend's message is not adopted yet.
             return False
         last[key.channel_id] = max(last[key.channel_id], key.seq)
     return all(

@@ -1,17 +1,14 @@
 """Validates the requests of backends strictly, so that a misspelt field is not ignored."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
-from aiohttp import web
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from app.controllers.requests.refusals import refusal, refusal_text
+from app.controllers.requests.refusals import Refusal
 from app.domain.ids import checked_id
-from app.framework import FieldError, field_errors
-
-MAX_BODY_BYTES = 65_536
+from app.framework import ArgumentMetadata, FieldError, PipeTransform, field_errors
 
 _UNKNOWN_FIELD = FieldError(path="", message="there are no other fields")
 """The error for an unknown field. The field's name is omitted: it may be a misplaced token."""
@@ -32,23 +29,43 @@ class BackendRequest(BaseModel):
     )
 
 
-def invalid(error: ValidationError, expected: str) -> web.Response:
-    """Answer 400 for an invalid body, without repeating any of it."""
-    faults = zip(error.errors(include_input=False), field_errors(error), strict=True)
-    fields = [
-        _UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else field for fault, field in faults
-    ]
-    return refusal(HTTPStatus.BAD_REQUEST, "invalid_payload", expected, fields=fields)
+class BackendRequestPipe(PipeTransform):
+    """Converts the bytes of a body to the parameter's `BackendRequest`, whatever their type.
+
+    Args:
+        expected: A sentence that describes a valid body.
+        may_be_empty: Whether no body counts as ``{}``.
+    """
+
+    def __init__(self, expected: str, *, may_be_empty: bool = False) -> None:
+        self._expected = expected
+        self._may_be_empty = may_be_empty
+
+    def transform(self, value: bytes, metadata: ArgumentMetadata) -> Any:
+        """Return the request; raise a `Refusal` that repeats nothing of the body."""
+        body = b"{}" if self._may_be_empty and not value else value
+        try:
+            return metadata.metatype.model_validate_json(body)
+        except ValidationError as error:
+            faults = zip(error.errors(include_input=False), field_errors(error), strict=True)
+            fields = [
+                _UNKNOWN_FIELD if fault["type"] == "extra_forbidden" else field
+                for fault, field in faults
+            ]
+            bad_request = HTTPStatus.BAD_REQUEST
+            raise Refusal(bad_request, "invalid_payload", self._expected, fields=fields) from None
 
 
-def path_id(request: web.Request, name: str) -> str:
-    """Return the id in the path's parameter ``name``; raise `HTTPBadRequest` if it is invalid."""
-    try:
-        return checked_id(request.match_info[name])
-    except ValueError as error:
-        fields = [FieldError(path=to_camel(name), message=str(error))]
-        message = "The path contains an invalid id."
-        raise web.HTTPBadRequest(
-            text=refusal_text(HTTPStatus.BAD_REQUEST, "invalid_payload", message, fields=fields),
-            content_type="application/json",
-        ) from None
+class PathIdPipe(PipeTransform):
+    """Checks the id in a parameter of the path."""
+
+    def transform(self, value: str, metadata: ArgumentMetadata) -> str:
+        """Return the id; raise a `Refusal` if it is invalid."""
+        try:
+            return checked_id(value)
+        except ValueError as error:
+            fields = [FieldError(path=to_camel(metadata.data), message=str(error))]
+            message = "The path contains an invalid id."
+            raise Refusal(
+                HTTPStatus.BAD_REQUEST, "invalid_payload", message, fields=fields
+            ) from None

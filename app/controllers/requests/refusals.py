@@ -1,32 +1,59 @@
-"""Creates the error responses of the HTTP endpoints, with the JSON fields of Nest's errors."""
+"""The error responses of the endpoints for backends, with Nest's fields plus ``code``."""
 
-import json
 from http import HTTPStatus
 
-from aiohttp import web
+from app.domain.errors import (
+    ChannelExists,
+    ChannelInUse,
+    ChannelNotFound,
+    ChatError,
+    Unavailable,
+    UserNotFound,
+)
+from app.framework import BaseExceptionFilter, ExecutionContext, HttpException, catch
+
+_STATUS: dict[type[ChatError], HTTPStatus] = {
+    ChannelNotFound: HTTPStatus.NOT_FOUND,
+    UserNotFound: HTTPStatus.NOT_FOUND,
+    ChannelExists: HTTPStatus.CONFLICT,
+    ChannelInUse: HTTPStatus.CONFLICT,
+}
 
 
-def refusal(status: HTTPStatus, code: str, message: str, **details: object) -> web.Response:
-    """Create a JSON response with the fields ``statusCode``, ``message``, ``code`` and details.
+class Refusal(HttpException):
+    """An error whose body has the fields ``statusCode``, ``message``, ``code`` and details.
 
     Args:
         message: A sentence for people, without secrets from the request.
-        details: The other fields of the response, by their JSON names.
+        details: The other fields of the body, by their JSON names.
     """
-    text = refusal_text(status, code, message, **details)
-    return web.Response(status=status, text=text, content_type="application/json")
+
+    def __init__(self, status: HTTPStatus, code: str, message: str, **details: object) -> None:
+        body = {"statusCode": status, "message": message, "code": code, **details}
+        super().__init__(body, status, error_code=code)
 
 
-def refusal_text(status: HTTPStatus, code: str, message: str, **details: object) -> str:
-    """Create the body of a `refusal`, to pass to an exception of aiohttp."""
-    return json.dumps({"statusCode": status, "message": message, "code": code, **details})
+@catch(HttpException, ChatError)
+class RefusalFilter(BaseExceptionFilter):
+    """Converts domain errors, and those of the framework for a body, to a `Refusal`."""
+
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        """Answer with the `Refusal`; an error that has none is logged and answered with 500."""
+        super().catch(_refusal(exception), host)
 
 
-def unavailable() -> web.Response:
-    """Create the response 503: the change may or may not be stored, and retrying is harmless."""
-    return refusal(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "unavailable",
-        "The result could not be confirmed; retry the request.",
-        temporary=True,
-    )
+def _refusal(error: Exception) -> Exception:
+    if isinstance(error, Unavailable):  # the change may or may not be stored
+        return Refusal(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "unavailable",
+            "The result could not be confirmed; retry the request.",
+            temporary=True,
+        )
+    if isinstance(error, ChatError) and type(error) in _STATUS:
+        return Refusal(_STATUS[type(error)], error.code, str(error))
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, HttpException) and error.error_code is not None:
+        return Refusal(HTTPStatus(error.get_status()), error.error_code, error.message)
+    return error

@@ -5,7 +5,8 @@ may override it.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
 from typing import Any, TypeVar
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -86,12 +87,22 @@ class Reflector:
         """Return the first value found: with ``[handler, class]`` the handler's value wins."""
         return next((value for value in self.get_all(key, targets) if value is not None), None)
 
-    def get_all_and_merge(self, key: str, targets: Iterable[object]) -> list[Any]:
-        """Return all values in one list; a list or tuple contributes its items."""
-        merged: list[Any] = []
-        for value in self.get_all(key, targets):
-            if isinstance(value, list | tuple):
-                merged.extend(value)
-            elif value is not None:
-                merged.append(value)
-        return merged
+    def get_all_and_merge(self, key: str, targets: Iterable[object]) -> Any:
+        """Merge the values of all targets, by Nest's rules.
+
+        Dicts become one dict, in which later targets win. Otherwise the result is a list; a list or
+        tuple contributes its items. Without any value, the result is an empty list.
+        """
+        values = [value for value in self.get_all(key, targets) if value is not None]
+        merged = reduce(_merge, values) if values else []
+        return merged if isinstance(merged, Mapping) else _as_list(merged)
+
+
+def _merge(first: Any, second: Any) -> Any:
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        return {**first, **second}
+    return [*_as_list(first), *_as_list(second)]
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]

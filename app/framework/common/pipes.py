@@ -80,6 +80,13 @@ class PipeTransform:
         return partial(self.transform, metadata=metadata)
 
 
+def bind_pipe(pipe: PipeTransform, metadata: ArgumentMetadata) -> Transform | None:
+    """Bind a pipe to a parameter; of a mock of a pipe, bind ``transform``, which a test sets up."""
+    if issubclass(type(pipe), PipeTransform):
+        return pipe.bind(metadata)
+    return partial(pipe.transform, metadata=metadata)
+
+
 def ignores_transform(pipe: PipeTransform) -> bool:
     """Return whether a pipe's ``transform`` never runs, because a base class overrides ``bind``."""
     mro = type(pipe).__mro__

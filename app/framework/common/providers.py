@@ -1,12 +1,19 @@
-"""Providers like Nest's ``APP_GUARD``, ``APP_PIPE``, ``APP_INTERCEPTOR`` and ``APP_FILTER``.
+"""What modules declare besides ordinary providers: global enhancers and imports.
 
-Write ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. All four are ordinary
-providers of dependency-injector, so tests can override them by class, unlike in Nest.
+`AppGuard`, `AppPipe`, `AppInterceptor` and `AppFilter` are Nest's ``APP_GUARD`` and the like. Write
+``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. They are ordinary providers of
+dependency-injector, so tests can override them by class, unlike in Nest.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
-from dependency_injector import providers
+from dependency_injector import containers, providers
+
+from app.framework.common.metadata import define_metadata
+
+GLOBAL = "nest:global-module"
+
+ModuleClass = TypeVar("ModuleClass", bound=containers.DeclarativeContainer)
 
 
 class AppGuard(providers.Singleton[Any]):
@@ -35,5 +42,17 @@ def imported(
 
     ``token`` is a class or a runtime-checkable Protocol. The provided object must be an instance of
     ``token``. Tests override the dependency by passing the same ``token``.
+
+    The parent module passes the provider in. If it does not, a `global_` module may provide it, and
+    without one ``default``.
     """
     return providers.Dependency(instance_of=token, default=default)
+
+
+def global_(module: type[ModuleClass]) -> type[ModuleClass]:
+    """Nest's ``@Global``: other modules need not be passed what this module provides.
+
+    They write ``imported(SomeClass)``, and the application must nest the module somewhere.
+    """
+    define_metadata(module, GLOBAL, value=True)
+    return module

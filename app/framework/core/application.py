@@ -1,6 +1,7 @@
 """`NestApplication`: starts a module with its gateways and controllers, and stops it."""
 
 import signal as signals
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -20,10 +21,14 @@ from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middlewa
 from app.framework.core.http.router import refuse_duplicate_routes, routes_of
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
-from app.framework.core.injector import Injector
+from app.framework.core.injector import Injector, Module, instantiate
 from app.framework.core.lifecycle import run_closing_hooks, run_hooks
-from app.framework.core.misplaced_decorators import refuse_misplaced_decorators, refuse_undiscovered
-from app.framework.platform_socketio.io_adapter import IoAdapter
+from app.framework.core.misplaced_decorators import (
+    refuse_misplaced_decorators,
+    refuse_second_instances,
+    refuse_undiscovered,
+)
+from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from app.framework.websockets.enhancers import Enhancers, check_enhancers
 from app.framework.websockets.explorer import EventRoute, GatewayDefinition, explore
@@ -50,7 +55,7 @@ class NestApplication:
         self._injector = Injector(container)
         self._adapter = adapter
         self._globals = Enhancers()
-        self._providers: tuple[object, ...] = ()
+        self._providers: list[object] = []
         self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
         self._initialized = False
@@ -89,9 +94,10 @@ class NestApplication:
         """
         self._injector.check()
         application = self._application_enhancers()
+        gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
+        refuse_second_instances(gateways)
         definitions = tuple(
-            explore(gateway, application, self._injector.resolve)
-            for gateway in self._injector.with_metadata(GATEWAY_OPTIONS)
+            explore(gateway, application, self._injector.resolve) for gateway in gateways
         )
         self._refuse_duplicate_events(definitions)
         return definitions
@@ -101,14 +107,18 @@ class NestApplication:
         return tuple(route for definition in self.definitions() for route in definition.routes)
 
     async def init(self) -> None:
-        """Build all providers and run the start hooks; further calls have no effect."""
+        """Build all providers and run the start hooks; further calls have no effect.
+
+        Providers that are async functions are awaited, before gateways are explored.
+        """
         if self._initialized:
             return
         self._initialized = True
+        self._injector.check()
+        await self._build()
         definitions = self.definitions()
-        self._providers = self._injector.instances()
         self._check_instances()
-        self._providers = explore_last(self._providers)
+        self._providers = [*explore_last(self._providers)]
         self._adapter.bind(definitions)
         for definition in definitions:
             server = self._adapter.server_of(definition)
@@ -160,8 +170,11 @@ class NestApplication:
         """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
-        not handled.
+        not handled. As in Nest, the closing hooks also run if `init` was never called.
         """
+        if not self._initialized:
+            with suppress(Exception):  # what cannot be built needs no closing
+                await self._build()
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
         await run_closing_hooks("on_module_destroy", self._providers[::-1])
@@ -173,6 +186,10 @@ class NestApplication:
         if name is not None:  # a command closes without a signal, and must not log this
             _log.info("stopped", signal=name)
 
+    async def _build(self) -> None:
+        async for instance in self._injector.instances():
+            self._providers.append(instance)  # one by one: if a later one fails, these are closed
+
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         if self._initialized:
             raise BootError(f"{method} was called too late to have an effect; call it before init")
@@ -181,6 +198,7 @@ class NestApplication:
     def _check_instances(self) -> None:
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)
         controllers = self._injector.with_metadata(CONTROLLER_PREFIX)
+        refuse_second_instances(controllers)
         application = self._application_enhancers()
         self._routes = tuple(
             route
@@ -195,7 +213,9 @@ class NestApplication:
             refuse_misplaced_decorators(type(provider))
             check_hooks(provider, MODULE_HOOKS)
             if id(provider) not in discovered:
-                refuse_undiscovered(type(provider), "is not provided by its class")
+                cls = type(provider)
+                how = f"comes from a function that is not annotated with -> {cls.__name__}"
+                refuse_undiscovered(cls, how)
 
     def _application_enhancers(self) -> Enhancers:
         extra = self._globals
@@ -229,9 +249,17 @@ class NestFactory:
     """Creates applications; Nest's ``NestFactory``."""
 
     @staticmethod
-    def create(module: containers.Container, adapter: IoAdapter) -> NestApplication:
-        """Create an application of this module, without starting anything."""
-        return NestApplication(module, adapter)
+    def create(module: Module, adapter: IoAdapter | None = None) -> NestApplication:
+        """Create an application of this module, without starting anything.
+
+        Args:
+            module: A module, or its class if the module needs no argument.
+            adapter: An adapter with options; without it, the options have their defaults.
+
+        Raises:
+            BootError: The module is not a module, or its providers need each other in a cycle.
+        """
+        return NestApplication(instantiate(module), adapter or IoAdapter(IoOptions()))
 
 
 def http_url(host: str, port: int) -> str:

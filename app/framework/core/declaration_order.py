@@ -11,7 +11,7 @@ from dependency_injector import containers, providers
 
 AnyProvider = providers.Provider[Any]
 
-_CONTAINERS = (providers.Container, providers.DependenciesContainer)
+CONTAINERS = (providers.Container, providers.DependenciesContainer)
 
 
 def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, ...]:
@@ -36,7 +36,7 @@ def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
     def visit(provider: AnyProvider) -> Iterator[AnyProvider]:
         if provider not in visited:
             visited.add(provider)
-            if not isinstance(provider, _CONTAINERS):  # a container does not depend on its children
+            if not isinstance(provider, CONTAINERS):  # a container does not depend on its children
                 for each in provider.related:
                     yield from visit(each)
             yield provider
@@ -45,12 +45,19 @@ def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
         yield from visit(provider)
 
 
+def effective(provider: AnyProvider) -> AnyProvider:
+    """Return the provider that a call reaches: the last override, if there is one."""
+    while provider.overridden:
+        provider = provider.overridden[-1]
+    return provider
+
+
 def _collect_declared(found: Iterable[AnyProvider], declared: dict[AnyProvider, None]) -> None:
     for provider in found:
         if provider in declared:
             continue
         declared[provider] = None
-        if isinstance(provider, _CONTAINERS):
+        if isinstance(provider, CONTAINERS):
             # Collect the overriding containers first: they hold the providers in declaration order.
             # The children of the overridden container are only placeholders, in order of first use.
             for overriding in provider.overridden:

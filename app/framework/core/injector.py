@@ -6,35 +6,51 @@ providers by class.
 
 import asyncio
 import inspect
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import containers, errors, providers
 
 from app.framework.background.explorer import refuse_unread_decorators
+from app.framework.common.awaiting import maybe_await
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
+from app.framework.core.cycles import refuse_cycles
 from app.framework.core.declaration_order import (
     AnyProvider,
     dependencies_first,
     in_declaration_order,
 )
+from app.framework.core.global_modules import fill_imports
 from app.framework.core.misplaced_decorators import (
     refuse_hooks_that_never_run,
     refuse_misplaced_decorators,
     refuse_undiscovered,
 )
+from app.framework.core.provided_class import (
+    WITH_PROVIDES,
+    callee_name,
+    find_by_class,
+    provided_class,
+)
 
 T = TypeVar("T")
 
+Module = containers.Container | type[containers.DeclarativeContainer]
+"""A module or its class, as `NestFactory.create` takes it."""
+
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_WITH_PROVIDES = (
-    providers.BaseSingleton,
-    providers.Callable,
-    providers.Factory,
-    providers.Resource,
-)
-"""The kinds of providers that have ``provides``, the class or function that they call."""
+_PER_REQUEST = (providers.ContextLocalSingleton, providers.ThreadLocalSingleton)
+
+
+def instantiate(module: object) -> containers.Container:
+    """Return a module unchanged; create one from a class; raise `BootError` for anything else."""
+    if isinstance(module, containers.Container):
+        return module
+    if isinstance(module, type) and issubclass(module, containers.DeclarativeContainer):
+        return module()
+    name: str = getattr(module, "__name__", type(module).__name__)
+    raise BootError(f"{name} is not a module; derive it from containers.DeclarativeContainer")
 
 
 class Injector:
@@ -43,11 +59,13 @@ class Injector:
     def __init__(self, container: containers.Container) -> None:
         self._container = container
         self._providers = in_declaration_order(container)
+        fill_imports(self._providers, providers.Object(ModuleRef(self)))
+        refuse_cycles(self._providers)
 
     def check(self) -> None:
         """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
         for provider in self._providers:
-            provides: object = provider.provides if isinstance(provider, _WITH_PROVIDES) else None
+            provides: object = provider.provides if isinstance(provider, WITH_PROVIDES) else None
             if isinstance(provides, type):
                 refuse_misplaced_decorators(provides)
                 if not isinstance(provider, providers.Singleton):
@@ -55,6 +73,12 @@ class Injector:
                     refuse_undiscovered(provides, how)
                     refuse_hooks_that_never_run(provides, how)
                     refuse_unread_decorators(provides, f"because the class {how}")
+            if isinstance(provider, _PER_REQUEST):
+                raise BootError(
+                    f"{callee_name(provider)} is provided by a {type(provider).__name__}: "
+                    "request scope is not supported. Use providers.Singleton, and keep the data "
+                    "of one client in client.data"
+                )
         try:
             self._container.check_dependencies()
         except errors.Error as error:
@@ -66,9 +90,16 @@ class Injector:
         """Return the instance of a class, or the implementation of a port.
 
         Raises:
-            BootError: There is no provider or more than one, or the provider fails.
+            BootError: There is no provider or more than one, the provider fails, or it creates an
+                instance for each use.
         """
-        instance: T = build(self.provider_of(token))
+        provider = self.provider_of(token)
+        if isinstance(provider, providers.Factory):
+            raise BootError(
+                f"{token.__name__} is provided by a Factory, so it has no single instance; "
+                "use ModuleRef.resolve, which creates one"
+            )
+        instance: T = build(provider)
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
@@ -88,10 +119,8 @@ class Injector:
         If no subclass has a provider, return the dependencies that `imported` declares with this
         class.
         """
-        exact = [each for each in self._providers if provided_class(each) is token]
-        derived = [each for each in self._providers if token in provided_class(each).__mro__]
         declared = [each for each in self._providers if _declared_class(each) is token]
-        return exact or derived or declared
+        return find_by_class(self._providers, token) or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`."""
@@ -123,34 +152,67 @@ class Injector:
             each for each in instances if get_metadata(type(each), key) is not None
         )
 
-    def instances(self) -> tuple[object, ...]:
+    async def instances(self) -> AsyncIterator[object]:
         """Build all singletons in the order of declaration, each one after its dependencies.
 
-        The object of a ``providers.Object`` counts as a singleton.
+        The results of async functions are awaited, once. The object of a ``providers.Object``
+        counts as a singleton.
         """
-        built = (
-            build(provider)
-            for provider in dependencies_first(self._providers)
-            if isinstance(provider, providers.Singleton) or type(provider) is providers.Object
-        )
-        return _without_duplicates(
-            each for each in built if not isinstance(each, type | containers.Container)
-        )
+        built: list[object] = []
+        for provider in dependencies_first(self._providers):
+            if (
+                not isinstance(provider, providers.Singleton)
+                and type(provider) is not providers.Object
+            ):
+                continue
+            instance = await build_async(provider)
+            if isinstance(instance, type | containers.Container):
+                continue
+            if not any(instance is each for each in built):
+                built.append(instance)
+                yield instance
+
+
+class ModuleRef:
+    """Nest's ``ModuleRef``: finds and creates instances at run time.
+
+    A module declares it with ``imported(ModuleRef)``; the application provides it. It finds the
+    providers of all modules, like Nest's with ``strict: false``.
+    """
+
+    def __init__(self, injector: Injector) -> None:
+        self._injector = injector
+
+    def get(self, token: type[T]) -> T:
+        """Return the instance of a class or port; raise `BootError` if there is not exactly one."""
+        return self._injector.get(token)
+
+    async def resolve(self, token: type[T]) -> T:
+        """Create an instance with the class's ``providers.Factory``, Nest's transient scope.
+
+        Raises:
+            BootError: The class has another kind of provider, or none.
+        """
+        provider = self._injector.provider_of(token)
+        if not isinstance(provider, providers.Factory):
+            raise BootError(f"{token.__name__} is not provided by a Factory; use ModuleRef.get")
+        instance: T = await maybe_await(call(provider))
+        return instance
+
+    async def create(self, cls: type[T]) -> T:
+        """Create an instance of a class without a provider; arguments are injected by annotation.
+
+        Raises:
+            BootError: No module provides an argument.
+        """
+        arguments = constructor_arguments(cls, self._injector)
+        instance: T = await maybe_await(call(providers.Factory(cls, **arguments)))
+        return instance
 
 
 def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
     """Remove duplicates by identity, because some instances are not hashable."""
     return tuple({id(each): each for each in instances}.values())
-
-
-class _NoClass:
-    """The result of `provided_class` for a provider whose class is unknown."""
-
-
-def provided_class(provider: AnyProvider) -> type:
-    """Return the class that the provider of a singleton declares; `_NoClass` if unknown."""
-    provides: object = provider.provides if isinstance(provider, providers.Singleton) else None
-    return provides if isinstance(provides, type) else _NoClass
 
 
 def _declared_class(provider: AnyProvider) -> object:
@@ -164,33 +226,45 @@ def build(provider: AnyProvider) -> Any:
         BootError: The arguments do not match the constructor, a dependency is missing, or the
             result is awaitable.
     """
-    try:
-        instance = provider()
-    except errors.Error as error:
-        raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
-        ) from None
-    except TypeError as error:
-        name = provided_class(provider).__name__
-        raise BootError(
-            f"{name} cannot be built: {error}; compare its provider with its constructor"
-        ) from error
+    instance = call(provider)
     if inspect.isawaitable(instance):
         _refuse_awaitable(provider, instance)
     return instance
 
 
+async def build_async(provider: AnyProvider) -> Any:
+    """Call a provider and await its result, so that `build` returns the result from now on."""
+    instance = call(provider)
+    if inspect.isawaitable(instance):
+        instance = await maybe_await(instance)
+        provider.disable_async_mode()
+    return instance
+
+
+def call(provider: AnyProvider) -> Any:
+    """Call a provider, which may return an awaitable; convert errors as `build` does."""
+    try:
+        return provider()
+    except errors.Error as error:
+        raise BootError(
+            f"{error}: pass it to the module's constructor, or override its provider"
+        ) from None
+    except TypeError as error:
+        raise BootError(
+            f"{callee_name(provider)} cannot be built: {error}; "
+            "compare its provider with its constructor"
+        ) from error
+
+
 def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse an awaitable, because the injector cannot read the decorators of its result."""
+    """Refuse an awaitable where nothing can await it."""
     if isinstance(instance, asyncio.Future):
         instance.cancel()
     elif inspect.iscoroutine(instance):
         instance.close()
-    provides: object = getattr(provider, "provides", None)
-    name = getattr(provides, "__name__", type(provider).__name__)
     raise BootError(
-        f"{name} or one of its dependencies comes from an async function; "
-        "use a plain function, and await in on_module_init"
+        f"{callee_name(provider)} or one of its dependencies comes from an async function, "
+        "which runs in init(); await init() first"
     )
 
 

@@ -80,6 +80,19 @@ def refuse_undiscovered(cls: type, how: str) -> None:
             )
 
 
+def refuse_second_instances(instances: Iterable[object]) -> None:
+    """Raise `BootError` if two modules provide the same gateway or controller class."""
+    seen: set[type] = set()
+    for cls in map(type, instances):
+        if cls in seen:
+            raise BootError(
+                f"{cls.__name__} is provided twice, so each of its events or requests would be "
+                f"handled twice; provide it in one module, and write imported({cls.__name__}) in "
+                "the other"
+            )
+        seen.add(cls)
+
+
 def refuse_hooks_that_never_run(cls: type, how: str) -> None:
     """Raise `BootError` if the class has lifecycle hooks, because only hooks of singletons run."""
     for hook in MODULE_HOOKS:

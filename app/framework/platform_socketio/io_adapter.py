@@ -148,11 +148,11 @@ class IoAdapter:
     def _compile_namespace(
         self, group: list[GatewayDefinition], timeout_seconds: float
     ) -> CompiledNamespace:
-        admissions = (compile_connect(definition, timeout_seconds) for definition in group)
+        connect = compile_connect(group, timeout_seconds)
         hooks = (compile_disconnect(definition) for definition in group)
         return CompiledNamespace(
             socket_class=self._options.socket_class,
-            connect=tuple(connect for connect in admissions if connect is not None),
+            connect=() if connect is None else (connect,),
             disconnect=tuple(hook for hook in hooks if hook is not None),
             events={
                 route.pattern: compile_event(route)

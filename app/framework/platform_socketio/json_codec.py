@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from math import isinf
 from typing import Any
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel
@@ -25,7 +27,7 @@ PLACEHOLDER, PLACEHOLDER_NUMBER = "_placeholder", "num"
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
-class BytesFound(TypeError):  # noqa: N818 - no error where binary packets are allowed
+class BytesFound(TypeError):
     """A value contains bytes, which have no JSON form."""
 
 
@@ -69,9 +71,7 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
 
 def _dump_surrogates(value: Any, to_json_value: Callable[[Any], Any]) -> bytes:
     # orjson rejects lone surrogates, which JavaScript strings may hold; Node escapes them.
-    return json.dumps(
-        value, default=to_json_value, separators=(",", ":"), allow_nan=False
-    ).encode()
+    return json.dumps(value, default=to_json_value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def dumps(value: Any, **_: Any) -> str:
@@ -110,8 +110,8 @@ def _to_json_value(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, set | frozenset):
         return list(value)
-    if isinstance(value, Decimal | date):
-        return str(value)
+    if isinstance(value, Decimal | date | UUID | Enum):  # orjson writes UUIDs and enums itself
+        return value.value if isinstance(value, Enum) else str(value)
     if isinstance(value, _BYTES):
         raise BytesFound("bytes have no JSON form")
     raise TypeError(f"{type(value).__name__} has no JSON form")

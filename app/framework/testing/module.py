@@ -13,10 +13,12 @@
 
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from unittest.mock import DEFAULT, NonCallableMock
 
 from dependency_injector import containers, providers
 
 from app.framework.common.exceptions import BootError
+from app.framework.common.pipes import PipeTransform
 from app.framework.core.application import NestApplication
 from app.framework.core.declaration_order import AnyProvider
 from app.framework.core.injector import Injector, constructor_arguments
@@ -89,7 +91,9 @@ class Override:
         self._token = token
 
     def use_value(self, value: object) -> TestingModuleBuilder:
-        """Provide this object."""
+        """Provide this object. A mock of a pipe keeps each value until its result is set."""
+        if isinstance(value, NonCallableMock) and isinstance(value, PipeTransform):
+            _keep_values(value)
         return self._builder.add(self._token, lambda _: providers.Object(value))
 
     def use_class(self, cls: type) -> TestingModuleBuilder:
@@ -109,6 +113,21 @@ class Override:
                 factory, *(injector.provider_of(each) for each in inject)
             ),
         )
+
+
+def _keep_values(pipe: Any) -> None:
+    """Make a mocked pipe return its argument as long as the test sets no result.
+
+    Otherwise ``transform`` would return a mock, and the handler would receive it.
+    """
+
+    def transform(value: object, metadata: object) -> object:
+        del metadata
+        is_set = not isinstance(pipe.transform.return_value, NonCallableMock)
+        return DEFAULT if is_set else value
+
+    if pipe.transform.side_effect is None:
+        pipe.transform.side_effect = transform
 
 
 class TestingModule:

@@ -1,18 +1,18 @@
 """Compiles the connect and disconnect handlers of gateways."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
 from app.concurrency.eager import within
 from app.framework.common.awaiting import maybe_await
 from app.framework.common.context import ConnectionContext, current_context
-from app.framework.common.exceptions import WsUnavailable
-from app.framework.common.guards import try_activate
+from app.framework.common.exceptions import WsException, WsUnavailable
+from app.framework.common.guards import Check, try_activate
 from app.framework.common.hooks import find_hook
-from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.exceptions_handler import ErrorHandler, compile_filters
 from app.framework.websockets.explorer import GatewayDefinition
 from app.framework.websockets.hooks import GATEWAY_HOOKS
 from app.framework.websockets.socket import Socket
@@ -31,47 +31,130 @@ _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.
 _log = structlog.stdlib.get_logger("Connections")
 
 
-def compile_connect(definition: GatewayDefinition, timeout_seconds: float) -> ConnectHandler | None:
-    """Return a function that runs a gateway's guards, then ``handle_connection``.
+class _Admission(NamedTuple):
+    """The guards and the hook of one gateway, and the filters for their errors."""
 
-    The gateway's filters handle errors. Returns None for a gateway that has neither guards nor the
-    hook, because such a gateway admits every socket.
+    gateway: type
+    checks: tuple[Check, ...]
+    hook: Callable[..., Any] | None
+    handler: Callable[..., Any]
+    """The value of ``context.get_handler()``."""
+    on_error: ErrorHandler
+
+
+class _Attempt:
+    """One socket that connects: the admission that is running, and its context."""
+
+    __slots__ = ("admission", "client", "context")
+
+    admission: _Admission
+    context: ConnectionContext
+
+    def __init__(self, client: Socket) -> None:
+        self.client = client
+
+    def enter(self, admission: _Admission) -> ConnectionContext:
+        """Begin the guards or the hook of a gateway."""
+        self.admission = admission
+        self.context = ConnectionContext(self.client, admission.gateway, admission.handler)
+        current_context.set(self.context)
+        return self.context
+
+
+def compile_connect(
+    definitions: Iterable[GatewayDefinition], timeout_seconds: float
+) -> ConnectHandler | None:
+    """Return a function that runs guards, then ``handle_connection``, of a namespace's gateways.
+
+    The gateways' filters handle errors. Returns None if nothing can refuse a socket.
 
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
-    guards and hook run before the socket is admitted. After ``timeout_seconds``, guards and hook
-    are cancelled, and the socket is refused as ``unavailable``.
+    guards and hooks run before the socket is admitted.
+
+    A gateway whose guards refuse the socket with a lasting `WsException` does not run its hook. The
+    socket is refused if the guards of all gateways refuse it; a gateway that has neither guards,
+    events nor the hook does not count. Any other error refuses the socket: a broken guard must not
+    admit anybody.
+
+    After ``timeout_seconds``, guards and hooks are cancelled, and the socket is refused as
+    ``unavailable``.
     """
-    cls = type(definition.instance)
-    checks = tuple(guard.can_activate for guard in definition.enhancers.guards)
-    hook = _hook(definition, "handle_connection")
-    if not checks and hook is None:
+    admissions = [_admission(each) for each in definitions if _concerns_clients(each)]
+    if not any(each.checks or each.hook for each in admissions):
         return None
-    on_error = compile_filters(definition.enhancers.filters)
-    handler = getattr(definition.instance, "handle_connection", None)
 
-    async def admit(client: Socket, context: ConnectionContext) -> None:
-        await try_activate(checks, context)
-        if hook is not None:
-            await maybe_await(hook(client))
-
-    async def refuse(error: Exception, context: ConnectionContext) -> None:
+    async def refuse(error: Exception, attempt: _Attempt) -> None:
+        context = attempt.context
         try:
-            await within(timeout_seconds, on_error(error, context), _too_slow)
+            answer = attempt.admission.on_error(error, context)
+            await within(timeout_seconds, answer, _too_slow)
         except WsUnavailable:  # a slow filter must not keep the refused socket open
             _log.warning("exception filter took too long", request_id=context.request_id)
 
     async def connect(client: Socket) -> bool:
-        context = ConnectionContext(client, cls, handler or connect)
-        current_context.set(context)
+        attempt = _Attempt(client)
         try:
-            await within(timeout_seconds, admit(client, context), _too_slow)
+            await within(timeout_seconds, _admit(admissions, attempt), _too_slow)
         except Exception as error:  # noqa: BLE001 - the filters answer every error
-            await refuse(error, context)
+            await refuse(error, attempt)
         else:
             return True
         return False
 
     return connect
+
+
+async def _admit(admissions: list[_Admission], attempt: _Attempt) -> None:
+    for admission in await _run_guards(admissions, attempt):
+        if admission.hook is not None:
+            if attempt.admission is not admission:
+                attempt.enter(admission)
+            await maybe_await(admission.hook(attempt.client))
+
+
+async def _run_guards(admissions: list[_Admission], attempt: _Attempt) -> list[_Admission]:
+    """Return the admissions whose guards accept the socket; raise the first refusal if all refuse.
+
+    Afterwards, the attempt is at the admission that raised, or at the last one.
+    """
+    passed: list[_Admission] = []
+    first_refusal: tuple[WsException, _Admission] | None = None
+    for admission in admissions:
+        context = attempt.enter(admission)
+        try:
+            await try_activate(admission.checks, context)
+        except WsException as error:
+            if error.temporary:
+                raise
+            first_refusal = first_refusal or (error, admission)
+        else:
+            passed.append(admission)
+    if first_refusal is not None and not passed:
+        refusal, admission = first_refusal
+        if attempt.admission is not admission:
+            attempt.enter(admission)
+        raise refusal
+    return passed
+
+
+def _concerns_clients(definition: GatewayDefinition) -> bool:
+    has_hook = hasattr(definition.instance, "handle_connection")
+    return bool(definition.routes or definition.enhancers.guards) or has_hook
+
+
+def _admission(definition: GatewayDefinition) -> _Admission:
+    hook = _hook(definition, "handle_connection")
+    return _Admission(
+        gateway=type(definition.instance),
+        checks=tuple(guard.can_activate for guard in definition.enhancers.guards),
+        hook=hook,
+        handler=getattr(definition.instance, "handle_connection", _no_hook),
+        on_error=compile_filters(definition.enhancers.filters),
+    )
+
+
+def _no_hook() -> None:
+    """Stand for the hook of a gateway without one, in the context of its guards."""
 
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:

@@ -14,7 +14,7 @@ from app.framework.common.context import AckFunction, ExecutionContext, current_
 from app.framework.common.exceptions import BootError, WsForbidden
 from app.framework.common.guards import verdict_of
 from app.framework.common.interceptors import CallHandler, NestInterceptor
-from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, in_order
+from app.framework.common.pipes import ArgumentMetadata, ValidationPipe, bind_pipe, in_order
 from app.framework.websockets.enhancers import Enhancers
 from app.framework.websockets.exceptions_handler import compile_filters, pause_if_rate_limited
 from app.framework.websockets.explorer import EventRoute
@@ -203,11 +203,11 @@ def _compile_argument(parameter: Parameter, route: Route) -> _Argument:
     outer_pipes = route.enhancers.pipes if marker.is_pipeable else ()
     try:
         for pipe in in_order(outer_pipes, parameter.pipes):
-            transform = pipe.bind(metadata)
+            transform = bind_pipe(pipe, metadata)
             if transform is None:
                 continue
             # Any pipe except `ValidationPipe` may return an awaitable, even without being async.
-            if steps or type(pipe).bind is not ValidationPipe.bind:
+            if steps or getattr(type(pipe), "bind", None) is not ValidationPipe.bind:
                 steps.append(transform)
             else:
                 read = _then(read, transform)

@@ -1,13 +1,16 @@
-"""A channel service that records its calls, and a controller that uses it."""
+"""A channel service that records its calls, and a server of the controller that uses it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from app.controllers.channels_controller import ChannelsController
-from app.controllers.requests.backend_key import BackendKey
+from app.controllers.requests.backend_key import BackendKeyGuard
 from app.domain.channel import Channel, ChannelCreation, ChannelDraft, MemberRole
 from app.domain.errors import ChatError
 from app.domain.ids import ChannelId, UserId
 from app.services.channel_service import ChannelService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
-from tests.unit.controllers.revoking import refusal_log
+from tests.unit.controllers.revoking import Client, refusal_log, serving
 
 KEY = "a service key"
 AUTHORIZED = {"Authorization": f"Bearer {KEY}"}
@@ -53,5 +56,9 @@ class RecordingChannelService(ChannelService):
             raise self.failure
 
 
-def channels_controller(channels: ChannelService) -> ChannelsController:
-    return ChannelsController(channels, BackendKey(KEY, refusal_log()))
+@asynccontextmanager
+async def serving_channels(channels: ChannelService) -> AsyncIterator[Client]:
+    """Serve the controller with the guard of `KEY`, and yield a client."""
+    guard = BackendKeyGuard(KEY, refusal_log())
+    async with serving(ChannelsController(channels), guard) as client:
+        yield client

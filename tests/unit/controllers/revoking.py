@@ -43,9 +43,14 @@ def refusal_log(clock: Clock | None = None) -> RefusalLog:
 
 
 @asynccontextmanager
-async def serving(controller: object) -> AsyncIterator[Client]:
-    """Serve the controller, and yield a client."""
+async def serving(controller: object, *guards: object) -> AsyncIterator[Client]:
+    """Serve the controller, whose decorators may name the classes of the guards."""
+    found = {type(guard): guard for guard in guards}
     app = web.Application()
-    app.router.add_routes(routes_of(controller))
-    async with TestClient(TestServer(app)) as client:
+    app.router.add_routes(
+        routes_of(controller, resolve=lambda named, _: found.get(named, named))  # type: ignore[call-overload]
+    )
+    server = TestServer(app)
+    await server.start_server(auto_decompress=False)  # NestApplication sets the same option.
+    async with TestClient(server) as client:
         yield client

@@ -10,9 +10,9 @@ from tests.unit.controllers.changing import (
     AUTHORIZED,
     SMALLEST,
     RecordingChannelService,
-    channels_controller,
+    serving_channels,
 )
-from tests.unit.controllers.revoking import Client, serving
+from tests.unit.controllers.revoking import Client
 
 ALICE = UserId("user_alice")
 DRAFT = ChannelDraft(ChannelId("news"), "News", None, ChannelType.PUBLIC, ALICE, ())
@@ -25,7 +25,7 @@ def channels() -> RecordingChannelService:
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    async with serving(channels_controller(channels)) as client:
+    async with serving_channels(channels) as client:
         yield client
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from yarl import URL
 
-from app.controllers.requests.backend_request import MAX_BODY_BYTES
+from app.controllers.requests.backend_key import MAX_BODY_BYTES
 from app.domain.errors import (
     ChannelExists,
     ChannelInUse,
@@ -22,9 +22,9 @@ from tests.unit.controllers.changing import (
     AUTHORIZED,
     SMALLEST,
     RecordingChannelService,
-    channels_controller,
+    serving_channels,
 )
-from tests.unit.controllers.revoking import Client, serving
+from tests.unit.controllers.revoking import Client
 
 EVERYTHING = [
     ("POST", "/channels"),
@@ -42,7 +42,7 @@ def channels() -> RecordingChannelService:
 
 @pytest.fixture
 async def client(channels: RecordingChannelService) -> AsyncIterator[Client]:
-    async with serving(channels_controller(channels)) as client:
+    async with serving_channels(channels) as client:
         yield client
 
 

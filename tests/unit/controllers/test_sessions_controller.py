@@ -4,8 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.controllers.requests.backend_key import BackendKey
-from app.controllers.requests.backend_request import MAX_BODY_BYTES
+from app.controllers.requests.backend_key import MAX_BODY_BYTES, BackendKeyGuard
 from app.controllers.sessions_controller import SessionsController
 from app.domain.credential import RevocationKind
 from app.domain.errors import AuthenticationCode, AuthenticationError, Unavailable
@@ -23,7 +22,8 @@ def sessions() -> RecordingSessionService:
 
 @pytest.fixture
 async def client(sessions: RecordingSessionService) -> AsyncIterator[Client]:
-    async with serving(SessionsController(sessions, BackendKey(KEY, refusal_log()))) as client:
+    guard = BackendKeyGuard(KEY, refusal_log())
+    async with serving(SessionsController(sessions), guard) as client:
         yield client
 
 

@@ -51,7 +51,7 @@ class Driver:
 
     async def connect(self, timeout_seconds: float = 10.0) -> bool:
         """Connect the client, and return whether the gateway admits it."""
-        connect = compile_connect(self.definition, timeout_seconds)
+        connect = compile_connect([self.definition], timeout_seconds)
         return connect is None or await connect(self.socket)
 
     async def disconnect(self, reason: str) -> None:

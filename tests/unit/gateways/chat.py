@@ -95,7 +95,7 @@ class Chat:
         socket = fake_socket(
             AuthenticatedSocket, auth={"token": token}, link=link, socket_id=socket_id
         )
-        connect = compile_connect(self._definition, 10.0)
+        connect = compile_connect([self._definition], 10.0)
         assert connect is not None
         admitted = await connect(socket)
         return Client(self, socket, link, admitted=admitted)

@@ -95,7 +95,7 @@ def test_line_names_no_user_when_the_socket_has_none() -> None:
 
 
 def test_line_names_the_route_when_a_request_is_handled() -> None:
-    """The route holds no text of the client."""
+    """The logged route is the pattern, so the line contains no text from the client."""
     context = HttpContext(None, None, "GET /channels/{channel_id}", object, logged)
     current_context.set(context)
 

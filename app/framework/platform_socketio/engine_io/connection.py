@@ -101,7 +101,7 @@ class Connection(WebSocket, Generic[Link]):
         self.links: dict[str, Link] = {}
         """The links to the client's namespaces, by name, including links that are PENDING."""
         self.rejected_connects = 0
-        """The number of CONNECT packets for unknown namespaces."""
+        """The number of CONNECT packets that were rejected without closing the connection."""
         self.last_received_tick = owner.heartbeat.tick
         """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0

@@ -1,16 +1,17 @@
 """A connection whose client may send binary packets; see `EngineOptions.max_attachments`."""
 
+import asyncio
 from collections.abc import Callable
-from typing import Any
 
 from aiohttp import WSCloseCode
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection, Job
-from app.framework.platform_socketio.engine_io.connection_owner import Handling
+from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Handling
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io.binary_packets import read_head
 from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
+from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 
 _MESSAGE = "4"
 
@@ -49,13 +50,17 @@ class BinaryConnection(Connection[ServerSocketLink]):
 
     def __init__(
         self,
-        *arguments: Any,
+        sid: str,
+        transport: asyncio.Transport,
+        request: UpgradeRequest,
+        owner: ConnectionOwner[Connection[ServerSocketLink]],
         max_message_bytes: int,
+        max_queue_bytes: int,
+        *,
         max_attachments: int,
         handle: Callable[["BinaryConnection", str, tuple[bytes, ...]], Handling | None],
-        **others: Any,
     ) -> None:
-        super().__init__(*arguments, max_message_bytes=max_message_bytes, **others)
+        super().__init__(sid, transport, request, owner, max_message_bytes, max_queue_bytes)
         self._max_message_bytes = max_message_bytes
         self._max_attachments = max_attachments
         self._handle = handle
@@ -115,7 +120,7 @@ class BinaryConnection(Connection[ServerSocketLink]):
         super()._append_to_inbox(entry)
         if isinstance(entry, _BinaryMessage):
             self._inbox_chars += entry.size
-            if not self.is_reading:
+            if self.is_handling and not self.is_reading:  # otherwise it is handled at once
                 self.pause_reading()
 
     def _drop_waiting_packets(self) -> None:

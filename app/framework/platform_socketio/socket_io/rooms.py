@@ -33,6 +33,9 @@ class RoomLink(Protocol):
     def pending_rooms(self) -> AbstractSet[str]:
         """The rooms that the socket will join when it is admitted."""
 
+    def queue_broadcast(self, frame: bytes) -> None:
+        """Queue an event for a socket that is being admitted."""
+
 
 class RoomMember(Recipient, Protocol):
     """The part of a connection that rooms need."""
@@ -54,9 +57,9 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 class NamespaceRooms:
     """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
 
-    Only admitted sockets are members and receive broadcasts. Each socket also has a room named
-    after its id. Such rooms are stored only if another socket joins them; otherwise the id is
-    looked up among the namespace's sockets.
+    Only admitted sockets are members. Broadcasts to a socket that is being admitted are queued by
+    its link. Each socket also has a room named after its id. Such rooms are stored only if another
+    socket joins them; otherwise the id is looked up among the namespace's sockets.
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
@@ -91,6 +94,8 @@ class NamespaceRooms:
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
         A volatile event is not sent to clients that currently do not read.
         """
+        if self.pending:
+            self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
         excluded: set[Recipient] = set()
         for room in except_rooms:
@@ -113,12 +118,16 @@ class NamespaceRooms:
         if stalled:
             recipients -= stalled
         if recipients:
-            try:
-                frame = text_frame(packets.encode_event(self.namespace, event, args))
-            except BytesFound:
-                frame = self.binary_event(event, args)
+            frame = self.event_frame(event, args)
             for recipient in recipients:
                 recipient.send_frame(frame)
+
+    def event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
+        """Return the frame of an event; the frames if it has bytes."""
+        try:
+            return text_frame(packets.encode_event(self.namespace, event, args))
+        except BytesFound:
+            return self.binary_event(event, args)
 
     def binary_event(self, event: str, args: tuple[Any, ...]) -> bytes:
         """Return the frames of an event with bytes.
@@ -132,7 +141,30 @@ class NamespaceRooms:
     def check_binary(self) -> None:
         """Raise TypeError if the server does not allow binary packets."""
         if not self.allows_binary:
-            raise TypeError("bytes need @web_socket_gateway(max_attachments=...) with a number")
+            raise TypeError("bytes need @web_socket_gateway(max_attachments=...)")
+
+    def _queue_for_pending(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+    ) -> None:
+        links = self._select_pending(rooms, except_rooms)
+        if links:
+            frame = self.event_frame(event, args)
+            for link in links:
+                link.queue_broadcast(frame)
+
+    def _select_pending(
+        self, rooms: frozenset[str], except_rooms: frozenset[str]
+    ) -> list[RoomLink]:
+        return [
+            link
+            for link in self.pending
+            if not (rooms and link.pending_rooms.isdisjoint(rooms))
+            and link.pending_rooms.isdisjoint(except_rooms)
+        ]
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
@@ -147,13 +179,8 @@ class NamespaceRooms:
         admitted = [
             link.socket for link in links if not any(link.sid in members for members in excluded)
         ]
-        pending = [
-            link.socket
-            for link in self.pending
-            if not (rooms and link.pending_rooms.isdisjoint(rooms))
-            and link.pending_rooms.isdisjoint(except_rooms)
-        ]
-        return (*admitted, *pending)
+        pending = self._select_pending(rooms, except_rooms)
+        return (*admitted, *[link.socket for link in pending])
 
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""

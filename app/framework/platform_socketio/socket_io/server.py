@@ -62,7 +62,7 @@ few of these packets, and each costs more than a ping or a rejected event.
 """
 
 _MAX_REJECTED_CONNECTS = 10
-"""The number of CONNECT packets for unknown namespaces that are answered before closing."""
+"""The number of rejected CONNECT packets that are answered before closing."""
 
 
 class Acknowledgement:
@@ -173,9 +173,8 @@ class SocketServer(socketio.AsyncServer):
             packet_id, data = event
         link = connection.links.get(namespace)
         if link is None:
-            # The client is not in the namespace of the event. As in Node, close the connection,
-            # even if the client sent the event before it received the server's DISCONNECT.
-            raise MalformedPacketError
+            self._check_stray_packet(connection, namespace)
+            return None
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
         name = data[0] if data else None
         arguments = data[1] if len(data) == _NAME_AND_ONE_ARGUMENT else data[1:] or None
@@ -263,13 +262,23 @@ class SocketServer(socketio.AsyncServer):
             return self._handle_connect(connection, namespace, packet.data or {}, message)
         link = connection.links.get(namespace)
         if link is None:
-            raise MalformedPacketError
+            self._check_stray_packet(connection, namespace)
+            return None
         if packet.packet_type == packet_types.DISCONNECT:
             link.end_link(DisconnectReason.CLIENT_NAMESPACE_DISCONNECT)
         elif packet.id and packet.id in self.manager.callbacks.get(link.sid, ()):
             return self.manager.trigger_callback(link.sid, packet.id, packet.data)
         # Acks that this server did not request are ignored, as in Node.
         return None
+
+    def _check_stray_packet(self, connection: ClientConnection, namespace: str) -> None:
+        """Raise MalformedPacketError unless a client that is not in the namespace may send to it.
+
+        Node closes the connection, even if the client sent the packet before it received the
+        server's DISCONNECT. Here a client that is in another namespace keeps it.
+        """
+        if not connection.links or namespace not in self._namespaces:
+            raise MalformedPacketError
 
     def _handle_connect(
         self, connection: ClientConnection, namespace: str, auth: dict[str, Any], message: str
@@ -281,13 +290,12 @@ class SocketServer(socketio.AsyncServer):
         if packets.exceeds_auth_limits(message, auth):
             data = {"code": WsBadRequest.code, "detail": _LARGE_AUTH}
             connection.send_text(packets.encode_connect_error(namespace, "Invalid auth", data))
-            connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+            if not connection.links:
+                connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             return None
         served = self._namespaces.get(namespace)
         if served is None:
-            connection.rejected_connects += 1
-            if connection.rejected_connects > _MAX_REJECTED_CONNECTS:
-                raise MalformedPacketError
+            _count_rejected_connect(connection)
             connection.send_text(packets.encode_connect_error(namespace, _INVALID_NAMESPACE, None))
             return None
         if namespace in connection.links:
@@ -310,6 +318,8 @@ class SocketServer(socketio.AsyncServer):
         await link.admit_or_reject()
         if link.state is ADMITTED:
             self.eio.admission_limiter.discard(connection.sid)
+        elif not connection.closed:
+            _count_rejected_connect(connection)
 
     def _log_flood(self, _: str, address: str, times: int) -> None:
         _log.warning(
@@ -321,6 +331,12 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer[ServerSocketLink]]:
         return EngineServer
+
+
+def _count_rejected_connect(connection: ClientConnection) -> None:
+    connection.rejected_connects += 1
+    if connection.rejected_connects > _MAX_REJECTED_CONNECTS:
+        raise MalformedPacketError
 
 
 def _reject_as_draining(link: ServerSocketLink, name: object, ack: Acknowledgement | None) -> None:

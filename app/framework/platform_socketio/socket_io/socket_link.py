@@ -44,22 +44,33 @@ ADMITTED = LinkState.ADMITTED
 class _Rejection(NamedTuple):
     frames: list[bytes]
     """The frames to send before closing."""
-    close_code: WSCloseCode
-    """The WebSocket close code."""
+    close_code: WSCloseCode | None = None
+    """The WebSocket close code with which to close the whole connection; None to end only this
+    socket, unless it is the client's only one.
+    """
 
 
 class _PendingChanges:
     """The actions that are queued while a socket is PENDING."""
 
-    __slots__ = ("frames", "rejection", "rooms")
+    __slots__ = ("emitted", "frames", "rejection", "rooms", "size")
 
-    def __init__(self) -> None:
+    def __init__(self, sid: str) -> None:
         self.frames: list[bytes] = []
-        """The frames of the events to send."""
+        """The frames of the events to send when the socket is admitted, broadcasts included."""
+        self.emitted: list[bytes] = []
+        """The frames that were emitted to this socket alone; a rejected socket gets only these."""
+        self.size = 0
+        """The total length of ``frames``."""
         self.rejection: _Rejection | None = None
         """How to reject the socket; None if nothing has rejected it."""
-        self.rooms: dict[str, None] = {}
-        """The rooms to join, in order."""
+        self.rooms: dict[str, None] = {sid: None}
+        """The rooms to join, in order; the first is the socket's own."""
+
+    def add(self, frame: bytes) -> None:
+        """Queue an event for the admission."""
+        self.frames.append(frame)
+        self.size += len(frame)
 
 
 class ServerSocketLink:
@@ -101,7 +112,7 @@ class ServerSocketLink:
         """The handlers of the namespace."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
-        self._pending: _PendingChanges | None = _PendingChanges()
+        self._pending: _PendingChanges | None = _PendingChanges(sid)
         """The queued actions; None unless the state is PENDING."""
         request = connection.request
         handshake = Handshake(
@@ -116,7 +127,9 @@ class ServerSocketLink:
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and has not disconnected."""
+        """Whether the client has not disconnected, and nothing has rejected it."""
+        if self._pending is not None:
+            return self._pending.rejection is None
         return self.state is ADMITTED
 
     @property
@@ -159,13 +172,9 @@ class ServerSocketLink:
         if pending is None:
             return
         if not admitted and pending.rejection is None:
-            self.disconnect(close=True)
+            self.disconnect(close=False)
         if pending.rejection is not None:
-            for frame in pending.rejection.frames:
-                self.connection.send_frame(frame)
-            self.connection.close(
-                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, pending.rejection.close_code
-            )
+            self._reject(pending.rejection)
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
@@ -174,6 +183,25 @@ class ServerSocketLink:
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for frame in pending.frames:
             self.connection.send_frame(frame)
+
+    def _reject(self, rejection: _Rejection) -> None:
+        for frame in rejection.frames:
+            self.connection.send_frame(frame)
+        if rejection.close_code is None and len(self.connection.links) > 1:
+            self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+        elif rejection.close_code is WSCloseCode.TRY_AGAIN_LATER:
+            self.connection.close(
+                DisconnectReason.SERVER_NAMESPACE_DISCONNECT, rejection.close_code
+            )
+        else:
+            self._close_connection()
+
+    def _close_connection(self) -> None:
+        """Disconnect the client's other sockets too, so that none reconnects; then close."""
+        for link in self.connection.links.values():
+            if link is not self:
+                self.connection.send_text(packets.encode_disconnect(link.namespace))
+        self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
 
     def detach(self, reason: DisconnectReason) -> None:
         """Leave every room, because the connection is closed.
@@ -210,7 +238,17 @@ class ServerSocketLink:
             else:
                 self.connection.send_text(payload)
         elif self._pending is not None:
-            self._pending.frames.append(self._event_frame(event, args))
+            frame = self.hub.event_frame(event, args)
+            self._pending.emitted.append(frame)
+            self.queue_broadcast(frame)
+
+    def queue_broadcast(self, frame: bytes) -> None:
+        """Queue an event for the admission. A socket that is sent too much meanwhile is cut off."""
+        pending = self._pending
+        if pending is not None:
+            pending.add(frame)
+            if pending.size > self.connection.max_queue_bytes:
+                self.connection.on_queue_limit(pending.size)
 
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; no effect after a disconnect."""
@@ -240,18 +278,18 @@ class ServerSocketLink:
         if self._pending is not None:
             disconnect = text_frame(packets.encode_disconnect(self.namespace))
             answers = [*self._answers(self._pending), disconnect]
-            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
+            self._pending.rejection = _Rejection(answers, WSCloseCode.OK if close else None)
         elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             if close:
-                self.connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
+                self._close_connection()
 
     def refuse(self, message: str, data: Any) -> None:
         """Reject a pending socket with ``connect_error``."""
         if self._pending is not None:
             answers = [text_frame(packets.encode_connect_error(self.namespace, message, data))]
-            self._pending.rejection = _Rejection(answers, WSCloseCode.OK)
+            self._pending.rejection = _Rejection(answers)
 
     def close_transport(self, *, answer_connect: bool) -> None:
         """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket."""
@@ -269,10 +307,4 @@ class ServerSocketLink:
             await hook(self.socket, reason)
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
-        return [text_frame(packets.encode_connect(self.namespace, self.sid)), *pending.frames]
-
-    def _event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
-        try:
-            return text_frame(packets.encode_event(self.namespace, event, args))
-        except BytesFound:
-            return self.hub.binary_event(event, args)
+        return [text_frame(packets.encode_connect(self.namespace, self.sid)), *pending.emitted]

@@ -55,13 +55,13 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         "_batcher",
         "_close_timer",
         "_is_slice_scheduled",
-        "_max_queue_bytes",
         "_reader",
         "_transport",
         "_unparsed",
         "closed",
         "groups",
         "is_tcp_closed",
+        "max_queue_bytes",
         "write",
     )
 
@@ -90,7 +90,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         """The TCP connection."""
         self._batcher = batcher
         """Writes the frames of all clients at the end of the tick."""
-        self._max_queue_bytes = max_queue_bytes
+        self.max_queue_bytes = max_queue_bytes
         """The maximum number of unsent bytes in the transport's buffer."""
         self._reader: FrameReader | None = FrameReader(self, max_message_bytes)
         """Parses received frames; None after parsing has ended."""
@@ -295,7 +295,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     def _check_queue_limit(self) -> None:
         queued_bytes = self._transport.get_write_buffer_size()
-        if queued_bytes > self._max_queue_bytes and self.write is not _discard:
+        if queued_bytes > self.max_queue_bytes and self.write is not _discard:
             self._discard_writes()
             # Abort in the next tick: the batcher may be iterating over the groups of this client.
             asyncio.get_running_loop().call_soon(

@@ -29,3 +29,8 @@ async def wait_for_row(server: PostgresServer, query: str) -> None:
     """Poll until the query returns a row; pytest's timeout is the only limit."""
     while not await asyncio.to_thread(server.execute, query):
         pass
+
+
+async def wait_for_lock(server: PostgresServer) -> None:
+    """Poll until a backend waits for a row or table that another transaction has locked."""
+    await wait_for_row(server, "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'")

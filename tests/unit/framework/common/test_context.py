@@ -32,7 +32,7 @@ def test_http_context_has_the_request_and_the_response() -> None:
     ],
 )
 def test_http_context_has_no_socket(method: Callable[[Any], Any]) -> None:
-    """A guard for sockets raises, so it admits nobody."""
+    """A guard that reads the socket of a request raises an error, so the request is rejected."""
     with pytest.raises(TypeError, match="GET /cats is an HTTP request and has no socket; call "):
         getattr(http_context(), method.__name__)()
 

@@ -92,6 +92,38 @@ def test_merge_puts_the_handlers_items_first_when_marks_are_lists() -> None:
     assert ["owner", "admin", "user"] == merged
 
 
+_LIMITS = {"size": 1, "rate": 2}
+
+
+@pytest.mark.parametrize(
+    ("of_handler", "of_class", "merged"),
+    [
+        ({"size": 9, "burst": 3}, _LIMITS, {"size": 1, "burst": 3, "rate": 2}),
+        (None, _LIMITS, _LIMITS),
+        ({}, None, {}),
+        (_LIMITS, "text", [_LIMITS, "text"]),
+        (_LIMITS, ["text"], [_LIMITS, "text"]),
+        (["text"], _LIMITS, ["text", _LIMITS]),
+        ("one", None, ["one"]),
+        (("one",), None, ["one"]),
+    ],
+)
+def test_merge_follows_nest_when_marks_are_dicts(
+    of_handler: Any, of_class: Any, merged: object
+) -> None:
+    """The results are those of Nest's ``getAllAndMerge``; the later target's item wins."""
+
+    def handler() -> None: ...
+
+    class _Class:
+        pass
+
+    set_metadata("mark", of_handler)(handler)
+    set_metadata("mark", of_class)(_Class)
+
+    assert merged == Reflector().get_all_and_merge("mark", [handler, _Class])
+
+
 def test_class_inherits_marks_when_its_base_has_them() -> None:
     """A subclass may set its own value without changing the base class's value."""
 

@@ -72,7 +72,7 @@ def answer(pipe: PipeTransform, value: Any, data: str | None = None) -> Any:
 def test_pipe_answers_as_in_nest(
     pipe: str, options: dict[str, Any], value: Any, nest: dict[str, Any]
 ) -> None:
-    """The result or the message is the one that Nest's pipe gives for this value."""
+    """For each value, our pipe has the same result or error message as Nest's pipe."""
     ours = answer(create(pipe, options), value)
 
     assert nest == ours
@@ -82,7 +82,7 @@ def test_pipe_answers_as_in_nest(
 @pytest.mark.parametrize("pipe", [ParseIntPipe(), ParseFloatPipe(), ParseArrayPipe(items=float)])
 @pytest.mark.parametrize("text", ["1" * 65_000 + "x", "0" * 65_000, "1." + "1" * 65_000 + "x"])
 def test_pipe_is_fast_when_a_number_is_very_long(pipe: PipeTransform, text: str) -> None:
-    """A client cannot occupy the server with one frame."""
+    """Parsing a long number must not block the event loop."""
     started = time.perf_counter()
 
     answer(pipe, text)
@@ -120,7 +120,7 @@ def test_error_names_the_field_when_the_parameter_has_one() -> None:
     ],
 )
 def test_exception_factory_makes_the_error_when_it_is_given(pipe: PipeTransform) -> None:
-    """As in Nest, the function receives the message."""
+    """As in Nest, the factory receives the error message."""
     with pytest.raises(WsException) as caught:
         pipe.transform("x", ArgumentMetadata("body", Any, "n"))
 
@@ -151,7 +151,7 @@ def test_array_refuses_unknown_fields_when_the_option_says_so() -> None:
 
 
 def test_array_has_values_of_any_type_when_pydantic_knows_it() -> None:
-    """Items that are no JSON stay strings."""
+    """Items that are not valid JSON stay strings."""
     text = "f81d4fae-7dec-41d0-a765-00a0c91e6bf6"
 
     assert {"value": [UUID(text)]} == answer(ParseArrayPipe(items=UUID), text)
@@ -159,13 +159,13 @@ def test_array_has_values_of_any_type_when_pydantic_knows_it() -> None:
 
 
 def test_array_refuses_a_fraction_when_the_items_are_int() -> None:
-    """Nest has one type for all numbers, and gives the handler 1.5."""
+    """Nest has one type for all numbers, so in Nest the handler would receive 1.5."""
     assert {"error": "[1] item must be a number"} == answer(ParseArrayPipe(items=int), "1,1.5")
     assert {"value": [1, 2]} == answer(ParseArrayPipe(items=int), "1.0,2")
 
 
 def test_array_refuses_an_object_when_the_items_are_str() -> None:
-    """Nest gives the handler ``[object Object]``."""
+    """In Nest, the handler would receive the text ``[object Object]``."""
     assert {"error": "[0] item must be a string"} == answer(ParseArrayPipe(items=str), [{}])
 
 
@@ -208,7 +208,7 @@ def test_array_refuses_an_object_when_the_items_are_str() -> None:
     ],
 )
 def test_boot_fails_when_an_option_cannot_work(build: Any, message: str) -> None:
-    """The pipe is created at boot, and so is its error."""
+    """The error is raised when the pipe is created, which is at boot."""
     with pytest.raises(BootError) as caught:
         build()
 

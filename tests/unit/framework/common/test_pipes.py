@@ -156,7 +156,7 @@ def test_default_value_pipe_stands_in_when_the_value_is_missing(value: Any, resu
 
 
 def test_default_value_pipe_gives_a_copy_when_the_default_can_be_changed() -> None:
-    """A handler that changes its list does not change the default, as in Nest."""
+    """As in Nest, a handler that changes the list does not change the default."""
     pipe = DefaultValuePipe([[1]])
     metadata = ArgumentMetadata("body", list, None)
 
@@ -166,7 +166,7 @@ def test_default_value_pipe_gives_a_copy_when_the_default_can_be_changed() -> No
 
 
 def options_of(**options: Any) -> Any:
-    """Return the result for an order with unknown fields, or the errors."""
+    """Validate an order with unknown fields, and return the result or the errors."""
     payload = {"displayName": "a", "userId": "mallory", "addresses": [{"street": "b", "zip": 1}]}
     try:
         return ValidationPipe(**options).transform(payload, ArgumentMetadata("body", _Order, None))
@@ -186,7 +186,7 @@ def test_validation_pipe_drops_unknown_fields_when_it_has_a_whitelist() -> None:
 
 
 def test_validation_pipe_keeps_unknown_fields_when_it_has_no_whitelist() -> None:
-    """Nest's default; here the model has them in ``model_extra``."""
+    """As in Nest, unknown fields are kept by default. The model has them in ``model_extra``."""
     order = options_of(whitelist=False)
 
     assert ({"userId": "mallory"}, {"zip": 1}) == (
@@ -199,7 +199,7 @@ def test_validation_pipe_keeps_unknown_fields_when_it_has_no_whitelist() -> None
 def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
     *, whitelist: bool | None
 ) -> None:
-    """The answer names each of them, nested ones included."""
+    """The answer names each unknown field, including nested ones."""
     assert [
         {"path": "addresses.0.zip", "message": "Extra inputs are not permitted"},
         {"path": "userId", "message": "Extra inputs are not permitted"},
@@ -207,7 +207,7 @@ def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
 
 
 def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:
-    """As with Nest's ``exceptionFactory: errors => new WsException(errors)``."""
+    """The option works like Nest's ``exceptionFactory: errors => new WsException(errors)``."""
     pipe = ValidationPipe(exception_factory=lambda errors: WsException([*errors]))
 
     with pytest.raises(WsException) as caught:
@@ -217,7 +217,7 @@ def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:
 
 
 def test_validation_pipe_hides_the_errors_when_they_are_disabled() -> None:
-    """Nest's ``disableErrorMessages``."""
+    """The option works like Nest's ``disableErrorMessages``."""
     hidden = options_of(disable_error_messages=True, forbid_non_whitelisted=True)
 
     assert [{"path": "", "message": "Bad Request"}] == hidden

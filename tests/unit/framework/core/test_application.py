@@ -27,7 +27,7 @@ from app.framework import (
 from app.framework.core.application import http_url
 from app.framework.testing import fake_socket
 from app.framework.websockets.pipeline import compile_event
-from tests.unit.framework.assembling import application
+from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.tracing import (
     Trace,
     TracingFilter,
@@ -281,6 +281,49 @@ def test_get_says_so_when_nobody_provides_the_class() -> None:
         application().get(_Needed)
 
     assert "No module provides _Needed; add a provider for it" == str(caught.value)
+
+
+class _ModuleWithoutImports(containers.DeclarativeContainer):
+    needed = providers.Singleton(_Needed)
+
+
+async def test_create_takes_the_class_of_a_module_and_needs_no_adapter() -> None:
+    app = NestFactory.create(_ModuleWithoutImports)
+    await app.init()
+
+    assert isinstance(app.get(_Needed), _Needed)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(_Needed, "_Needed"), ({}, "dict"), (None, "NoneType")]
+)
+def test_create_explains_when_it_gets_no_module(module: Any, name: str) -> None:
+    with pytest.raises(BootError) as caught:
+        NestFactory.create(module)
+
+    assert (f"{name} is not a module; derive it from containers.DeclarativeContainer") == str(
+        caught.value
+    )
+
+
+async def test_boot_fails_when_two_modules_provide_the_same_gateway_or_controller() -> None:
+    """The error names the class, not two handlers of the same name."""
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    @controller("things")
+    class _Controller:
+        pass
+
+    for cls in (_Gateway, _Controller):
+        name = cls.__name__
+        assert (
+            f"{name} is provided twice, so each of its events or requests would be handled twice; "
+            f"provide it in one module, and write imported({name}) in the other"
+        ) == await start_error(providers.Singleton(cls), providers.Singleton(cls))
 
 
 async def test_events_need_no_container_when_they_are_handled() -> None:

@@ -98,7 +98,7 @@ async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
 async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
     """An imported provider starts before the importing module, and stops after it."""
     trace: Trace = []
-    the_trace = providers.Callable(lambda: trace)  # A module would copy a list.
+    the_trace = providers.Callable(lambda: trace)  # A module would copy a plain list.
 
     class _Importing(containers.DeclarativeContainer):
         first = imported(_First)
@@ -178,12 +178,25 @@ async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
     ] == [(each["hook"], each["provider"]) for each in logs if "hook" in each]
 
 
-async def test_close_does_nothing_when_the_application_never_started() -> None:
+async def test_closing_hooks_run_when_the_application_never_started() -> None:
+    """As in Nest, where a created application has all its instances."""
     trace: Trace = []
 
     await application(providers.Singleton(_First, trace)).close()
 
-    assert [] == trace
+    assert ["first destroy", "first before None", "first shutdown None"] == trace
+
+
+async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:
+    """The other providers are closed; `init` reports the error."""
+    trace: Trace = []
+
+    def fail() -> None:
+        raise OSError
+
+    await application(providers.Singleton(_First, trace), providers.Singleton(fail)).close()
+
+    assert "first destroy" in trace
 
 
 async def test_gateway_has_its_server_when_its_hooks_run() -> None:

@@ -48,7 +48,7 @@ WITH_METADATA: list[tuple[Decorate, str]] = [
 
 
 async def test_boot_fails_when_a_route_loses_a_guard_of_its_base_class() -> None:
-    """The overriding method would be open to everybody."""
+    """Without the guard of the base class, the overriding method would be open to everybody."""
 
     class _Base:
         @get()
@@ -69,7 +69,7 @@ async def test_boot_fails_when_a_route_loses_a_guard_of_its_base_class() -> None
 
 
 async def test_boot_fails_when_a_decorator_of_routes_is_elsewhere() -> None:
-    """A status, header or limit that is never used is a mistake."""
+    """A decorator for a status, header or limit has an effect only on routes and controllers."""
 
     @controller()
     class _Method:

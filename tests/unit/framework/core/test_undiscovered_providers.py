@@ -6,7 +6,6 @@ import pytest
 from dependency_injector import providers
 
 from app.framework import (
-    AppGuard,
     BootError,
     controller,
     subscribe_message,
@@ -44,20 +43,38 @@ async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kin
         ) == await start_error(kind(cls))
 
 
-async def test_boot_fails_when_a_function_or_a_value_provides_a_gateway() -> None:
-    """The framework would not find the gateway, so none of its events would work."""
+async def test_boot_fails_when_a_function_provides_a_gateway_without_saying_so() -> None:
+    """The gateway would not be found, so none of its events would work."""
 
     @web_socket_gateway()
     class _Gateway:
         @subscribe_message("event")
         def on_event(self) -> None: ...
 
+    async def make_gateway() -> object:
+        return _Gateway()
+
     sentence = (
-        "_Gateway is not provided by its class, so @web_socket_gateway has no effect; "
-        "provide it as providers.Singleton(_Gateway, ...)"
+        "_Gateway comes from a function that is not annotated with -> _Gateway, so "
+        "@web_socket_gateway has no effect; provide it as providers.Singleton(_Gateway, ...)"
     )
     assert sentence == await start_error(providers.Singleton(lambda: _Gateway()))  # noqa: PLW0108 - a function
-    assert sentence == await start_error(providers.Object(_Gateway()))
+    assert sentence == await start_error(providers.Singleton(make_gateway))
+
+
+async def test_gateway_is_found_when_a_function_or_a_value_provides_it() -> None:
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    def make_gateway() -> _Gateway:
+        return _Gateway()
+
+    for provider in (providers.Singleton(make_gateway), providers.Object(_Gateway())):
+        app = application(provider)
+        await app.init()
+        assert ["event"] == [route.pattern for route in app.events()]
 
 
 async def test_hooks_run_when_an_object_has_them() -> None:
@@ -108,26 +125,3 @@ async def test_global_guard_is_refused_when_it_comes_too_late_or_is_a_class() ->
     assert "use_global_guards was called too late to have an effect; call it before init" == str(
         caught.value
     )
-
-
-async def test_boot_fails_when_an_async_function_makes_something() -> None:
-    """An async provider returns a future, so the framework would not find the guard or gateway."""
-
-    @web_socket_gateway()
-    class _Gateway:
-        def __init__(self, needed: object) -> None: ...
-
-    async def make_needed() -> object:
-        return object()
-
-    async def make_gateway() -> object:
-        return _Gateway(object())
-
-    why = "or one of its dependencies comes from an async function"
-    fix = "use a plain function, and await in on_module_init"
-    for provider, name in (
-        (providers.Singleton(make_gateway), "make_gateway"),
-        (AppGuard(make_gateway), "make_gateway"),
-        (providers.Singleton(_Gateway, providers.Coroutine(make_needed)), "_Gateway"),
-    ):
-        assert f"{name} {why}; {fix}" == await start_error(provider)

@@ -28,7 +28,7 @@ def test_emit_calls_listeners_before_it_returns(emitter: EventEmitter2) -> None:
 async def test_async_listener_runs_to_its_first_wait_before_emit_returns(
     emitter: EventEmitter2,
 ) -> None:
-    """An async function in Node does so, too."""
+    """An async function in Node also runs up to its first ``await`` immediately."""
     heard: list[str] = []
 
     async def listener() -> None:
@@ -47,7 +47,7 @@ async def test_async_listener_runs_to_its_first_wait_before_emit_returns(
 def test_listeners_run_from_exact_to_general_when_several_names_match(
     emitter: EventEmitter2,
 ) -> None:
-    """This is the order of eventemitter2."""
+    """The listeners run in the same order as in eventemitter2."""
     heard: list[str] = []
     for name in ("**", "*.b", "a.**", "a.*", "a.b", "c.*"):
         emitter.on(name, lambda name=name: heard.append(name))
@@ -68,7 +68,7 @@ def test_names_are_literal_when_wildcards_are_off() -> None:
 
 
 def test_listener_with_wildcard_does_not_hear_of_new_listeners(emitter: EventEmitter2) -> None:
-    """Pyee emits ``new_listener``, which eventemitter2 does not by default."""
+    """As in eventemitter2, adding a listener emits no event. In pyee it emits ``new_listener``."""
     heard: list[object] = []
     emitter.on("**", lambda *args: heard.append(args))
 
@@ -80,7 +80,7 @@ def test_listener_with_wildcard_does_not_hear_of_new_listeners(emitter: EventEmi
 async def test_error_is_logged_without_its_text_when_a_listener_fails(
     emitter: EventEmitter2,
 ) -> None:
-    """The other listeners run. The text of an error may contain the event's arguments."""
+    """The other listeners still run. An error's text may contain the event's arguments."""
     heard: list[str] = []
 
     def fails(secret: str) -> None:

@@ -38,7 +38,7 @@ class _Orders:
 
 
 async def test_methods_hear_events_without_surplus_arguments() -> None:
-    """A method may have several decorators."""
+    """A method with several decorators listens to several events."""
     app = application(providers.Singleton(_Orders), EventEmitterModule.for_root())
     await app.init()
     emitter, orders = app.get(EventEmitter2), app.get(_Orders)
@@ -89,7 +89,7 @@ class _Phases:
 
 
 async def test_listeners_hear_events_from_bootstrap_until_the_sockets_are_closed() -> None:
-    """The order of declaration does not matter."""
+    """Providers may be declared in any order: the emitting provider comes first here."""
 
     class _Module(containers.DeclarativeContainer):
         events = EventEmitterModule.for_root(wildcard=True)

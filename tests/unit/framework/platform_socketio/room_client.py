@@ -15,6 +15,9 @@ class AdmittedLink:
     socket: Socket
     pending_rooms: frozenset[str] = frozenset()
 
+    def queue_broadcast(self, packet: bytes) -> None:
+        raise AssertionError(packet)
+
 
 class RoomClient(Recorder):
     """A connection with one admitted socket; counts how often it is hashed."""

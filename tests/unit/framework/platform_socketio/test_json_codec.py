@@ -95,7 +95,7 @@ def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expec
 
 
 def test_datetime_is_refused_when_it_has_no_time_zone() -> None:
-    """The time zone of the machine would change its meaning."""
+    """The meaning of a time without a zone would depend on the machine's time zone."""
     with pytest.raises(TypeError, match="2026-01-02 00:00:00 has no time zone"):
         json_codec.dumps({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - the fault
 
@@ -138,7 +138,7 @@ class _Outer(BaseModel):
     ],
 )
 def test_value_has_the_form_that_a_client_expects(value: object, text: str) -> None:
-    """Node has no counterpart of some of these, so the form is the usual one of its libraries."""
+    """Types that JavaScript lacks are written in the form that is usual in Node's libraries."""
     assert text == json_codec.dumps(value)
 
 
@@ -159,7 +159,7 @@ def test_value_has_the_form_that_a_client_expects(value: object, text: str) -> N
 def test_field_of_a_model_is_left_out_when_it_is_none_and_was_not_set(
     model: BaseModel, text: str
 ) -> None:
-    """``JSON.stringify`` leaves out undefined, but not null; defaults other than None are sent."""
+    """Like ``undefined`` in ``JSON.stringify``, a default of None is omitted; others are sent."""
     assert text == json_codec.dumps(model)
 
 

@@ -27,7 +27,7 @@ def test_sixth_field_is_the_second_and_comes_first() -> None:
 
 
 def test_either_day_suffices_when_both_are_restricted() -> None:
-    """The 13th, and every Friday."""
+    """The job runs on the 13th and on every Friday."""
     found = times("0 0 13 * fri", "2026-12-01", 3, "UTC")
 
     assert ["2026-12-04", "2026-12-11", "2026-12-13"] == [each[:10] for each in found]

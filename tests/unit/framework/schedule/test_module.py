@@ -1,4 +1,4 @@
-"""Tests app/framework/schedule/module.py and app/framework/schedule/scheduler.py."""
+"""Tests scheduled jobs (app/framework/schedule/module.py, app/framework/schedule/scheduler.py)."""
 
 import asyncio
 from typing import Any

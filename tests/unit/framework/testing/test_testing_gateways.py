@@ -4,7 +4,9 @@ The tested module is app/framework/testing/module.py.
 """
 
 from typing import Annotated, Any
+from unittest.mock import Mock, create_autospec
 
+import pytest
 from dependency_injector import containers, providers
 
 from app.framework import (
@@ -177,3 +179,29 @@ async def test_gateway_is_gone_when_its_override_is_none() -> None:
     )
 
     assert () == module.create_nest_application().events()
+
+
+@pytest.mark.parametrize("mock", [Mock(spec=_Prefix), create_autospec(_Prefix, instance=True)])
+async def test_handler_receives_no_mock_when_a_pipe_is_mocked(mock: Any) -> None:
+    """A mocked pipe keeps the value; once the test sets a result, it returns that."""
+    module = (
+        Test.create_testing_module(_GatewayModule).override_pipe(_Prefix).use_value(mock).compile()
+    )
+    app = module.create_nest_application()
+
+    assert "good morning<" == await answer_of(app)
+
+    mock.transform.return_value = "mocked"
+    assert "mocked<" == await answer_of(app)
+    assert ("good morning",) == mock.transform.call_args.args
+    assert mock is module.get(_Prefix)
+
+
+async def test_mocked_pipe_is_called_when_the_test_sets_a_side_effect() -> None:
+    mock = Mock(spec=PipeTransform)
+    mock.transform.side_effect = lambda value, metadata: value.upper() + metadata.type
+    builder = Test.create_testing_module(_GatewayModule).override_pipe(_Prefix)
+
+    answer = await answer_of(builder.use_value(mock).compile().create_nest_application())
+
+    assert "GOOD MORNINGbody<" == answer

@@ -198,7 +198,7 @@ async def test_default_is_the_argument_when_the_value_is_missing(payload: Any, n
 
 
 async def test_default_replaces_the_result_of_the_pipes_when_it_is_missing() -> None:
-    """As in Nest, a pipe that requires a value refuses a missing one, whatever the default."""
+    """As in Nest, a pipe that requires a value rejects a missing one, even with a default."""
 
     @web_socket_gateway()
     class _Gateway:
@@ -220,7 +220,7 @@ async def test_default_replaces_the_result_of_the_pipes_when_it_is_missing() -> 
 
 
 async def test_validation_follows_the_parse_pipes_when_a_parameter_has_some() -> None:
-    """The application's `ValidationPipe` checks the value that they give the handler."""
+    """The application's `ValidationPipe` checks the results of the parse pipes."""
     level = Enum("level", {"LOW": "low"})
 
     @web_socket_gateway()

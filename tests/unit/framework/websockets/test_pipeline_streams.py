@@ -76,7 +76,7 @@ async def test_error_reaches_the_ack_when_a_stream_fails_before_its_first_value(
 
 
 class AnsweredOnce:
-    """An ack function that counts only its first call, as the server's does."""
+    """An ack function that ignores all calls after the first, like the server's ack function."""
 
     def __init__(self) -> None:
         self.answers: list[Any] = []
@@ -89,7 +89,7 @@ class AnsweredOnce:
 
 
 async def test_error_is_an_exception_event_when_a_stream_fails_after_its_ack() -> None:
-    """As in Nest; the ack is used up, so an error in it would be lost."""
+    """As in Nest, the error becomes an event: only the first call of the ack has an effect."""
     driver, ack = streaming("first", WsException("late")), AnsweredOnce()
 
     await driver.handlers["event"](driver.socket, None, ack)
@@ -100,7 +100,7 @@ async def test_error_is_an_exception_event_when_a_stream_fails_after_its_ack() -
 
 
 async def test_error_is_an_exception_event_when_a_handler_fails_after_its_ack() -> None:
-    """The same for a handler that calls the ack itself."""
+    """A handler that has called the ack itself cannot send an error as the ack."""
 
     @web_socket_gateway()
     class _Gateway:

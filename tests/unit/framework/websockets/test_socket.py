@@ -103,7 +103,7 @@ def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: 
 
 
 async def test_join_and_leave_may_be_awaited_as_in_socket_io() -> None:
-    """Awaiting has the same effect as not awaiting, and both accept a list."""
+    """Awaiting `join` and `leave` is optional. Both methods accept lists of rooms."""
     link = RecordingLink()
     socket = fake_socket(Socket, link=link)
 

@@ -22,7 +22,7 @@ from tests.contract.storage import UNHURRIED, opened
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.postgres_server import PostgresServer
-from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_row
+from tests.unit.adapters.sql.blocked_backends import LOCK, held_lock, wait_for_lock, wait_for_row
 from tests.unit.adapters.sql.insisting import insist
 
 SHORT = DatabaseLimits(
@@ -44,7 +44,6 @@ SELECT pid FROM pg_stat_activity
 WHERE datname = 'chat' AND state <> 'idle' AND pid <> pg_backend_pid()
 """
 COMMITTING = f"{WORKING_BACKENDS} AND query LIKE 'COMMIT%'"
-WAITING_FOR_LOCK = f"{WORKING_BACKENDS} AND wait_event_type = 'Lock'"
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'chat'"
 
 
@@ -276,7 +275,7 @@ async def test_nothing_is_left_at_the_server_when_an_operation_is_cancelled(
 
     async with held_lock(postgres_url):
         hanging = asyncio.create_task(hang())
-        await wait_for_row(postgres_server, WAITING_FOR_LOCK)
+        await wait_for_lock(postgres_server)
         hanging.cancel()
         await asyncio.wait([hanging])
 

@@ -102,7 +102,7 @@ async def test_json_is_decoded_when_its_type_is_json(content_type: str) -> None:
 async def test_body_is_refused_when_it_is_no_json(
     body: bytes, content_type: str, status: int, code: str, message: str
 ) -> None:
-    """The answer repeats nothing of the body."""
+    """The answer contains no part of the body."""
     answer_status, answer = await post_body("json", body, content_type)
 
     assert (status, status, message, code) == (
@@ -117,7 +117,7 @@ async def test_body_is_refused_when_it_is_no_json(
 @pytest.mark.parametrize("path", ["json", "raw"])
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
 async def test_body_is_refused_when_it_is_compressed(path: str, encoding: str) -> None:
-    """Unpacking a small body may take long."""
+    """Compressed bodies are rejected, because unpacking even a small one may take long."""
     status, answer = await post_body(path, b"{}", **{"Content-Encoding": encoding})
 
     assert (415, "unsupported_encoding") == (status, answer["errorCode"])
@@ -131,12 +131,12 @@ async def test_body_is_read_up_to_the_limit_of_its_route() -> None:
 
 
 async def test_body_is_not_read_when_a_guard_refuses() -> None:
-    """An invalid body does not hide that the client is not allowed to send one."""
+    """The guard's error takes precedence over the error of an invalid body."""
     assert 403 == (await post_body("guarded", b"{"))[0]
 
 
 async def test_body_is_refused_when_it_does_not_come() -> None:
-    """A client that sends nothing holds a request for a limited time."""
+    """The server waits for a body only until a timeout."""
     protocol = BaseProtocol(asyncio.get_running_loop())
     protocol.connection_made(asyncio.Transport())
     with pytest.raises(RequestTimeoutException) as caught:
@@ -151,7 +151,7 @@ async def test_body_is_refused_when_it_does_not_come() -> None:
 
 @pytest.mark.parametrize("end", [b"", b"5\r\nab", b"x\r\nab"])
 async def test_log_is_empty_when_a_client_breaks_its_body_off(end: bytes) -> None:
-    """Clients could fill the log otherwise."""
+    """If incomplete bodies were logged, clients could fill the log."""
     app = application(providers.Singleton(_Bodies))
     url = URL(await app.listen(0))
     with capture_logs() as logs:

@@ -187,7 +187,7 @@ class _Results:
 async def test_result_is_sent_by_its_type(
     method: str, path: str, status: int, content_type: str | None, body: str
 ) -> None:
-    """A text is never HTML, so that a text of a client is no script in a browser."""
+    """Text is never sent as HTML, so that browsers do not run scripts in a client's text."""
     async with serving(_Results) as client:
         response = await client.request(method, f"/results/{path}".rstrip("/"))
         assert (status, body) == (response.status, await response.text())
@@ -283,7 +283,7 @@ class _Errors:
     ],
 )
 async def test_error_has_nests_body(path: str, status: int, body: dict[str, Any]) -> None:
-    """A plain `WsException` is a bug in a controller, as in Nest."""
+    """As in Nest, a plain `WsException` in a controller is answered like an unexpected error."""
     async with serving(_Errors) as client:
         response = await client.get(f"/errors/{path}")
         assert (status, body) == (response.status, await response.json())
@@ -297,7 +297,7 @@ async def test_rate_limited_client_learns_when_to_return() -> None:
 
 
 async def test_dto_is_validated_when_a_validation_pipe_is_global() -> None:
-    """The messages are a list, as in Nest, and repeat no input."""
+    """As in Nest, ``message`` is a list. The list contains no values from the request."""
 
     @controller("cats")
     class _Cats:
@@ -418,7 +418,7 @@ class _Sleepers:
 
 
 async def test_filter_answers_when_it_catches_the_error() -> None:
-    """A filter that answers nothing leaves no half answer of the handler."""
+    """If the filter sends no answer, changes that the handler made to the response are dropped."""
 
     @catch(LookupError)
     class _Global(BaseExceptionFilter):
@@ -458,7 +458,7 @@ async def test_boot_fails_when_a_route_is_a_generator() -> None:
 
 
 async def test_boot_fails_when_a_path_lacks_a_parameter() -> None:
-    """Nest's form ``:id`` would match only itself."""
+    """A path in Nest's form ``:id`` would match only the text ``:id``."""
 
     @controller("cats")
     class _Colon:

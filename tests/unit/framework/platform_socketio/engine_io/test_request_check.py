@@ -27,7 +27,7 @@ from app.framework.platform_socketio.engine_io.server import EngineServer
 from tests.unit.framework.platform_socketio import client_frames
 
 socketio = import_module("socketio")
-"""The client library. Its types are unknown: ``typings`` describes only its server."""
+"""The client library, imported without types: ``typings`` describes only its server."""
 
 QUERY = {"EIO": "4", "transport": "websocket"}
 UPGRADE = {
@@ -52,7 +52,7 @@ class _Module(containers.DeclarativeContainer):
 
 
 class _Server:
-    """A listening server whose ``allow_request`` is the test's."""
+    """A listening server that calls the test's ``allow_request``."""
 
     def __init__(self, url: str, adapter: IoAdapter) -> None:
         self.url = url
@@ -123,7 +123,7 @@ async def test_client_works_when_the_request_is_allowed() -> None:
 async def test_client_is_refused_when_the_result_is_not_true(
     verdict: Any, *, is_async: bool
 ) -> None:
-    """Results that are no bool are logged, because they are mistakes."""
+    """A result that is not a bool is logged as a mistake."""
 
     def allow(request: web.Request) -> Any:
         del request
@@ -141,7 +141,7 @@ async def test_client_is_refused_when_the_result_is_not_true(
 
 @pytest.mark.parametrize("is_async", [False, True])
 async def test_client_is_refused_when_the_function_fails(*, is_async: bool) -> None:
-    """The client learns nothing of the error, which is logged with its traceback once a minute."""
+    """The answer does not describe the error. The traceback is logged once a minute."""
 
     async def fail_later() -> bool:
         raise LookupError("secret")
@@ -169,7 +169,7 @@ async def test_client_is_refused_when_the_function_fails(*, is_async: bool) -> N
 
 
 async def test_client_gets_the_message_when_the_function_raises_one() -> None:
-    """As with Socket.IO's ``callback("message", false)``."""
+    """The error works like Socket.IO's ``callback("message", false)``."""
 
     def allow(request: web.Request) -> bool:
         del request
@@ -244,7 +244,7 @@ async def test_client_is_refused_when_the_server_stops_while_the_function_runs()
 
 
 async def test_nothing_remains_when_the_client_leaves_while_the_function_runs() -> None:
-    """The connection of a client that is gone is not kept."""
+    """The server drops the connection of a client that has left."""
     started = asyncio.Event()
 
     async def allow(request: web.Request) -> bool:
@@ -267,7 +267,7 @@ async def test_nothing_remains_when_the_client_leaves_while_the_function_runs() 
 
 
 async def test_frames_are_handled_when_they_come_before_the_answer() -> None:
-    """Frames that a client sends while the function runs are not lost."""
+    """Frames that a client sends while the function runs are handled afterwards."""
 
     async def allow(request: web.Request) -> bool:
         del request
@@ -296,7 +296,7 @@ def test_boot_fails_when_allow_request_is_no_function(allow_request: Any) -> Non
 
 
 def test_boot_fails_when_allow_request_is_a_generator() -> None:
-    """A generator object would never run."""
+    """The body of a generator function would never run."""
 
     def allow(request: web.Request) -> Any:
         yield request

@@ -159,3 +159,54 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
 
     assert kept == socket.handshake.auth
     server.tasks.close()
+
+
+async def test_socket_is_connected_and_in_its_own_room_while_it_is_admitted(
+    server: SocketServer,
+) -> None:
+    """As in Node, where ``handleConnection`` runs after the connection."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
+
+    assert socket.connected
+    assert {socket.id, "red"} == socket.rooms
+    assert (socket,) == Server(server.manager.rooms_in("/")).to(socket.id).local_sockets()
+    socket.disconnect()
+    assert not socket.connected
+
+
+@pytest.mark.parametrize("is_admitted", [True, False])
+async def test_broadcast_is_sent_after_the_admission_alone(
+    server: SocketServer, door: Door, transport: FakeTransport, *, is_admitted: bool
+) -> None:
+    """A refused socket receives the events that were emitted to it, but no broadcast."""
+    hub = Server(server.manager.rooms_in("/"))
+    (socket,) = hub.local_sockets()
+    hub.to("red").emit("broadcast", 1)
+    socket.emit("own", 2)
+    hub.emit("broadcast", 3)
+    hub.to("blue").emit("broadcast", 4)
+    socket.broadcast.emit("broadcast", 5)
+    door.admits = is_admitted
+    door.may_pass.set()
+    await ticks()
+
+    connected = b'40{"sid":"%b"}' % socket.id.encode()
+    if is_admitted:
+        sent = [connected, b'42["broadcast",1]', b'42["own",2]', b'42["broadcast",3]']
+        assert b"".join(map(text_frame, sent)) == b"".join(transport.sent)
+    else:
+        sent = [connected, b'42["own",2]', b"41"]
+        assert b"".join(map(text_frame, sent)) + close_frame(1000) == b"".join(transport.sent)
+
+
+async def test_socket_is_cut_off_when_too_much_is_queued_for_its_admission(
+    server: SocketServer, transport: FakeTransport
+) -> None:
+    """The limit is that of the bytes that wait for a slow client."""
+    hub = Server(server.manager.rooms_in("/"))
+
+    hub.emit("event", "x" * 600)
+    before = transport.is_closing()
+    hub.emit("event", "x" * 600)
+
+    assert (False, True) == (before, transport.is_closing())

@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from app.framework import Socket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
-from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher, text_frame
 from app.framework.testing import fake_socket
 from tests.unit.framework.platform_socketio.room_client import RoomClient
 
@@ -23,6 +23,10 @@ class PendingLink:
     socket: Socket
     pending_rooms: frozenset[str]
     sid: str = ""
+    queued: list[bytes] = field(default_factory=list)
+
+    def queue_broadcast(self, packet: bytes) -> None:
+        self.queued.append(packet)
 
 
 @pytest.fixture
@@ -185,7 +189,7 @@ async def test_room_of_another_socket_reaches_both_when_a_socket_joins_it(
 async def test_room_of_another_socket_keeps_the_other_when_one_of_both_leaves(
     rooms: NamespaceRooms, write_counts: WriteCounts, leaver: str, left: dict[str, int]
 ) -> None:
-    """The room ends with its last member, even if its owner has disconnected before."""
+    """The room named after a socket exists until its last member leaves it."""
     rooms.add_to_room("b", "a")
 
     rooms.remove_socket(leaver)
@@ -201,8 +205,29 @@ async def test_room_of_another_socket_keeps_the_other_when_one_of_both_leaves(
 async def test_tuple_of_rooms_is_refused_when_it_is_given_as_one_room(
     rooms: NamespaceRooms,
 ) -> None:
-    """It would be the name of a room that nobody is in."""
+    """A tuple would count as the name of one room, which has no members."""
     names: Any = frozenset({("red", "blue")})
 
     with pytest.raises(TypeError, match="give several rooms as a list"):
         rooms.broadcast(names, NO_ROOMS, "e", ())
+
+
+@pytest.mark.parametrize(
+    ("names", "except_rooms", "queued"),
+    [
+        (set(), set(), True),
+        ({"blue", "green"}, set(), True),
+        ({"red"}, set(), False),
+        (set(), {"blue"}, False),
+    ],
+)
+async def test_broadcast_is_queued_for_a_socket_that_is_being_admitted(
+    rooms: NamespaceRooms, names: set[str], except_rooms: set[str], *, queued: bool
+) -> None:
+    """It is sent after the admission; members receive it at once."""
+    link = PendingLink(fake_socket(Socket, socket_id="pending"), frozenset({"blue"}))
+    rooms.pending.add(link)
+
+    rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", (1,))
+
+    assert ([text_frame(b'42["e",1]')] if queued else []) == link.queued

@@ -132,7 +132,7 @@ async def test_client_is_kept_when_it_answers_in_time(answered_at: int) -> None:
 
 
 async def test_client_is_not_blamed_when_nobody_listens_to_it() -> None:
-    """While the server does not read from a client with a full inbox, its pings do not time out."""
+    """A client with a full inbox is not read, so its unanswered pings do not time out."""
     async with beating(interval=3.0, patience=3.0) as heartbeat:
         client = watched(heartbeat)
         client.reading = False

@@ -1,43 +1,34 @@
 from collections.abc import AsyncIterator
+from typing import Annotated
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from app.controllers.requests.body import read_body
+from app.controllers.requests.refusals import RefusalFilter
+from app.domain.errors import NotAMember
+from app.framework import RawBody, body_limit, controller, get, post, use_filters
+from tests.unit.controllers.revoking import Client, serving
 
 MAX_BYTES = 1_000
 
-Client = TestClient[web.Request, web.Application]
 
+@controller()
+@use_filters(RefusalFilter())
+class _Echo:
+    @post()
+    @body_limit(MAX_BYTES)
+    async def echo(self, body: Annotated[bytes, RawBody()]) -> bytes:
+        return body
 
-async def _echo(request: web.Request) -> web.Response:
-    return web.Response(body=await read_body(request, MAX_BYTES))
+    @get()
+    async def unknown(self) -> None:
+        raise NotAMember
 
 
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     """A client of a server that answers with the body of the request."""
-    app = web.Application()
-    app.router.add_post("/", _echo)
-    server = TestServer(app)
-    await server.start_server(auto_decompress=False)  # NestApplication sets the same option.
-    async with TestClient(server) as client:
+    async with serving(_Echo()) as client:
         yield client
-
-
-@pytest.mark.parametrize("body", [b"", b"hello", b"x" * MAX_BYTES])
-async def test_body_is_read_when_it_is_within_bounds(client: Client, body: bytes) -> None:
-    response = await client.post("/", data=body)
-
-    assert (200, body) == (response.status, await response.read())
-
-
-async def test_body_is_read_when_its_encoding_is_none(client: Client) -> None:
-    """The encoding `identity` means no encoding (RFC 9110, 12.5.3)."""
-    response = await client.post("/", data=b"hello", headers={"Content-Encoding": "Identity"})
-
-    assert b"hello" == await response.read()
 
 
 async def test_body_is_refused_when_it_is_too_large(client: Client) -> None:
@@ -64,3 +55,10 @@ async def test_body_is_refused_when_it_is_compressed(client: Client, encoding: s
         "message": "The body must come without a Content-Encoding.",
         "code": "unsupported_encoding",
     } == await response.json()
+
+
+async def test_error_is_a_bug_when_it_has_no_status(client: Client) -> None:
+    """The domain error is for sockets only."""
+    response = await client.get("/")
+
+    assert (500, "Internal server error") == (response.status, (await response.json())["message"])

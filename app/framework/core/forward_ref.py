@@ -1,0 +1,39 @@
+"""`forward_ref`, which lets two classes use each other."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from dependency_injector import providers
+
+from app.framework.common.providers import imported
+from app.framework.core.injector import ModuleRef
+
+T = TypeVar("T")
+
+
+class ForwardRef(Generic[T]):
+    """Calling it returns the instance of a class that is built later: ``self._dogs().bark()``."""
+
+    def __init__(self, token: Callable[[], type[T]], module_ref: ModuleRef) -> None:
+        self._token = token
+        self._module_ref = module_ref
+        self._instance: T | None = None
+
+    def __call__(self) -> T:
+        """Return the instance; a constructor must not call this, as the class may need it."""
+        if self._instance is None:
+            self._instance = self._module_ref.get(self._token())
+        return self._instance
+
+    def on_module_init(self) -> None:
+        """Raise `BootError` if the class has no provider."""
+        self()
+
+
+def forward_ref(token: Callable[[], type[T]]) -> providers.Provider[ForwardRef[T]]:
+    """Nest's ``forwardRef``: write ``forward_ref(lambda: DogsService)`` in place of a provider.
+
+    The constructor receives a `ForwardRef`. One side of a cycle is enough, and the class may belong
+    to any module.
+    """
+    return providers.Singleton(ForwardRef, token, imported(ModuleRef))

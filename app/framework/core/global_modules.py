@@ -1,0 +1,55 @@
+"""Passes imports to modules that no parent passes in: those of global modules, and `ModuleRef`."""
+
+from collections.abc import Iterable, Iterator
+
+from dependency_injector import containers, providers
+
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import get_metadata
+from app.framework.common.providers import GLOBAL
+from app.framework.core.declaration_order import AnyProvider, in_declaration_order
+from app.framework.core.provided_class import find_by_class
+
+
+def fill_imports(ordered: Iterable[AnyProvider], shared: AnyProvider) -> None:
+    """Give each `imported` dependency that has no provider yet that of a global module.
+
+    Args:
+        ordered: All providers of the application.
+        shared: Another provider that every module may import.
+
+    Raises:
+        BootError: Several global providers have the imported class.
+    """
+    ordered = tuple(ordered)
+    offered = (shared, *_of_global_modules(ordered))
+    for each in ordered:
+        if not isinstance(each, providers.Dependency) or each.overridden:
+            continue
+        if each.instance_of is object:  # a child of a module that is not known yet
+            continue
+        found = find_by_class(offered, each.instance_of)
+        if len(found) > 1:
+            raise BootError(
+                f"{each.instance_of.__name__} has {len(found)} providers in global modules; "
+                "import one of their classes instead, or pass the provider to the module"
+            )
+        if found:
+            each.override(found[0])
+
+
+def _of_global_modules(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
+    for each in ordered:
+        held = _module_of(each)
+        if held is not None and get_metadata(held.declarative_parent, GLOBAL):
+            yield from in_declaration_order(held)
+
+
+def _module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
+    """Return the module that a provider nests or, with an override, puts in another's place."""
+    held: object = None
+    if isinstance(provider, providers.Container):
+        held = provider.container
+    elif type(provider) is providers.Object:
+        held = provider()
+    return held if isinstance(held, containers.DynamicContainer) else None

@@ -1,0 +1,168 @@
+"""Tests sockets and servers of the framework with the real JavaScript client."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from dependency_injector import providers
+
+from app.framework import (
+    Socket,
+    WebSocketServer,
+    WsException,
+    subscribe_message,
+    web_socket_gateway,
+)
+from tests.e2e.js_client import JsClient, JsDriver
+from tests.unit.framework.assembling import application
+
+
+@web_socket_gateway()
+class LobbyGateway:
+    """The root namespace: greets newcomers with broadcasts, and disconnects on request."""
+
+    server = WebSocketServer()
+
+    async def handle_connection(self, client: Socket) -> None:
+        """Emit as ports from Nest do: to the room just joined, and to everybody."""
+        await client.join("lobby")
+        self.server.to("lobby").emit("room", client.connected, sorted(client.rooms - {client.id}))
+        self.server.emit("everybody", client.id in client.rooms)
+        client.broadcast.emit("others")
+
+    @subscribe_message("echo")
+    def echo(self, _: Socket, data: Any) -> Any:
+        return data
+
+    @subscribe_message("leave")
+    def leave(self, client: Socket, close: bool) -> None:  # noqa: FBT001 - the payload
+        client.disconnect(close)
+
+    @subscribe_message("answer, then fail")
+    def fail(self, _: Socket, data: Any, ack: Callable[[Any], None]) -> None:
+        ack(data)
+        raise WsException("too late")
+
+    @subscribe_message("return an error")
+    def return_error(self) -> WsException:
+        return WsException("no")
+
+    @subscribe_message("follow")
+    async def follow(self, client: Socket, other: str) -> None:
+        await client.join([other])
+        client.to([other]).emit("followed", client.id)
+        self.server.to(other).emit("both")
+
+
+@web_socket_gateway(namespace="admin")
+class AdminGateway:
+    """A namespace that refuses clients without the right key."""
+
+    async def handle_connection(self, client: Socket) -> None:
+        if client.handshake.auth.get("key") != "sesame":
+            raise WsException("no key")
+
+    @subscribe_message("kick")
+    def kick(self, client: Socket, close: bool) -> None:  # noqa: FBT001 - the payload
+        client.disconnect(close)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def url() -> AsyncIterator[str]:
+    app = application(providers.Singleton(LobbyGateway), providers.Singleton(AdminGateway))
+    yield await app.listen(0)
+    await app.close()
+
+
+def connect(driver: JsDriver, url: str, namespace: str = "", **auth: str) -> JsClient:
+    """Connect; the clients of one URL share a connection, as namespaces of one page do."""
+    return driver.connect(url, namespace or "lobby", auth, namespace=namespace, forceNew=False)
+
+
+async def test_newcomer_receives_its_own_broadcasts_after_connect(
+    driver: JsDriver, url: str
+) -> None:
+    """As in Nest, where the socket is connected before the hook runs."""
+    client = connect(driver, url)
+
+    await client.sees("everybody")
+
+    assert [("connect", 1), ("room", 2), ("everybody", 1)] == [
+        (each.event, len(each.args)) for each in client.log
+    ]
+    assert ([True, ["lobby"]], [True]) == (client.log[1].args, client.log[2].args)
+    client.disconnect()
+
+
+async def test_refused_namespace_leaves_the_others_when_they_share_a_connection(
+    driver: JsDriver, url: str
+) -> None:
+    """The refused namespace sees the error and ``io server disconnect``."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    admin = connect(driver, url, "/admin", key="wrong")
+
+    error = await admin.sees("exception")
+    reason = await admin.sees("disconnect")
+
+    assert ("no key", "io server disconnect") == (error["message"], reason)
+    assert 1 == await lobby.ask("echo", 1)
+    assert "disconnect" not in lobby.events
+    lobby.disconnect()
+
+
+@pytest.mark.parametrize("close", [False, True])
+async def test_disconnect_ends_one_namespace_or_all_of_the_connection(
+    driver: JsDriver, url: str, *, close: bool
+) -> None:
+    """With ``close``, each namespace sees ``io server disconnect``, so none reconnects."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    admin = connect(driver, url, "/admin", key="sesame")
+    await admin.sees("connect")
+
+    admin.emit("kick", close)
+    admin.emit("kick", close)  # arrives after the socket has left the namespace
+    reason = await admin.sees("disconnect")
+
+    assert "io server disconnect" == reason
+    if close:
+        assert "io server disconnect" == await lobby.sees("disconnect")
+        await asyncio.sleep(0.4)  # longer than the client's longest reconnect delay
+        assert (1, 1) == (admin.events.count("connect"), lobby.events.count("connect"))
+    else:
+        assert 1 == await lobby.ask("echo", 1)
+        assert "disconnect" not in lobby.events
+        lobby.disconnect()
+
+
+async def test_late_error_is_an_exception_event_and_a_returned_error_is_an_ack(
+    driver: JsDriver, url: str
+) -> None:
+    client = connect(driver, url)
+
+    acked = await client.ask("answer, then fail", 7)
+    error = await client.sees("exception")
+    returned = await client.ask("return an error")
+
+    assert (7, "too late") == (acked, error["message"])
+    assert ("no", "no") == (returned["error"], returned["message"])
+    client.disconnect()
+
+
+async def test_socket_joins_the_room_of_another_socket(driver: JsDriver, url: str) -> None:
+    """The other socket's id is a room like any other."""
+    leader = driver.connect(url, "leader", {})
+    follower = driver.connect(url, "follower", {})
+    leader_id, follower_id = await leader.sees("connect"), await follower.sees("connect")
+
+    follower.emit("follow", leader_id)
+
+    assert follower_id == await leader.sees("followed")
+    await leader.sees("both")
+    await follower.sees("both")
+    assert "followed" not in follower.events
+    leader.disconnect()
+    follower.disconnect()

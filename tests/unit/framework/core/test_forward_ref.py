@@ -1,0 +1,70 @@
+"""Tests app/framework/core/forward_ref.py."""
+
+from dependency_injector import containers, providers
+
+from app.framework import ForwardRef, NestFactory, forward_ref, imported
+from app.framework.testing import Test
+from tests.unit.framework.assembling import start_error
+
+
+class _Cats:
+    def __init__(self, dogs: "ForwardRef[_Dogs]") -> None:
+        self._dogs = dogs
+
+    def chase(self) -> "_Dogs":
+        return self._dogs()
+
+
+class _Dogs:
+    def __init__(self, cats: _Cats) -> None:
+        self.cats = cats
+
+
+class _Module(containers.DeclarativeContainer):
+    cats = providers.Singleton(_Cats, forward_ref(lambda: _Dogs))
+    dogs = providers.Singleton(_Dogs, cats)
+
+
+async def test_two_classes_use_each_other_when_one_has_a_forward_ref() -> None:
+    app = NestFactory.create(_Module)
+    await app.init()
+
+    assert app.get(_Cats).chase() is app.get(_Dogs)
+    assert app.get(_Dogs).cats is app.get(_Cats)
+
+
+async def test_two_modules_use_each_other_when_one_has_a_forward_ref() -> None:
+    """The class behind a forward reference need not be imported."""
+
+    class _CatsModule(containers.DeclarativeContainer):
+        cats = providers.Singleton(_Cats, forward_ref(lambda: _Dogs))
+
+    class _DogsModule(containers.DeclarativeContainer):
+        cats: providers.Dependency[_Cats] = imported(_Cats)
+        dogs = providers.Singleton(_Dogs, cats)
+
+    class _Root(containers.DeclarativeContainer):
+        cats_module = providers.Container(_CatsModule)
+        dogs_module = providers.Container(_DogsModule, cats=cats_module.cats)
+
+    app = NestFactory.create(_Root)
+    await app.init()
+
+    assert app.get(_Cats).chase() is app.get(_Dogs)
+
+
+def test_forward_ref_gives_the_replacement_when_its_class_is_overridden() -> None:
+    stranger = object()
+    builder = Test.create_testing_module(_Module).override_provider(_Dogs)
+    module = builder.use_value(stranger).compile()
+
+    found: object = module.get(_Cats).chase()
+
+    assert stranger is found
+
+
+async def test_boot_fails_when_nobody_provides_the_class_of_a_forward_ref() -> None:
+    """The mistake is found at boot, not at the first call."""
+    assert "No module provides _Dogs; add a provider for it" == await start_error(
+        providers.Singleton(_Cats, forward_ref(lambda: _Dogs))
+    )

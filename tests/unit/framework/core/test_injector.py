@@ -1,0 +1,243 @@
+"""Tests app/framework/core/injector.py: finding providers by class, async factories, ModuleRef."""
+
+from collections.abc import Callable
+
+import pytest
+from dependency_injector import containers, providers
+
+from app.framework import (
+    AppGuard,
+    BootError,
+    CanActivate,
+    ExecutionContext,
+    ModuleRef,
+    NestFactory,
+    imported,
+    subscribe_message,
+    use_guards,
+    web_socket_gateway,
+)
+from app.framework.testing import Test
+from tests.unit.framework.assembling import application, start_error
+
+
+class _Cache:
+    """A class that other classes derive from, like a port."""
+
+
+class _FastCache(_Cache):
+    pass
+
+
+class _Options:
+    def __init__(self, size: int = 1) -> None:
+        self.size = size
+
+
+class _Client:
+    def __init__(self, cache: _Cache, options: _Options | None = None) -> None:
+        self.cache = cache
+        self.options = options
+
+
+def make_cache() -> _Cache:
+    return _FastCache()
+
+
+async def connect() -> _Cache:
+    return _FastCache()
+
+
+def test_get_finds_what_a_function_returns_when_it_is_annotated() -> None:
+    """Nest's ``useFactory`` names its token; here the annotation is the token."""
+    app = application(providers.Singleton(make_cache), providers.Singleton(lambda: _Options()))  # noqa: PLW0108 - a function
+
+    assert isinstance(app.get(_Cache), _FastCache)
+    assert app.get(_Cache) is app.get(_Cache)
+    with pytest.raises(BootError, match="No module provides _Options"):
+        app.get(_Options)
+
+
+def test_get_finds_a_value_by_its_class_when_it_is_provided() -> None:
+    """Nest's ``useValue``. Builtin classes are no tokens: any string would match."""
+    options = _Options()
+    app = application(providers.Object(options), providers.Object("text"))
+
+    assert options is app.get(_Options)
+    with pytest.raises(BootError, match="No module provides str"):
+        app.get(str)
+
+
+def test_get_finds_a_subclass_and_an_alias_when_they_are_provided() -> None:
+    """Nest's ``useClass`` and ``useExisting``: a second name gives the same instance."""
+
+    class _Module(containers.DeclarativeContainer):
+        cache = providers.Singleton(_FastCache)
+        alias = cache
+
+    app = NestFactory.create(_Module)
+
+    assert app.get(_Cache) is app.get(_FastCache)
+
+
+def test_get_finds_the_replacement_when_a_port_is_overridden() -> None:
+    """The overridden provider and its replacement count as one provider."""
+
+    class _Module(containers.DeclarativeContainer):
+        cache = providers.Singleton(_Cache)
+        client = providers.Singleton(_Client, cache)
+
+    fast = _FastCache()
+    module = Test.create_testing_module(_Module).override_provider(_Cache).use_value(fast).compile()
+
+    assert (fast, fast) == (module.get(_Cache), module.get(_Client).cache)
+
+
+async def test_init_awaits_an_async_factory_once_when_several_need_its_result() -> None:
+    """The dependents receive the result, and never an awaitable."""
+    made: list[_Cache] = []
+
+    async def make() -> _Cache:
+        made.append(_FastCache())
+        return made[-1]
+
+    cache = providers.Singleton(make)
+    app = application(providers.Singleton(_Client, cache), cache)
+    await app.init()
+
+    assert [app.get(_Cache)] == made
+    assert app.get(_Client).cache is made[0]
+
+
+async def test_gateway_and_guard_are_found_when_async_functions_make_them() -> None:
+    """Gateways are explored after their factories have been awaited."""
+
+    class _Guard(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            del context
+            return True
+
+    @web_socket_gateway()
+    @use_guards(_Guard)
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self) -> None: ...
+
+    async def make_gateway() -> _Gateway:
+        return _Gateway()
+
+    async def make_guard() -> _Guard:
+        return _Guard()
+
+    app = application(providers.Singleton(make_gateway), AppGuard(make_guard))
+    await app.init()
+
+    (route,) = app.events()
+    assert ("event", 2) == (route.pattern, len(route.enhancers.guards))
+
+
+async def test_async_factory_works_when_it_replaces_a_provider_or_is_imported() -> None:
+    class _Module(containers.DeclarativeContainer):
+        cache: providers.Dependency[_Cache] = imported(_Cache)
+        client = providers.Singleton(_Client, cache)
+
+    app = NestFactory.create(_Module(cache=providers.Singleton(connect)))
+    await app.init()
+    assert isinstance(app.get(_Client).cache, _FastCache)
+
+    app = NestFactory.create(_Module(cache=providers.Singleton(_Cache)))
+    replaced = _Module(cache=providers.Singleton(_Cache))
+    replaced.cache.override(providers.Singleton(connect))
+    app = NestFactory.create(replaced)
+    await app.init()
+    assert isinstance(app.get(_Client).cache, _FastCache)
+
+
+async def test_get_names_the_fix_when_an_async_factory_has_not_been_awaited() -> None:
+    app = application(providers.Singleton(_Client, providers.Singleton(connect)))
+
+    with pytest.raises(BootError) as caught:
+        app.get(_Client)
+
+    assert (
+        "_Client or one of its dependencies comes from an async function, which runs in init(); "
+        "await init() first"
+    ) == str(caught.value)
+
+
+async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> None:
+    closed: list[str] = []
+
+    class _Opened:
+        def on_module_destroy(self) -> None:
+            closed.append("opened")
+
+    async def fail() -> _Cache:
+        raise OSError("no cache")
+
+    app = application(providers.Singleton(_Opened), providers.Singleton(fail))
+
+    with pytest.raises(OSError, match="no cache"):
+        await app.init()
+    await app.close()
+
+    assert ["opened"] == closed
+
+
+@pytest.mark.parametrize("kind", [providers.ContextLocalSingleton, providers.ThreadLocalSingleton])
+async def test_boot_fails_when_a_provider_asks_for_request_scope(
+    kind: Callable[[type], providers.Provider[_Cache]],
+) -> None:
+    assert (
+        f"_Cache is provided by a {kind.__name__}: request scope is not supported. Use "
+        "providers.Singleton, and keep the data of one client in client.data"
+    ) == await start_error(kind(_Cache))
+
+
+class _RefModule(containers.DeclarativeContainer):
+    module_ref = imported(ModuleRef)
+    cache = providers.Singleton(_FastCache)
+    options = providers.Factory(_Options, size=2)
+
+
+class _RefRoot(containers.DeclarativeContainer):
+    nested = providers.Container(_RefModule)
+    other = providers.Singleton(_Client, nested.cache)
+
+
+async def test_module_ref_gets_resolves_and_creates_when_a_module_imports_it() -> None:
+    """It finds the providers of all modules; a transient class gets a new instance each time."""
+    ref = NestFactory.create(_RefRoot).get(ModuleRef)
+
+    assert ref.get(_Cache) is ref.get(_Client).cache
+    first, second = await ref.resolve(_Options), await ref.resolve(_Options)
+    assert (2, True) == (first.size, first is not second)
+    created = await ref.create(_Client)
+    assert created is not ref.get(_Client)
+    assert created.cache is ref.get(_Cache)
+
+
+async def test_module_ref_explains_when_the_scope_is_wrong() -> None:
+    ref = NestFactory.create(_RefRoot).get(ModuleRef)
+
+    with pytest.raises(BootError) as caught:
+        ref.get(_Options)
+    assert (
+        "_Options is provided by a Factory, so it has no single instance; "
+        "use ModuleRef.resolve, which creates one"
+    ) == str(caught.value)
+    with pytest.raises(BootError) as caught:
+        await ref.resolve(_FastCache)
+    assert "_FastCache is not provided by a Factory; use ModuleRef.get" == str(caught.value)
+
+
+async def test_module_ref_explains_when_a_created_class_needs_more() -> None:
+    class _Needy:
+        def __init__(self, missing: ExecutionContext) -> None: ...
+
+    with pytest.raises(BootError) as caught:
+        await NestFactory.create(_RefRoot).get(ModuleRef).create(_Needy)
+
+    assert "_Needy needs ExecutionContext for 'missing', which no module provides" == str(
+        caught.value
+    )
