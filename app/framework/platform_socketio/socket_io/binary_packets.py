@@ -51,7 +51,7 @@ def decode(message: str, attachments: Sequence[bytes]) -> StrictPacket:
     decoded = StrictPacket.parse(head.plain[1:])
     if decoded.packet_type not in {packet.EVENT, packet.ACK}:
         raise MalformedPacketError
-    decoded.data = _fill(decoded.data, attachments)
+    decoded.data = _fill(decoded.data, dict(enumerate(attachments)))
     return decoded
 
 
@@ -72,8 +72,12 @@ def _frames(types: str, namespace: str, packet_id: str, data: list[Any]) -> byte
     return b"".join([text_frame(head + encoded), *map(binary_frame, attachments)])
 
 
-def _fill(value: Any, attachments: Sequence[bytes]) -> Any:
-    """Replace the placeholders. `json_codec.loads` limits the depth."""
+def _fill(value: Any, attachments: dict[int, bytes]) -> Any:
+    """Replace each placeholder with the attachment of its number, and remove the attachment.
+
+    No client uses an attachment twice, so a second use is malformed, although Node accepts it: the
+    answer to a small packet could otherwise be very large. `json_codec.loads` limits the depth.
+    """
     if isinstance(value, list):
         return [_fill(each, attachments) for each in value]
     if not isinstance(value, dict):
@@ -81,8 +85,6 @@ def _fill(value: Any, attachments: Sequence[bytes]) -> Any:
     if value.get(json_codec.PLACEHOLDER) is not True:
         return {key: _fill(each, attachments) for key, each in value.items()}
     number = value.get(json_codec.PLACEHOLDER_NUMBER)
-    if not isinstance(number, int) or isinstance(number, bool):
+    if type(number) is not int or number not in attachments:
         raise MalformedPacketError
-    if not 0 <= number < len(attachments):
-        raise MalformedPacketError
-    return attachments[number]
+    return attachments.pop(number)
