@@ -127,7 +127,7 @@ from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 from app.framework.platform_socketio.socket_io.server import SocketServer
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
-from app.framework.websockets.broadcast import BroadcastOperator, Server
+from app.framework.websockets.broadcast import BroadcastOperator
 from app.framework.websockets.cors import Cors
 from app.framework.websockets.decorators import (
     WebSocketServer,
@@ -142,6 +142,7 @@ from app.framework.websockets.param_decorators import (
     MessageBody,
     create_param_decorator,
 )
+from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.ws_response import WsResponse
 

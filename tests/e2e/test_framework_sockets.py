@@ -9,6 +9,7 @@ import pytest_asyncio
 from dependency_injector import providers
 
 from app.framework import (
+    Server,
     Socket,
     WebSocketServer,
     WsException,
@@ -56,13 +57,43 @@ class LobbyGateway:
         self.server.to(other).emit("both")
 
 
+async def _refuse_banned(client: Socket) -> None:
+    await asyncio.sleep(0)
+    if client.handshake.auth.get("key") == "banned":
+        raise WsException("banned", code="banned")
+
+
 @web_socket_gateway(namespace="admin")
 class AdminGateway:
     """A namespace that refuses clients without the right key."""
 
+    def after_init(self, server: Server) -> None:
+        server.use(_refuse_banned)
+
     async def handle_connection(self, client: Socket) -> None:
         if client.handshake.auth.get("key") != "sesame":
             raise WsException("no key")
+        client.on("listened", lambda data, ack: ack(["listener", data]))
+        client.once("kick", lambda: client.nsp.emit("kicked"))
+        client.on("disconnect", lambda reason: client.nsp.of("/").emit("admin left", reason))
+
+    @subscribe_message("describe")
+    def describe(self, client: Socket) -> dict[str, Any]:
+        handshake, lobby = client.handshake, client.nsp.of("/")
+        return {
+            "namespaces": [client.nsp.name, lobby.name],
+            "sockets": [client.id in client.nsp.sockets, len(lobby.sockets)],
+            "rooms": {
+                room: len(ids) for room, ids in lobby.adapter.rooms.items() if room == "lobby"
+            },
+            "clients": lobby.engine.clients_count,
+            "handshake": [
+                handshake.url.split("&")[0],
+                handshake.time.endswith("GMT+0000 (Coordinated Universal Time)"),
+                handshake.secure,
+                handshake.xdomain,
+            ],
+        }
 
     @subscribe_message("kick")
     def kick(self, client: Socket, close: bool) -> None:  # noqa: FBT001 - the payload
@@ -166,3 +197,57 @@ async def test_socket_joins_the_room_of_another_socket(driver: JsDriver, url: st
     assert "followed" not in follower.events
     leader.disconnect()
     follower.disconnect()
+
+
+async def test_middleware_refuses_with_connect_error_and_other_namespaces_stay(
+    driver: JsDriver, url: str
+) -> None:
+    """``handle_connection`` does not run, and the client does not reconnect."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    admin = connect(driver, url, "/admin", key="banned")
+
+    assert {"message": "banned", "data": {"code": "banned"}} == await admin.sees("connect_error")
+    assert ["connect_error"] == admin.events
+    assert 1 == await lobby.ask("echo", 1)
+    lobby.disconnect()
+
+
+async def test_namespace_and_handshake_are_described_under_nodes_names(
+    driver: JsDriver, url: str
+) -> None:
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    admin = connect(driver, url, "/admin", key="sesame")
+
+    assert {
+        "namespaces": ["/admin", "/"],
+        "sockets": [True, 1],
+        "room": 1,
+        "clients": 1,
+        "handshake": ["/socket.io/?EIO=4", True, False, False],
+    } == await admin.ask("describe")
+    lobby.disconnect()
+    admin.disconnect()
+
+
+async def test_listeners_of_a_socket_run_besides_the_gateways_handlers(
+    driver: JsDriver, url: str
+) -> None:
+    """A listener may ack an event that no gateway handles, and hears of the disconnect."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    one, two = (
+        driver.connect(url, name, {"key": "sesame"}, namespace="/admin") for name in ("one", "two")
+    )
+    await two.sees("connect")
+
+    assert ["listener", 5] == await one.ask("listened", 5)
+    one.emit("kick", 0)
+    reason = await one.sees("disconnect")
+
+    assert "io server disconnect" == reason
+    await two.sees("kicked")
+    assert "server namespace disconnect" == await lobby.sees("admin left")
+    lobby.disconnect()
+    two.disconnect()

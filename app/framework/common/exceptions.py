@@ -132,17 +132,23 @@ class FieldError(TypedDict):
 
 
 class WsBadRequest(WsException):
-    """The payload is invalid; ``fields`` lists the errors."""
+    """The payload is invalid; ``fields`` lists the errors.
+
+    Args:
+        http_message: The ``message`` for an HTTP client; by default a list with all errors, as that
+            of Nest's ``ValidationPipe``.
+    """
 
     code = "invalid_payload"
 
-    def __init__(self, fields: tuple[FieldError, ...]) -> None:
+    def __init__(self, fields: tuple[FieldError, ...], http_message: str | None = None) -> None:
         self.fields = fields
-        self.messages = tuple(
+        messages: list[object] = [
             f"{field['path']}: {field['message']}" if field["path"] else field["message"]
             for field in fields
-        )
-        super().__init__("; ".join(self.messages), details={"fields": list(fields)})
+        ]
+        self.http_message = messages if http_message is None else http_message
+        super().__init__("; ".join(map(str, messages)), details={"fields": list(fields)})
 
 
 class WsUnknownEvent(WsException):

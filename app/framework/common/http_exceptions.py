@@ -222,7 +222,7 @@ def as_http_exception(error: Exception) -> Exception:
     unexpected error, as in Nest.
     """
     if isinstance(error, WsBadRequest):
-        return _chained(BadRequestException(list(error.messages)), error)
+        return _chained(BadRequestException(error.http_message), error)
     if isinstance(error, WsTooManyRequests):
         body = {"statusCode": 429, "message": error.message, "error": "Too Many Requests"}
         return _chained(HttpException(body, 429), error)

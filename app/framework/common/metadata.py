@@ -63,7 +63,7 @@ def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:
 
 
 def set_metadata(key: str, value: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``SetMetadata``: attach a value to a gateway or handler, for guards to read."""
+    """Nest's ``SetMetadata``: attach a value to a class or handler, for guards to read."""
 
     def decorate(target: Decorated) -> Decorated:
         define_metadata(target, key, value)

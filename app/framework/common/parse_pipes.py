@@ -91,7 +91,7 @@ class ParsePipe(PipeTransform):
                 message = str(refused)
             if exception_factory is not None:
                 raise exception_factory(message)
-            raise WsBadRequest((FieldError(path=path, message=message),))
+            raise WsBadRequest((FieldError(path=path, message=message),), http_message=message)
 
         return transform
 

@@ -10,11 +10,11 @@ from app.framework.common.exceptions import BootError
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
-from app.framework.websockets.broadcast import Server
 from app.framework.websockets.connections import compile_connect, compile_disconnect
 from app.framework.websockets.decorators import GatewayOptions
 from app.framework.websockets.explorer import GatewayDefinition, server_attributes
 from app.framework.websockets.pipeline import compile_event
+from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Socket
 from app.framework.websockets.unknown_event import compile_unknown_event
 

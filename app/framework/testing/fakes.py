@@ -4,10 +4,18 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from app.framework.common.context import AckFunction, ConnectionContext, ExecutionContext
+from app.framework.common.context import (
+    AckFunction,
+    ConnectionContext,
+    ExecutionContext,
+    HttpContext,
+)
 from app.framework.common.guards import CanActivate, verdict_of
+from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket_api.listeners import Listener
+from app.framework.websockets.socket_api.middleware import Middleware
 
 SocketType = TypeVar("SocketType", bound=Socket)
 
@@ -23,6 +31,9 @@ class RecordingLink:
         volatile: The names of events that were broadcast as volatile.
         pauses: The durations of `Socket.pause_events` calls, in seconds.
         present: The sockets that `sockets` searches. Tests fill this list.
+        namespace: The name of the namespace.
+        listeners: The functions of `Socket.on` and `Socket.once`, with the events.
+        middlewares: The functions that were given to `Server.use`.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: How `Socket.close_transport` treated the CONNECT packet: ``answered`` or
             ``unanswered``. None if the method was not called.
@@ -38,12 +49,25 @@ class RecordingLink:
         self.pauses: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
+        self.namespace = "/"
+        self.listeners: list[tuple[str, Listener]] = []
+        self.middlewares: list[Middleware] = []
         self.transport_closed: Literal["answered", "unanswered"] | None = None
 
     @property
     def hub(self) -> Hub:
         """This link, which also records broadcasts."""
         return self
+
+    @property
+    def socket_count(self) -> int:
+        """The number of sockets in ``present``."""
+        return len(self.present)
+
+    @property
+    def clients_count(self) -> int:
+        """The number of sockets in ``present``."""
+        return len(self.present)
 
     @property
     def rooms(self) -> frozenset[str]:
@@ -70,6 +94,17 @@ class RecordingLink:
     def leave(self, room: str) -> None:
         """Remove the room."""
         self.joined.discard(room)
+
+    def on(self, event: str, listener: Listener, *, once: bool) -> None:
+        """Record the listener."""
+        del once
+        self.listeners.append((event, listener))
+
+    def off(self, event: str, listener: Listener | None) -> None:
+        """Forget the listener, or all listeners of the event."""
+        self.listeners = [
+            each for each in self.listeners if each[0] != event or listener not in {None, each[1]}
+        ]
 
     def disconnect(self, *, close: bool) -> None:  # noqa: ARG002 - both values have the same effect
         """Set ``connected`` to False and leave all rooms."""
@@ -99,6 +134,15 @@ class RecordingLink:
         if volatile:
             self.volatile.append(event)
         self.broadcasts.append((rooms, except_rooms, event, args))
+
+    def of(self, namespace: str) -> Hub:
+        """Return this link for every namespace."""
+        del namespace
+        return self
+
+    def use(self, middleware: Middleware) -> None:
+        """Record the middleware."""
+        self.middlewares.append(middleware)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets of ``present`` that are in the selected rooms."""
@@ -138,6 +182,13 @@ def fake_context(
             without an ack.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
+
+
+def fake_http_context(
+    request: object, *, handler: Callable[..., Any] = fake_socket, controller: type = object
+) -> HttpContext:
+    """Create the context of one HTTP request, such as one of aiohttp's ``make_mocked_request``."""
+    return HttpContext(request, HttpResponse(200), "GET /", controller, handler)
 
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:

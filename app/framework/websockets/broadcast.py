@@ -1,4 +1,4 @@
-"""`Server` (all clients of a namespace) and `BroadcastOperator`, with socket.io's names.
+"""`BroadcastOperator`: selects sockets of a namespace, with socket.io's names.
 
 Methods that may reach other nodes return awaitables, as in socket.io. An awaitable whose work is
 already done is `DONE`: not awaiting it has no effect, and costs nothing.
@@ -6,6 +6,8 @@ already done is `DONE`: not awaiting it has no effect, and costs nothing.
 
 from collections.abc import Awaitable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
+
+from app.framework.websockets.socket_api.middleware import Middleware
 
 if TYPE_CHECKING:
     from app.framework.websockets.socket import Socket
@@ -38,6 +40,18 @@ DONE = Done()
 class Hub(Protocol):
     """Gives access to all sockets of one namespace. `NamespaceRooms` implements it."""
 
+    @property
+    def namespace(self) -> str:
+        """The name of the namespace."""
+
+    @property
+    def socket_count(self) -> int:
+        """The number of sockets, including those that are still connecting."""
+
+    @property
+    def clients_count(self) -> int:
+        """The number of open connections of the server."""
+
     def broadcast(
         self,
         rooms: frozenset[str],
@@ -54,6 +68,12 @@ class Hub(Protocol):
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
         """See `BroadcastOperator.local_sockets`."""
+
+    def of(self, namespace: str) -> "Hub":
+        """See `Server.of`."""
+
+    def use(self, middleware: Middleware) -> None:
+        """See `Server.use`."""
 
 
 class BroadcastOperator:
@@ -141,12 +161,6 @@ class BroadcastOperator:
         for socket in self.local_sockets():
             socket.disconnect(close)
         return DONE
-
-
-class Server(BroadcastOperator):
-    """Nest's ``@WebSocketServer()``: all sockets of one namespace."""
-
-    __slots__ = ()
 
 
 def room_names(rooms: Iterable[Room]) -> list[str]:

@@ -10,8 +10,8 @@ from typing import TypeVar, overload
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import Decorated, define_metadata
-from app.framework.websockets.broadcast import Server
 from app.framework.websockets.cors import Cors
+from app.framework.websockets.server import Server
 
 GATEWAY_OPTIONS = "websockets:gateway_options"
 MESSAGE_PATTERN = "websockets:message_mapping"

@@ -1,7 +1,7 @@
 """Nest's ``WsExceptionsHandler``: calls the filter that answers the client after an error."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -11,7 +11,9 @@ from app.framework.common.decorators import CATCH
 from app.framework.common.exceptions import WsTooManyRequests
 from app.framework.common.filters import BaseWsExceptionFilter, ExceptionFilter
 from app.framework.common.metadata import get_metadata
-from app.framework.websockets.socket import Socket
+
+if TYPE_CHECKING:
+    from app.framework.websockets.socket import Socket
 
 ErrorHandler = Callable[[Exception, ExecutionContext], Coroutine[Any, Any, None]]
 """Created by `compile_filters`; sends an error to the client, raises only `CancelledError`."""
@@ -42,7 +44,7 @@ def compile_filters(
     return on_error
 
 
-async def pause_if_rate_limited(client: Socket, error: Exception) -> None:
+async def pause_if_rate_limited(client: "Socket", error: Exception) -> None:
     """After `WsTooManyRequests`, pause the client's events for the retry time of the error."""
     if isinstance(error, WsTooManyRequests):
         await client.pause_events(error.retry_after_ms / 1000)

@@ -3,7 +3,7 @@
 from typing import Any, Protocol, runtime_checkable
 
 from app.framework.common.hooks import HookArguments
-from app.framework.websockets.broadcast import Server
+from app.framework.websockets.server import Server
 
 GATEWAY_HOOKS: HookArguments = {
     "after_init": ("server",),

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from app.framework.websockets.broadcast import (
     DONE,
@@ -18,6 +19,8 @@ from app.framework.websockets.broadcast import (
     reserved,
     room_names,
 )
+from app.framework.websockets.server import Server
+from app.framework.websockets.socket_api.listeners import Listener, listenable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Handshake:
         auth: The object in the CONNECT packet, empty if the client sent none.
         headers: The headers of the upgrade request, with names in lower case.
         issued: The time of the connection, in UTC.
+        path: The path of the request, without its parameters.
     """
 
     auth: Mapping[str, Any]
@@ -35,6 +39,27 @@ class Handshake:
     query: Mapping[str, str]
     address: str
     issued: datetime
+    path: str = "/socket.io/"
+
+    @property
+    def time(self) -> str:
+        """The time of the connection as text, like Node's ``new Date() + ""``."""
+        return self.issued.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
+
+    @property
+    def url(self) -> str:
+        """The URL of the upgrade request, with the parameters that are kept in ``query``."""
+        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+
+    @property
+    def xdomain(self) -> bool:
+        """Whether the request had an ``Origin`` header: the client is a browser."""
+        return "origin" in self.headers
+
+    @property
+    def secure(self) -> bool:
+        """Whether the connection to this process is encrypted: never, a proxy does that."""
+        return False
 
 
 class SocketLink(Protocol):
@@ -71,6 +96,12 @@ class SocketLink(Protocol):
     def leave(self, room: str) -> None:
         """See `Socket.leave`."""
 
+    def on(self, event: str, listener: Listener, *, once: bool) -> None:
+        """See `Socket.on` and `Socket.once`."""
+
+    def off(self, event: str, listener: Listener | None) -> None:
+        """See `Socket.off`."""
+
     def disconnect(self, *, close: bool) -> None:
         """See `Socket.disconnect`."""
 
@@ -100,6 +131,11 @@ class Socket:
     def connected(self) -> bool:
         """Whether the client is admitted and still connected."""
         return self._link.connected
+
+    @property
+    def nsp(self) -> Server:
+        """The socket's namespace; its name is ``client.nsp.name``."""
+        return Server(self._link.hub)
 
     @property
     def answers_pings(self) -> bool:
@@ -148,6 +184,27 @@ class Socket:
     def broadcast(self) -> BroadcastOperator:
         """Select all sockets of the namespace, except this socket."""
         return BroadcastOperator(self._link.hub, except_rooms=frozenset({self.id}))
+
+    def on(self, event: str, listener: Listener) -> None:
+        """Call a function for each event of this name that the client sends.
+
+        The function takes ``(data, ack)`` or fewer arguments, and may be async. It runs after the
+        gateway's handler of the event, if there is one; no guards and pipes run for it. For
+        ``disconnect``, it takes the reason, and runs after ``handle_disconnect``.
+
+        Raises:
+            ValueError: The name is reserved and not ``disconnect``.
+            TypeError: The function needs other arguments.
+        """
+        self._link.on(listenable(event), listener, once=False)
+
+    def once(self, event: str, listener: Listener) -> None:
+        """Call a function for the next event of this name only; see `on`."""
+        self._link.on(listenable(event), listener, once=True)
+
+    def off(self, event: str, listener: Listener | None = None) -> None:
+        """Stop calling a function of `on` or `once`; None stops all of this event."""
+        self._link.off(event, listener)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine without delaying the socket's next events; return whether it was started.

@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 
 import app.framework
+import app.framework.config
 import app.framework.event_emitter
 import app.framework.schedule
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES
@@ -30,6 +31,7 @@ NAMES = [
 ]
 PUBLIC_NAMES = [
     *app.framework.__all__,
+    *app.framework.config.__all__,
     *app.framework.event_emitter.__all__,
     *app.framework.schedule.__all__,
 ]

@@ -23,20 +23,23 @@ class RoomManager(socketio.AsyncManager):
         rooms: The rooms by namespace. The library requires this attribute.
         callbacks: The callbacks for acks that clients have not sent yet, by socket id. The library
             adds and calls these callbacks.
+        connect_timeout_seconds: The time limit of a middleware.
     """
 
     rooms: dict[str, NamespaceRooms]
+    server: Any
 
-    def __init__(self, batcher: WriteBatcher) -> None:
+    def __init__(self, batcher: WriteBatcher, connect_timeout_seconds: float = 10.0) -> None:
         super().__init__()
+        self.connect_timeout_seconds = connect_timeout_seconds
         self._batcher = batcher
         """Writes frames to the members of rooms."""
-        self._no_rooms = NamespaceRooms("", batcher, self._forget_callbacks)
+        self._no_rooms = NamespaceRooms("", batcher, self)
         """An empty set of rooms, for every namespace that is not open."""
 
     def open_namespace(self, namespace: str) -> NamespaceRooms:
         """Create the rooms of a namespace."""
-        rooms = NamespaceRooms(namespace, self._batcher, self._forget_callbacks)
+        rooms = NamespaceRooms(namespace, self._batcher, self)
         self.rooms[namespace] = rooms
         return rooms
 
@@ -105,7 +108,13 @@ class RoomManager(socketio.AsyncManager):
         connection = self.rooms_in(namespace).all_members.get(sid)
         return None if connection is None else connection.sid
 
-    def _forget_callbacks(self, sid: str) -> None:
+    @property
+    def clients_count(self) -> int:
+        """The number of open connections of the server."""
+        return len(self.server.eio.sockets)
+
+    def forget_callbacks(self, sid: str) -> None:
+        """Drop the callbacks for acks that a socket has not sent."""
         self.callbacks.pop(sid, None)
 
 

@@ -1,6 +1,6 @@
 """`NamespaceRooms`: keeps the members of rooms, and sends events to the members."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
     text_frame,
 )
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.middleware import Middleware, compile_middleware
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
 """Selects the group that contains all sockets of a namespace."""
@@ -51,6 +52,23 @@ class RoomMember(Recipient, Protocol):
         """Queue one frame."""
 
 
+class RoomOwner(Protocol):
+    """The part of the server that a namespace's rooms need; implemented by `RoomManager`."""
+
+    rooms: dict[str, "NamespaceRooms"]
+    """The rooms of all namespaces."""
+
+    connect_timeout_seconds: float
+    """The time limit of a middleware."""
+
+    @property
+    def clients_count(self) -> int:
+        """The number of open connections."""
+
+    def forget_callbacks(self, sid: str) -> None:
+        """Drop the callbacks for acks that a socket has not sent."""
+
+
 _NO_MEMBERS: Mapping[str, RoomMember] = {}
 
 
@@ -66,19 +84,19 @@ class NamespaceRooms:
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
         allows_binary: Whether events and acks may contain bytes.
+        middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
-    def __init__(
-        self, namespace: str, batcher: WriteBatcher, forget_socket: Callable[[str], None]
-    ) -> None:
+    def __init__(self, namespace: str, batcher: WriteBatcher, owner: RoomOwner) -> None:
         self.namespace = namespace
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
         self.allows_binary = False
+        self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
-        self._forget_socket = forget_socket
-        """A function that `remove_socket` calls with the id of the socket."""
+        self._owner = owner
+        """The server's part that all namespaces share."""
 
     def broadcast(
         self,
@@ -182,6 +200,28 @@ class NamespaceRooms:
         pending = self._select_pending(rooms, except_rooms)
         return (*admitted, *[link.socket for link in pending])
 
+    @property
+    def socket_count(self) -> int:
+        """See `Hub.socket_count`."""
+        return len(self.all_members) + len(self.pending)
+
+    @property
+    def clients_count(self) -> int:
+        """See `Hub.clients_count`."""
+        return self._owner.clients_count
+
+    def of(self, namespace: str) -> "NamespaceRooms":
+        """See `Server.of`."""
+        rooms = self._owner.rooms.get(namespace)
+        if rooms is None:
+            raise ValueError(f"no gateway has the namespace {namespace}")
+        return rooms
+
+    def use(self, middleware: Middleware) -> None:
+        """See `Server.use`."""
+        compiled = compile_middleware(middleware, self._owner.connect_timeout_seconds)
+        self.middlewares = (*self.middlewares, compiled)
+
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""
         self._add_to_group(sid, None, connection)
@@ -214,7 +254,7 @@ class NamespaceRooms:
 
     def remove_socket(self, sid: str) -> None:
         """Remove a socket from every room, in time linear in the number of its rooms."""
-        self._forget_socket(sid)
+        self._owner.forget_callbacks(sid)
         connection = self.all_members.get(sid)
         if connection is not None:
             for group in self._groups_of(connection):

@@ -125,7 +125,7 @@ class SocketServer(socketio.AsyncServer):
         self.is_closing = False
         quiet = logging.getLogger("socketio.server")
         super().__init__(
-            client_manager=RoomManager(self.batcher),
+            client_manager=RoomManager(self.batcher, options.connect_timeout_seconds),
             logger=quiet,
             engineio_logger=quiet,
             serializer=StrictPacket,

@@ -2,6 +2,7 @@
 
 from collections.abc import Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import partial
@@ -17,6 +18,13 @@ from app.framework.platform_socketio.socket_io.namespace import CompiledNamespac
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket_api.listeners import (
+    DISCONNECT,
+    DisconnectListener,
+    Listener,
+    add_listener,
+    remove_listener,
+)
 
 ClientConnection = Connection["ServerSocketLink"]
 """The connection of a Socket.IO client."""
@@ -109,7 +117,7 @@ class ServerSocketLink:
         self.sid = sid
         """The socket's id."""
         self.compiled = compiled
-        """The handlers of the namespace."""
+        """The handlers of the namespace, and this socket's own listeners."""
         self.state = LinkState.PENDING
         """See `LinkState`."""
         self._pending: _PendingChanges | None = _PendingChanges(sid)
@@ -121,6 +129,7 @@ class ServerSocketLink:
             query=request.query,
             address=request.address,
             issued=datetime.now(UTC),
+            path=request.path,
         )
         self.socket: Socket = compiled.socket_class(sid, handshake, self)
         """The socket as handlers see it."""
@@ -150,7 +159,7 @@ class ServerSocketLink:
         return frozenset() if self._pending is None else self._pending.rooms.keys()
 
     async def admit_or_reject(self) -> None:
-        """Run guards and ``handle_connection``, then admit the socket or close the connection.
+        """Run middlewares, guards and ``handle_connection``, then admit or reject the socket.
 
         An admitted socket receives the answer to CONNECT, joins its rooms, then receives the queued
         events.
@@ -158,7 +167,7 @@ class ServerSocketLink:
         self.hub.pending.add(self)
         admitted = False
         try:
-            for connect in self.compiled.connect:
+            for connect in (*self.hub.middlewares, *self.compiled.connect):
                 if not await connect(self.socket):
                     break
             else:
@@ -264,6 +273,30 @@ class ServerSocketLink:
             self._pending.rooms.pop(room, None)
         elif self.state is ADMITTED:
             self.hub.remove_from_room(self.sid, room)
+
+    def on(self, event: str, listener: Listener, *, once: bool) -> None:
+        """Give this socket handlers of its own, which also call the listener."""
+        compiled = self.compiled
+        if event == DISCONNECT:
+            hook = DisconnectListener(listener)
+            self.compiled = replace(compiled, disconnect=(*compiled.disconnect, hook))
+        else:
+            events = add_listener(compiled.events, event, listener, once=once)
+            self.compiled = replace(compiled, events=events)
+
+    def off(self, event: str, listener: Listener | None) -> None:
+        """Remove a listener, or all listeners of the event."""
+        compiled = self.compiled
+        if event == DISCONNECT:
+            hooks = [
+                hook
+                for hook in compiled.disconnect
+                if not isinstance(hook, DisconnectListener) or listener not in {None, hook.listener}
+            ]
+            self.compiled = replace(compiled, disconnect=tuple(hooks))
+        else:
+            events = remove_listener(compiled.events, event, listener)
+            self.compiled = replace(compiled, events=events)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Connection.run_in_background`."""

@@ -56,6 +56,9 @@ _USUAL_HEADERS = {
 keeps interned strings forever, so clients could fill the memory with invented names.
 """
 
+_USUAL_PATH = "/socket.io/"
+"""The usual path, stored once for all clients."""
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 """The shared empty mapping for requests without kept headers or parameters."""
 
@@ -67,6 +70,7 @@ class UpgradeRequest:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     address: str
+    path: str = _USUAL_PATH
 
     @staticmethod
     def of(
@@ -90,6 +94,7 @@ class UpgradeRequest:
             headers=headers or _NOTHING,
             query=values or _NOTHING,
             address=client_address(request, trusted_proxies),
+            path=_USUAL_PATH if request.path == _USUAL_PATH else request.path,
         )
 
 

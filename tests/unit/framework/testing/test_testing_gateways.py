@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from unittest.mock import Mock, create_autospec
 
 import pytest
+from aiohttp import ClientSession
 from dependency_injector import containers, providers
 
 from app.framework import (
@@ -23,6 +24,8 @@ from app.framework import (
     PipeTransform,
     Socket,
     catch,
+    controller,
+    get,
     subscribe_message,
     use_guards,
     web_socket_gateway,
@@ -205,3 +208,25 @@ async def test_mocked_pipe_is_called_when_the_test_sets_a_side_effect() -> None:
     answer = await answer_of(builder.use_value(mock).compile().create_nest_application())
 
     assert "GOOD MORNINGbody<" == answer
+
+
+async def test_guard_of_a_controller_is_replaced_when_it_is_overridden() -> None:
+    """Controllers and gateways find their guards in the same way."""
+
+    @controller("greetings")
+    @use_guards(_Closed)
+    class _Controller:
+        @get()
+        async def greet(self) -> str:
+            return "good morning"
+
+    class _Module(containers.DeclarativeContainer):
+        closed = providers.Singleton(_Closed)
+        controller = providers.Singleton(_Controller)
+
+    builder = Test.create_testing_module(_Module).override_guard(_Closed)
+    app = builder.use_value(OpenGuard()).compile().create_nest_application()
+    async with ClientSession(await app.listen(0)) as client:
+        response = await client.get("/greetings")
+        assert (200, "good morning") == (response.status, await response.text())
+    await app.close()

@@ -11,7 +11,7 @@ from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io import binary_packets
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
-from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
+from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.websocket.write_batcher import (
     WriteBatcher,
     binary_frame,
@@ -60,7 +60,7 @@ def test_ack_has_its_id_when_it_contains_bytes() -> None:
 @pytest.mark.parametrize("value", [b"a", {"a": [b"b"]}])
 async def test_event_is_refused_when_the_server_allows_no_bytes(value: Any) -> None:
     """The error names the option."""
-    rooms = NamespaceRooms("/", WriteBatcher(), lambda _: None)
+    rooms = RoomManager(WriteBatcher()).open_namespace("/")
 
     with pytest.raises(
         TypeError, match=r"bytes need @web_socket_gateway\(max_attachments=\.\.\.\)"

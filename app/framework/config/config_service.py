@@ -1,0 +1,72 @@
+"""`ConfigService`, which reads settings by name."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar, overload
+
+from pydantic import BaseModel
+from pydantic_settings import BaseSettings
+
+from app.framework.common.exceptions import BootError
+
+S = TypeVar("S", bound=BaseSettings)
+V = TypeVar("V")
+
+
+class ConfigService(Generic[S]):
+    """Nest's ``ConfigService``.
+
+    ``config.settings.database.host``, which type checkers understand, is the same value as
+    ``config.get("database.host")``.
+
+    Attributes:
+        settings: The validated settings.
+    """
+
+    def __init__(self, settings: S) -> None:
+        self.settings = settings
+
+    @overload
+    def get(self, path: str) -> Any: ...
+    @overload
+    def get(self, path: str, kind: type[V]) -> V: ...
+    def get(self, path: str, kind: type[Any] = object) -> Any:
+        """Return a setting, by the name of its field; ``database.host`` is a field of a field.
+
+        Raises:
+            BootError: There is no such setting, or it is not an instance of ``kind``.
+        """
+        value: Any = self.settings
+        for part in path.split("."):
+            value = self._field(value, part, path)
+        if not isinstance(value, kind):  # the text must not contain the value, a secret perhaps
+            raise BootError(
+                f"{self._name} has a {type(value).__name__} in '{path}', not {kind.__name__}"
+            )
+        return value
+
+    @overload
+    def get_or_throw(self, path: str) -> Any: ...
+    @overload
+    def get_or_throw(self, path: str, kind: type[V]) -> V: ...
+    def get_or_throw(self, path: str, kind: type[Any] = object) -> Any:
+        """Return a setting like `get`, but raise `BootError` if it is None."""
+        if self.get(path) is None:
+            raise BootError(f"{self._name} has no value for '{path}'; set it in the environment")
+        return self.get(path, kind)
+
+    @property
+    def _name(self) -> str:
+        return type(self.settings).__name__
+
+    def _field(self, owner: Any, name: str, path: str) -> Any:
+        if isinstance(owner, BaseModel):
+            # Read computed fields and properties as well, but no methods and no private attributes.
+            names = [*type(owner).model_fields, *type(owner).model_computed_fields]
+            if name in names:
+                return getattr(owner, name)
+        else:
+            names = [*map(str, owner)] if isinstance(owner, Mapping) else []
+            if name in names:
+                return owner[name]
+        known = f"its settings are {', '.join(names)}" if names else "it has no settings"
+        raise BootError(f"{self._name} has no setting '{path}': '{name}' is unknown, {known}")

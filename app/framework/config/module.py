@@ -1,0 +1,57 @@
+"""`ConfigModule`: loads the settings, and provides `ConfigService` to all modules."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from dependency_injector import containers, providers
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsError
+
+from app.framework.common.exceptions import BootError
+from app.framework.common.pipes import field_errors
+from app.framework.common.providers import global_, imported
+from app.framework.config.config_service import ConfigService
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+@global_
+class ConfigModule(containers.DeclarativeContainer):
+    """Nest's ``ConfigModule``, which is always global.
+
+    Write ``config = ConfigModule.for_root(AppSettings)`` in the root module. Other modules declare
+    ``imported(ConfigService)``, or ``imported(AppSettings)`` for the settings themselves.
+    """
+
+    settings: providers.Dependency[BaseSettings] = imported(BaseSettings)
+    config_service = providers.Singleton(ConfigService, settings)
+
+    @staticmethod
+    def for_root(settings_class: type[BaseSettings]) -> "providers.Container[ConfigModule]":
+        """Return the module with settings of this class, which are read when they are needed first.
+
+        The files to read, such as ``.env``, are those of the class's ``model_config``.
+        """
+        return providers.Container(
+            ConfigModule, settings=providers.Singleton(_loader(settings_class))
+        )
+
+
+def _loader(settings_class: type[S]) -> Callable[[], S]:
+    """Return a function that loads the settings; its annotation makes them injectable by class."""
+
+    def load() -> S:
+        try:
+            return settings_class()
+        except ValidationError as error:  # its own text would contain the values, perhaps secrets
+            faults = "; ".join(f"{each['path']}: {each['message']}" for each in field_errors(error))
+        except SettingsError as error:
+            faults = str(error)
+        raise BootError(
+            f"{settings_class.__name__} cannot be loaded: {faults}. "
+            "Set these settings in the environment"
+        )
+
+    load.__name__ = settings_class.__name__
+    load.__annotations__ = {"return": settings_class}
+    return load

@@ -1,0 +1,93 @@
+"""The sockets and rooms of a namespace on this node, under Node's names."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from app.framework.websockets.broadcast import Hub
+    from app.framework.websockets.socket import Socket
+
+_ALL: frozenset[str] = frozenset()
+
+
+class SocketMap(Mapping[str, "Socket"]):
+    """Node's ``namespace.sockets``: the sockets by id, a live view."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+
+    def __getitem__(self, socket_id: str) -> "Socket":
+        """Return the socket with this id."""
+        for socket in self._hub.sockets(frozenset({socket_id}), _ALL):
+            if socket.id == socket_id:  # another socket may have joined the room of this id
+                return socket
+        raise KeyError(socket_id)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the ids."""
+        return iter([socket.id for socket in self._hub.sockets(_ALL, _ALL)])
+
+    def __len__(self) -> int:
+        """Return the number of sockets in constant time."""
+        return self._hub.socket_count
+
+
+class RoomMap(Mapping[str, frozenset[str]]):
+    """Node's ``adapter.rooms``: the ids of the sockets in each room, a live view."""
+
+    __slots__ = ("_hub",)
+
+    def __init__(self, hub: "Hub") -> None:
+        self._hub = hub
+
+    def __getitem__(self, room: str) -> frozenset[str]:
+        """Return the ids of the sockets in a room."""
+        sockets = self._hub.sockets(frozenset({room}), _ALL)
+        if not sockets:
+            raise KeyError(room)
+        return frozenset(socket.id for socket in sockets)
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the rooms, including the own room of each socket."""
+        return iter({room for socket in self._hub.sockets(_ALL, _ALL) for room in socket.rooms})
+
+    def __len__(self) -> int:
+        """Return the number of rooms."""
+        return sum(1 for _ in self)
+
+
+class SidMap(Mapping[str, frozenset[str]]):
+    """Node's ``adapter.sids``: the rooms of each socket, a live view."""
+
+    __slots__ = ("_sockets",)
+
+    def __init__(self, sockets: SocketMap) -> None:
+        self._sockets = sockets
+
+    def __getitem__(self, socket_id: str) -> frozenset[str]:
+        """Return the rooms of a socket."""
+        return self._sockets[socket_id].rooms
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the ids of the sockets."""
+        return iter(self._sockets)
+
+    def __len__(self) -> int:
+        """Return the number of sockets."""
+        return len(self._sockets)
+
+
+class Adapter(NamedTuple):
+    """Node's ``namespace.adapter``: the rooms of this node."""
+
+    rooms: RoomMap
+    sids: SidMap
+
+
+class Engine(NamedTuple):
+    """Node's ``server.engine``."""
+
+    clients_count: int
+    """The number of open connections of this node, over all namespaces."""

@@ -1,0 +1,109 @@
+"""Tests app/framework/config/config_service.py."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, SecretStr, computed_field
+from pydantic_settings import BaseSettings
+
+from app.framework import BootError
+from app.framework.config import ConfigService
+
+
+class _Database(BaseModel):
+    host: str = "localhost"
+    options: dict[str, int] = {"pool": 5}
+
+
+class _Settings(BaseSettings):
+    port: int = 3000
+    name: str | None = None
+    key: SecretStr = SecretStr("secret")
+    database: _Database = _Database()
+
+    @computed_field  # type: ignore[prop-decorator] # pydantic's own order
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+
+CONFIG = ConfigService(_Settings.model_construct())
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "value"),
+    [
+        ("port", int, 3000),
+        ("port", object, 3000),
+        ("name", object, None),
+        ("database.host", str, "localhost"),
+        ("database.options.pool", int, 5),
+        ("url", str, "http://localhost:3000"),
+    ],
+)
+def test_get_returns_the_setting_when_its_path_and_type_are_right(
+    path: str, kind: type, value: object
+) -> None:
+    assert value == CONFIG.get(path, kind)
+    assert value == CONFIG.get(path)
+
+
+def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None:
+    """Type checkers know the type of an attribute."""
+    port: int = CONFIG.settings.port
+
+    assert CONFIG.get("port", int) == port
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        (
+            "prot",
+            (
+                "_Settings has no setting 'prot': 'prot' is unknown, "
+                "its settings are port, name, key, database, url"
+            ),
+        ),
+        (
+            "database.port",
+            (
+                "_Settings has no setting 'database.port': 'port' is unknown, "
+                "its settings are host, options"
+            ),
+        ),
+        (
+            "port.first",
+            "_Settings has no setting 'port.first': 'first' is unknown, it has no settings",
+        ),
+    ],
+)
+def test_get_names_the_settings_when_there_is_none_of_that_name(path: str, sentence: str) -> None:
+    """Nest returns undefined, so that a misspelt name is found much later."""
+    with pytest.raises(BootError) as caught:
+        CONFIG.get(path)
+
+    assert sentence == str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["model_dump", "__class__", "model_fields"])
+def test_get_reads_no_methods_when_they_are_named(path: str) -> None:
+    with pytest.raises(BootError, match="has no setting"):
+        CONFIG.get(path)
+
+
+def test_get_tells_no_value_when_the_type_is_wrong() -> None:
+    with pytest.raises(BootError) as caught:
+        CONFIG.get("key", int)
+
+    assert "_Settings has a SecretStr in 'key', not int" == str(caught.value)
+
+
+def test_get_or_throw_raises_when_the_setting_is_none() -> None:
+    value: Any = CONFIG.get_or_throw("port", int)
+    assert 3000 == value
+
+    with pytest.raises(BootError) as caught:
+        CONFIG.get_or_throw("name", str)
+
+    assert "_Settings has no value for 'name'; set it in the environment" == str(caught.value)

@@ -1,0 +1,1 @@
+"""Tests app/framework/websockets/socket_api."""
