@@ -79,12 +79,7 @@ class Injector:
                     "request scope is not supported. Use providers.Singleton, and keep the data "
                     "of one client in client.data"
                 )
-        try:
-            self._container.check_dependencies()
-        except errors.Error as error:
-            raise BootError(
-                f"{error}: pass it to the module's constructor, or override its provider"
-            ) from None
+        self._check_imports()
 
     def get(self, token: type[T]) -> T:
         """Return the instance of a class, or the implementation of a port.
@@ -124,7 +119,10 @@ class Injector:
         return find_by_class(self._providers, token) or declared
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance unchanged; for a class, find its instance or raise `BootError`."""
+        """Return an instance unchanged; for a class, find its instance or raise `BootError`.
+
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
@@ -132,7 +130,7 @@ class Injector:
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
             )
-        return self.get(reference)
+        return build(self.provider_of(reference))
 
     def of_kind(self, kind: type[providers.Singleton[Any]]) -> tuple[Any, ...]:
         """Return the instances of all providers of a kind, such as `AppGuard`, each once."""
@@ -173,6 +171,21 @@ class Injector:
                 built.append(instance)
                 yield instance
 
+    def _check_imports(self) -> None:
+        try:
+            self._container.check_dependencies()
+        except errors.Error as error:
+            raise BootError(
+                f"{error}: pass it to the module's constructor, or override its provider"
+            ) from None
+        except RecursionError:  # dependency-injector cannot name such an import
+            missing = [each for each in self._providers if isinstance(each, providers.Dependency)]
+            names = [each.instance_of.__name__ for each in missing if not each.is_defined]
+            raise BootError(
+                f"A subclass of a module replaces its import of {', '.join(names)}, which the "
+                "module's other providers still use; pass it to the module's constructor instead"
+            ) from None
+
 
 class ModuleRef:
     """Nest's ``ModuleRef``: finds and creates instances at run time.
@@ -189,15 +202,14 @@ class ModuleRef:
         return self._injector.get(token)
 
     async def resolve(self, token: type[T]) -> T:
-        """Create an instance with the class's ``providers.Factory``, Nest's transient scope.
+        """Create an instance if the class has a ``providers.Factory``, Nest's transient scope.
+
+        For other providers this returns the same instance as `get`.
 
         Raises:
-            BootError: The class has another kind of provider, or none.
+            BootError: There is not exactly one provider.
         """
-        provider = self._injector.provider_of(token)
-        if not isinstance(provider, providers.Factory):
-            raise BootError(f"{token.__name__} is not provided by a Factory; use ModuleRef.get")
-        instance: T = await maybe_await(call(provider))
+        instance: T = await maybe_await(call(self._injector.provider_of(token)))
         return instance
 
     async def create(self, cls: type[T]) -> T:

@@ -7,6 +7,7 @@ from dependency_injector import containers, providers
 from app.framework.background.explorer import Explorer
 from app.framework.background.method_decorators import Handler, decorated_methods
 from app.framework.common.exceptions import BootError
+from app.framework.common.providers import global_
 from app.framework.event_emitter.decorators import ON_EVENT, OnEventOptions
 from app.framework.event_emitter.event_emitter import (
     NEW_LISTENER,
@@ -76,11 +77,12 @@ class EventSubscribersLoader(Explorer):
             )
 
 
+@global_
 class EventEmitterModule(containers.DeclarativeContainer):
-    """Nest's ``EventEmitterModule``.
+    """Nest's ``EventEmitterModule``, which is global.
 
-    Write ``events = EventEmitterModule.for_root()`` in the root module, and pass
-    ``events.event_emitter`` to the providers that emit.
+    Write ``events = EventEmitterModule.for_root()`` in the root module. Modules with providers that
+    emit declare ``imported(EventEmitter2)``.
     """
 
     options = providers.Dependency(

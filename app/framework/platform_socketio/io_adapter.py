@@ -169,5 +169,6 @@ def _own_options(options: GatewayOptions) -> dict[str, Any]:
         "ping_interval_seconds": options.ping_interval_seconds,
         "ping_timeout_seconds": options.ping_timeout_seconds,
         "max_frame_bytes": options.max_frame_bytes,
+        "max_attachments": options.max_attachments,
     }
     return {name: value for name, value in own.items() if value is not None}

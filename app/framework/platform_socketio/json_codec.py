@@ -8,8 +8,10 @@ import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from math import isinf
 from typing import Any
+from uuid import UUID
 
 import orjson
 from pydantic import BaseModel
@@ -17,7 +19,16 @@ from pydantic import BaseModel
 MAX_DEPTH = 64
 """The maximum nesting depth of arrays and objects in an incoming packet."""
 
+_BYTES = (bytes, bytearray, memoryview)
+
+PLACEHOLDER, PLACEHOLDER_NUMBER = "_placeholder", "num"
+"""The fields of the object that stands for a bytes object in a binary packet."""
+
 _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+class BytesFound(TypeError):
+    """A value contains bytes, which have no JSON form."""
 
 
 def dump(value: Any) -> bytes:
@@ -29,15 +40,38 @@ def dump(value: Any) -> bytes:
     written as the value that the method returns.
 
     Raises:
+        BytesFound: The value contains bytes.
         TypeError: The value has no JSON form, or is a datetime without a time zone.
     """
     try:
         return orjson.dumps(value, _to_json_value, _OPTIONS)
     except orjson.JSONEncodeError:
-        # orjson rejects lone surrogates, which JavaScript strings may hold; Node escapes them.
-        return json.dumps(
-            value, default=_to_json_value, separators=(",", ":"), allow_nan=False
-        ).encode()
+        return _dump_surrogates(value, _to_json_value)
+
+
+def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
+    """Encode like `dump`, with a placeholder for each bytes object; return the bytes objects too.
+
+    The bytes of pydantic models are text, as in pydantic's own JSON.
+    """
+    attachments: list[bytes] = []
+
+    def to_json_value(each: Any) -> Any:
+        if not isinstance(each, _BYTES):
+            return _to_json_value(each)
+        attachments.append(bytes(each))
+        return {PLACEHOLDER: True, PLACEHOLDER_NUMBER: len(attachments) - 1}
+
+    try:
+        return orjson.dumps(value, to_json_value, _OPTIONS), attachments
+    except orjson.JSONEncodeError:
+        attachments.clear()
+        return _dump_surrogates(value, to_json_value), attachments
+
+
+def _dump_surrogates(value: Any, to_json_value: Callable[[Any], Any]) -> bytes:
+    # orjson rejects lone surrogates, which JavaScript strings may hold; Node escapes them.
+    return json.dumps(value, default=to_json_value, separators=(",", ":"), allow_nan=False).encode()
 
 
 def dumps(value: Any, **_: Any) -> str:
@@ -76,8 +110,10 @@ def _to_json_value(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, set | frozenset):
         return list(value)
-    if isinstance(value, Decimal | date):
-        return str(value)
+    if isinstance(value, Decimal | date | UUID | Enum):  # orjson writes UUIDs and enums itself
+        return value.value if isinstance(value, Enum) else str(value)
+    if isinstance(value, _BYTES):
+        raise BytesFound("bytes have no JSON form")
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

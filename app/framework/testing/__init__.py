@@ -5,6 +5,7 @@ from app.framework.testing.fakes import (
     activate,
     fake_connection,
     fake_context,
+    fake_http_context,
     fake_socket,
 )
 from app.framework.testing.manual_clock import ManualClock
@@ -20,5 +21,6 @@ __all__ = [
     "activate",
     "fake_connection",
     "fake_context",
+    "fake_http_context",
     "fake_socket",
 ]

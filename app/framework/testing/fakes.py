@@ -4,8 +4,14 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from app.framework.common.context import AckFunction, ConnectionContext, ExecutionContext
+from app.framework.common.context import (
+    AckFunction,
+    ConnectionContext,
+    ExecutionContext,
+    HttpContext,
+)
 from app.framework.common.guards import CanActivate, verdict_of
+from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.listeners import Listener
@@ -194,6 +200,13 @@ def fake_context(
             without an ack.
     """
     return ExecutionContext(client, data, ack, pattern, gateway, handler)
+
+
+def fake_http_context(
+    request: object, *, handler: Callable[..., Any] = fake_socket, controller: type = object
+) -> HttpContext:
+    """Create the context of one HTTP request, such as one of aiohttp's ``make_mocked_request``."""
+    return HttpContext(request, HttpResponse(200), "GET /", controller, handler)
 
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:

@@ -36,6 +36,7 @@ class GatewayOptions:
     ping_interval_seconds: float | None = None
     ping_timeout_seconds: float | None = None
     max_frame_bytes: int | None = None
+    max_attachments: int | None = None
 
 
 class WebSocketServer:
@@ -75,12 +76,15 @@ def web_socket_gateway(
     ping_interval_seconds: float | None = None,
     ping_timeout_seconds: float | None = None,
     max_frame_bytes: int | None = None,
+    max_attachments: int | None = None,
 ) -> Callable[[GatewayClass], GatewayClass]:
     """Nest's ``@WebSocketGateway``: the class handles events. A module must provide the class.
 
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.
         cors: True means any origin, as in Nest.
+        max_attachments: The maximum number of bytes objects in one event of a client. Without it,
+            binary payloads are not allowed; see `EngineOptions`.
 
     Raises:
         BootError: The parentheses are missing, or the namespace or ``cors`` is of another type.
@@ -104,6 +108,7 @@ def web_socket_gateway(
         ping_interval_seconds=ping_interval_seconds,
         ping_timeout_seconds=ping_timeout_seconds,
         max_frame_bytes=max_frame_bytes,
+        max_attachments=max_attachments,
     )
 
     def decorate(cls: GatewayClass) -> GatewayClass:

@@ -107,7 +107,12 @@ def _check_options(cls: type, options: GatewayOptions) -> None:
             f"{cls.__name__}: transports={options.transports!r} is not supported; "
             "only ('websocket',) is"
         )
-    for name in ("ping_interval_seconds", "ping_timeout_seconds", "max_frame_bytes"):
+    for name in (
+        "ping_interval_seconds",
+        "ping_timeout_seconds",
+        "max_frame_bytes",
+        "max_attachments",
+    ):
         value = getattr(options, name)
         if value is not None and value <= 0:
             raise BootError(

@@ -12,6 +12,7 @@ from app.framework.common.metadata import (
     Decorated,
     define_metadata,
     extend_metadata,
+    get_metadata,
     set_metadata,
 )
 from app.framework.websockets.cors import ANY_ORIGIN, Origins, origin_matcher, parse_origins
@@ -140,6 +141,9 @@ def _route(method: str, path: str) -> Callable[[Decorated], Decorated]:
         raise BootError(f"@{method.lower()}: {path!r} is not a path; write @{method.lower()}()")
 
     def decorate(handler: Decorated) -> Decorated:
+        if get_metadata(handler, ROUTE) is not None:
+            name = getattr(handler, "__qualname__", repr(handler))
+            raise BootError(f"{name} has two routes; write one method for each route")
         define_metadata(handler, ROUTE, (method, path))
         return handler
 

@@ -68,14 +68,17 @@ class HttpResponse:
     def finish(self, result: Any) -> web.StreamResponse:
         """Return the response for the result of a handler. `json` and `send` take precedence."""
         if isinstance(result, web.StreamResponse):
-            if not result.prepared:
-                for name in self.headers:
-                    if name not in result.headers:
-                        result.headers[name] = self.headers[name]
+            self.add_headers_to(result)
             return result
         if not self._is_answered:
             self.send(result)
         return web.Response(body=self._body, status=self.status_code, headers=self.headers)
+
+    def add_headers_to(self, response: web.StreamResponse) -> None:
+        """Add the headers that a response of aiohttp lacks, unless its headers are sent already."""
+        if not response.prepared:
+            lacking = [each for each in self.headers.items() if each[0] not in response.headers]
+            response.headers.extend(lacking)
 
     def _answer(self, body: bytes, content_type: str) -> Self:
         self._body, self._is_answered = body, True

@@ -39,8 +39,8 @@ from app.framework.websockets.pipeline import compile_invocation
 
 _log = structlog.stdlib.get_logger("Router")
 
-_ANSWERED_BY_AIOHTTP = (web.HTTPException, web.RequestPayloadError, HttpProcessingError)
-"""aiohttp's own answers, which a handler may raise, and broken requests. Filters do not run."""
+_BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
+"""The errors of a body that is no valid HTTP. aiohttp closes the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,10 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
             for name, value in route.headers:
                 response.headers.setdefault(name, value)
             return response.finish(result)
-        except _ANSWERED_BY_AIOHTTP:
+        except web.HTTPException as answer:
+            response.add_headers_to(answer)
+            raise
+        except _BROKEN_REQUESTS:
             raise
         except Exception as error:
             if isinstance(error, ConnectionResetError) and request.transport is None:

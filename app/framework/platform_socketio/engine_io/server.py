@@ -70,6 +70,9 @@ class EngineOptions:
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
             its prefix.
         backlog_seconds: The time limit for handling the remaining packets of a closed connection.
+        max_attachments: The maximum number of bytes objects in a client's event or ack; 0 allows no
+            binary packets in either direction. All of them together, with the text of the packet,
+            have at most ``max_frame_bytes``.
         socket_queue_max_bytes: The maximum number of unsent bytes for one client. If the client
             reads too slowly and exceeds this limit, the connection is aborted.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
@@ -90,6 +93,7 @@ class EngineOptions:
     ping_timeout_seconds: float = 20.0
     backlog_seconds: float = 5.0
     max_frame_bytes: int = 65_536
+    max_attachments: int = 0
     socket_queue_max_bytes: int = 1_048_576
     max_packets_per_second: int = 1_000
     auth_fields: frozenset[str] | None = None
@@ -113,7 +117,12 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     next_id: Callable[[], str]
 
     def __init__(
-        self, *, options: EngineOptions, owner: ConnectionOwner[Connection[Link]], **kwargs: object
+        self,
+        *,
+        options: EngineOptions,
+        owner: ConnectionOwner[Connection[Link]],
+        create_connection: Callable[..., Connection[Link]],
+        **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
         self.options = options
@@ -126,6 +135,8 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         """
         self._owner = owner
         """The Socket.IO server."""
+        self._create_connection = create_connection
+        """Takes the arguments of `Connection`."""
         self._is_accepting = True
         """Whether new connections are accepted."""
         self._origin_rule = OriginRule(
@@ -171,13 +182,13 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             rejection = await self._ask_application(self._request_check, request, sid)
             if rejection is not None:
                 return rejection
-        connection = Connection(
+        connection = self._create_connection(
             sid,
             transport,
             upgrade_request,
             self._owner,
-            self.options.max_frame_bytes,
-            self.options.socket_queue_max_bytes,
+            max_message_bytes=self.options.max_frame_bytes,
+            max_queue_bytes=self.options.socket_queue_max_bytes,
         )
         self.sockets[connection.sid] = connection
         self._owner.heartbeat.start_pinging(connection)

@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
-from app.framework.platform_socketio.socket_io import packets
+from app.framework.platform_socketio.json_codec import BytesFound
+from app.framework.platform_socketio.socket_io import binary_packets, packets
 from app.framework.platform_socketio.websocket.write_batcher import (
     Recipient,
     RecipientGroup,
@@ -34,7 +35,7 @@ class RoomLink(Protocol):
     def pending_rooms(self) -> AbstractSet[str]:
         """The rooms that the socket will join when it is admitted."""
 
-    def queue_broadcast(self, packet: bytes) -> None:
+    def queue_broadcast(self, frame: bytes) -> None:
         """Queue an event for a socket that is being admitted."""
 
 
@@ -89,6 +90,7 @@ class NamespaceRooms:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
+        allows_binary: Whether events and acks may contain bytes.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
@@ -96,6 +98,7 @@ class NamespaceRooms:
         self.namespace = namespace
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
+        self.allows_binary = False
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
@@ -130,16 +133,40 @@ class NamespaceRooms:
             if group is not None:
                 if stalled:  # exclude only members: each exclusion costs time
                     excluded.update(stalled.intersection(group.members.values()))
-                frame = text_frame(packets.encode_event(self.namespace, event, args))
+                try:
+                    frame = text_frame(packets.encode_event(self.namespace, event, args))
+                except BytesFound:
+                    frame = self.binary_event(event, args)
                 self._batcher.queue_group_frame(group, frame, excluded)
                 return
         recipients = self.members_of_any(names) - excluded
         if stalled:
             recipients -= stalled
         if recipients:
-            frame = text_frame(packets.encode_event(self.namespace, event, args))
+            frame = self.event_frame(event, args)
             for recipient in recipients:
                 recipient.send_frame(frame)
+
+    def event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
+        """Return the frame of an event; the frames if it has bytes."""
+        try:
+            return text_frame(packets.encode_event(self.namespace, event, args))
+        except BytesFound:
+            return self.binary_event(event, args)
+
+    def binary_event(self, event: str, args: tuple[Any, ...]) -> bytes:
+        """Return the frames of an event with bytes.
+
+        Raises:
+            TypeError: The server does not allow binary packets.
+        """
+        self.check_binary()
+        return binary_packets.event_frames(self.namespace, event, args)
+
+    def check_binary(self) -> None:
+        """Raise TypeError if the server does not allow binary packets."""
+        if not self.allows_binary:
+            raise TypeError("bytes need @web_socket_gateway(max_attachments=...)")
 
     def _queue_for_pending(
         self,
@@ -150,9 +177,9 @@ class NamespaceRooms:
     ) -> None:
         links = self._select_pending(rooms, except_rooms)
         if links:
-            packet = packets.encode_event(self.namespace, event, args)
+            frame = self.event_frame(event, args)
             for link in links:
-                link.queue_broadcast(packet)
+                link.queue_broadcast(frame)
 
     def _select_pending(
         self, rooms: frozenset[str], except_rooms: frozenset[str]

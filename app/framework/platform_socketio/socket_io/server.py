@@ -11,7 +11,9 @@ with ``eio.send``. ``test_library_internals.py`` checks this.
 """
 
 import logging
+from collections.abc import Callable
 from contextvars import copy_context
+from functools import partial
 from typing import Any
 
 import socketio
@@ -22,10 +24,13 @@ from app.concurrency.eager import EagerTasks
 from app.framework.common.exceptions import WsBadRequest, WsDraining
 from app.framework.common.minute_log import MinuteLog
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
+from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.engine_io.connection_owner import Handling
 from app.framework.platform_socketio.engine_io.server import EngineOptions, EngineServer
 from app.framework.platform_socketio.errors import MalformedPacketError
-from app.framework.platform_socketio.socket_io import packets
+from app.framework.platform_socketio.json_codec import BytesFound
+from app.framework.platform_socketio.socket_io import binary_packets, packets
+from app.framework.platform_socketio.socket_io.binary_connection import BinaryConnection
 from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_all_idle
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
@@ -84,7 +89,14 @@ class Acknowledgement:
         if link is None:
             return False
         if link.state is ADMITTED:
-            link.connection.send_text(packets.encode_ack(link.namespace, self._packet_id, args))
+            try:
+                encoded = packets.encode_ack(link.namespace, self._packet_id, args)
+            except BytesFound:
+                link.hub.check_binary()
+                frames = binary_packets.ack_frames(link.namespace, self._packet_id, args)
+                link.connection.send_frame(frames)
+            else:
+                link.connection.send_text(encoded)
         self._link = None
         return True
 
@@ -123,7 +135,10 @@ class SocketServer(socketio.AsyncServer):
             monitor_clients=False,
             options=options,
             owner=self,
+            create_connection=self._connection_factory(options),
         )
+        self._allows_binary = options.max_attachments > 0
+        """Whether clients and gateways may send binary packets."""
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
         self._namespaces: dict[str, tuple[CompiledNamespace, NamespaceRooms]] = {}
@@ -135,13 +150,21 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        self._namespaces[name] = (compiled, self.manager.open_namespace(name))
+        rooms = self.manager.open_namespace(name)
+        rooms.allows_binary = self._allows_binary
+        self._namespaces[name] = (compiled, rooms)
 
-    def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
-        """See `ConnectionOwner.handle_message`."""
+    def handle_message(
+        self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> Handling | None:
+        """See `ConnectionOwner.handle_message`. Only a binary packet has ``attachments``."""
         event = packets.decode_event(message)
         if event is None:
-            packet = StrictPacket.parse(message[1:])
+            packet = (
+                binary_packets.decode(message, attachments)
+                if attachments
+                else StrictPacket.parse(message[1:])
+            )
             namespace = packet.namespace or "/"
             if packet.packet_type != packet_types.EVENT:
                 return self._handle_other_packet(connection, namespace, packet, message)
@@ -242,6 +265,13 @@ class SocketServer(socketio.AsyncServer):
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
         await self._closed_connections.wait_until_finished(grace_seconds)
         self.tasks.close()
+
+    def _connection_factory(self, options: EngineOptions) -> Callable[..., ClientConnection]:
+        if not options.max_attachments:
+            return Connection
+        return partial(
+            BinaryConnection, max_attachments=options.max_attachments, handle=self.handle_message
+        )
 
     def _handle_other_packet(
         self, connection: ClientConnection, namespace: str, packet: StrictPacket, message: str

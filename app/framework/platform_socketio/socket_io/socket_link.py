@@ -13,9 +13,11 @@ from aiohttp import WSCloseCode
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
+from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
+from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.listeners import (
     DISCONNECT,
@@ -49,8 +51,8 @@ ADMITTED = LinkState.ADMITTED
 
 
 class _Rejection(NamedTuple):
-    packets: list[bytes]
-    """The packets to send before closing."""
+    frames: list[bytes]
+    """The frames to send before closing."""
     close_code: WSCloseCode | None = None
     """The WebSocket close code with which to close the whole connection; None to end only this
     socket, unless it is the client's only one.
@@ -60,24 +62,24 @@ class _Rejection(NamedTuple):
 class _PendingChanges:
     """The actions that are queued while a socket is PENDING."""
 
-    __slots__ = ("emitted", "packets", "rejection", "rooms", "size")
+    __slots__ = ("emitted", "frames", "rejection", "rooms", "size")
 
     def __init__(self, sid: str) -> None:
-        self.packets: list[bytes] = []
-        """The events to send when the socket is admitted, broadcasts included."""
+        self.frames: list[bytes] = []
+        """The frames of the events to send when the socket is admitted, broadcasts included."""
         self.emitted: list[bytes] = []
-        """The events that were emitted to this socket alone; a rejected socket gets only these."""
+        """The frames that were emitted to this socket alone; a rejected socket gets only these."""
         self.size = 0
-        """The total length of ``packets``."""
+        """The total length of ``frames``."""
         self.rejection: _Rejection | None = None
         """How to reject the socket; None if nothing has rejected it."""
         self.rooms: dict[str, None] = {sid: None}
         """The rooms to join, in order; the first is the socket's own."""
 
-    def add(self, packet: bytes) -> None:
+    def add(self, frame: bytes) -> None:
         """Queue an event for the admission."""
-        self.packets.append(packet)
-        self.size += len(packet)
+        self.frames.append(frame)
+        self.size += len(frame)
 
 
 class ServerSocketLink:
@@ -189,12 +191,12 @@ class ServerSocketLink:
         # Set the state first: if a join fails, only an ADMITTED socket is removed from its rooms.
         self.state = ADMITTED
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
-        for payload in pending.packets:
-            self.connection.send_text(payload)
+        for frame in pending.frames:
+            self.connection.send_frame(frame)
 
     def _reject(self, rejection: _Rejection) -> None:
-        for payload in rejection.packets:
-            self.connection.send_text(payload)
+        for frame in rejection.frames:
+            self.connection.send_frame(frame)
         if rejection.close_code is None and len(self.connection.links) > 1:
             self.end_link(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
         elif rejection.close_code is WSCloseCode.TRY_AGAIN_LATER:
@@ -239,17 +241,22 @@ class ServerSocketLink:
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
         if self.state is ADMITTED:
-            self.connection.send_text(packets.encode_event(self.namespace, event, args))
+            try:
+                payload = packets.encode_event(self.namespace, event, args)
+            except BytesFound:
+                self.connection.send_frame(self.hub.binary_event(event, args))
+            else:
+                self.connection.send_text(payload)
         elif self._pending is not None:
-            packet = packets.encode_event(self.namespace, event, args)
-            self._pending.emitted.append(packet)
-            self.queue_broadcast(packet)
+            frame = self.hub.event_frame(event, args)
+            self._pending.emitted.append(frame)
+            self.queue_broadcast(frame)
 
-    def queue_broadcast(self, packet: bytes) -> None:
+    def queue_broadcast(self, frame: bytes) -> None:
         """Queue an event for the admission. A socket that is sent too much meanwhile is cut off."""
         pending = self._pending
         if pending is not None:
-            pending.add(packet)
+            pending.add(frame)
             if pending.size > self.connection.max_queue_bytes:
                 self.connection.on_queue_limit(pending.size)
 
@@ -327,7 +334,8 @@ class ServerSocketLink:
     def disconnect(self, *, close: bool) -> None:
         """Disconnect the socket; a pending socket is rejected when its handlers have ended."""
         if self._pending is not None:
-            answers = [*self._answers(self._pending), packets.encode_disconnect(self.namespace)]
+            disconnect = text_frame(packets.encode_disconnect(self.namespace))
+            answers = [*self._answers(self._pending), disconnect]
             self._pending.rejection = _Rejection(answers, WSCloseCode.OK if close else None)
         elif self.state is ADMITTED:
             self.connection.send_text(packets.encode_disconnect(self.namespace))
@@ -338,7 +346,7 @@ class ServerSocketLink:
     def refuse(self, message: str, data: Any) -> None:
         """Reject a pending socket with ``connect_error``."""
         if self._pending is not None:
-            answers = [packets.encode_connect_error(self.namespace, message, data)]
+            answers = [text_frame(packets.encode_connect_error(self.namespace, message, data))]
             self._pending.rejection = _Rejection(answers)
 
     def close_transport(self, *, answer_connect: bool) -> None:
@@ -357,4 +365,4 @@ class ServerSocketLink:
             await hook(self.socket, reason)
 
     def _answers(self, pending: _PendingChanges) -> list[bytes]:
-        return [packets.encode_connect(self.namespace, self.sid), *pending.emitted]
+        return [text_frame(packets.encode_connect(self.namespace, self.sid)), *pending.emitted]

@@ -119,6 +119,10 @@ class WebSocket(FrameQueue, asyncio.Protocol):
     def on_text(self, text: str) -> None:
         """Handle one text message; must not raise."""
 
+    def on_binary(self, data: bytes) -> None:  # noqa: ARG002 - for subclasses
+        """Handle one binary message; by default it is an error. Must not raise."""
+        self.on_protocol_error(WSCloseCode.PROTOCOL_ERROR)
+
     @abstractmethod
     def on_protocol_error(self, code: int) -> None:
         """Close the connection with this code: the client has broken the WebSocket protocol."""
@@ -248,7 +252,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         elif kind is WSMsgType.PING:
             self.send_frame(pong_frame(message[1]))
         elif kind is WSMsgType.BINARY:
-            self.on_protocol_error(WSCloseCode.PROTOCOL_ERROR)
+            self.on_binary(message[1])
 
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:  # noqa: ARG002 - the base's signature
         """Close the connection. Called by aiohttp's parser for invalid input."""

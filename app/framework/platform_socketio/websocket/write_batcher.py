@@ -30,6 +30,11 @@ def text_frame(payload: bytes) -> bytes:
     return b"\x81\x7f%b%b" % (length.to_bytes(8), payload)
 
 
+def binary_frame(payload: bytes) -> bytes:
+    """Build a binary message in one frame."""
+    return b"\x82" + text_frame(payload)[1:]
+
+
 def close_frame(code: int) -> bytes:
     """Build a close frame with a status code (RFC 6455, section 7.4)."""
     return b"\x88\x02%b" % code.to_bytes(2)

@@ -183,6 +183,25 @@ def test_boot_fails_when_an_import_is_missing() -> None:
     assert "pass it to the module's constructor" in str(caught.value)
 
 
+def test_boot_fails_when_a_subclass_replaces_an_import() -> None:
+    """The providers of the base class would not receive the replacement."""
+
+    class _Module(containers.DeclarativeContainer):
+        needed: providers.Provider[_Needed] = imported(_Needed)
+        many: providers.Singleton[list[object]] = providers.Singleton(list, needed)
+
+    class _Sub(_Module):
+        needed = providers.Object(_Needed())
+
+    with pytest.raises(BootError) as caught:
+        NestFactory.create(_Sub).definitions()
+
+    assert (
+        "A subclass of a module replaces its import of _Needed, which the module's other "
+        "providers still use; pass it to the module's constructor instead"
+    ) == str(caught.value)
+
+
 def test_boot_fails_when_a_constructor_does_not_fit_its_provider() -> None:
     """The error names the class and the constructor's parameter."""
 

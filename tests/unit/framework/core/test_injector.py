@@ -217,7 +217,7 @@ async def test_module_ref_gets_resolves_and_creates_when_a_module_imports_it() -
     assert created.cache is ref.get(_Cache)
 
 
-async def test_module_ref_explains_when_the_scope_is_wrong() -> None:
+async def test_module_ref_explains_when_a_transient_class_has_no_single_instance() -> None:
     ref = NestFactory.create(_RefRoot).get(ModuleRef)
 
     with pytest.raises(BootError) as caught:
@@ -226,9 +226,34 @@ async def test_module_ref_explains_when_the_scope_is_wrong() -> None:
         "_Options is provided by a Factory, so it has no single instance; "
         "use ModuleRef.resolve, which creates one"
     ) == str(caught.value)
-    with pytest.raises(BootError) as caught:
-        await ref.resolve(_FastCache)
-    assert "_FastCache is not provided by a Factory; use ModuleRef.get" == str(caught.value)
+
+
+async def test_module_ref_resolves_the_one_instance_when_the_class_has_a_singleton() -> None:
+    ref = NestFactory.create(_RefRoot).get(ModuleRef)
+
+    assert ref.get(_FastCache) is await ref.resolve(_FastCache)
+
+
+async def test_guards_are_separate_when_a_factory_provides_their_class() -> None:
+    """As in Nest, each decorator that names a transient guard gets an instance of its own."""
+
+    class _Guard(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            del context
+            return True
+
+    @web_socket_gateway()
+    @use_guards(_Guard)
+    class _Gateway:
+        @subscribe_message("event")
+        @use_guards(_Guard)
+        def on_event(self) -> None: ...
+
+    app = application(providers.Factory(_Guard), providers.Singleton(_Gateway))
+    await app.init()
+
+    first, second = app.events()[0].enhancers.guards
+    assert first is not second
 
 
 async def test_module_ref_explains_when_a_created_class_needs_more() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from dependency_injector import containers, providers
 
-from app.framework import BootError, IoAdapter, IoOptions, NestFactory
+from app.framework import BootError, IoAdapter, IoOptions, NestFactory, imported
 from app.framework.event_emitter import EventEmitter2, EventEmitterModule, on_event
 from tests.unit.framework.assembling import application, start_error
 
@@ -101,6 +101,21 @@ async def test_listeners_hear_events_from_bootstrap_until_the_sockets_are_closed
     await app.close()
 
     assert ["bootstrap", "before"] == app.get(_Phases).heard
+
+
+def test_emitter_is_imported_by_its_class_because_its_module_is_global() -> None:
+    """As in Nest, other modules need not be passed the emitter."""
+
+    class _Nested(containers.DeclarativeContainer):
+        emitting = providers.Singleton(_Emitting, imported(EventEmitter2))
+
+    class _Root(containers.DeclarativeContainer):
+        nested = providers.Container(_Nested)
+        events = EventEmitterModule.for_root()
+
+    app = NestFactory.create(_Root)
+
+    assert app.get(_Emitting)._emitter is app.get(EventEmitter2)
 
 
 async def test_boot_fails_when_no_module_reads_on_event() -> None:

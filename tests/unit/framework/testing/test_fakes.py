@@ -1,7 +1,16 @@
 """Tests the fakes of a client, its connection and its events."""
 
-from app.framework import Socket
-from app.framework.testing import RecordingLink, fake_connection, fake_context, fake_socket
+from aiohttp.test_utils import make_mocked_request
+
+from app.framework import CanActivate, ExecutionContext, Socket
+from app.framework.testing import (
+    RecordingLink,
+    activate,
+    fake_connection,
+    fake_context,
+    fake_http_context,
+    fake_socket,
+)
 
 
 def test_fake_connection_is_nests_when_it_is_made_in_one_line() -> None:
@@ -69,3 +78,18 @@ def test_fake_socket_has_left_when_it_disconnects() -> None:
     client.disconnect()
 
     assert (False, frozenset()) == (client.connected, client.rooms)
+
+
+async def test_fake_http_context_is_nests_when_it_is_made_in_one_line() -> None:
+    """A guard reads the request, and sets headers of the response."""
+
+    class _KeyGuard(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            http = context.switch_to_http()
+            http.get_response().set_header("X-Checked", "yes")
+            return bool(http.get_request().headers.get("X-Key") == "sesame")
+
+    context = fake_http_context(make_mocked_request("GET", "/", headers={"X-Key": "sesame"}))
+
+    assert await activate(_KeyGuard(), context)
+    assert {"X-Checked": "yes"} == dict(context.get_response().headers)

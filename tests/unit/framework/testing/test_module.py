@@ -258,3 +258,47 @@ def test_compile_builds_nothing_and_runs_no_hook_when_it_applies_overrides() -> 
 
     module.get(_Traced)
     assert ["built"] == trace
+
+
+async def test_init_runs_hooks_and_awaits_factories_when_it_is_called() -> None:
+    """As in Nest, a module is initialised without a server. `close` runs the closing hooks."""
+    trace: list[str] = []
+
+    class _Traced:
+        async def on_module_init(self) -> None:
+            trace.append("init")
+
+        async def on_application_bootstrap(self) -> None:
+            trace.append("bootstrap")
+
+        def on_module_destroy(self) -> None:
+            trace.append("destroy")
+
+        def on_application_shutdown(self, signal: str | None) -> None:
+            trace.append(f"shutdown {signal}")
+
+    async def make() -> _Traced:
+        return _Traced()
+
+    class _Module(_GreetingModule):
+        traced = providers.Singleton(make)
+
+    await Test.create_testing_module(_Module).compile().close()
+    assert ["destroy", "shutdown None"] == trace
+    trace.clear()
+
+    module = await Test.create_testing_module(_Module).compile().init()
+    assert isinstance(module.get(_Traced), _Traced)
+    assert ["init", "bootstrap"] == trace
+
+    await module.close()
+    assert ["init", "bootstrap", "destroy", "shutdown None"] == trace
+
+
+async def test_resolve_creates_an_instance_when_a_factory_provides_the_class() -> None:
+    class _Module(containers.DeclarativeContainer):
+        loud = providers.Factory(_Loud)
+
+    module = Test.create_testing_module(_Module).compile()
+
+    assert await module.resolve(_Loud) is not await module.resolve(_Loud)

@@ -17,6 +17,7 @@ from app.framework import (
     BaseExceptionFilter,
     BaseWsExceptionFilter,
     Body,
+    BootError,
     CallHandler,
     CanActivate,
     ConflictException,
@@ -157,7 +158,8 @@ class _Results:
         return web.Response(text="raw", status=203)
 
     @get("raised")
-    async def raised(self, _: web.Request) -> web.Response:
+    async def raised(self, _: web.Request, response: HttpResponse) -> web.Response:
+        response.set_header("X-Own", "yes")
         raise web.HTTPGone(text="aiohttp's")
 
     @get("unsendable")
@@ -200,9 +202,10 @@ async def test_headers_are_sent_when_decorator_or_handler_set_them() -> None:
     async with serving(_Results) as client:
         removed = await client.delete("/results")
         accepted = await client.post("/results/status")
+        raised = await client.get("/results/raised")
 
     assert "value" == removed.headers["X-Name"]
-    assert "yes" == accepted.headers["X-Own"]
+    assert ["yes", "yes"] == [each.headers["X-Own"] for each in (accepted, raised)]
 
 
 async def test_result_without_a_json_form_is_an_internal_error() -> None:
@@ -439,6 +442,18 @@ async def test_filter_for_sockets_answers_a_request_when_it_is_global() -> None:
     async with serving(_Errors, AppFilter(BaseWsExceptionFilter)) as client:
         response = await client.get("/errors/not-found")
         assert (404, "No such cat") == (response.status, (await response.json())["message"])
+
+
+def test_decorator_refuses_a_second_route() -> None:
+    """Only one of the two would work."""
+    with pytest.raises(BootError) as caught:
+
+        class _Cats:
+            @get()
+            @post()
+            async def both(self) -> None: ...
+
+    assert str(caught.value).endswith("_Cats.both has two routes; write one method for each route")
 
 
 ALL_MARKERS = "Body(), Param(), Query(), Headers(), Req(), Res()"

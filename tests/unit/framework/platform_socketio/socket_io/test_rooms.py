@@ -7,7 +7,7 @@ import pytest
 from app.framework import Socket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
-from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher, text_frame
 from app.framework.testing import fake_socket
 from tests.unit.framework.platform_socketio.room_client import RoomClient
 
@@ -230,4 +230,4 @@ async def test_broadcast_is_queued_for_a_socket_that_is_being_admitted(
 
     rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", (1,))
 
-    assert ([b'42["e",1]'] if queued else []) == link.queued
+    assert ([text_frame(b'42["e",1]')] if queued else []) == link.queued
