@@ -153,9 +153,7 @@ class Connection(WebSocket, Generic[Link]):
 
     def enqueue_job(self, job: Job) -> None:
         """Run a job after the packets received so far, or now if all of them are handled."""
-        if self._inbox is _EMPTY_INBOX:
-            self._inbox = deque()
-        self._inbox.append(job)
+        self._append_job(job)
         if not self.is_handling:
             self._handle_inbox()
 
@@ -301,6 +299,11 @@ class Connection(WebSocket, Generic[Link]):
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
+
+    def _append_job(self, job: Job) -> None:
+        if self._inbox is _EMPTY_INBOX:
+            self._inbox = deque()
+        self._inbox.append(job)
 
     def _append_packet(self, text: str) -> None:
         if text[1:2] == _ACK and self._owner.handle_awaited_ack(self, text):

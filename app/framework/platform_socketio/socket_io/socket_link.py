@@ -276,9 +276,9 @@ class ServerSocketLink:
             state = "is still connecting" if self.state is LinkState.PENDING else "has disconnected"
             raise ConnectionError(f"the client {state}, so it cannot ack '{event}'")
         packet_id, ack = self.hub.owner.expect_ack(self.sid)
-        packet = packets.encode_event_with_id(self.namespace, event, args, packet_id)
-        self.connection.send_text(packet)
         try:
+            packet = packets.encode_event_with_id(self.namespace, event, args, packet_id)
+            self.connection.send_text(packet)
             async with asyncio.timeout(timeout_seconds):
                 return await ack.future
         finally:
