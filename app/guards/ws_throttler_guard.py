@@ -1,28 +1,18 @@
 """Rate-limits events per user, over all of the user's sockets on this node."""
 
 from collections.abc import Callable
-from functools import lru_cache
-from math import ceil
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, NoReturn, TypeVar
 
 from app.domain.delivery import MAX_RECEIPTS
-from app.framework import (
-    CanActivate,
-    ExecutionContext,
-    Reflector,
-    WsTooManyRequests,
-    set_metadata,
-)
+from app.framework import ExecutionContext, Reflector, WsTooManyRequests, set_metadata
+from app.framework.throttler import BaseThrottlerGuard, HandlerLimit
 from app.ports import Throttle
-from app.sockets.authenticated_socket import AuthenticatedSocket
 
 EVENT_WEIGHT = "event_weight"
 LIMITED_AS_RECEIPTS = "limited_as_receipts"
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_RECEIPTS = 0
-"""Marks receipts, which take one token per message from a separate bucket."""
 
 _reflector = Reflector()
 
@@ -32,7 +22,7 @@ def limited_as_receipts() -> Callable[[Decorated], Decorated]:
     return set_metadata(LIMITED_AS_RECEIPTS, value=True)
 
 
-class WsThrottlerGuard(CanActivate):
+class WsThrottlerGuard(BaseThrottlerGuard):
     """Takes one token per event from the user's bucket, or as many as the event's `event_weight`.
 
     Put this guard before `WsGuard`, so that it also limits the events that `WsGuard` rejects, such
@@ -44,33 +34,24 @@ class WsThrottlerGuard(CanActivate):
     """
 
     def __init__(self, events: Throttle, receipts: Throttle) -> None:
+        super().__init__(attrgetter("user_id"))
         self._event_limit = events
         self._receipt_limit = receipts
 
-    def can_activate(self, context: ExecutionContext) -> bool:
-        """Return True, or raise `WsTooManyRequests` with the milliseconds to wait for tokens."""
-        if context.is_connection:
-            return True
-        client: AuthenticatedSocket = context.get_client()
-        weight = _weight_of(context.get_handler())
-        if weight == _RECEIPTS:
-            wait_seconds = self._receipt_limit.take(
-                client.user_id, _receipts_in(context.get_data())
-            )
-        else:
-            wait_seconds = self._event_limit.take(client.user_id, weight)
-        if wait_seconds > 0:
-            raise WsTooManyRequests(ceil(wait_seconds * 1000))
-        return True
+    def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
+        """Return the limit of events, or that of receipts."""
+        del cls
+        if _reflector.get(LIMITED_AS_RECEIPTS, handler):
+            return (HandlerLimit(self._receipt_limit.take, cost_of=_receipts_in),)
+        weight: int = _reflector.get(EVENT_WEIGHT, handler) or 1
+        return (HandlerLimit(self._event_limit.take, cost=weight),)
 
-
-# Cache the weight: reading a handler's metadata takes half as long as the whole guard.
-@lru_cache(maxsize=1_024)
-def _weight_of(handler: Callable[..., Any]) -> int:
-    if _reflector.get(LIMITED_AS_RECEIPTS, handler):
-        return _RECEIPTS
-    weight: int = _reflector.get(EVENT_WEIGHT, handler) or 1
-    return weight
+    def throw_throttling_exception(
+        self, context: ExecutionContext, retry_after_ms: int
+    ) -> NoReturn:
+        """Raise `WsTooManyRequests`, which pauses the client's events."""
+        del context
+        raise WsTooManyRequests(retry_after_ms)
 
 
 def _receipts_in(data: object) -> int:

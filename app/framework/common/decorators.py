@@ -15,6 +15,8 @@ PIPES = "__pipes__"
 INTERCEPTORS = "__interceptors__"
 FILTERS = "__exceptionFilters__"
 CATCH = "__filterCatchExceptions__"
+NEEDED_GUARDS = "__needed_guards__"
+"""Pairs of a decorator's name and the class of the guard that reads the decorator."""
 
 FilterClass = TypeVar("FilterClass", bound=type)
 
@@ -50,6 +52,11 @@ def catch(*exceptions: type[Exception]) -> Callable[[FilterClass], FilterClass]:
         return cls
 
     return decorate
+
+
+def need_guard(target: object, decorator: str, guard: type) -> None:
+    """Refuse a handler with this decorator at boot, unless the guard runs for it."""
+    extend_metadata(target, NEEDED_GUARDS, ((decorator, guard),))
 
 
 def _extend(

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from types import CellType, FunctionType
 from typing import NoReturn
 
-from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, PIPES
+from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, NEEDED_GUARDS, PIPES
 from app.framework.common.exceptions import BootError
 from app.framework.common.hooks import MODULE_HOOKS
 from app.framework.common.metadata import get_metadata, has_metadata, member_names, metadata_keys
@@ -29,6 +29,7 @@ _ENHANCERS = {
     INTERCEPTORS: "use_interceptors",
     PIPES: "use_pipes",
     FILTERS: "use_filters",
+    NEEDED_GUARDS: "throttle or @skip_throttle",
 }
 _OF_ROUTES = {HTTP_CODE: "http_code", RESPONSE_HEADERS: "header", BODY_LIMIT: "body_limit"}
 _DECORATORS = {

@@ -8,7 +8,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from app.framework.common.decorators import CATCH, FILTERS, GUARDS, INTERCEPTORS, PIPES
+from app.framework.common.decorators import (
+    CATCH,
+    FILTERS,
+    GUARDS,
+    INTERCEPTORS,
+    NEEDED_GUARDS,
+    PIPES,
+)
 from app.framework.common.exceptions import BootError
 from app.framework.common.filters import ExceptionFilter
 from app.framework.common.guards import CanActivate
@@ -61,8 +68,11 @@ def collect_enhancers(
     interceptors = named_by("use_interceptors", INTERCEPTORS, NestInterceptor)
     pipes = named_by("use_pipes", PIPES, PipeTransform)
     filters = named_by("use_filters", FILTERS, ExceptionFilter)
+    guards = (*outer.guards, *guards)
+    if not isinstance(target, type):  # the guards of a class may stand on its methods
+        _check_needed_guards(target, guards, subject)
     return Enhancers(
-        guards=(*outer.guards, *guards),
+        guards=guards,
         interceptors=(*outer.interceptors, *interceptors),
         pipes=(*outer.pipes, *pipes),
         filters=(*reversed(filters), *outer.filters),
@@ -90,6 +100,15 @@ def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> 
                 "override bind instead"
             )
     return found
+
+
+def _check_needed_guards(method: object, guards: Iterable[object], subject: str) -> None:
+    for decorator, needed in get_metadata(method, NEEDED_GUARDS) or ():
+        if not any(isinstance(guard, needed) for guard in guards):
+            raise BootError(
+                f"{subject}: @{decorator} has no effect without {needed.__name__}; "
+                "add it to @use_guards"
+            )
 
 
 def _check_method(instance: object, kind: type, subject: str) -> None:

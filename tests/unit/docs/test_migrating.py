@@ -9,6 +9,7 @@ import app.framework
 import app.framework.config
 import app.framework.event_emitter
 import app.framework.schedule
+import app.framework.throttler
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES
 from app.adapters.sql.schema.tables import metadata
 from tests.unit.docs.markdown import ROOT, blocks, codes, table
@@ -34,6 +35,7 @@ PUBLIC_NAMES = [
     *app.framework.config.__all__,
     *app.framework.event_emitter.__all__,
     *app.framework.schedule.__all__,
+    *app.framework.throttler.__all__,
 ]
 
 

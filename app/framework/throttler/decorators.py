@@ -1,0 +1,76 @@
+"""The decorators `throttle` and `skip_throttle`, which `ThrottlerGuard` reads."""
+
+from collections.abc import Callable, Mapping
+
+from app.framework.common.decorators import need_guard
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import Decorated, define_metadata
+from app.framework.throttler.guard import ThrottlerGuard
+from app.framework.throttler.options import (
+    DEFAULT,
+    SKIP_THROTTLE,
+    THROTTLE,
+    ThrottleLimits,
+    complaint_about,
+)
+
+_VALID = {"ttl": 1, "limit": 0, "block_duration": None}
+
+
+def throttle(limits: Mapping[str, ThrottleLimits]) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@Throttle``: set other limits for a handler, or for all handlers of a class.
+
+    Args:
+        limits: The options that differ, by the name of the throttler, such as
+            ``{"default": {"limit": 3, "ttl": 60_000}}``.
+
+    Raises:
+        BootError: An option is unknown or invalid.
+    """
+    if not _is_mapping(limits) or not limits:
+        raise BootError(
+            f"@throttle({limits!r}) names no throttler; write @throttle({{'default': "
+            "{'limit': 3, 'ttl': 60_000}})"
+        )
+    for name, options in limits.items():
+        if not options or not options.keys() <= _VALID.keys():
+            raise BootError(
+                f"@throttle: {options!r} for '{name}' is invalid; set limit, ttl or block_duration"
+            )
+        given = {**_VALID, **options}
+        complaint = complaint_about(given["ttl"], given["limit"], given["block_duration"])
+        if complaint is not None:
+            raise BootError(f"@throttle: {complaint}, for '{name}'")
+    return _decorator("throttle", THROTTLE, dict(limits))
+
+
+def skip_throttle(skip: Mapping[str, bool] | None = None) -> Callable[[Decorated], Decorated]:
+    """Nest's ``@SkipThrottle``: do not count the calls of a handler, or of a class.
+
+    Args:
+        skip: Whether to skip, by the name of the throttler; without it, ``default`` is skipped.
+            ``{"default": False}`` on a handler makes the throttler count it again.
+
+    Raises:
+        BootError: The argument is not such a mapping.
+    """
+    chosen = {DEFAULT: True} if skip is None else skip
+    if not _is_mapping(chosen) or not all(type(each) is bool for each in chosen.values()):
+        raise BootError(
+            f"@skip_throttle({skip!r}): write @skip_throttle(), or "
+            "@skip_throttle({'default': False})"
+        )
+    return _decorator("skip_throttle", SKIP_THROTTLE, dict(chosen))
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _decorator(name: str, key: str, value: object) -> Callable[[Decorated], Decorated]:
+    def decorate(target: Decorated) -> Decorated:
+        define_metadata(target, key, value)
+        need_guard(target, name, ThrottlerGuard)
+        return target
+
+    return decorate

@@ -1,0 +1,194 @@
+"""`ThrottlerGuard`: limits how often a client calls a handler."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from ipaddress import ip_address, ip_network
+from math import ceil
+from typing import Any, NoReturn
+
+from aiohttp import web
+
+from app.framework.common.context import ExecutionContext, HttpContext
+from app.framework.common.exceptions import WsException
+from app.framework.common.guards import CanActivate
+from app.framework.common.http_exceptions import HttpException
+from app.framework.common.metadata import get_metadata
+from app.framework.platform_socketio.websocket.client_address import client_address
+from app.framework.throttler.options import SKIP_THROTTLE, THROTTLE, ThrottlerOptions
+from app.framework.throttler.storage import ThrottlerStorage
+from app.framework.websockets.socket import Socket
+
+IPV6_PREFIX = 64
+"""The clients of an IPv6 network of this size count as one client, as in Nest."""
+
+
+class ThrottlerException(WsException):
+    """The client exceeded a limit, and may call the handler again after ``retry_after_ms``.
+
+    Other events of the client are handled; `WsTooManyRequests` would pause them.
+    """
+
+    code = "rate_limited"
+    temporary = True
+
+    def __init__(self, retry_after_ms: int) -> None:
+        super().__init__(
+            "ThrottlerException: Too Many Requests", details={"retryAfterMs": retry_after_ms}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerLimit:
+    """One limit that applies to a handler.
+
+    Attributes:
+        take: Counts calls: ``take(tracker, cost)`` returns 0.0, or the seconds to wait. The tracker
+            is the text that identifies the caller.
+        cost: The number of calls that one call counts as.
+        cost_of: Returns the cost of a payload, if it depends on the payload.
+        skip_if: Returns whether a call does not count.
+    """
+
+    take: Callable[[str, int], float]
+    cost: int = 1
+    cost_of: Callable[[Any], int] | None = None
+    skip_if: Callable[[ExecutionContext], bool] | None = None
+
+
+_Check = Callable[[ExecutionContext], bool]
+
+
+class BaseThrottlerGuard(CanActivate, ABC):
+    """Limits calls by the `HandlerLimit` objects of a subclass. Connecting is not limited.
+
+    Args:
+        get_tracker: Returns the text that identifies a caller: a `Socket`, or a request of aiohttp.
+    """
+
+    def __init__(self, get_tracker: Callable[[Any], str]) -> None:
+        self._get_tracker = get_tracker
+        self._checks: dict[Callable[..., Any], _Check] = {}
+        """One function for each handler that was called. The number of handlers is fixed."""
+
+    @abstractmethod
+    def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
+        """Return the limits of a handler. This is called once per handler."""
+
+    def can_activate(self, context: ExecutionContext) -> bool:
+        """Count the call; return True, or raise an error if a limit is exceeded."""
+        if context.is_connection:
+            return True
+        check = self._checks.get(context.get_handler()) or self._compile(context)
+        return check(context)
+
+    def throw_throttling_exception(
+        self, context: ExecutionContext, retry_after_ms: int
+    ) -> NoReturn:
+        """Raise the error of a call that is refused, `ThrottlerException` or an HTTP error."""
+        error = ThrottlerException(retry_after_ms)
+        if context.get_type() != "http":
+            raise error
+        response = context.switch_to_http().get_response()
+        response.set_header("Retry-After", str(ceil(retry_after_ms / 1000)))
+        raise HttpException({"statusCode": 429, "message": error.message}, 429)
+
+    def _compile(self, context: ExecutionContext) -> _Check:
+        cls, handler = context.get_class(), context.get_handler()
+        is_http = context.get_type() == "http"
+        caller_of = HttpContext.get_request if is_http else ExecutionContext.get_client
+        checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
+        # A loop over the checks would take longer than a single check.
+        check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
+        self._checks[handler] = check
+        return check
+
+    def _check_of(self, limit: HandlerLimit, caller_of: Callable[[Any], Any]) -> _Check:
+        take, cost, cost_of, skip_if = limit.take, limit.cost, limit.cost_of, limit.skip_if
+        tracker_of, refuse = self._get_tracker, self.throw_throttling_exception
+
+        def check(context: ExecutionContext) -> bool:
+            wait_seconds = take(tracker_of(caller_of(context)), cost)
+            if wait_seconds > 0:
+                refuse(context, ceil(wait_seconds * 1000))
+            return True
+
+        def check_with_options(context: ExecutionContext) -> bool:
+            if skip_if is not None and skip_if(context):
+                return True
+            actual = cost if cost_of is None else cost_of(context.get_data())
+            wait_seconds = take(tracker_of(caller_of(context)), actual)
+            if wait_seconds > 0:
+                refuse(context, ceil(wait_seconds * 1000))
+            return True
+
+        return check if cost_of is None and skip_if is None else check_with_options
+
+
+class ThrottlerGuard(BaseThrottlerGuard):
+    """Nest's ``ThrottlerGuard``, for gateways and controllers.
+
+    Each handler has limits of its own for each client.
+
+    Args:
+        throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
+        get_tracker: Identifies a caller; by default, by its address.
+    """
+
+    def __init__(
+        self,
+        throttlers: Sequence[ThrottlerOptions],
+        storage: ThrottlerStorage,
+        get_tracker: Callable[[Any], str] | None = None,
+    ) -> None:
+        super().__init__(get_tracker or address_of)
+        self._throttlers = throttlers
+        self._storage = storage
+
+    def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
+        """Return the limits of a handler, of all throttlers that it does not skip."""
+        return tuple(
+            HandlerLimit(
+                take=partial(
+                    self._storage.take,
+                    _override(options, (handler, cls)),
+                    f"{cls.__qualname__}-{handler.__name__}-{options.name}-",
+                ),
+                skip_if=options.skip_if,
+            )
+            for options in self._throttlers
+            if not _named(SKIP_THROTTLE, options.name, (handler, cls))
+        )
+
+
+def address_of(caller: Socket | web.Request) -> str:
+    """Return the address of a client or, if it is an IPv6 address, its network.
+
+    The address of a request is that of the TCP peer. If the server is behind proxies, give the
+    module a ``get_tracker`` for controllers.
+    """
+    if isinstance(caller, Socket):
+        return network_of(caller.handshake.address)
+    return network_of(client_address(caller, ()))
+
+
+@lru_cache(maxsize=1_024)
+def network_of(address: str) -> str:
+    """Return the network of an IPv6 address; any other address is returned unchanged."""
+    if ":" not in address:
+        return address
+    return str(ip_network((ip_address(address).packed, IPV6_PREFIX), strict=False))
+
+
+def _named(key: str, name: str, targets: tuple[object, ...]) -> Any:
+    """Return the first value that a decorator sets for a throttler, or None."""
+    for target in targets:
+        values = get_metadata(target, key) or {}
+        if name in values:
+            return values[name]
+    return None
+
+
+def _override(options: ThrottlerOptions, targets: tuple[object, ...]) -> ThrottlerOptions:
+    return replace(options, **(_named(THROTTLE, options.name, targets) or {}))

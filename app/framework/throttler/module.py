@@ -1,0 +1,99 @@
+"""`ThrottlerModule`: provides `ThrottlerGuard`, and checks its decorators."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from dependency_injector import containers, providers
+
+from app.framework.background.clock import Clock
+from app.framework.background.explorer import Explorer
+from app.framework.background.method_decorators import MethodDecorator
+from app.framework.common.exceptions import BootError
+from app.framework.common.metadata import get_metadata, member_names
+from app.framework.throttler.guard import ThrottlerGuard
+from app.framework.throttler.options import (
+    SKIP_THROTTLE,
+    THROTTLE,
+    ThrottlerOptions,
+    complaint_about,
+)
+from app.framework.throttler.storage import ThrottlerStorage
+
+
+class ThrottlerExplorer(Explorer):
+    """Refuses decorators that name a throttler which the module does not have."""
+
+    decorators: ClassVar[tuple[MethodDecorator, ...]] = ()
+
+    def __init__(self, throttlers: Sequence[ThrottlerOptions]) -> None:
+        self._throttlers = throttlers
+
+    def explore(self, providers: Sequence[object]) -> None:
+        """Check the names in all decorators."""
+        names = {each.name for each in self._throttlers}
+        for cls in {type(each): None for each in providers}:
+            targets = {cls.__name__: cls} | {
+                f"{cls.__name__}.{name}": getattr(cls, name, None) for name in member_names(cls)
+            }
+            for subject, target in targets.items():
+                _check_names(subject, target, names)
+
+
+class ThrottlerModule(containers.DeclarativeContainer):
+    """Nest's ``ThrottlerModule``.
+
+    Write ``throttler = ThrottlerModule.for_root([ThrottlerOptions(ttl=60_000, limit=10)])`` in the
+    root module. Then `use_guards` may name `ThrottlerGuard`. For a guard of all handlers, write
+    ``AppGuard(ThrottlerGuard, throttler.throttlers, throttler.storage)``.
+    """
+
+    throttlers: providers.Dependency[Any] = providers.Dependency()
+    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    get_tracker: providers.Dependency[Any] = providers.Dependency()
+    storage = providers.Singleton(ThrottlerStorage, clock)
+    guard = providers.Singleton(ThrottlerGuard, throttlers, storage, get_tracker)
+    explorer = providers.Singleton(ThrottlerExplorer, throttlers)
+
+    @staticmethod
+    def for_root(
+        throttlers: Sequence[ThrottlerOptions],
+        *,
+        get_tracker: Callable[[Any], str] | None = None,
+        clock: Clock | None = None,
+    ) -> "providers.Container[ThrottlerModule]":
+        """Return the module with these throttlers. Every handler has all of them.
+
+        Args:
+            get_tracker: Returns the text that identifies a client, a `Socket` or a request; by
+                default its address.
+            clock: Tests pass a `ManualClock`.
+
+        Raises:
+            BootError: There is no throttler, two have the same name, or an option is invalid.
+        """
+        names = [each.name for each in throttlers]
+        if not names or len(set(names)) < len(names):
+            raise BootError(
+                f"ThrottlerModule.for_root: the throttlers are named {names}; "
+                "give at least one, and different names"
+            )
+        for each in throttlers:
+            complaint = complaint_about(each.ttl, each.limit, each.block_duration)
+            if complaint is not None:
+                raise BootError(f"ThrottlerModule.for_root: {complaint}, for '{each.name}'")
+        return providers.Container(
+            ThrottlerModule,
+            throttlers=providers.Object(tuple(throttlers)),
+            get_tracker=providers.Object(get_tracker),
+            clock=providers.Object(clock or Clock()),
+        )
+
+
+def _check_names(subject: str, target: object, names: set[str]) -> None:
+    for key, decorator in ((THROTTLE, "throttle"), (SKIP_THROTTLE, "skip_throttle")):
+        for name in (get_metadata(target, key) or {}) if hasattr(target, "__dict__") else ():
+            if name not in names:
+                raise BootError(
+                    f"{subject}: @{decorator} names the throttler '{name}', but "
+                    f"ThrottlerModule.for_root has only {sorted(names)}"
+                )

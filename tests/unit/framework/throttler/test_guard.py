@@ -1,0 +1,144 @@
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from app.framework import Socket
+from app.framework.testing import ManualClock, fake_connection, fake_context, fake_socket
+from app.framework.throttler import (
+    ThrottlerException,
+    ThrottlerGuard,
+    ThrottlerOptions,
+    ThrottlerStorage,
+    skip_throttle,
+    throttle,
+)
+from app.framework.throttler.guard import network_of
+
+SHORT = ThrottlerOptions(ttl=1_000, limit=2)
+LONG = ThrottlerOptions(ttl=60_000, limit=3, name="long", block_duration=0)
+
+
+class _Gateway:
+    def plain(self) -> None: ...
+
+    def other(self) -> None: ...
+
+    @throttle({"default": {"limit": 1, "ttl": 5_000}})
+    def strict(self) -> None: ...
+
+    @skip_throttle()
+    def free(self) -> None: ...
+
+
+@skip_throttle({"default": True, "long": True})
+@throttle({"default": {"limit": 1}})
+class _Class:
+    def free(self) -> None: ...
+
+    @skip_throttle({"default": False})
+    def counted(self) -> None: ...
+
+
+def make_guard(*throttlers: ThrottlerOptions, **options: Any) -> ThrottlerGuard:
+    return ThrottlerGuard(throttlers, ThrottlerStorage(ManualClock()), **options)
+
+
+def calls(
+    guard: ThrottlerGuard, handler: Any, count: int, address: str = "10.0.0.1", cls: type = _Gateway
+) -> Iterable[int | str]:
+    """Call a handler, and yield 0 or the milliseconds to wait for each call."""
+    client = fake_socket(Socket, address=address)
+    for _ in range(count):
+        try:
+            guard.can_activate(fake_context(client, handler=handler, gateway=cls))
+        except ThrottlerException as error:
+            yield int(str(error.details["retryAfterMs"]))
+        else:
+            yield 0
+
+
+def test_each_client_and_each_handler_has_its_own_limit() -> None:
+    guard = make_guard(SHORT)
+
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.plain, 3)]
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.other, 3)]
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.plain, 3, address="10.0.0.2")]
+
+
+def test_clients_of_one_ipv6_network_share_a_limit() -> None:
+    guard = make_guard(SHORT)
+
+    assert [0, 0] == [*calls(guard, _Gateway.plain, 2, address="2001:db8::1")]
+    assert [1_000] == [*calls(guard, _Gateway.plain, 1, address="2001:db8::2")]
+    assert [0] == [*calls(guard, _Gateway.plain, 1, address="2001:db8:0:1::1")]
+
+
+def test_tracker_may_be_something_else_than_the_address() -> None:
+    guard = make_guard(SHORT, get_tracker=lambda client: client.id)
+
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.plain, 3)]
+    assert [1_000] == [*calls(guard, _Gateway.plain, 1, address="10.0.0.2")]
+
+
+def test_handler_may_have_other_limits_or_none() -> None:
+    guard = make_guard(SHORT)
+
+    assert [0, 5_000] == [*calls(guard, _Gateway.strict, 2)]
+    assert [0] * 5 == [*calls(guard, _Gateway.free, 5)]
+
+
+def test_decorator_of_the_handler_precedes_that_of_the_class() -> None:
+    guard = make_guard(SHORT, LONG)
+
+    assert [0] * 5 == [*calls(guard, _Class.free, 5, cls=_Class)]
+    assert [0, 1_000] == [*calls(guard, _Class.counted, 2, cls=_Class)]
+
+
+def test_every_throttler_counts() -> None:
+    guard = make_guard(ThrottlerOptions(ttl=1_000, limit=5), LONG)
+
+    assert [0, 0, 0, 60_000] == [*calls(guard, _Gateway.plain, 4)]
+    assert [0] * 3 == [*calls(guard, _Gateway.free, 3)]
+    assert [60_000] == [*calls(guard, _Gateway.free, 1)]
+
+
+def test_throttler_does_not_count_calls_that_it_skips() -> None:
+    skipping = ThrottlerOptions(
+        ttl=1_000, limit=1, skip_if=lambda context: context.get_client().id == "socket-1"
+    )
+    guard = make_guard(skipping)
+    other = fake_socket(Socket, socket_id="socket-2")
+
+    assert [0, 0] == [*calls(guard, _Gateway.plain, 2)]
+    assert guard.can_activate(fake_context(other, handler=_Gateway.plain))
+    with pytest.raises(ThrottlerException):
+        guard.can_activate(fake_context(other, handler=_Gateway.plain))
+
+
+def test_connecting_is_not_limited() -> None:
+    guard = make_guard(ThrottlerOptions(ttl=1_000, limit=0))
+
+    assert guard.can_activate(fake_connection(fake_socket(Socket)))
+
+
+def test_client_receives_a_stable_code_and_the_time_to_wait() -> None:
+    assert {
+        "error": "ThrottlerException: Too Many Requests",
+        "code": "rate_limited",
+        "temporary": True,
+        "retryAfterMs": 250,
+    } == ThrottlerException(250).to_ack()
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("10.1.2.3", "10.1.2.3"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_network_of_an_address(address: str, network: str) -> None:
+    assert network == network_of(address)

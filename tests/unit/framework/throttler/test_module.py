@@ -1,0 +1,220 @@
+"""Tests app/framework/throttler/module.py and app/framework/throttler/decorators.py."""
+
+from typing import Any
+
+import pytest
+from dependency_injector import containers, providers
+
+from app.framework import (
+    AppGuard,
+    BootError,
+    IoAdapter,
+    IoOptions,
+    NestFactory,
+    Socket,
+    controller,
+    get,
+    subscribe_message,
+    use_guards,
+    web_socket_gateway,
+)
+from app.framework.testing import ManualClock, fake_socket
+from app.framework.throttler import (
+    ThrottlerGuard,
+    ThrottlerModule,
+    ThrottlerOptions,
+    skip_throttle,
+    throttle,
+)
+from app.framework.websockets.pipeline import compile_event
+from tests.unit.framework.assembling import application, start_error
+from tests.unit.framework.core.http.serving import serving
+
+LIMIT = ThrottlerOptions(ttl=60_000, limit=1)
+
+
+@web_socket_gateway()
+@use_guards(ThrottlerGuard)
+class _Gateway:
+    @subscribe_message("move")
+    def move(self, _: Socket) -> str:
+        return "moved"
+
+
+async def test_gateway_answers_with_an_error_when_the_limit_is_exceeded() -> None:
+    """`use_guards` finds the guard that the module provides."""
+    clock = ManualClock()
+    app = application(providers.Singleton(_Gateway), ThrottlerModule.for_root([LIMIT], clock=clock))
+    await app.init()
+    move = compile_event(app.events()[0])
+    client = fake_socket(Socket)
+    acked: list[Any] = []
+
+    await move(client, None, acked.append)
+    await move(client, None, acked.append)
+    await clock.advance(60)
+    await move(client, None, acked.append)
+
+    refusal = {
+        "error": "ThrottlerException: Too Many Requests",
+        "code": "rate_limited",
+        "temporary": True,
+        "retryAfterMs": 60_000,
+    }
+    assert ["moved", refusal, "moved"] == acked
+    await app.close()
+
+
+async def test_controller_answers_with_429_when_the_limit_is_exceeded() -> None:
+    @controller("things")
+    @use_guards(ThrottlerGuard)
+    class _Controller:
+        @get()
+        def find(self) -> str:
+            return "found"
+
+        @get("free")
+        @skip_throttle()
+        def free(self) -> str:
+            return "free"
+
+    async with serving(_Controller, ThrottlerModule.for_root([LIMIT])) as client:
+        assert [200, 429] == [(await client.get("/things")).status for _ in range(2)]
+        refused = await client.get("/things")
+        assert {
+            "statusCode": 429,
+            "message": "ThrottlerException: Too Many Requests",
+        } == await refused.json()
+        assert "60" == refused.headers["Retry-After"]
+        assert [200, 200] == [(await client.get("/things/free")).status for _ in range(2)]
+
+
+async def test_guard_may_be_global() -> None:
+    class _Module(containers.DeclarativeContainer):
+        throttler = ThrottlerModule.for_root([LIMIT])
+        guard = AppGuard(ThrottlerGuard, throttler.throttlers, throttler.storage)
+        gateway = providers.Singleton(_Plain)
+
+    app = NestFactory.create(_Module(), IoAdapter(IoOptions()))
+
+    assert [ThrottlerGuard] == [type(each) for each in app.events()[0].enhancers.guards]
+
+
+@web_socket_gateway()
+class _Plain:
+    @subscribe_message("move")
+    def move(self) -> None: ...
+
+
+async def test_boot_fails_when_a_decorator_has_no_effect() -> None:
+    @web_socket_gateway()
+    class _Unguarded:
+        @subscribe_message("move")
+        @throttle({"default": {"limit": 3}})
+        def move(self) -> None: ...
+
+    @web_socket_gateway()
+    class _Hook:
+        @skip_throttle()
+        def handle_connection(self) -> None: ...
+
+    class _Service:
+        @skip_throttle()
+        def work(self) -> None: ...
+
+    sentences = {
+        _Unguarded: (
+            "_Unguarded.move: @throttle has no effect without ThrottlerGuard; add it to @use_guards"
+        ),
+        _Hook: (
+            "_Hook.handle_connection: @throttle or @skip_throttle has no effect on a hook; "
+            "put guards on the class, they run when a client connects"
+        ),
+        _Service: (
+            "_Service.work: @throttle or @skip_throttle has no effect on a method that handles no "
+            "event and no request; add @subscribe_message(...), @get() or the like"
+        ),
+    }
+    for cls, sentence in sentences.items():
+        assert sentence == await start_error(
+            providers.Singleton(cls), ThrottlerModule.for_root([LIMIT])
+        )
+
+
+async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
+    @web_socket_gateway()
+    @use_guards(ThrottlerGuard)
+    class _Misspelt:
+        @subscribe_message("move")
+        @throttle({"defualt": {"limit": 3}})
+        def move(self) -> None: ...
+
+    assert (
+        "_Misspelt.move: @throttle names the throttler 'defualt', but ThrottlerModule.for_root has "
+        "only ['default']"
+    ) == await start_error(providers.Singleton(_Misspelt), ThrottlerModule.for_root([LIMIT]))
+
+
+@pytest.mark.parametrize(
+    ("throttlers", "why"),
+    [
+        ([], "the throttlers are named []; give at least one, and different names"),
+        (
+            [ThrottlerOptions(ttl=1, limit=1, name="a")] * 2,
+            "the throttlers are named ['a', 'a']; give at least one, and different names",
+        ),
+        (
+            [ThrottlerOptions(ttl=-1, limit=1)],
+            "ttl=-1 must be a positive number of milliseconds, for 'default'",
+        ),
+        (
+            [ThrottlerOptions(ttl=1, limit=-1, name="short")],
+            "limit=-1 must be a whole number of at least 0, for 'short'",
+        ),
+        (
+            [ThrottlerOptions(ttl=1, limit=1, block_duration=-1)],
+            "block_duration=-1 must be a number of milliseconds, for 'default'",
+        ),
+    ],
+)
+def test_invalid_options_are_refused(throttlers: list[ThrottlerOptions], why: str) -> None:
+    with pytest.raises(BootError) as caught:
+        ThrottlerModule.for_root(throttlers)
+
+    assert f"ThrottlerModule.for_root: {why}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        ({}, "{}) names no throttler; write @throttle({'default': {'limit': 3, 'ttl': 60_000}})"),
+        (5, "5) names no throttler; write @throttle({'default': {'limit': 3, 'ttl': 60_000}})"),
+    ],
+)
+def test_throttle_is_refused_without_throttlers(limits: Any, why: str) -> None:
+    with pytest.raises(BootError) as caught:
+        throttle(limits)
+
+    assert f"@throttle({why}" == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({}, "{} for 'default' is invalid; set limit, ttl or block_duration"),
+        ({"max": 1}, "{'max': 1} for 'default' is invalid; set limit, ttl or block_duration"),
+        ({"limit": 1.5}, "limit=1.5 must be a whole number of at least 0, for 'default'"),
+        ({"ttl": "60"}, "ttl='60' must be a positive number of milliseconds, for 'default'"),
+    ],
+)
+def test_throttle_is_refused_with_invalid_limits(options: Any, why: str) -> None:
+    with pytest.raises(BootError) as caught:
+        throttle({"default": options})
+
+    assert f"@throttle: {why}" == str(caught.value)
+
+
+@pytest.mark.parametrize("skip", [True, {"default": 1}, ["default"]])
+def test_skip_throttle_is_refused_with_anything_but_a_mapping(skip: Any) -> None:
+    with pytest.raises(BootError, match=r"write @skip_throttle\(\), or"):
+        skip_throttle(skip)
