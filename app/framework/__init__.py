@@ -144,12 +144,14 @@ from app.framework.websockets.param_decorators import (
 )
 from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket_api.acks import AckTimeoutError
 from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
     "CONNECTION_PATTERN",
     "Ack",
     "AckFunction",
+    "AckTimeoutError",
     "AllowRequest",
     "AppFilter",
     "AppGuard",

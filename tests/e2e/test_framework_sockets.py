@@ -9,6 +9,7 @@ import pytest_asyncio
 from dependency_injector import providers
 
 from app.framework import (
+    AckTimeoutError,
     Server,
     Socket,
     WebSocketServer,
@@ -16,6 +17,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
+from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.unit.framework.assembling import application
 
@@ -77,15 +79,27 @@ class AdminGateway:
         client.once("kick", lambda: client.nsp.emit("kicked"))
         client.on("disconnect", lambda reason: client.nsp.of("/").emit("admin left", reason))
 
+    @subscribe_message("ask me")
+    async def ask_client(self, client: Socket, question: Any) -> Any:
+        client.volatile.emit("volatile", 1)
+        answer = await client.emit_with_ack("question", question, timeout_seconds=ANSWER_SECONDS)
+        return {"answer": answer, "all": await client.nsp.emit_with_ack("question", "all")}
+
+    @subscribe_message("ask in vain")
+    async def ask_in_vain(self, client: Socket) -> str:
+        try:
+            await client.nsp.emit_with_ack("unanswered", timeout_seconds=0.01)
+        except AckTimeoutError as error:
+            return str(error)
+        return "answered"
+
     @subscribe_message("describe")
     def describe(self, client: Socket) -> dict[str, Any]:
         handshake, lobby = client.handshake, client.nsp.of("/")
         return {
             "namespaces": [client.nsp.name, lobby.name],
             "sockets": [client.id in client.nsp.sockets, len(lobby.sockets)],
-            "rooms": {
-                room: len(ids) for room, ids in lobby.adapter.rooms.items() if room == "lobby"
-            },
+            "room": len(lobby.adapter.rooms["lobby"]),
             "clients": lobby.engine.clients_count,
             "handshake": [
                 handshake.url.split("&")[0],
@@ -250,4 +264,24 @@ async def test_listeners_of_a_socket_run_besides_the_gateways_handlers(
     await two.sees("kicked")
     assert "server namespace disconnect" == await lobby.sees("admin left")
     lobby.disconnect()
+    two.disconnect()
+
+
+async def test_server_awaits_acks_of_clients_while_it_handles_their_event(
+    driver: JsDriver, url: str
+) -> None:
+    """The client's ack is handled before the events that wait for the handler."""
+    one, two = (
+        driver.connect(url, name, {"key": "sesame"}, namespace="/admin") for name in ("one", "two")
+    )
+    await two.sees("connect")
+    await one.sees("connect")
+
+    answer = await one.ask("ask me", {"id": 1})
+    late = await one.ask("ask in vain")
+
+    assert {"answer": {"id": 1}, "all": ["all", "all"]} == answer
+    assert "not all clients have acked in time; 0 have" == late
+    assert 1 == await one.sees("volatile")
+    one.disconnect()
     two.disconnect()

@@ -28,9 +28,10 @@ class RecordingLink:
     Attributes:
         emitted: The emitted events, ``(event, args)``, in order.
         broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
-        volatile: The names of events that were broadcast as volatile.
+        volatile: The names of events that were emitted as volatile.
         pauses: The durations of `Socket.pause_events` calls, in seconds.
         present: The sockets that `sockets` searches. Tests fill this list.
+        acks: The client's answers to `Socket.emit_with_ack`. Tests fill this list.
         namespace: The name of the namespace.
         listeners: The functions of `Socket.on` and `Socket.once`, with the events.
         middlewares: The functions that were given to `Server.use`.
@@ -49,6 +50,7 @@ class RecordingLink:
         self.pauses: list[float] = []
         self.present: list[Socket] = []
         self.refusal: tuple[str, Any] | None = None
+        self.acks: list[Any] = []
         self.namespace = "/"
         self.listeners: list[tuple[str, Listener]] = []
         self.middlewares: list[Middleware] = []
@@ -77,6 +79,22 @@ class RecordingLink:
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Record the event."""
         self.emitted.append((event, args))
+
+    def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
+        """Record the event, and its name among the volatile ones."""
+        self.volatile.append(event)
+        self.emit(event, args)
+
+    async def emit_with_ack(self, event: str, args: tuple[Any, ...], timeout_seconds: float) -> Any:
+        """Record the event, and return the next item of ``acks``.
+
+        Raises:
+            TimeoutError: ``acks`` is empty.
+        """
+        self.emit(event, args)
+        if not self.acks:
+            raise TimeoutError(f"no ack within {timeout_seconds} s")
+        return self.acks.pop(0)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Return False, so that the pipeline awaits the coroutine."""

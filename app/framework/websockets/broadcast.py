@@ -7,6 +7,7 @@ already done is `DONE`: not awaiting it has no effect, and costs nothing.
 from collections.abc import Awaitable, Generator, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from app.framework.websockets.socket_api.acks import ACK_SECONDS, collect_acks
 from app.framework.websockets.socket_api.middleware import Middleware
 
 if TYPE_CHECKING:
@@ -127,6 +128,22 @@ class BroadcastOperator:
         if event in RESERVED_EVENTS:
             raise reserved(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
+
+    async def emit_with_ack(
+        self, event: str, *args: Any, timeout_seconds: float = ACK_SECONDS
+    ) -> list[Any]:
+        """Emit to the selected sockets, and return the first argument of each client's ack.
+
+        Sockets that are still connecting or disconnect meanwhile are left out.
+
+        Raises:
+            AckTimeoutError: A client has not acked in time. It has the acks of the others.
+            ValueError: The name of the event is reserved.
+        """
+        return await collect_acks(
+            socket.emit_with_ack(event, *args, timeout_seconds=timeout_seconds)
+            for socket in self.local_sockets()
+        )
 
     def local_sockets(self) -> "tuple[Socket, ...]":
         """Return the selected sockets of this process, without duplicates.

@@ -20,6 +20,7 @@ from app.framework.websockets.broadcast import (
     room_names,
 )
 from app.framework.websockets.server import Server
+from app.framework.websockets.socket_api.acks import ACK_SECONDS
 from app.framework.websockets.socket_api.listeners import Listener, listenable
 
 
@@ -83,6 +84,12 @@ class SocketLink(Protocol):
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """See `Socket.emit`."""
+
+    def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
+        """See `Socket.volatile`."""
+
+    async def emit_with_ack(self, event: str, args: tuple[Any, ...], timeout_seconds: float) -> Any:
+        """See `Socket.emit_with_ack`."""
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """See `Socket.run_in_background`."""
@@ -169,6 +176,26 @@ class Socket:
             raise reserved(event)
         self._link.emit(event, args)
 
+    async def emit_with_ack(
+        self, event: str, *args: Any, timeout_seconds: float = ACK_SECONDS
+    ) -> Any:
+        """Emit an event, and return the first argument of the client's ack.
+
+        Raises:
+            TimeoutError: The client has not acked in time.
+            ConnectionError: The client has disconnected, or is still connecting: the server does
+                not read its acks before ``handle_connection`` has ended.
+            ValueError: The name of the event is reserved.
+        """
+        if event in RESERVED_EVENTS:
+            raise reserved(event)
+        return await self._link.emit_with_ack(event, args, timeout_seconds)
+
+    @property
+    def volatile(self) -> "VolatileSocket":
+        """Emit to this client only if it is reading: ``client.volatile.emit("position", data)``."""
+        return VolatileSocket(self._link)
+
     def to(self, *rooms: Room) -> BroadcastOperator:
         """Select the sockets in these rooms, except this socket."""
         return BroadcastOperator(self._link.hub).to(*rooms).except_(self.id)
@@ -249,3 +276,18 @@ class Socket:
                 events emitted so far before the connection is closed.
         """
         self._link.close_transport(answer_connect=answer_connect)
+
+
+class VolatileSocket:
+    """See `Socket.volatile`."""
+
+    __slots__ = ("_link",)
+
+    def __init__(self, link: SocketLink) -> None:
+        self._link = link
+
+    def emit(self, event: str, *args: Any) -> None:
+        """Queue an event for the client, or drop it if the client is not reading."""
+        if event in RESERVED_EVENTS:
+            raise reserved(event)
+        self._link.emit_volatile(event, args)

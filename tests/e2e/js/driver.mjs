@@ -55,7 +55,12 @@ function watch(client, socket) {
   socket.on("connect_error", ({ message, data }) =>
     report(client, "connect_error", [{ message, data }]),
   );
-  socket.onAny((event, ...args) => report(client, event, args));
+  socket.onAny((event, ...args) => {
+    report(client, event, args);
+    // An event that wants an ack gets its first argument back, except `unanswered`.
+    const ack = args.at(-1);
+    if (typeof ack === "function" && event !== "unanswered") ack(args[0]);
+  });
 }
 
 function report(client, event, args, question) {

@@ -22,6 +22,9 @@ from app.framework.platform_socketio.websocket.write_batcher import text_frame
 _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
 
+_ACK = "3"
+"""Socket.IO's packet type of an ack, which follows the Engine.IO packet type."""
+
 Job = Callable[[], Handling | None]
 """A function that the server calls in order with the client's packets. Returns None if the work is
 done, or a coroutine that completes the work. Must not raise.
@@ -150,7 +153,7 @@ class Connection(WebSocket, Generic[Link]):
 
     def enqueue_job(self, job: Job) -> None:
         """Run a job after the packets received so far, or now if all of them are handled."""
-        self._append_to_inbox(job)
+        self._append_job(job)
         if not self.is_handling:
             self._handle_inbox()
 
@@ -258,7 +261,7 @@ class Connection(WebSocket, Generic[Link]):
         packet_type = text[:1]
         if packet_type == _MESSAGE:
             if self.is_handling:
-                self._append_to_inbox(text)
+                self._append_packet(text)
             else:
                 self.is_handling = True
                 self._start_handling(text)
@@ -297,14 +300,20 @@ class Connection(WebSocket, Generic[Link]):
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
-    def _append_to_inbox(self, entry: str | Job) -> None:
+    def _append_job(self, job: Job) -> None:
         if self._inbox is _EMPTY_INBOX:
             self._inbox = deque()
-        self._inbox.append(entry)
-        if isinstance(entry, str):
-            self._inbox_chars += len(entry)
-            if not self.is_reading:
-                self.pause_reading()
+        self._inbox.append(job)
+
+    def _append_packet(self, text: str) -> None:
+        if text[1:2] == _ACK and self._owner.handle_awaited_ack(self, text):
+            return
+        if self._inbox is _EMPTY_INBOX:
+            self._inbox = deque()
+        self._inbox.append(text)
+        self._inbox_chars += len(text)
+        if not self.is_reading:
+            self.pause_reading()
 
     def _handle_inbox(self) -> None:
         self.is_handling = True

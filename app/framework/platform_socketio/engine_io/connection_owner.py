@@ -46,6 +46,12 @@ class ConnectionOwner(Protocol[Connection_contra]):
             MalformedPacketError: The client does not follow the protocol.
         """
 
+    def handle_awaited_ack(self, connection: Connection_contra, message: str) -> bool:
+        """Handle an ack that a handler may await, before the packets that wait in the inbox.
+
+        Returns False for any other packet, which is put into the inbox.
+        """
+
     def connection_closed(self, connection: Connection_contra, reason: DisconnectReason) -> None:
         """Stop serving a closed connection, and enqueue its disconnect hooks."""
 

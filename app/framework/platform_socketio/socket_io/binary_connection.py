@@ -116,10 +116,10 @@ class BinaryConnection(Connection[ServerSocketLink]):
             self.close(DisconnectReason.PARSE_ERROR)
             return None
 
-    def _append_to_inbox(self, entry: str | Job) -> None:
-        super()._append_to_inbox(entry)
-        if isinstance(entry, _BinaryMessage):
-            self._inbox_chars += entry.size
+    def _append_job(self, job: Job) -> None:
+        super()._append_job(job)
+        if isinstance(job, _BinaryMessage):
+            self._inbox_chars += job.size
             if self.is_handling and not self.is_reading:  # otherwise it is handled at once
                 self.pause_reading()
 

@@ -169,6 +169,11 @@ def encode_event(namespace: str, name: str, args: tuple[Any, ...]) -> bytes:
     return _encode_packet(packet.EVENT, [name, *args], namespace)
 
 
+def encode_event_with_id(namespace: str, name: str, args: tuple[Any, ...], packet_id: int) -> bytes:
+    """Encode an event whose ack the server awaits."""
+    return _encode_packet(packet.EVENT, [name, *args], namespace, packet_id)
+
+
 def encode_ack(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
     """Encode the acknowledgement of the event with this id."""
     if namespace == _DEFAULT_NAMESPACE:

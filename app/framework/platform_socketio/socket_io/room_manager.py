@@ -14,6 +14,10 @@ import socketio
 
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.websockets.socket_api.acks import AwaitedAck
+
+MAX_AWAITED_ACKS = 64
+"""The number of acks of one socket that the server waits for at the same time."""
 
 
 class RoomManager(socketio.AsyncManager):
@@ -113,9 +117,27 @@ class RoomManager(socketio.AsyncManager):
         """The number of open connections of the server."""
         return len(self.server.eio.sockets)
 
+    def expect_ack(self, sid: str) -> tuple[int, AwaitedAck]:
+        """Register an ack that a socket should send; return the id of the event, and the ack.
+
+        Raises:
+            RuntimeError: The server waits for too many acks of this socket.
+        """
+        if len(self.callbacks.get(sid, ())) > MAX_AWAITED_ACKS:
+            raise RuntimeError(f"more than {MAX_AWAITED_ACKS} acks of the client are awaited")
+        ack = AwaitedAck()
+        packet_id: int = self._generate_ack_id(sid, ack)  # type: ignore[attr-defined]  # untyped
+        return packet_id, ack
+
+    def forget_ack(self, sid: str, packet_id: int) -> None:
+        """Ignore the ack from now on."""
+        self.callbacks.get(sid, {}).pop(packet_id, None)
+
     def forget_callbacks(self, sid: str) -> None:
-        """Drop the callbacks for acks that a socket has not sent."""
-        self.callbacks.pop(sid, None)
+        """Drop the callbacks for acks that a socket has not sent, and end the waits for them."""
+        for ack in self.callbacks.pop(sid, {}).values():
+            if isinstance(ack, AwaitedAck):
+                ack.abandon()
 
 
 def _as_set(rooms: str | list[str] | None) -> frozenset[str]:

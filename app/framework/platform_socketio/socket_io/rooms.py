@@ -15,6 +15,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
     text_frame,
 )
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.acks import AwaitedAck
 from app.framework.websockets.socket_api.middleware import Middleware, compile_middleware
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
@@ -65,6 +66,12 @@ class RoomOwner(Protocol):
     def clients_count(self) -> int:
         """The number of open connections."""
 
+    def expect_ack(self, sid: str) -> tuple[int, AwaitedAck]:
+        """Register an ack that a socket should send; return the id of the event, and the ack."""
+
+    def forget_ack(self, sid: str, packet_id: int) -> None:
+        """Ignore the ack from now on."""
+
     def forget_callbacks(self, sid: str) -> None:
         """Drop the callbacks for acks that a socket has not sent."""
 
@@ -95,7 +102,7 @@ class NamespaceRooms:
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
-        self._owner = owner
+        self.owner = owner
         """The server's part that all namespaces share."""
 
     def broadcast(
@@ -208,18 +215,22 @@ class NamespaceRooms:
     @property
     def clients_count(self) -> int:
         """See `Hub.clients_count`."""
-        return self._owner.clients_count
+        return self.owner.clients_count
+
+    def is_stalled(self, connection: Recipient) -> bool:
+        """Return whether the client is not reading at the moment."""
+        return connection in self._batcher.stalled
 
     def of(self, namespace: str) -> "NamespaceRooms":
         """See `Server.of`."""
-        rooms = self._owner.rooms.get(namespace)
+        rooms = self.owner.rooms.get(namespace)
         if rooms is None:
             raise ValueError(f"no gateway has the namespace {namespace}")
         return rooms
 
     def use(self, middleware: Middleware) -> None:
         """See `Server.use`."""
-        compiled = compile_middleware(middleware, self._owner.connect_timeout_seconds)
+        compiled = compile_middleware(middleware, self.owner.connect_timeout_seconds)
         self.middlewares = (*self.middlewares, compiled)
 
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
@@ -254,7 +265,7 @@ class NamespaceRooms:
 
     def remove_socket(self, sid: str) -> None:
         """Remove a socket from every room, in time linear in the number of its rooms."""
-        self._owner.forget_callbacks(sid)
+        self.owner.forget_callbacks(sid)
         connection = self.all_members.get(sid)
         if connection is not None:
             for group in self._groups_of(connection):

@@ -43,6 +43,7 @@ from app.framework.platform_socketio.socket_io.socket_link import (
 )
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.websockets.socket_api.acks import AwaitedAck
 
 _log = structlog.stdlib.get_logger("SocketServer")
 
@@ -187,6 +188,24 @@ class SocketServer(socketio.AsyncServer):
         if not packets.is_event_array(data):
             raise MalformedPacketError
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
+
+    def handle_awaited_ack(self, connection: ClientConnection, message: str) -> bool:
+        """See `ConnectionOwner.handle_awaited_ack`."""
+        if not self.manager.callbacks:
+            return False
+        try:
+            packet = StrictPacket.parse(message[1:])
+        except MalformedPacketError:
+            return False  # the inbox handles it later, and closes the connection
+        link = connection.links.get(packet.namespace or "/")
+        if link is None or packet.packet_type != packet_types.ACK:
+            return False
+        ack = self.manager.callbacks.get(link.sid, {}).get(packet.id)
+        if not isinstance(ack, AwaitedAck):
+            return False
+        connection.packets_left -= _COSTLY_PACKET
+        ack(*packet.data)
+        return True
 
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         """Leave all rooms at once; then handle the waiting packets; then run the disconnect hooks.

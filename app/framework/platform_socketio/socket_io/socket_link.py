@@ -1,5 +1,6 @@
 """`ServerSocketLink`: connects a socket to the transport, from CONNECT until the disconnect."""
 
+import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -258,6 +259,30 @@ class ServerSocketLink:
             pending.add(frame)
             if pending.size > self.connection.max_queue_bytes:
                 self.connection.on_queue_limit(pending.size)
+
+    def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
+        """Send an event unless the client is not reading."""
+        if not self.hub.is_stalled(self.connection):
+            self.emit(event, args)
+
+    async def emit_with_ack(self, event: str, args: tuple[Any, ...], timeout_seconds: float) -> Any:
+        """Send an event, and wait for the client's ack.
+
+        Raises:
+            ConnectionError: The state is not ADMITTED, or does not stay so.
+            TimeoutError: The client has not acked in time.
+        """
+        if self.state is not ADMITTED:
+            state = "is still connecting" if self.state is LinkState.PENDING else "has disconnected"
+            raise ConnectionError(f"the client {state}, so it cannot ack '{event}'")
+        packet_id, ack = self.hub.owner.expect_ack(self.sid)
+        try:
+            packet = packets.encode_event_with_id(self.namespace, event, args, packet_id)
+            self.connection.send_text(packet)
+            async with asyncio.timeout(timeout_seconds):
+                return await ack.future
+        finally:
+            self.hub.owner.forget_ack(self.sid, packet_id)
 
     def join(self, rooms: Iterable[str]) -> None:
         """Join rooms, now or when the socket is admitted; no effect after a disconnect."""

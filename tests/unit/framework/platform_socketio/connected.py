@@ -48,6 +48,11 @@ class Owner:
             return self._handle_pause(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
+    def handle_awaited_ack(self, connection: ClientConnection, message: str) -> bool:
+        if message == "43awaited":
+            self.handled.append(f"{connection.sid}:awaited")
+        return message == "43awaited"
+
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         del connection
         self.closed.append(reason)

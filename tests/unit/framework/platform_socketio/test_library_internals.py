@@ -48,6 +48,7 @@ REPLACED: list[tuple[str, str, type, str, str]] = [
         ("is_sid_room", "(self, namespace, room)"),
         ("eio_sid_from_sid", "(self, sid, namespace)"),
         ("emit", _EMIT),
+        ("_generate_ack_id", "(self, sid, callback)"),
     )
 ]
 REPLACED += [

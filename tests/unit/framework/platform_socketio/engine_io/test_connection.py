@@ -132,3 +132,16 @@ async def test_streams_run_beside_the_events_when_there_is_room(
     assert [True] * MAX_BACKGROUND_TASKS + [False] == begun
     assert ["a:1"] == owner.handled
     assert not client.connection._background_tasks
+
+
+async def test_awaited_ack_is_handled_at_once_when_a_handler_is_waiting(
+    owner: Owner, client: Client
+) -> None:
+    """Otherwise a handler that awaits the ack would wait for itself."""
+    client.send("4wait", "4later", "43awaited", "43other")
+    before = list(owner.handled)
+    owner.gate.set()
+    await ticks()
+
+    assert ["a:awaited"] == before
+    assert ["a:awaited", "a:wait", "a:later", "a:3other"] == owner.handled

@@ -210,3 +210,58 @@ async def test_socket_is_cut_off_when_too_much_is_queued_for_its_admission(
     hub.emit("event", "x" * 600)
 
     assert (False, True) == (before, transport.is_closing())
+
+
+async def test_ack_is_awaited_until_the_client_answers_or_leaves(
+    server: SocketServer, door: Door, transport: FakeTransport
+) -> None:
+    """A pending client cannot answer; the waits of one client are limited."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
+    with pytest.raises(ConnectionError, match="is still connecting"):
+        await socket.emit_with_ack("question")
+    door.may_pass.set()
+    await ticks()
+    transport.sent.clear()
+    connection = server.eio.sockets["c"]
+
+    answered, unanswered = (asyncio.ensure_future(socket.emit_with_ack("ask")) for _ in range(2))
+    await ticks()
+    sent = b"".join(transport.sent)
+    connection.data_received(client_frames.text(b'431["yes"]'))
+    connection.data_received(client_frames.text(b'4399["unknown"]'))
+    answer = await answered
+    with pytest.raises(TimeoutError):
+        await socket.emit_with_ack("ask", timeout_seconds=0.001)
+    others = [asyncio.ensure_future(socket.emit_with_ack("ask")) for _ in range(63)]
+    await ticks()
+    with pytest.raises(RuntimeError, match="more than 64 acks"):
+        await socket.emit_with_ack("ask")
+    connection.data_received(client_frames.text(b"41"))
+
+    assert text_frame(b'421["ask"]') + text_frame(b'422["ask"]') == sent
+    assert "yes" == answer
+    with pytest.raises(ConnectionError, match="has disconnected"):
+        await unanswered
+    await asyncio.gather(*others, return_exceptions=True)
+    with pytest.raises(ConnectionError, match="has disconnected"):
+        await socket.emit_with_ack("question")
+    assert {} == server.manager.callbacks
+
+
+async def test_volatile_event_is_dropped_when_the_client_does_not_read(
+    server: SocketServer, door: Door, transport: FakeTransport
+) -> None:
+    """Other events wait for the client."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
+    door.may_pass.set()
+    await ticks()
+    transport.sent.clear()
+
+    socket.volatile.emit("position", 1)
+    server.batcher.stalled.add(server.eio.sockets["c"])
+    socket.volatile.emit("position", 2)
+    socket.emit("message")
+    await ticks()
+
+    sent = text_frame(b'42["position",1]') + text_frame(b'42["message"]')
+    assert sent == b"".join(transport.sent)

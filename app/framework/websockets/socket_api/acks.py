@@ -1,0 +1,56 @@
+"""Acks that this server asks of its clients: socket.io's ``emitWithAck``."""
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+ACK_SECONDS = 10.0
+"""The default time limit of an ack."""
+
+
+class AckTimeoutError(TimeoutError):
+    """Some clients have not acked a broadcast in time.
+
+    Attributes:
+        responses: The acks of the other clients.
+    """
+
+    def __init__(self, responses: list[Any]) -> None:
+        self.responses = responses
+        super().__init__(f"not all clients have acked in time; {len(responses)} have")
+
+
+class AwaitedAck:
+    """The future of an ack. A call with the client's arguments resolves it with the first one."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def __call__(self, *args: Any) -> None:
+        """Resolve the future; only the first call has an effect."""
+        if not self.future.done():
+            self.future.set_result(args[0] if args else None)
+
+    def abandon(self) -> None:
+        """Fail: the client has disconnected."""
+        if not self.future.done():
+            self.future.set_exception(ConnectionError("the client has disconnected"))
+
+
+async def collect_acks(waits: Iterable[Awaitable[Any]]) -> list[Any]:
+    """Return the acks of all clients, except those that have disconnected.
+
+    Raises:
+        AckTimeoutError: A client has not acked in time.
+    """
+    results = await asyncio.gather(*waits, return_exceptions=True)
+    responses = [each for each in results if not isinstance(each, BaseException)]
+    errors = [each for each in results if isinstance(each, BaseException)]
+    for error in errors:
+        if not isinstance(error, TimeoutError | ConnectionError):
+            raise error
+    if any(isinstance(error, TimeoutError) for error in errors):
+        raise AckTimeoutError(responses)
+    return responses
