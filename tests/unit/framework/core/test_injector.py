@@ -256,6 +256,18 @@ async def test_guards_are_separate_when_a_factory_provides_their_class() -> None
     assert first is not second
 
 
+async def test_module_ref_is_found_when_no_module_imports_it() -> None:
+    """It is injected into created classes, as all other providers are."""
+
+    class _WithRef:
+        def __init__(self, module_ref: ModuleRef) -> None:
+            self.module_ref = module_ref
+
+    ref = application(providers.Singleton(_FastCache)).get(ModuleRef)
+
+    assert ref is (await ref.create(_WithRef)).module_ref
+
+
 async def test_module_ref_explains_when_a_created_class_needs_more() -> None:
     class _Needy:
         def __init__(self, missing: ExecutionContext) -> None: ...
