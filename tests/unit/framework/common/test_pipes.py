@@ -14,7 +14,7 @@ from app.framework import (
     WsBadRequest,
     WsException,
 )
-from app.framework.common.pipes import ParamKind
+from app.framework.common.pipes import ParamKind, in_order
 from app.framework.platform_socketio import json_codec
 
 
@@ -204,6 +204,28 @@ def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
         {"path": "addresses.0.zip", "message": "Extra inputs are not permitted"},
         {"path": "userId", "message": "Extra inputs are not permitted"},
     ] == options_of(forbid_non_whitelisted=True, whitelist=whitelist)
+
+
+@pytest.mark.parametrize(
+    ("outer", "own", "order"),
+    [
+        ({}, {"forbid_non_whitelisted": True}, ["forbid", None]),
+        ({"forbid_non_whitelisted": True}, {"whitelist": True}, ["forbid", "ignore"]),
+        ({}, {"whitelist": False}, ["allow", None]),
+        ({"whitelist": False}, {"whitelist": True}, ["ignore", "allow"]),
+        ({}, {}, [None, None]),
+    ],
+)
+def test_validation_pipes_run_strictest_first_when_there_are_several(
+    outer: dict[str, Any], own: dict[str, Any], order: list[str | None]
+) -> None:
+    """The first one drops unknown fields, so that a later one could not refuse them."""
+    one, two = ValidationPipe(**outer), ValidationPipe(**own)
+
+    pipes = in_order((one, PipeTransform(), two), ())
+
+    assert order == [pipe.extra for pipe in pipes if isinstance(pipe, ValidationPipe)]
+    assert type(pipes[1]) is PipeTransform
 
 
 def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:
