@@ -83,8 +83,11 @@ def test_get_finds_a_subclass_and_an_alias_when_they_are_provided() -> None:
 def test_get_finds_the_replacement_when_a_port_is_overridden() -> None:
     """The overridden provider and its replacement count as one provider."""
 
+    class _SlowCache(_Cache):
+        pass
+
     class _Module(containers.DeclarativeContainer):
-        cache = providers.Singleton(_Cache)
+        cache = providers.Singleton(_SlowCache)
         client = providers.Singleton(_Client, cache)
 
     fast = _FastCache()
