@@ -172,7 +172,7 @@ class NestApplication:
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called.
         """
-        if not self._initialized:
+        if not self._initialized and not self._providers:
             with suppress(Exception):  # what cannot be built needs no closing
                 await self._build()
         name = None if signal is None else signal.name

@@ -59,7 +59,8 @@ class Injector:
     def __init__(self, container: containers.Container) -> None:
         self._container = container
         self._providers = in_declaration_order(container)
-        fill_imports(self._providers, providers.Object(ModuleRef(self)))
+        self._module_ref = providers.Object(ModuleRef(self))
+        fill_imports(self._providers, self._module_ref)
         refuse_cycles(self._providers)
 
     def check(self) -> None:
@@ -116,7 +117,8 @@ class Injector:
         """
         token = get_origin(token) or token  # the class of a generic annotation
         declared = [each for each in self._providers if _declared_class(each) is token]
-        return find_by_class(self._providers, token) or declared
+        found = find_by_class(self._providers, token) or declared
+        return found or find_by_class([self._module_ref], token)
 
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`.

@@ -157,10 +157,13 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
 
 
 def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
-    """Raise `BootError` if two routes have the same method and path: the second would never run."""
+    """Raise `BootError` if two routes have the same method and path: the second would never run.
+
+    The names of the path's parameters make no difference.
+    """
     seen: set[tuple[str, str]] = set()
     for route in routes:
-        key = (route.method, route.path)
+        key = (route.method, re.sub(r"\{\w+", "{", route.path))
         if key in seen:
             raise BootError(f"{route.method} {route.path} has two handlers; remove one")
         seen.add(key)

@@ -83,8 +83,11 @@ def test_get_finds_a_subclass_and_an_alias_when_they_are_provided() -> None:
 def test_get_finds_the_replacement_when_a_port_is_overridden() -> None:
     """The overridden provider and its replacement count as one provider."""
 
+    class _SlowCache(_Cache):
+        pass
+
     class _Module(containers.DeclarativeContainer):
-        cache = providers.Singleton(_Cache)
+        cache = providers.Singleton(_SlowCache)
         client = providers.Singleton(_Client, cache)
 
     fast = _FastCache()
@@ -254,6 +257,18 @@ async def test_guards_are_separate_when_a_factory_provides_their_class() -> None
 
     first, second = app.events()[0].enhancers.guards
     assert first is not second
+
+
+async def test_module_ref_is_found_when_no_module_imports_it() -> None:
+    """It is injected into created classes, as all other providers are."""
+
+    class _WithRef:
+        def __init__(self, module_ref: ModuleRef) -> None:
+            self.module_ref = module_ref
+
+    ref = application(providers.Singleton(_FastCache)).get(ModuleRef)
+
+    assert ref is (await ref.create(_WithRef)).module_ref
 
 
 async def test_module_ref_explains_when_a_created_class_needs_more() -> None:

@@ -182,9 +182,12 @@ async def test_closing_hooks_run_when_the_application_never_started() -> None:
     """As in Nest, where a created application has all its instances."""
     trace: Trace = []
 
-    await application(providers.Singleton(_First, trace)).close()
+    app = application(providers.Singleton(_First, trace))
+    await app.close()
 
     assert ["first destroy", "first before None", "first shutdown None"] == trace
+    await app.close()
+    assert 6 == len(trace)
 
 
 async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:

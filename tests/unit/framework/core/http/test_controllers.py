@@ -206,3 +206,17 @@ async def test_boot_fails_when_two_controllers_have_one_route() -> None:
     sentence = await start_error(providers.Singleton(_One), providers.Singleton(_Other))
 
     assert "GET /things has two handlers; remove one" == sentence
+
+
+async def test_boot_fails_when_two_routes_differ_only_in_a_parameters_name() -> None:
+    @controller("things")
+    class _Things:
+        @get("{id}")
+        async def by_id(self) -> None: ...
+
+        @get("{name}")
+        async def by_name(self) -> None: ...
+
+    assert "GET /things/{name} has two handlers; remove one" == (
+        await start_error(providers.Singleton(_Things))
+    )
