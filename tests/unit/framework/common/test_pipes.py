@@ -1,6 +1,7 @@
 """Tests `ValidationPipe`, which validates with pydantic, and the other pipes."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -226,6 +227,14 @@ def test_validation_pipes_run_strictest_first_when_there_are_several(
 
     assert order == [pipe.extra for pipe in pipes if isinstance(pipe, ValidationPipe)]
     assert type(pipes[1]) is PipeTransform
+
+
+def test_mock_of_a_validation_pipe_keeps_its_place() -> None:
+    """A test may override the pipe with a mock, which has no options."""
+    mock, default = Mock(spec=ValidationPipe), DefaultValuePipe(1)
+
+    assert (mock, default) == in_order((mock,), (default,))
+    assert (default, mock) == in_order((default,), (mock,))
 
 
 def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:
