@@ -114,9 +114,29 @@ class AdminGateway:
         client.disconnect(close)
 
 
+@web_socket_gateway(namespace="/teams/:team")
+class TeamGateway:
+    """A namespace for each team."""
+
+    server = WebSocketServer()
+
+    def after_init(self, server: Server) -> None:
+        server.use(_refuse_banned)
+
+    @subscribe_message("tell")
+    def tell(self, client: Socket, everybody: bool) -> dict[str, Any]:  # noqa: FBT001 - payload
+        (self.server if everybody else client.nsp).emit("told")
+        return {
+            "name": client.nsp.name,
+            "team": client.nsp.params["team"],
+            "count": len(self.server.sockets),
+        }
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def url() -> AsyncIterator[str]:
-    app = application(providers.Singleton(LobbyGateway), providers.Singleton(AdminGateway))
+    gateways = (LobbyGateway, AdminGateway, TeamGateway)
+    app = application(*map(providers.Singleton, gateways))
     yield await app.listen(0)
     await app.close()
 
@@ -285,3 +305,34 @@ async def test_server_awaits_acks_of_clients_while_it_handles_their_event(
     assert 1 == await one.sees("volatile")
     one.disconnect()
     two.disconnect()
+
+
+async def test_namespaces_with_a_parameter_are_separate_and_share_a_gateway(
+    driver: JsDriver, url: str
+) -> None:
+    """The gateway's server reaches all of them, as Nest's ParentNamespace does."""
+    red, blue = (
+        driver.connect(url, team, {}, namespace=f"/teams/{team}") for team in ("red", "blue")
+    )
+    await red.sees("connect")
+    await blue.sees("connect")
+
+    assert {"name": "/teams/red", "team": "red", "count": 2} == await red.ask("tell", 0)
+    await red.sees("told")
+    await blue.ask("tell", 1)
+    await red.sees("told")
+
+    assert (2, 1) == (red.events.count("told"), blue.events.count("told"))
+    red.disconnect()
+    blue.disconnect()
+
+
+async def test_namespace_is_refused_when_it_does_not_match_or_a_middleware_refuses(
+    driver: JsDriver, url: str
+) -> None:
+    unknown = driver.connect(url, "unknown", {}, namespace="/teams/red/blue")
+    banned = driver.connect(url, "banned", {"key": "banned"}, namespace="/teams/red")
+
+    errors = [await unknown.sees("connect_error"), await banned.sees("connect_error")]
+
+    assert ["Invalid namespace", "banned"] == [error["message"] for error in errors]
