@@ -35,6 +35,9 @@ _ISO_DATE = re.compile(
     r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}"
     r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
+_FIRST_DAY = "0000-01-01"
+"""Completes a date that is only a year, or a year and a month."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 400
 """JavaScript's largest number has 309 digits; Python cannot convert a string of 4,301 to an int."""
@@ -285,10 +288,7 @@ def _moment(value: Any) -> datetime | None:
             return _EPOCH + timedelta(milliseconds=int(value))
         if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
             return None
-        whole = (
-            value + "-01-01"[len(value) - len("2024") :] if len(value) <= len("2024-03") else value
-        )
-        moment = datetime.fromisoformat(whole)
+        moment = datetime.fromisoformat(value + _FIRST_DAY[len(value) :])
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):  # no such day, or before the year 1 or after 9999
         return None

@@ -151,6 +151,7 @@ def test_date_is_the_default_when_it_is_missing() -> None:
     assert moment == pipe.transform(None, metadata)
     assert moment == ParseDatePipe().transform("2024-03-01T00:00:00", metadata)
     assert moment == pipe.transform("2024-03-01", metadata)
+    assert {"error": "Validation failed (invalid date format)"} == answer(pipe, "March 1, 2024")
 
 
 def test_array_has_models_when_the_items_are_a_model() -> None:
