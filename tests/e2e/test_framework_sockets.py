@@ -14,6 +14,7 @@ from app.framework import (
     Socket,
     WebSocketServer,
     WsException,
+    WsUnavailable,
     subscribe_message,
     web_socket_gateway,
 )
@@ -61,6 +62,8 @@ class LobbyGateway:
 
 async def _refuse_banned(client: Socket) -> None:
     await asyncio.sleep(0)
+    if client.handshake.auth.get("key") == "banned for now":
+        raise WsUnavailable("banned for now")
     if client.handshake.auth.get("key") == "banned":
         raise WsException("banned", code="banned")
 
@@ -73,6 +76,8 @@ class AdminGateway:
         server.use(_refuse_banned)
 
     async def handle_connection(self, client: Socket) -> None:
+        if client.handshake.auth.get("key") == "later":
+            raise WsUnavailable("later")
         if client.handshake.auth.get("key") != "sesame":
             raise WsException("no key")
         client.on("listened", lambda data, ack: ack(["listener", data]))
@@ -336,3 +341,22 @@ async def test_namespace_is_refused_when_it_does_not_match_or_a_middleware_refus
     errors = [await unknown.sees("connect_error"), await banned.sees("connect_error")]
 
     assert ["Invalid namespace", "banned"] == [error["message"] for error in errors]
+
+
+async def test_temporary_refusal_leaves_the_other_namespaces_of_a_connection(
+    driver: JsDriver, url: str
+) -> None:
+    """Closing the connection would make every namespace reconnect."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    later = connect(driver, url, "/admin", key="later")
+    banned = connect(driver, url, "/teams/red", key="banned for now")
+
+    reasons = [(await later.sees("exception"))["code"], await later.sees("disconnect")]
+    error = await banned.sees("connect_error")
+
+    assert ["unavailable", "io server disconnect"] == reasons
+    assert {"code": "unavailable", "temporary": True} == error["data"]
+    assert 1 == await lobby.ask("echo", 1)
+    assert 1 == lobby.events.count("connect")
+    lobby.disconnect()

@@ -10,6 +10,7 @@ from app.framework.background.explorer import Explorer
 from app.framework.background.method_decorators import MethodDecorator
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata, member_names
+from app.framework.common.providers import global_
 from app.framework.throttler.guard import ThrottlerGuard
 from app.framework.throttler.options import (
     SKIP_THROTTLE,
@@ -42,8 +43,9 @@ class ThrottlerExplorer(Explorer):
                 _check_names(subject, target, names)
 
 
+@global_
 class ThrottlerModule(containers.DeclarativeContainer):
-    """Nest's ``ThrottlerModule``.
+    """Nest's ``ThrottlerModule``, which is global.
 
     Write ``throttler = ThrottlerModule.for_root([ThrottlerOptions(ttl=60_000, limit=10)])`` in the
     root module. Then `use_guards` may name `ThrottlerGuard`. For a guard of all handlers, write

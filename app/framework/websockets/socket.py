@@ -269,7 +269,8 @@ class Socket:
         """Close the connection with code 1013 (try again later). Use this for temporary refusals.
 
         The JavaScript client sees the reason ``transport close`` and reconnects by itself. It does
-        not reconnect after `disconnect` or `refuse`.
+        not reconnect after `disconnect` or `refuse`. If a client is in other namespaces already, a
+        socket that is still connecting is refused alone, and does not reconnect by itself.
 
         Args:
             answer_connect: Whether a socket that is still connecting receives ``connect`` and the

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from app.framework import BootError, NestApplication, NestFactory
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
-from app.framework.schedule.scheduler import MAX_OVERLAPPING_RUNS
+from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
 from app.framework.testing import ManualClock
 from tests.unit.framework.assembling import application, start_error
 

@@ -265,3 +265,28 @@ async def test_volatile_event_is_dropped_when_the_client_does_not_read(
 
     sent = text_frame(b'42["position",1]') + text_frame(b'42["message"]')
     assert sent == b"".join(transport.sent)
+
+
+async def test_listeners_of_one_socket_are_in_its_own_table_alone(
+    server: SocketServer, door: Door
+) -> None:
+    """When they are removed, the socket has the handlers of its namespace again."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
+    door.may_pass.set()
+    await ticks()
+    connection = server.eio.sockets["c"]
+    log: list[object] = []
+
+    socket.on("event", log.append)
+    socket.on("disconnect", log.append)
+    socket.on("disconnect", print)
+    connection.data_received(client_frames.text(b'42["event",1]'))
+    socket.off("event")
+    socket.off("disconnect", print)
+    connection.data_received(client_frames.text(b'42["event",2]'))
+    compiled = connection.links["/"].compiled
+    connection.data_received(client_frames.text(b"41"))
+    await ticks()
+
+    assert [1, "client namespace disconnect"] == log
+    assert ({}, 1) == (compiled.events, len(compiled.disconnect))
