@@ -77,6 +77,7 @@ from app.framework.common.metadata import Reflector, set_metadata
 from app.framework.common.parse_pipes import (
     ParseArrayPipe,
     ParseBoolPipe,
+    ParseDatePipe,
     ParseEnumPipe,
     ParseFloatPipe,
     ParseIntPipe,
@@ -217,6 +218,7 @@ __all__ = [
     "Param",
     "ParseArrayPipe",
     "ParseBoolPipe",
+    "ParseDatePipe",
     "ParseEnumPipe",
     "ParseFloatPipe",
     "ParseIntPipe",

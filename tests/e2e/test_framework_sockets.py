@@ -14,6 +14,7 @@ from app.framework import (
     Socket,
     WebSocketServer,
     WsException,
+    WsUnavailable,
     subscribe_message,
     web_socket_gateway,
 )
@@ -61,6 +62,8 @@ class LobbyGateway:
 
 async def _refuse_banned(client: Socket) -> None:
     await asyncio.sleep(0)
+    if client.handshake.auth.get("key") == "banned for now":
+        raise WsUnavailable("banned for now")
     if client.handshake.auth.get("key") == "banned":
         raise WsException("banned", code="banned")
 
@@ -73,6 +76,8 @@ class AdminGateway:
         server.use(_refuse_banned)
 
     async def handle_connection(self, client: Socket) -> None:
+        if client.handshake.auth.get("key") == "later":
+            raise WsUnavailable("later")
         if client.handshake.auth.get("key") != "sesame":
             raise WsException("no key")
         client.on("listened", lambda data, ack: ack(["listener", data]))
@@ -114,9 +119,29 @@ class AdminGateway:
         client.disconnect(close)
 
 
+@web_socket_gateway(namespace="/teams/:team")
+class TeamGateway:
+    """A namespace for each team."""
+
+    server = WebSocketServer()
+
+    def after_init(self, server: Server) -> None:
+        server.use(_refuse_banned)
+
+    @subscribe_message("tell")
+    def tell(self, client: Socket, everybody: bool) -> dict[str, Any]:  # noqa: FBT001 - payload
+        (self.server if everybody else client.nsp).emit("told")
+        return {
+            "name": client.nsp.name,
+            "team": client.nsp.params["team"],
+            "count": len(self.server.sockets),
+        }
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def url() -> AsyncIterator[str]:
-    app = application(providers.Singleton(LobbyGateway), providers.Singleton(AdminGateway))
+    gateways = (LobbyGateway, AdminGateway, TeamGateway)
+    app = application(*map(providers.Singleton, gateways))
     yield await app.listen(0)
     await app.close()
 
@@ -285,3 +310,53 @@ async def test_server_awaits_acks_of_clients_while_it_handles_their_event(
     assert 1 == await one.sees("volatile")
     one.disconnect()
     two.disconnect()
+
+
+async def test_namespaces_with_a_parameter_are_separate_and_share_a_gateway(
+    driver: JsDriver, url: str
+) -> None:
+    """The gateway's server reaches all of them, as Nest's ParentNamespace does."""
+    red, blue = (
+        driver.connect(url, team, {}, namespace=f"/teams/{team}") for team in ("red", "blue")
+    )
+    await red.sees("connect")
+    await blue.sees("connect")
+
+    assert {"name": "/teams/red", "team": "red", "count": 2} == await red.ask("tell", 0)
+    await red.sees("told")
+    await blue.ask("tell", 1)
+    await red.sees("told")
+
+    assert (2, 1) == (red.events.count("told"), blue.events.count("told"))
+    red.disconnect()
+    blue.disconnect()
+
+
+async def test_namespace_is_refused_when_it_does_not_match_or_a_middleware_refuses(
+    driver: JsDriver, url: str
+) -> None:
+    unknown = driver.connect(url, "unknown", {}, namespace="/teams/red/blue")
+    banned = driver.connect(url, "banned", {"key": "banned"}, namespace="/teams/red")
+
+    errors = [await unknown.sees("connect_error"), await banned.sees("connect_error")]
+
+    assert ["Invalid namespace", "banned"] == [error["message"] for error in errors]
+
+
+async def test_temporary_refusal_leaves_the_other_namespaces_of_a_connection(
+    driver: JsDriver, url: str
+) -> None:
+    """Closing the connection would make every namespace reconnect."""
+    lobby = connect(driver, url)
+    await lobby.sees("everybody")
+    later = connect(driver, url, "/admin", key="later")
+    banned = connect(driver, url, "/teams/red", key="banned for now")
+
+    reasons = [(await later.sees("exception"))["code"], await later.sees("disconnect")]
+    error = await banned.sees("connect_error")
+
+    assert ["unavailable", "io server disconnect"] == reasons
+    assert {"code": "unavailable", "temporary": True} == error["data"]
+    assert 1 == await lobby.ask("echo", 1)
+    assert 1 == lobby.events.count("connect")
+    lobby.disconnect()

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Self
 
 
 class Clock:
@@ -19,3 +20,7 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         """Wait for so many seconds of `monotonic`."""
         await asyncio.sleep(seconds)
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return this clock: dependency-injector copies the arguments of modules."""
+        return self

@@ -23,7 +23,7 @@ class MethodDecorator:
     @property
     def key(self) -> str:
         """The metadata key of the decorator's values, a tuple with one item per use."""
-        return f"background:{self.name}"
+        return f"@{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

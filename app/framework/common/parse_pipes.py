@@ -1,4 +1,4 @@
-"""Nest's pipes that parse one value: numbers, booleans, UUIDs, enums and arrays.
+"""Nest's pipes that parse one value: numbers, booleans, UUIDs, enums, dates and arrays.
 
 The messages and the accepted values are Nest's. A refused value raises `WsBadRequest`, or the
 exception of ``exception_factory``, which takes the message. With ``optional=True`` a missing value
@@ -8,6 +8,7 @@ stays None.
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import Enum, EnumType
 from math import isfinite
 from types import GenericAlias
@@ -30,6 +31,14 @@ ExceptionFactory = Callable[[Any], Exception]
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_ISO_DATE = re.compile(
+    r"[0-9]{4}(?:-[0-9]{2}(?:-[0-9]{2}"
+    r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
+)
+_FIRST_DAY = "0000-01-01"
+"""Completes a date that is only a year, or a year and a month."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 400
 """JavaScript's largest number has 309 digits; Python cannot convert a string of 4,301 to an int."""
 
@@ -176,6 +185,35 @@ class ParseEnumPipe(ParsePipe):
         return member
 
 
+class ParseDatePipe(ParsePipe):
+    """Converts an ISO date, or milliseconds since 1970, to a datetime in UTC.
+
+    A time without a zone is UTC; in Nest it is the server's local time. Nest also accepts texts
+    that are not ISO 8601, such as ``March 1, 2024``. ``default`` creates the value for a missing
+    one.
+    """
+
+    def __init__(self, *, default: Callable[[], datetime] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._default = default
+
+    def bind(self, metadata: ArgumentMetadata) -> Transform:
+        """Return the function that parses the values of one parameter."""
+        parse, default = super().bind(metadata), self._default
+        if default is None:
+            return parse
+        return lambda value: default() if value is None else parse(value)
+
+    def parse(self, value: Any) -> datetime:
+        """Return the moment."""
+        if value is None or value == "":
+            raise _Refused("Validation failed (no Date provided)")
+        moment = _moment(value)
+        if moment is None:
+            raise _Refused("Validation failed (invalid date format)")
+        return moment
+
+
 class ParseArrayPipe(ParsePipe):
     """Converts a list, or a string with separators, to a list; ``items`` is the type of each item.
 
@@ -242,6 +280,18 @@ def _to_float(value: Any) -> float | None:
     except OverflowError:  # an int beyond the largest float
         return None
     return number if isfinite(number) else None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        if _is_number(value):
+            return _EPOCH + timedelta(milliseconds=int(value))
+        if not isinstance(value, str) or not _ISO_DATE.fullmatch(value):
+            return None
+        moment = datetime.fromisoformat(value + _FIRST_DAY[len(value) :])
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):  # no such day, or before the year 1 or after 9999
+        return None
 
 
 def _from_json(item: Any) -> Any:

@@ -6,7 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from math import isnan
-from typing import Any, ClassVar, Literal, Never
+from typing import Any, ClassVar, Literal, Never, TypeGuard
 
 from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 
@@ -20,6 +20,9 @@ _Extra = Literal["allow", "ignore", "forbid"] | None
 
 _EXTRA: dict[bool | None, _Extra] = {True: "ignore", False: "allow", None: None}
 """The rule for each value of ``whitelist``."""
+
+_STRICTNESS: tuple[_Extra, ...] = ("forbid", "ignore", "allow", None)
+"""The rules in the order in which several pipes apply them; None is no explicit rule."""
 
 _HAS_DEFAULT = "give each optional field a default, such as name: str | None = None"
 _REMEDIES = {
@@ -101,6 +104,9 @@ class ValidationPipe(PipeTransform):
     For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
     with an internal error. As in Nest, custom parameters are not validated. If the type is a model,
     a missing or scalar payload counts as an empty object.
+
+    Attributes:
+        extra: Pydantic's rule for unknown fields, from the options.
     """
 
     def __init__(
@@ -142,7 +148,7 @@ class ValidationPipe(PipeTransform):
                 "contradict each other; remove whitelist"
             )
         check_exception_factory("ValidationPipe", exception_factory)
-        self._extra: _Extra = "forbid" if forbid_non_whitelisted else _EXTRA[whitelist]
+        self.extra: _Extra = "forbid" if forbid_non_whitelisted else _EXTRA[whitelist]
         self._hides_errors = disable_error_messages
         self._exception_factory = exception_factory
         self._expected_type = expected_type
@@ -157,7 +163,7 @@ class ValidationPipe(PipeTransform):
         metatype = metadata.metatype if self._expected_type is None else self._expected_type
         if metadata.type == "custom" or metatype in (Any, object):
             return None
-        validate = _validator(metatype, self._extra)
+        validate = _validator(metatype, self.extra)
         model = metatype if isinstance(metatype, type) and issubclass(metatype, BaseModel) else None
         prefix = () if metadata.data is None else (str(metadata.data),)
         errors_of = _hidden_errors if self._hides_errors else field_errors
@@ -200,12 +206,21 @@ def in_order(
 
     `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. In
     Nest it skips scalar types; here it checks the annotated type, which these pipes produce.
+
+    Of several `ValidationPipe`s, the one with the strictest explicit rule for unknown fields runs
+    first: the first one returns a model, in which the others find no unknown fields.
     """
-    if not any(pipe.precedes_validation for pipe in own):
-        return (*outer, *own)
-    validating = [pipe for pipe in outer if isinstance(pipe, ValidationPipe)]
-    others = [pipe for pipe in outer if not isinstance(pipe, ValidationPipe)]
-    return (*others, *own, *validating)
+    pipes = (*outer, *own)
+    if any(getattr(type(pipe), "precedes_validation", False) for pipe in own):
+        others = [pipe for pipe in outer if not _validates(pipe)]
+        pipes = (*others, *own, *filter(_validates, outer))
+    validating = filter(_validates, pipes)
+    strictest_first = iter(sorted(validating, key=lambda pipe: _STRICTNESS.index(pipe.extra)))
+    return tuple(next(strictest_first) if _validates(pipe) else pipe for pipe in pipes)
+
+
+def _validates(pipe: PipeTransform) -> TypeGuard[ValidationPipe]:
+    return issubclass(type(pipe), ValidationPipe)  # a mock of the class has no rule
 
 
 def check_exception_factory(owner: str, factory: object) -> None:

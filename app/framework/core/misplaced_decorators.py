@@ -188,4 +188,6 @@ def _refuse(subject: str, key: str, why: str) -> NoReturn:
 
 
 def _decorator_text(key: str) -> str:
+    if key.startswith("@"):  # the key of a decorator of another package, such as @on_event
+        return key
     return f"@{_DECORATORS[key]}" if key in _DECORATORS else f"@set_metadata({key!r}, ...)"

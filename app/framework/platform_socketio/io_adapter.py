@@ -78,7 +78,11 @@ class IoAdapter:
             timeout_seconds = server.eio.options.connect_timeout_seconds
             for namespace, group in by_namespace.items():
                 compiled = self._compile_namespace(group, timeout_seconds)
-                server.open_namespace(namespace, compiled)
+                pattern = group[0].options.namespace_pattern
+                if pattern is None:
+                    server.open_namespace(namespace, compiled)
+                else:
+                    server.open_dynamic_namespace(namespace, pattern, compiled)
             for definition in gateways:
                 for name in server_attributes(type(definition.instance)):
                     setattr(definition.instance, name, self.server_of(definition))
@@ -97,7 +101,7 @@ class IoAdapter:
         """Return the value of the gateway's `WebSocketServer` attribute."""
         options = definition.options
         manager = self._servers[self.path_of(options)].manager
-        return Server(manager.rooms_in(options.namespace))
+        return Server(manager.find_hub(options.namespace))
 
     def attach(self, http: web.Application) -> None:
         """Add a route per path, for all HTTP methods; `EngineServer` rejects all except GET."""

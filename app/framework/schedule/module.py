@@ -1,21 +1,28 @@
-"""`ScheduleModule`: provides the `Scheduler`."""
+"""`ScheduleModule`: provides `SchedulerRegistry`, and runs the decorated methods."""
 
 from dependency_injector import containers, providers
 
 from app.framework.background.clock import Clock
+from app.framework.common.providers import global_
+from app.framework.schedule.registry import SchedulerRegistry
 from app.framework.schedule.scheduler import ScheduleOptions, Scheduler
 
 
+@global_
 class ScheduleModule(containers.DeclarativeContainer):
-    """Nest's ``ScheduleModule``.
+    """Nest's ``ScheduleModule``, which is global.
 
-    Write ``schedule = ScheduleModule.for_root()`` in the root module.
+    Write ``schedule = ScheduleModule.for_root()`` in the root module. Modules with providers that
+    add or delete jobs declare ``imported(SchedulerRegistry)``.
     """
 
     options: providers.Dependency[ScheduleOptions] = providers.Dependency(
         instance_of=ScheduleOptions
     )
-    scheduler = providers.Singleton(Scheduler, options)
+    registry = providers.Singleton(
+        SchedulerRegistry, options.provided.stop_seconds, options.provided.clock
+    )
+    scheduler = providers.Singleton(Scheduler, registry, options)
 
     @staticmethod
     def for_root(

@@ -32,6 +32,7 @@ class RecordingLink:
         pauses: The durations of `Socket.pause_events` calls, in seconds.
         present: The sockets that `sockets` searches. Tests fill this list.
         acks: The client's answers to `Socket.emit_with_ack`. Tests fill this list.
+        params: The parameters in the namespace's name.
         namespace: The name of the namespace.
         listeners: The functions of `Socket.on` and `Socket.once`, with the events.
         middlewares: The functions that were given to `Server.use`.
@@ -52,6 +53,7 @@ class RecordingLink:
         self.refusal: tuple[str, Any] | None = None
         self.acks: list[Any] = []
         self.namespace = "/"
+        self.params: dict[str, str] = {}
         self.listeners: list[tuple[str, Listener]] = []
         self.middlewares: list[Middleware] = []
         self.transport_closed: Literal["answered", "unanswered"] | None = None

@@ -10,6 +10,7 @@ from app.framework.background.explorer import Explorer
 from app.framework.background.method_decorators import MethodDecorator
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata, member_names
+from app.framework.common.providers import global_
 from app.framework.throttler.guard import ThrottlerGuard
 from app.framework.throttler.options import (
     SKIP_THROTTLE,
@@ -19,17 +20,20 @@ from app.framework.throttler.options import (
 )
 from app.framework.throttler.storage import ThrottlerStorage
 
+Throttlers = Sequence[ThrottlerOptions]
+
 
 class ThrottlerExplorer(Explorer):
-    """Refuses decorators that name a throttler which the module does not have."""
+    """Refuses invalid options, and decorators that name a throttler the module does not have."""
 
     decorators: ClassVar[tuple[MethodDecorator, ...]] = ()
 
-    def __init__(self, throttlers: Sequence[ThrottlerOptions]) -> None:
+    def __init__(self, throttlers: Throttlers) -> None:
         self._throttlers = throttlers
 
     def explore(self, providers: Sequence[object]) -> None:
-        """Check the names in all decorators."""
+        """Check the options, and the names in all decorators."""
+        _check_options(self._throttlers)
         names = {each.name for each in self._throttlers}
         for cls in {type(each): None for each in providers}:
             targets = {cls.__name__: cls} | {
@@ -39,8 +43,9 @@ class ThrottlerExplorer(Explorer):
                 _check_names(subject, target, names)
 
 
+@global_
 class ThrottlerModule(containers.DeclarativeContainer):
-    """Nest's ``ThrottlerModule``.
+    """Nest's ``ThrottlerModule``, which is global.
 
     Write ``throttler = ThrottlerModule.for_root([ThrottlerOptions(ttl=60_000, limit=10)])`` in the
     root module. Then `use_guards` may name `ThrottlerGuard`. For a guard of all handlers, write
@@ -56,7 +61,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
 
     @staticmethod
     def for_root(
-        throttlers: Sequence[ThrottlerOptions],
+        throttlers: Throttlers | providers.Provider[Any],
         *,
         get_tracker: Callable[[Any], str] | None = None,
         clock: Clock | None = None,
@@ -64,29 +69,32 @@ class ThrottlerModule(containers.DeclarativeContainer):
         """Return the module with these throttlers. Every handler has all of them.
 
         Args:
+            throttlers: The throttlers, or a provider of them, as in Nest's ``forRootAsync``. They
+                are checked at boot.
             get_tracker: Returns the text that identifies a client, a `Socket` or a request; by
                 default its address.
             clock: Tests pass a `ManualClock`.
-
-        Raises:
-            BootError: There is no throttler, two have the same name, or an option is invalid.
         """
-        names = [each.name for each in throttlers]
-        if not names or len(set(names)) < len(names):
-            raise BootError(
-                f"ThrottlerModule.for_root: the throttlers are named {names}; "
-                "give at least one, and different names"
-            )
-        for each in throttlers:
-            complaint = complaint_about(each.ttl, each.limit, each.block_duration)
-            if complaint is not None:
-                raise BootError(f"ThrottlerModule.for_root: {complaint}, for '{each.name}'")
+        is_provider = isinstance(throttlers, providers.Provider)
         return providers.Container(
             ThrottlerModule,
-            throttlers=providers.Object(tuple(throttlers)),
+            throttlers=throttlers if is_provider else providers.Object(throttlers),
             get_tracker=providers.Object(get_tracker),
             clock=providers.Object(clock or Clock()),
         )
+
+
+def _check_options(throttlers: Throttlers) -> None:
+    names = [each.name for each in throttlers]
+    if not names or len(set(names)) < len(names):
+        raise BootError(
+            f"ThrottlerModule: the throttlers are named {names}; "
+            "give at least one, and different names"
+        )
+    for each in throttlers:
+        complaint = complaint_about(each.ttl, each.limit, each.block_duration)
+        if complaint is not None:
+            raise BootError(f"ThrottlerModule: {complaint}, for '{each.name}'")
 
 
 def _check_names(subject: str, target: object, names: set[str]) -> None:
@@ -95,5 +103,5 @@ def _check_names(subject: str, target: object, names: set[str]) -> None:
             if name not in names:
                 raise BootError(
                     f"{subject}: @{decorator} names the throttler '{name}', but "
-                    f"ThrottlerModule.for_root has only {sorted(names)}"
+                    f"ThrottlerModule has only {sorted(names)}"
                 )

@@ -6,10 +6,10 @@ from typing import Any, TypedDict
 
 from app.framework.common.context import ExecutionContext
 
-THROTTLE = "throttler:limits"
+THROTTLE = "@throttle"
 """The metadata key of `throttle`: `ThrottleLimits` by the name of the throttler."""
 
-SKIP_THROTTLE = "throttler:skip"
+SKIP_THROTTLE = "@skip_throttle"
 """The metadata key of `skip_throttle`: whether to skip, by the name of the throttler."""
 
 DEFAULT = "default"

@@ -4,7 +4,7 @@ Methods that may reach other nodes return awaitables, as in socket.io. An awaita
 already done is `DONE`: not awaiting it has no effect, and costs nothing.
 """
 
-from collections.abc import Awaitable, Generator, Iterable
+from collections.abc import Awaitable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from app.framework.websockets.socket_api.acks import ACK_SECONDS, collect_acks
@@ -44,6 +44,10 @@ class Hub(Protocol):
     @property
     def namespace(self) -> str:
         """The name of the namespace."""
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """See `Server.params`."""
 
     @property
     def socket_count(self) -> int:

@@ -3,6 +3,7 @@
 The decorators only write metadata, which ``explorer.py`` reads once, at boot.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -37,6 +38,7 @@ class GatewayOptions:
     ping_timeout_seconds: float | None = None
     max_frame_bytes: int | None = None
     max_attachments: int | None = None
+    namespace_pattern: re.Pattern[str] | None = None
 
 
 class WebSocketServer:
@@ -69,7 +71,7 @@ class WebSocketServer:
 def web_socket_gateway(
     port: int = 0,
     *,
-    namespace: str = "/",
+    namespace: str | re.Pattern[str] = "/",
     path: str | None = None,
     cors: Cors | bool | None = None,
     transports: Iterable[str] = ("websocket",),
@@ -82,6 +84,8 @@ def web_socket_gateway(
 
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.
+        namespace: A name, a name with parameters such as ``/rooms/:id``, or a regular expression
+            that matches the whole name. The values are in ``client.nsp.params``.
         cors: True means any origin, as in Nest.
         max_attachments: The maximum number of bytes objects in one event of a client. Without it,
             binary payloads are not allowed; see `EngineOptions`.
@@ -91,17 +95,15 @@ def web_socket_gateway(
     """
     if not isinstance(port, int):
         raise BootError(f"@web_socket_gateway: {port!r} is not a port; write @web_socket_gateway()")
-    if not isinstance(namespace, str):
-        raise BootError(
-            f"@web_socket_gateway: namespace={namespace!r} is not supported; give one string"
-        )
+    name, pattern = _read_namespace(namespace)
     if not isinstance(cors, Cors | bool | None):
         raise BootError(
             f"@web_socket_gateway: cors={cors!r} is not supported; write cors=Cors('https://chat.example')"
         )
     options = GatewayOptions(
         port=port,
-        namespace="/" + namespace.strip("/"),
+        namespace=name,
+        namespace_pattern=pattern,
         path=path,
         cors=Cors(cors) if isinstance(cors, bool) else cors,
         transports=tuple(transports),
@@ -116,6 +118,30 @@ def web_socket_gateway(
         return cls
 
     return decorate
+
+
+def _read_namespace(namespace: object) -> tuple[str, re.Pattern[str] | None]:
+    """Return the name of a namespace, and the pattern of a dynamic one."""
+    if isinstance(namespace, re.Pattern) and isinstance(namespace.pattern, str):
+        return namespace.pattern, namespace
+    if not isinstance(namespace, str):
+        raise BootError(
+            f"@web_socket_gateway: namespace={namespace!r} is not supported; give one string or "
+            "one compiled regular expression"
+        )
+    name = "/" + namespace.strip("/")
+    if "/:" not in name:
+        return name, None
+    parts = (
+        f"(?P<{part[1:]}>[^/]+)" if part[:1] == ":" else re.escape(part) for part in name.split("/")
+    )
+    try:
+        return name, re.compile("/".join(parts))
+    except re.error as error:
+        raise BootError(
+            f"@web_socket_gateway: namespace={namespace!r} has a wrong parameter ({error}); "
+            "name each parameter once, like a variable"
+        ) from None
 
 
 def subscribe_message(pattern: str | Enum) -> Callable[[Decorated], Decorated]:

@@ -1,5 +1,7 @@
 """`Server`: all clients of a namespace, Nest's ``@WebSocketServer()``."""
 
+from collections.abc import Mapping
+
 from app.framework.websockets.broadcast import BroadcastOperator
 from app.framework.websockets.socket_api.middleware import Middleware
 from app.framework.websockets.socket_api.registry import (
@@ -22,6 +24,14 @@ class Server(BroadcastOperator):
         return self._hub.namespace
 
     @property
+    def params(self) -> Mapping[str, str]:
+        """The parameters in the name: ``{"id": "5"}`` if ``/rooms/5`` matched ``/rooms/:id``.
+
+        For a regular expression, its named groups.
+        """
+        return self._hub.params
+
+    @property
     def sockets(self) -> SocketMap:
         """The sockets of this node by id. It contains a socket that is still connecting."""
         return SocketMap(self._hub)
@@ -40,7 +50,7 @@ class Server(BroadcastOperator):
         """Return another namespace of this server.
 
         Raises:
-            ValueError: No gateway has the namespace.
+            ValueError: No gateway has the namespace, or no socket is in it.
         """
         return Server(self._hub.of("/" + namespace.strip("/")))
 

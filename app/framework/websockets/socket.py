@@ -5,6 +5,7 @@ transport with `testing.RecordingLink`.
 """
 
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -79,7 +80,7 @@ class SocketLink(Protocol):
         """See `Socket.answers_pings`."""
 
     @property
-    def rooms(self) -> frozenset[str]:
+    def rooms(self) -> AbstractSet[str]:
         """See `Socket.rooms`."""
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -150,10 +151,10 @@ class Socket:
         return self._link.answers_pings
 
     @property
-    def rooms(self) -> frozenset[str]:
-        """The socket's rooms; while the socket connects, the rooms that it will join.
+    def rooms(self) -> AbstractSet[str]:
+        """The socket's rooms, its own first; while it connects, the rooms that it will join.
 
-        Empty after a disconnect.
+        As in Node, the others are in the order of joining. Empty after a disconnect.
         """
         return self._link.rooms
 
@@ -269,7 +270,8 @@ class Socket:
         """Close the connection with code 1013 (try again later). Use this for temporary refusals.
 
         The JavaScript client sees the reason ``transport close`` and reconnects by itself. It does
-        not reconnect after `disconnect` or `refuse`.
+        not reconnect after `disconnect` or `refuse`. If a client is in other namespaces already, a
+        socket that is still connecting is refused alone, and does not reconnect by itself.
 
         Args:
             answer_connect: Whether a socket that is still connecting receives ``connect`` and the

@@ -40,7 +40,7 @@ from app.framework.websockets.pipeline import compile_invocation
 _log = structlog.stdlib.get_logger("Router")
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors of a body that is no valid HTTP. aiohttp closes the connection."""
+"""The errors of a body that is not valid HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +116,8 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
 
 def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the aiohttp handler of one route."""
-    checks = tuple(guard.can_activate for guard in route.enhancers.guards)
-    invoke = compile_invocation(route)
+    run = _compile_run(route)
     on_error = compile_filters(route.enhancers.filters, BaseExceptionFilter())
-    markers = [parameter.marker for parameter in route.parameters]
-    wants_body, wants_json = any(map(needs_body, markers)), any(map(needs_json, markers))
     log_name = f"{route.method} {route.path}"
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -128,23 +125,17 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
         context = HttpContext(request, response, log_name, route.controller, route.handler)
         previous = current_context.set(context)
         try:
-            await try_activate(checks, context)
-            if wants_body:
-                context.raw_body = await read_body(request, route.max_body_bytes)
-            if wants_json:
-                context.body = decode_json(request, context.raw_body)
-            result = await invoke(context)
+            result = await run(context)
             for name, value in route.headers:
                 response.headers.setdefault(name, value)
-            return response.finish(result)
-        except web.HTTPException as answer:
-            response.add_headers_to(answer)
-            raise
-        except _BROKEN_REQUESTS:
+            return _only_response(context, response.finish(result))
+        except web.HTTPException as raised:
+            response.add_headers_to(raised)
+            _only_response(context, raised)
             raise
         except Exception as error:
-            if isinstance(error, ConnectionResetError) and request.transport is None:
-                raise  # the client has disconnected while it sent the body
+            if _must_disconnect(request, error):
+                raise
             response.discard()
             if isinstance(error, WsTooManyRequests):
                 response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after_ms / 1000))
@@ -154,6 +145,25 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
             current_context.reset(previous)
 
     return handle
+
+
+def _compile_run(route: HttpRoute) -> Callable[[HttpContext], Awaitable[Any]]:
+    """Return the function that runs the guards, reads the body and calls the handler."""
+    checks = tuple(guard.can_activate for guard in route.enhancers.guards)
+    invoke = compile_invocation(route)
+    markers = [parameter.marker for parameter in route.parameters]
+    wants_body, wants_json = any(map(needs_body, markers)), any(map(needs_json, markers))
+
+    async def run(context: HttpContext) -> Any:
+        await try_activate(checks, context)
+        if wants_body:
+            request = context.get_request()
+            context.raw_body = await read_body(request, route.max_body_bytes)
+            if wants_json:
+                context.body = decode_json(request, context.raw_body)
+        return await invoke(context)
+
+    return run
 
 
 def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
@@ -167,6 +177,28 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
         if key in seen:
             raise BootError(f"{route.method} {route.path} has two handlers; remove one")
         seen.add(key)
+
+
+def _only_response(context: HttpContext, response: web.StreamResponse) -> web.StreamResponse:
+    """Return the response; raise a RuntimeError if the handler has sent another one."""
+    if _has_begun(context.get_request()) and not response.prepared:
+        raise RuntimeError(f"{context.log_name} has sent a web.StreamResponse; return that one")
+    return response
+
+
+def _has_begun(request: web.Request) -> bool:
+    """Return whether a part of a response was sent: another one would be read as its rest."""
+    return request.writer.output_size > 0
+
+
+def _must_disconnect(request: web.Request, error: Exception) -> bool:
+    """Return whether no answer is possible; aiohttp then closes the connection and logs the error.
+
+    The logger drops errors that the client caused, see ``server_log.py``.
+    """
+    if isinstance(error, ConnectionResetError) and request.transport is None:
+        return True  # the client has disconnected while it sent the body
+    return _has_begun(request) or isinstance(error, _BROKEN_REQUESTS)
 
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:

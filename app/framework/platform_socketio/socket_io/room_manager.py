@@ -12,8 +12,10 @@ from typing import Any
 
 import socketio
 
+from app.framework.platform_socketio.socket_io.dynamic_namespaces import DynamicNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket_api.acks import AwaitedAck
 
 MAX_AWAITED_ACKS = 64
@@ -27,6 +29,7 @@ class RoomManager(socketio.AsyncManager):
         rooms: The rooms by namespace. The library requires this attribute.
         callbacks: The callbacks for acks that clients have not sent yet, by socket id. The library
             adds and calls these callbacks.
+        dynamic: The namespaces by pattern.
         connect_timeout_seconds: The time limit of a middleware.
     """
 
@@ -36,6 +39,7 @@ class RoomManager(socketio.AsyncManager):
     def __init__(self, batcher: WriteBatcher, connect_timeout_seconds: float = 10.0) -> None:
         super().__init__()
         self.connect_timeout_seconds = connect_timeout_seconds
+        self.dynamic: dict[str, DynamicNamespace] = {}
         self._batcher = batcher
         """Writes frames to the members of rooms."""
         self._no_rooms = NamespaceRooms("", batcher, self)
@@ -46,6 +50,17 @@ class RoomManager(socketio.AsyncManager):
         rooms = NamespaceRooms(namespace, self._batcher, self)
         self.rooms[namespace] = rooms
         return rooms
+
+    def find_hub(self, namespace: str) -> Hub:
+        """Return a namespace by its name or pattern.
+
+        Raises:
+            ValueError: No gateway has the namespace, or no socket is in it.
+        """
+        hub = self.dynamic.get(namespace) or self.rooms.get(namespace)
+        if hub is None:
+            raise ValueError(f"the namespace {namespace} is not open")
+        return hub
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
         """Return the rooms of a namespace; there are none if the namespace is not open."""

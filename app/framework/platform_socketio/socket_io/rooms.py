@@ -14,6 +14,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
     remove_group,
     text_frame,
 )
+from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Socket
 from app.framework.websockets.socket_api.acks import AwaitedAck
 from app.framework.websockets.socket_api.middleware import Middleware, compile_middleware
@@ -66,6 +67,9 @@ class RoomOwner(Protocol):
     def clients_count(self) -> int:
         """The number of open connections."""
 
+    def find_hub(self, namespace: str) -> Hub:
+        """Return a namespace by its name or pattern; raise ValueError if it is not open."""
+
     def expect_ack(self, sid: str) -> tuple[int, AwaitedAck]:
         """Register an ack that a socket should send; return the id of the event, and the ack."""
 
@@ -91,11 +95,13 @@ class NamespaceRooms:
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
         allows_binary: Whether events and acks may contain bytes.
+        params: The parameters in the name, such as ``id`` of the pattern ``/rooms/:id``.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
     def __init__(self, namespace: str, batcher: WriteBatcher, owner: RoomOwner) -> None:
         self.namespace = namespace
+        self.params: Mapping[str, str] = {}
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
         self.allows_binary = False
@@ -221,12 +227,12 @@ class NamespaceRooms:
         """Return whether the client is not reading at the moment."""
         return connection in self._batcher.stalled
 
-    def of(self, namespace: str) -> "NamespaceRooms":
+    def close_if_empty(self) -> None:
+        """Do nothing: a namespace with a fixed name stays open."""
+
+    def of(self, namespace: str) -> Hub:
         """See `Server.of`."""
-        rooms = self.owner.rooms.get(namespace)
-        if rooms is None:
-            raise ValueError(f"no gateway has the namespace {namespace}")
-        return rooms
+        return self.owner.find_hub(namespace)
 
     def use(self, middleware: Middleware) -> None:
         """See `Server.use`."""

@@ -11,6 +11,7 @@ with ``eio.send``. ``test_library_internals.py`` checks this.
 """
 
 import logging
+import re
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
@@ -32,6 +33,7 @@ from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import binary_packets, packets
 from app.framework.platform_socketio.socket_io.binary_connection import BinaryConnection
 from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_all_idle
+from app.framework.platform_socketio.socket_io.dynamic_namespaces import DynamicNamespace
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.socket_io.room_manager import RoomManager
@@ -64,6 +66,9 @@ few of these packets, and each costs more than a ping or a rejected event.
 
 _MAX_REJECTED_CONNECTS = 10
 """The number of rejected CONNECT packets that are answered before closing."""
+
+_MAX_NAMESPACES = 16
+"""A connection that is in this many namespaces cannot connect to dynamic ones."""
 
 
 class Acknowledgement:
@@ -153,6 +158,19 @@ class SocketServer(socketio.AsyncServer):
         rooms = self.manager.open_namespace(name)
         rooms.allows_binary = self._allows_binary
         self._namespaces[name] = (compiled, rooms)
+
+    def open_dynamic_namespace(
+        self, name: str, pattern: re.Pattern[str], compiled: CompiledNamespace
+    ) -> None:
+        """Serve all namespaces whose names match the pattern."""
+        self.manager.dynamic[name] = DynamicNamespace(
+            name,
+            pattern,
+            compiled,
+            self.manager,
+            self.batcher,
+            allows_binary=self._allows_binary,
+        )
 
     def handle_message(
         self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
@@ -296,8 +314,23 @@ class SocketServer(socketio.AsyncServer):
         Node closes the connection, even if the client sent the packet before it received the
         server's DISCONNECT. Here a client that is in another namespace keeps it.
         """
-        if not connection.links or namespace not in self._namespaces:
+        dynamic = self.manager.dynamic.values()
+        is_served = namespace in self._namespaces or any(
+            each.pattern.fullmatch(namespace) for each in dynamic
+        )
+        if not (connection.links and is_served):
             raise MalformedPacketError
+
+    def _find_namespace(
+        self, connection: ClientConnection, name: str
+    ) -> tuple[CompiledNamespace, NamespaceRooms] | None:
+        served = self._namespaces.get(name)
+        if served is None and len(connection.links) < _MAX_NAMESPACES:
+            for dynamic in self.manager.dynamic.values():
+                rooms = dynamic.open(name)
+                if rooms is not None:
+                    return dynamic.compiled, rooms
+        return served
 
     def _handle_connect(
         self, connection: ClientConnection, namespace: str, auth: dict[str, Any], message: str
@@ -312,13 +345,13 @@ class SocketServer(socketio.AsyncServer):
             if not connection.links:
                 connection.close(DisconnectReason.SERVER_NAMESPACE_DISCONNECT)
             return None
-        served = self._namespaces.get(namespace)
+        if namespace in connection.links:
+            raise MalformedPacketError
+        served = self._find_namespace(connection, namespace)
         if served is None:
             _count_rejected_connect(connection)
             connection.send_text(packets.encode_connect_error(namespace, _INVALID_NAMESPACE, None))
             return None
-        if namespace in connection.links:
-            raise MalformedPacketError
         if self._auth_fields is not None:
             auth = {name: value for name, value in auth.items() if name in self._auth_fields}
         return self._admit(connection, *served, auth)
@@ -334,7 +367,10 @@ class SocketServer(socketio.AsyncServer):
         sid = self.eio.next_id()
         link = ServerSocketLink(connection, hub, sid, auth, compiled)
         connection.links[hub.namespace] = link
-        await link.admit_or_reject()
+        try:
+            await link.admit_or_reject()
+        finally:
+            hub.close_if_empty()
         if link.state is ADMITTED:
             self.eio.admission_limiter.discard(connection.sid)
         elif not connection.closed:

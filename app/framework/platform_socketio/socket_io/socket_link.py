@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import WSCloseCode
 
+from app.framework.common.exceptions import WsUnavailable
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
 from app.framework.platform_socketio.json_codec import BytesFound
@@ -148,11 +149,11 @@ class ServerSocketLink:
         return self.connection.answers_pings
 
     @property
-    def rooms(self) -> frozenset[str]:
-        """The rooms that the socket is in, or will join when it is admitted."""
+    def rooms(self) -> AbstractSet[str]:
+        """The rooms that the socket is in, or will join when it is admitted, in order."""
         if self._pending is not None:
-            return frozenset(self._pending.rooms)
-        return frozenset(self.hub.rooms_of(self.sid))
+            return dict.fromkeys(self._pending.rooms).keys()
+        return dict.fromkeys(self.hub.rooms_of(self.sid)).keys()
 
     @property
     def pending_rooms(self) -> AbstractSet[str]:
@@ -350,8 +351,17 @@ class ServerSocketLink:
             self._pending.rejection = _Rejection(answers)
 
     def close_transport(self, *, answer_connect: bool) -> None:
-        """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket."""
-        if self._pending is not None:
+        """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket.
+
+        If the client is in other namespaces, a pending socket is rejected alone.
+        """
+        if self._pending is not None and len(self.connection.links) > 1:
+            if answer_connect:
+                self.disconnect(close=False)
+            else:
+                data = {"code": WsUnavailable.code, "temporary": True}
+                self.refuse("temporarily unavailable", data)
+        elif self._pending is not None:
             answers = self._answers(self._pending) if answer_connect else []
             self._pending.rejection = _Rejection(answers, WSCloseCode.TRY_AGAIN_LATER)
         elif self.state is ADMITTED:

@@ -32,6 +32,10 @@ const CASES = [
   ['ParseArrayPipe', { items: 'float' }, ['1.5,2', '1.5,x', [1.5, '2e3'], [{}]]],
   ['ParseArrayPipe', { items: 'bool' }, ['true,false', 'true,1', [true, 'false'], ['True'], [0], [null]]],
   ['ParseArrayPipe', { items: 'str' }, ['1,true', [1, true, 'x', null, 1.5]]],
+  ['ParseDatePipe', {}, [...OTHERS.filter((value) => value !== ' '), '2024', '2024-03', '2024-03-01', '2024-02-30',
+    '2023-02-29', '2024-02-29T10:11:12Z', '2024-03-01T10:11:12.345Z', '2024-03-01T10:11+02:00', '2024-03-01T10:11:12.3456789Z',
+    '20240301', '2024-13-01', '2024-W01-1', '2024-03-01T25:00Z', 0, 1709287872345, -1, 1.7, -1.7, 1e300]],
+  ['ParseDatePipe', { optional: true }, [null, '', 'x']],
   ['DefaultValuePipe', { default: 3 }, [...OTHERS, 0, 5]],
 ];
 

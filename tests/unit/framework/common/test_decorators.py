@@ -17,6 +17,8 @@ from app.framework import (
     use_pipes,
     web_socket_gateway,
 )
+from app.framework.common.metadata import get_metadata
+from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from tests.unit.framework.driving import boot_error
 
 
@@ -60,10 +62,44 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
         assert sentence in str(caught.value)
 
 
-def test_gateway_is_refused_when_its_namespace_is_a_pattern() -> None:
-    """Unlike Nest, the framework does not support a regular expression as a namespace."""
-    with pytest.raises(BootError, match="is not supported; give one string"):
-        web_socket_gateway(namespace=re.compile("/rooms-.*"))  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("namespace", "sentence"),
+    [
+        (["/rooms"], "is not supported; give one string or one compiled regular expression"),
+        (re.compile(b"/rooms"), "is not supported; give one string"),
+        ("/rooms/:a/:a", "has a wrong parameter"),
+        ("/rooms/:4", "name each parameter once, like a variable"),
+    ],
+)
+def test_gateway_is_refused_when_its_namespace_is_no_name_or_pattern(
+    namespace: Any, sentence: str
+) -> None:
+    """A list of namespaces does not exist in Nest either."""
+    with pytest.raises(BootError, match=sentence):
+        web_socket_gateway(namespace=namespace)
+
+
+@pytest.mark.parametrize(
+    ("namespace", "name", "params"),
+    [
+        ("rooms/:id", "/rooms/a-1", {"id": "a-1"}),
+        ("/:team/r.oms/:id/", "/x/r.oms/5", {"team": "x", "id": "5"}),
+        ("/rooms/:id", "/rooms/a/b", None),
+        ("/r.oms/:id", "/rooms/a", None),
+        (re.compile(r"^/room-(?P<number>\d+)$"), "/room-7", {"number": "7"}),
+        (re.compile(r"/room-\d+"), "/room-7/admin", None),
+    ],
+)
+def test_namespace_matches_whole_names_when_it_has_parameters(
+    namespace: str | re.Pattern[str], name: str, params: dict[str, str] | None
+) -> None:
+    """A parameter does not match across a slash."""
+    gateway = web_socket_gateway(namespace=namespace)(type("Gateway", (), {}))
+
+    pattern = get_metadata(gateway, GATEWAY_OPTIONS).namespace_pattern
+    match = pattern.fullmatch(name)
+
+    assert params == (match and match.groupdict())
 
 
 @pytest.mark.parametrize("decorator", [use_guards, use_pipes, use_interceptors, use_filters])

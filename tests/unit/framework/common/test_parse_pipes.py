@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from app.framework import (
     DefaultValuePipe,
     ParseArrayPipe,
     ParseBoolPipe,
+    ParseDatePipe,
     ParseEnumPipe,
     ParseFloatPipe,
     ParseIntPipe,
@@ -24,12 +26,20 @@ from app.framework import (
     WsBadRequest,
     WsException,
 )
+from app.framework.platform_socketio import json_codec
 
 ANSWERS = json.loads(Path(__file__).with_name("nest_pipes.json").read_text())
 TYPES = {"int": int, "float": float, "str": str, "bool": bool}
 PIPES = {
     each.__name__: each
-    for each in (ParseIntPipe, ParseFloatPipe, ParseBoolPipe, ParseUUIDPipe, ParseArrayPipe)
+    for each in (
+        ParseIntPipe,
+        ParseFloatPipe,
+        ParseBoolPipe,
+        ParseUUIDPipe,
+        ParseArrayPipe,
+        ParseDatePipe,
+    )
 }
 
 
@@ -62,6 +72,8 @@ def answer(pipe: PipeTransform, value: Any, data: str | None = None) -> Any:
         result = pipe.transform(value, ArgumentMetadata("body", Any, data))
     except WsBadRequest as error:
         return {"error": "; ".join(field["message"] for field in error.fields)}
+    if isinstance(result, datetime):
+        result = json_codec.loads(json_codec.dumps(result))
     return {"value": result.value if isinstance(result, Enum) else result}
 
 
@@ -128,6 +140,18 @@ def test_exception_factory_makes_the_error_when_it_is_given(pipe: PipeTransform)
         "Validation failed (numeric string is expected)",
         "[0] item must be a number",
     }
+
+
+def test_date_is_the_default_when_it_is_missing() -> None:
+    """As in Nest, ``default`` does not need ``optional``."""
+    moment = datetime(2024, 3, 1, tzinfo=UTC)
+    pipe = ParseDatePipe(default=lambda: moment)
+    metadata = ArgumentMetadata("body", datetime, None)
+
+    assert moment == pipe.transform(None, metadata)
+    assert moment == ParseDatePipe().transform("2024-03-01T00:00:00", metadata)
+    assert moment == pipe.transform("2024-03-01", metadata)
+    assert {"error": "Validation failed (invalid date format)"} == answer(pipe, "March 1, 2024")
 
 
 def test_array_has_models_when_the_items_are_a_model() -> None:

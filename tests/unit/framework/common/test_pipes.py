@@ -1,6 +1,7 @@
 """Tests `ValidationPipe`, which validates with pydantic, and the other pipes."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +15,7 @@ from app.framework import (
     WsBadRequest,
     WsException,
 )
-from app.framework.common.pipes import ParamKind
+from app.framework.common.pipes import ParamKind, in_order
 from app.framework.platform_socketio import json_codec
 
 
@@ -204,6 +205,36 @@ def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
         {"path": "addresses.0.zip", "message": "Extra inputs are not permitted"},
         {"path": "userId", "message": "Extra inputs are not permitted"},
     ] == options_of(forbid_non_whitelisted=True, whitelist=whitelist)
+
+
+@pytest.mark.parametrize(
+    ("outer", "own", "order"),
+    [
+        ({}, {"forbid_non_whitelisted": True}, ["forbid", None]),
+        ({"forbid_non_whitelisted": True}, {"whitelist": True}, ["forbid", "ignore"]),
+        ({}, {"whitelist": False}, ["allow", None]),
+        ({"whitelist": False}, {"whitelist": True}, ["ignore", "allow"]),
+        ({}, {}, [None, None]),
+    ],
+)
+def test_validation_pipes_run_strictest_first_when_there_are_several(
+    outer: dict[str, Any], own: dict[str, Any], order: list[str | None]
+) -> None:
+    """The first one drops unknown fields, so that a later one could not refuse them."""
+    one, two = ValidationPipe(**outer), ValidationPipe(**own)
+
+    pipes = in_order((one, PipeTransform(), two), ())
+
+    assert order == [pipe.extra for pipe in pipes if isinstance(pipe, ValidationPipe)]
+    assert type(pipes[1]) is PipeTransform
+
+
+def test_mock_of_a_validation_pipe_keeps_its_place() -> None:
+    """A test may override the pipe with a mock, which has no options."""
+    mock, default = Mock(spec=ValidationPipe), DefaultValuePipe(1)
+
+    assert (mock, default) == in_order((mock,), (default,))
+    assert (default, mock) == in_order((default,), (mock,))
 
 
 def test_validation_pipe_raises_the_exception_when_it_has_a_factory() -> None:

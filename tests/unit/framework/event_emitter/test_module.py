@@ -149,6 +149,24 @@ async def test_boot_fails_when_a_method_loses_the_decorator_of_its_base_class() 
     ) == await start_error(providers.Singleton(_Quiet), EventEmitterModule.for_root(wildcard=True))
 
 
+async def test_boot_fails_when_another_decorator_hides_on_event() -> None:
+    def without_wraps(method: Any) -> Any:
+        def call(self: object) -> Any:
+            return method(self)
+
+        return call
+
+    class _Hidden:
+        @without_wraps
+        @on_event("event")
+        def on_it(self) -> None: ...
+
+    assert (
+        "_Hidden.on_it: another decorator hides @on_event; use functools.wraps in the other one, "
+        "or write it below"
+    ) == await start_error(providers.Singleton(_Hidden), EventEmitterModule.for_root())
+
+
 async def test_boot_fails_when_wildcards_are_off_or_partial() -> None:
     assert (
         "_Phases.on_phase: @on_event('*') is no wildcard; write "

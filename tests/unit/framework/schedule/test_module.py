@@ -4,12 +4,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from dependency_injector import providers
+from dependency_injector import containers, providers
 from structlog.testing import capture_logs
 
-from app.framework import BootError, NestApplication
+from app.framework import BootError, NestApplication, NestFactory
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
-from app.framework.schedule.scheduler import MAX_OVERLAPPING_RUNS
+from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
 from app.framework.testing import ManualClock
 from tests.unit.framework.assembling import application, start_error
 
@@ -55,6 +55,22 @@ async def test_jobs_run_at_their_times_until_the_application_stops() -> None:
     await app.close()
     await clock.advance(100)
     assert 4 == len(jobs.runs)
+
+
+async def test_module_of_a_class_uses_the_given_clock() -> None:
+    """dependency-injector copies the arguments of a module that is declared in a class."""
+    clock = ManualClock()
+
+    class _Module(containers.DeclarativeContainer):
+        schedule = ScheduleModule.for_root(clock=clock)
+        jobs = providers.Singleton(_Jobs)
+
+    app = NestFactory.create(_Module)
+    await app.init()
+    await clock.advance(5)
+
+    assert ["timeout"] == app.get(_Jobs).runs
+    await app.close()
 
 
 async def test_only_the_enabled_kinds_run() -> None:

@@ -1,11 +1,13 @@
 """Tests that calls of `Socket`, `Server` and `BroadcastOperator` reach the transport."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from app.framework import BroadcastOperator, Server, Socket
+from app.framework import BroadcastOperator, Handshake, Server, Socket
 from app.framework.testing import RecordingLink, fake_socket
 from app.framework.websockets.broadcast import RESERVED_EVENTS
 
@@ -162,3 +164,65 @@ async def test_selected_sockets_are_moved_and_disconnected_with_awaitables() -> 
     assert (link.present[0],) == found
     assert [{"a", "c"}, set()] == rooms
     assert [False, True] == [each.connected for each in link.present]
+
+
+def test_handshake_has_nodes_fields_when_it_is_read() -> None:
+    """``time`` is JavaScript's text of a date, and ``url`` has the kept parameters."""
+    handshake = Handshake(
+        auth={},
+        headers={"origin": "https://a.example"},
+        query={"EIO": "4", "name": "a b"},
+        address="127.0.0.1",
+        issued=datetime(2026, 11, 30, 18, 7, 24, tzinfo=UTC),
+        path="/ws/",
+    )
+
+    assert "Mon Nov 30 2026 18:07:24 GMT+0000 (Coordinated Universal Time)" == handshake.time
+    assert "/ws/?EIO=4&name=a+b" == handshake.url
+    assert (False, True) == (handshake.secure, handshake.xdomain)
+    assert "/ws/" == replace(handshake, query={}).url
+
+
+def test_namespace_is_reached_from_a_socket_and_from_a_server() -> None:
+    """A fake link stands for every namespace."""
+    link = RecordingLink()
+    link.namespace, link.params = "/rooms/5", {"id": "5"}
+    server = fake_socket(Socket, link=link).nsp
+
+    server.use(print)
+    server.of("other").emit("event")
+
+    assert ("/rooms/5", {"id": "5"}) == (server.name, server.params)
+    assert [print] == link.middlewares
+    assert [(NOBODY, NOBODY, "event", ())] == link.broadcasts
+
+
+async def test_socket_answers_and_skips_as_its_link_does() -> None:
+    """A fake client answers from the list ``acks``, and otherwise not at all."""
+    link = RecordingLink()
+    link.acks = ["yes"]
+    socket = fake_socket(Socket, link=link)
+
+    socket.volatile.emit("position", 1)
+    answer = await socket.emit_with_ack("question", 2)
+    with pytest.raises(TimeoutError):
+        await socket.emit_with_ack("question", 3, timeout_seconds=1)
+
+    assert "yes" == answer
+    assert [("position", (1,)), ("question", (2,)), ("question", (3,))] == link.emitted
+    assert ["position"] == link.volatile
+
+
+def test_listeners_are_recorded_when_a_fake_socket_has_some() -> None:
+    link = RecordingLink()
+    socket = fake_socket(Socket, link=link)
+
+    socket.on("a", print)
+    socket.once("a", repr)
+    socket.on("b", print)
+    socket.off("a", print)
+    left = list(link.listeners)
+    socket.off("a")
+
+    assert [("a", repr), ("b", print)] == left
+    assert [("b", print)] == link.listeners

@@ -1,0 +1,132 @@
+"""Namespaces by pattern, such as ``/rooms/:id``: Node's ``ParentNamespace`` and its children."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
+from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms, RoomOwner
+from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
+from app.framework.websockets.broadcast import Hub
+from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.middleware import Middleware
+
+
+class DynamicNamespace:
+    """All namespaces whose names match a pattern. Implements `Hub`: a broadcast reaches all.
+
+    A namespace opens with its first socket, and closes with its last one, so clients cannot fill
+    the memory with names.
+
+    Attributes:
+        namespace: The pattern as text.
+        children: The open namespaces by name.
+    """
+
+    params: Mapping[str, str] = {}
+
+    def __init__(
+        self,
+        namespace: str,
+        pattern: re.Pattern[str],
+        compiled: CompiledNamespace,
+        owner: RoomOwner,
+        batcher: WriteBatcher,
+        *,
+        allows_binary: bool,
+    ) -> None:
+        self.namespace = namespace
+        self.pattern = pattern
+        self.compiled = compiled
+        self.owner = owner
+        self.children: dict[str, NamespaceRooms] = {}
+        self._batcher = batcher
+        """Writes frames to the members of rooms."""
+        self._allows_binary = allows_binary
+        """Whether events and acks may contain bytes."""
+        self._middlewares: tuple[Middleware, ...] = ()
+        """The middlewares of every child."""
+
+    def open(self, name: str) -> NamespaceRooms | None:
+        """Return the namespace of this name, or None if the name does not match."""
+        child = self.children.get(name)
+        if child is not None:
+            return child
+        match = self.pattern.fullmatch(name)
+        if match is None:
+            return None
+        child = _ChildRooms(name, self._batcher, self, match.groupdict(""))
+        child.allows_binary = self._allows_binary
+        for middleware in self._middlewares:
+            child.use(middleware)
+        self.children[name] = self.owner.rooms[name] = child
+        return child
+
+    def close(self, name: str) -> None:
+        """Forget an empty namespace."""
+        self.children.pop(name, None)
+        self.owner.rooms.pop(name, None)
+
+    def broadcast(
+        self,
+        rooms: frozenset[str],
+        except_rooms: frozenset[str],
+        event: str,
+        args: tuple[Any, ...],
+        *,
+        volatile: bool = False,
+    ) -> None:
+        """See `Hub.broadcast`."""
+        for child in self.children.values():
+            child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
+
+    def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
+        """See `Hub.sockets`."""
+        children = self.children.values()
+        return tuple(each for child in children for each in child.sockets(rooms, except_rooms))
+
+    @property
+    def socket_count(self) -> int:
+        """See `Hub.socket_count`."""
+        return sum(child.socket_count for child in self.children.values())
+
+    @property
+    def clients_count(self) -> int:
+        """See `Hub.clients_count`."""
+        return self.owner.clients_count
+
+    def of(self, namespace: str) -> Hub:
+        """See `Server.of`."""
+        return self.owner.find_hub(namespace)
+
+    def use(self, middleware: Middleware) -> None:
+        """See `Server.use`."""
+        self._middlewares = (*self._middlewares, middleware)
+        for child in self.children.values():
+            child.use(middleware)
+
+
+class _ChildRooms(NamespaceRooms):
+    """One namespace of a `DynamicNamespace`."""
+
+    def __init__(
+        self,
+        namespace: str,
+        batcher: WriteBatcher,
+        parent: DynamicNamespace,
+        params: Mapping[str, str],
+    ) -> None:
+        super().__init__(namespace, batcher, parent.owner)
+        self.params = params
+        self._parent = parent
+        """The owner of this namespace."""
+
+    def remove_socket(self, sid: str) -> None:
+        """Remove a socket, and close the namespace after its last one."""
+        super().remove_socket(sid)
+        self.close_if_empty()
+
+    def close_if_empty(self) -> None:
+        """Close the namespace if no socket is in it or connects to it."""
+        if not self.socket_count:
+            self._parent.close(self.namespace)

@@ -1,0 +1,173 @@
+"""`SchedulerRegistry`: starts and stops jobs by name."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+import structlog
+
+from app.framework.background.clock import Clock
+from app.framework.background.handler_tasks import HandlerTasks
+from app.framework.common.minute_log import MinuteLog
+from app.framework.schedule.cron_schedule import CronSchedule
+from app.framework.schedule.triggers import Start, run_at_intervals, run_at_times, run_once
+
+MAX_JOBS = 10_000
+"""The maximum number of jobs of an application."""
+
+MAX_OVERLAPPING_RUNS = 8
+"""The maximum number of runs of one job at the same time."""
+
+Trigger = Callable[[Clock, Start], Coroutine[Any, Any, None]]
+
+_log = structlog.stdlib.get_logger("Scheduler")
+
+
+class JobKind(StrEnum):
+    """The kinds of jobs. Jobs of different kinds may have the same name."""
+
+    CRON = "cron"
+    INTERVAL = "interval"
+    TIMEOUT = "timeout"
+
+
+@dataclass(slots=True)
+class Job:
+    """A function that a trigger starts.
+
+    Attributes:
+        handler_name: The name of the function for logs.
+    """
+
+    trigger: Trigger
+    call: Callable[[], Any]
+    handler_name: str
+    max_running: int = MAX_OVERLAPPING_RUNS
+    is_disabled: bool = False
+    running: int = 0
+
+
+class SchedulerRegistry:
+    """Nest's ``SchedulerRegistry``: adds and deletes jobs while the application runs.
+
+    It also runs the methods with decorators. A deleted job starts no more runs; its current runs
+    end by themselves. A timeout is deleted when it has run.
+
+    The ``add`` methods raise `ValueError` for a name that exists, a time that is not positive or an
+    invalid expression, and `RuntimeError` after the application has stopped, or if there are
+    `MAX_JOBS` jobs. The ``delete`` methods raise `LookupError` if there is no such job.
+    """
+
+    def __init__(self, stop_seconds: float, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks = HandlerTasks("Scheduler", stop_seconds)
+        self._triggers: dict[tuple[JobKind, str], asyncio.Task[None]] = {}
+        self._skipped = MinuteLog(
+            lambda what, job, times: _log.warning(what, handler=job, times=times)
+        )
+
+    def add_cron_job(
+        self, name: str, expression: str, callback: Callable[[], Any], *, time_zone: str = "UTC"
+    ) -> None:
+        """Call a function, which may be async, at the times of a cron expression."""
+        schedule = CronSchedule(expression, time_zone)
+        self._add(JobKind.CRON, name, partial(run_at_times, schedule), callback)
+
+    def add_interval(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
+        """Call a function, which may be async, again and again."""
+        seconds = _seconds(milliseconds)
+        self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
+
+    def add_timeout(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
+        """Call a function, which may be async, once."""
+        seconds = _seconds(milliseconds)
+        self._add(JobKind.TIMEOUT, name, partial(run_once, seconds), callback)
+
+    def delete_cron_job(self, name: str) -> None:
+        """Delete a job of `add_cron_job` or of the decorator ``cron``."""
+        self._delete(JobKind.CRON, name)
+
+    def delete_interval(self, name: str) -> None:
+        """Delete a job of `add_interval` or of the decorator ``interval``."""
+        self._delete(JobKind.INTERVAL, name)
+
+    def delete_timeout(self, name: str) -> None:
+        """Delete a job of `add_timeout` or of the decorator ``timeout``."""
+        self._delete(JobKind.TIMEOUT, name)
+
+    def get_cron_jobs(self) -> list[str]:
+        """Return the names of the cron jobs."""
+        return self._names(JobKind.CRON)
+
+    def get_intervals(self) -> list[str]:
+        """Return the names of the intervals."""
+        return self._names(JobKind.INTERVAL)
+
+    def get_timeouts(self) -> list[str]:
+        """Return the names of the timeouts that have not run."""
+        return self._names(JobKind.TIMEOUT)
+
+    def start(self, kind: JobKind, name: str, job: Job) -> None:
+        """Start a job; `Scheduler` calls this for each decorated method."""
+        if self._tasks.is_stopped:
+            raise RuntimeError(f"the application has stopped, so the {kind} '{name}' cannot run")
+        if (kind, name) in self._triggers:
+            raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
+        if len(self._triggers) >= MAX_JOBS:
+            raise RuntimeError(f"there are already {MAX_JOBS} jobs; delete some")
+        task = asyncio.create_task(self._watch(job), name=f"schedule-{job.handler_name}")
+        self._triggers[kind, name] = task
+        task.add_done_callback(partial(self._forget, (kind, name)))
+
+    async def stop(self) -> None:
+        """Start no more runs, and wait for the running ones; see `HandlerTasks.stop`."""
+        triggers = list(self._triggers.values())
+        for task in triggers:
+            task.cancel()
+        if triggers:
+            await asyncio.wait(triggers)
+        await self._tasks.stop()
+
+    def _add(self, kind: JobKind, name: str, trigger: Trigger, call: Callable[[], Any]) -> None:
+        self.start(kind, name, Job(trigger, call, getattr(call, "__qualname__", repr(call))))
+
+    def _delete(self, kind: JobKind, name: str) -> None:
+        task = self._triggers.pop((kind, name), None)
+        if task is None:
+            raise LookupError(f"there is no job of the kind {kind} with the name '{name}'")
+        task.cancel()
+
+    def _names(self, kind: JobKind) -> list[str]:
+        return [name for each, name in self._triggers if each is kind]
+
+    def _forget(self, key: tuple[JobKind, str], task: asyncio.Task[None]) -> None:
+        if self._triggers.get(key) is task:  # a deleted job may have a successor
+            del self._triggers[key]
+
+    async def _watch(self, job: Job) -> None:
+        try:
+            await job.trigger(self._clock, partial(self._run, job))
+        except Exception:  # noqa: BLE001 - other jobs must continue
+            _log.exception("schedule failed", handler=job.handler_name)
+
+    def _run(self, job: Job) -> None:
+        if job.running >= job.max_running:
+            self._skipped.count("run skipped: earlier runs have not ended", job.handler_name)
+            return
+        started = self._tasks.start(job.handler_name, job.call)
+        if isinstance(started, asyncio.Future):
+            job.running += 1
+            started.add_done_callback(partial(_end_run, job))
+
+
+def _end_run(job: Job, _: "asyncio.Future[Any]") -> None:
+    job.running -= 1
+
+
+def _seconds(milliseconds: float) -> float:
+    if not milliseconds > 0:
+        raise ValueError(f"{milliseconds!r} milliseconds is not a positive time")
+    return milliseconds / 1000
