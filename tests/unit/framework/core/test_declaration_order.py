@@ -203,9 +203,8 @@ def test_order_has_every_provider_once_when_it_is_the_applications(database_url:
 
     assert len(ordered) == len(set(ordered))
     found: set[providers.Provider[Any]] = set(module.traverse())
-    imports = [each for each in found if isinstance(each, providers.Dependency)]
-    defaults: list[Any] = [each.default for each in imports if each.overridden]
-    unused = {each for each in defaults if each is not None}
+    imports: list[Any] = [each for each in found if isinstance(each, providers.Dependency)]
+    unused: set[Any] = {each.default for each in imports if each.overridden} - {None}
     omitted = found - set(ordered)
     assert set(ordered) < found
     assert unused <= omitted <= unused.union(*(each.traverse() for each in unused))
