@@ -39,6 +39,9 @@ from app.framework.websockets.pipeline import compile_invocation
 
 _log = structlog.stdlib.get_logger("Router")
 
+_ANY_SEGMENT = ":[^/]+"
+"""The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
+
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
 """The errors of a body that is not valid HTTP."""
 
@@ -80,7 +83,8 @@ def routes_of(
         BootError: A mistake in the controller.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
-        yield web.RouteDef(route.method, route.path, compile_route(route), {})
+        path = re.sub(r"\{(\w+)\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
+        yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
 def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
@@ -98,6 +102,10 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
         url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
+        if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
+            raise BootError(
+                f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
+            )
         code = get_metadata(member, HTTP_CODE)
         yield HttpRoute(
             method=method,
@@ -126,7 +134,7 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
         previous = current_context.set(context)
         try:
             result = await run(context)
-            for name, value in route.headers:
+            for name, value in reversed(route.headers):
                 response.headers.setdefault(name, value)
             return _only_response(context, response.finish(result))
         except web.HTTPException as raised:
@@ -175,7 +183,8 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     for route in routes:
         key = (route.method, re.sub(r"\{\w+", "{", route.path))
         if key in seen:
-            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
+            path = route.path.replace(_ANY_SEGMENT, "")
+            raise BootError(f"{route.method} {path} has two handlers; remove one")
         seen.add(key)
 
 

@@ -1,8 +1,9 @@
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
-from aiohttp import StreamReader
+from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 from dependency_injector import providers
@@ -16,12 +17,13 @@ from app.framework import (
     RequestTimeoutException,
     body_limit,
     controller,
+    header,
     http_code,
     post,
     use_guards,
 )
 from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, read_body
-from tests.unit.framework.assembling import application
+from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.core.http.serving import serving
 from tests.unit.framework.tracing import TracingGuard
 
@@ -175,9 +177,30 @@ async def test_log_is_empty_when_a_client_breaks_its_body_off(end: bytes) -> Non
         (http_code, 99, "@http_code: 99 is not a status; write a number like 204"),
         (http_code, "204", "@http_code: '204' is not a status; write a number like 204"),
         (body_limit, 0, "@body_limit: 0 is not a number of bytes above 0"),
+        (partial(header, "X"), 5, "@header: the header 'X' must be a text of one line"),
+        (
+            partial(header, "X"),
+            "a\n",
+            "@header: the header 'X' must be a text of one line",
+        ),
     ],
 )
 def test_decorator_refuses_what_cannot_be(decorate: Any, value: object, sentence: str) -> None:
     with pytest.raises(BootError) as caught:
         decorate(value)
     assert sentence == str(caught.value)
+
+
+async def test_boot_fails_when_a_limited_body_is_not_read() -> None:
+    """The limit would have no effect on a body that the handler reads from aiohttp's request."""
+
+    @controller("bodies")
+    class _Bodies:
+        @post()
+        @body_limit(LIMIT)
+        async def create(self, request: web.Request) -> bytes:
+            return await request.read()
+
+    assert (
+        "_Bodies.create: @body_limit has no effect without Body() or RawBody(); add a parameter"
+    ) == await start_error(providers.Singleton(_Bodies))
