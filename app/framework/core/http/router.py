@@ -43,7 +43,7 @@ _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors of a body that is not valid HTTP."""
+"""The errors of a body that is not valid HTTP, if aiohttp uses its parser in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
     async def handle(request: web.Request) -> web.StreamResponse:
         response = HttpResponse(route.status)
         context = HttpContext(request, response, log_name, route.controller, route.handler)
-        previous = current_context.set(context)
+        current_context.set(context)
         try:
             result = await run(context)
             for name, value in reversed(route.headers):
@@ -149,8 +149,6 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
                 response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after_ms / 1000))
             await on_error(as_http_exception(error), context)
             return _answer_of_filter(response, context)
-        finally:
-            current_context.reset(previous)
 
     return handle
 
@@ -207,7 +205,7 @@ def _must_disconnect(request: web.Request, error: Exception) -> bool:
     """
     if isinstance(error, ConnectionResetError) and request.transport is None:
         return True  # the client has disconnected while it sent the body
-    return _has_begun(request) or isinstance(error, _BROKEN_REQUESTS)
+    return isinstance(error, _BROKEN_REQUESTS) or _has_begun(request)
 
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:

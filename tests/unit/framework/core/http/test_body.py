@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import pytest
 from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import TransferEncodingError
 from aiohttp.test_utils import make_mocked_request
 from dependency_injector import providers
 from structlog.testing import capture_logs
@@ -23,6 +24,7 @@ from app.framework import (
     use_guards,
 )
 from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, read_body
+from app.framework.core.http.router import routes_of
 from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.core.http.serving import serving
 from tests.unit.framework.tracing import TracingGuard
@@ -87,6 +89,13 @@ async def test_json_is_decoded_when_its_type_is_json(content_type: str) -> None:
         ),
         (
             b"{}",
+            "application/x-ndjson",
+            415,
+            "unsupported_media_type",
+            "The Content-Type must be application/json.",
+        ),
+        (
+            b"{}",
             "application/json; charset=utf-16",
             415,
             "unsupported_charset",
@@ -139,16 +148,34 @@ async def test_body_is_not_read_when_a_guard_refuses() -> None:
 
 async def test_body_is_refused_when_it_does_not_come() -> None:
     """The server waits for a body only until a timeout."""
-    protocol = BaseProtocol(asyncio.get_running_loop())
-    protocol.connection_made(asyncio.Transport())
+    request = make_mocked_request("POST", "/", payload=_unfinished_body())
     with pytest.raises(RequestTimeoutException) as caught:
-        await read_body(
-            make_mocked_request("POST", "/", payload=StreamReader(protocol, 2**16)),
-            LIMIT,
-            timeout_seconds=0.01,
-        )
+        await read_body(request, LIMIT, timeout_seconds=0.01)
 
     assert (408, "timeout") == (caught.value.get_status(), caught.value.error_code)
+
+
+@pytest.mark.parametrize("error", [web.RequestPayloadError(), TransferEncodingError("x")])
+async def test_error_of_invalid_http_is_left_to_aiohttp(error: Exception) -> None:
+    """Only aiohttp can close the connection. Its parser in C raises other errors than these."""
+
+    @controller()
+    class _Raw:
+        @post()
+        async def raw(self, body: Annotated[bytes, RawBody()]) -> bytes:
+            return body
+
+    (route,) = routes_of(_Raw())
+    payload = _unfinished_body()
+    payload.set_exception(error)
+    with pytest.raises(type(error)):
+        await route.handler(make_mocked_request("POST", "/", payload=payload))
+
+
+def _unfinished_body() -> StreamReader:
+    protocol = BaseProtocol(asyncio.get_running_loop())
+    protocol.connection_made(asyncio.Transport())
+    return StreamReader(protocol, 2**16)
 
 
 @pytest.mark.parametrize("end", [b"", b"5\r\nab", b"x\r\nab"])
