@@ -135,6 +135,8 @@ def _without_unset(dumped: Any, value: Any) -> Any:
     elif isinstance(value, dict) and isinstance(dumped, dict):
         for one, other in zip(dumped.values(), value.values(), strict=False):
             _without_unset(one, other)
+    elif isinstance(value, datetime) and value.tzinfo is None and dumped == value.isoformat():
+        _iso_text(value)  # raises; a serializer of the model's own may give it a time zone
     elif isinstance(value, list | tuple) and isinstance(dumped, list):
         for one, other in zip(dumped, value, strict=False):
             _without_unset(one, other)

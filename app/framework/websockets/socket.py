@@ -5,6 +5,7 @@ transport with `testing.RecordingLink`.
 """
 
 from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -79,7 +80,7 @@ class SocketLink(Protocol):
         """See `Socket.answers_pings`."""
 
     @property
-    def rooms(self) -> frozenset[str]:
+    def rooms(self) -> AbstractSet[str]:
         """See `Socket.rooms`."""
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
@@ -150,10 +151,10 @@ class Socket:
         return self._link.answers_pings
 
     @property
-    def rooms(self) -> frozenset[str]:
-        """The socket's rooms; while the socket connects, the rooms that it will join.
+    def rooms(self) -> AbstractSet[str]:
+        """The socket's rooms, its own first; while it connects, the rooms that it will join.
 
-        Empty after a disconnect.
+        As in Node, the others are in the order of joining. Empty after a disconnect.
         """
         return self._link.rooms
 

@@ -149,11 +149,11 @@ class ServerSocketLink:
         return self.connection.answers_pings
 
     @property
-    def rooms(self) -> frozenset[str]:
-        """The rooms that the socket is in, or will join when it is admitted."""
+    def rooms(self) -> AbstractSet[str]:
+        """The rooms that the socket is in, or will join when it is admitted, in order."""
         if self._pending is not None:
-            return frozenset(self._pending.rooms)
-        return frozenset(self.hub.rooms_of(self.sid))
+            return dict.fromkeys(self._pending.rooms).keys()
+        return dict.fromkeys(self.hub.rooms_of(self.sid)).keys()
 
     @property
     def pending_rooms(self) -> AbstractSet[str]:

@@ -1,6 +1,7 @@
 """The sockets and rooms of a namespace on this node, under Node's names."""
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class RoomMap(Mapping[str, frozenset[str]]):
         return sum(1 for _ in self)
 
 
-class SidMap(Mapping[str, frozenset[str]]):
+class SidMap(Mapping[str, AbstractSet[str]]):
     """Node's ``adapter.sids``: the rooms of each socket, a live view."""
 
     __slots__ = ("_sockets",)
@@ -66,7 +67,7 @@ class SidMap(Mapping[str, frozenset[str]]):
     def __init__(self, sockets: SocketMap) -> None:
         self._sockets = sockets
 
-    def __getitem__(self, socket_id: str) -> frozenset[str]:
+    def __getitem__(self, socket_id: str) -> AbstractSet[str]:
         """Return the rooms of a socket."""
         return self._sockets[socket_id].rooms
 

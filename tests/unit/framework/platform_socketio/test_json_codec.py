@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_serializer
 
 from app.framework import WsException
 from app.framework.platform_socketio import json_codec
@@ -98,6 +98,23 @@ def test_datetime_is_refused_when_it_has_no_time_zone() -> None:
     """The meaning of a time without a zone would depend on the machine's time zone."""
     with pytest.raises(TypeError, match="2026-01-02 00:00:00 has no time zone"):
         json_codec.dumps({"at": datetime(2026, 1, 2)})  # noqa: DTZ001 - the fault
+
+
+class _Zoned(BaseModel):
+    at: datetime
+
+    @field_serializer("at")
+    def _in_utc(self, at: datetime) -> str:
+        return at.isoformat() + "Z"
+
+
+def test_datetime_of_a_model_needs_a_time_zone_unless_the_model_adds_it() -> None:
+    """The client would take a text without a time zone for its own local time."""
+    naive = datetime(2026, 1, 2)  # noqa: DTZ001 - the fault
+
+    with pytest.raises(TypeError, match="has no time zone"):
+        json_codec.dumps([_Wire(channel_id="c", at=naive)])
+    assert '{"at":"2026-01-02T00:00:00Z"}' == json_codec.dumps(_Zoned(at=naive))
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ async def admitted(server: SocketServer, door: Door) -> frozenset[str]:
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     door.may_pass.set()
     await ticks()
-    return socket.rooms - {socket.id}
+    return frozenset(socket.rooms - {socket.id})
 
 
 async def test_socket_is_not_in_the_room_when_it_was_taken_out_while_pending(
@@ -265,6 +265,22 @@ async def test_volatile_event_is_dropped_when_the_client_does_not_read(
 
     sent = text_frame(b'42["position",1]') + text_frame(b'42["message"]')
     assert sent == b"".join(transport.sent)
+
+
+async def test_rooms_are_in_the_order_of_joining_as_in_node(
+    server: SocketServer, door: Door
+) -> None:
+    """Ports from Node read the second room, ``[...client.rooms][1]``."""
+    (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
+    socket.join("z", "b")
+    pending = [*socket.rooms]
+    door.may_pass.set()
+    await ticks()
+    socket.join("y", "a")
+    socket.leave("b")
+
+    assert [socket.id, "red", "z", "b"] == pending
+    assert [socket.id, "red", "z", "y", "a"] == [*socket.rooms]
 
 
 async def test_listeners_of_one_socket_are_in_its_own_table_alone(
