@@ -3,7 +3,8 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
-from inspect import isawaitable
+from functools import partial
+from inspect import isawaitable, unwrap
 from typing import Any, NamedTuple
 
 import structlog
@@ -28,6 +29,17 @@ def outcome_of(started: Started) -> Outcome:
     if isinstance(started, Outcome):
         return started
     return Outcome() if started.cancelled() else started.result()
+
+
+def name_of(handler: Callable[..., Any]) -> str:
+    """Return the name of a handler for logs.
+
+    The name of a `functools.partial` is that of its function: its arguments must not be logged.
+    """
+    function = unwrap(handler)
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__qualname__", type(function).__qualname__)
 
 
 class HandlerTasks:
