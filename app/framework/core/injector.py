@@ -45,13 +45,18 @@ Module = containers.Container | type[containers.DeclarativeContainer]
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def instantiate(module: object) -> containers.Container:
+def instantiate(module: object, **imports: Any) -> containers.Container:
     """Return a module unchanged; create one from a class; raise `BootError` for anything else."""
-    if isinstance(module, containers.Container):
-        return module
     if isinstance(module, type) and issubclass(module, containers.DeclarativeContainer):
-        return module()
+        return module(**imports)
     name: str = getattr(module, "__name__", type(module).__name__)
+    if isinstance(module, containers.Container):
+        if imports:
+            raise BootError(
+                f"{', '.join(imports)}: a module that exists already takes no imports; pass the "
+                "class of the module"
+            )
+        return module
     raise BootError(f"{name} is not a module; derive it from containers.DeclarativeContainer")
 
 
@@ -181,16 +186,25 @@ class Injector:
         try:
             self._container.check_dependencies()
         except errors.Error as error:
+            missing = [
+                f"{each.instance_of.__name__} for {each.parent_name or 'an argument'}"
+                for each in self._missing_imports()
+            ]
+            fault = f"No module provides {', '.join(missing)}" if missing else str(error)
             raise BootError(
-                f"{error}: pass it to the module's constructor, or override its provider"
+                f"{fault}: pass it to the module's constructor, provide it in a global module, or "
+                "override its provider"
             ) from None
         except RecursionError:  # dependency-injector cannot name such an import
-            missing = [each for each in self._providers if isinstance(each, providers.Dependency)]
-            names = [each.instance_of.__name__ for each in missing if not each.is_defined]
+            names = [each.instance_of.__name__ for each in self._missing_imports()]
             raise BootError(
                 f"A subclass of a module replaces its import of {', '.join(names)}, which the "
                 "module's other providers still use; pass it to the module's constructor instead"
             ) from None
+
+    def _missing_imports(self) -> list[providers.Dependency[Any]]:
+        imports = [each for each in self._providers if isinstance(each, providers.Dependency)]
+        return [each for each in imports if not each.is_defined]
 
 
 class ModuleRef:

@@ -101,11 +101,12 @@ async def test_only_the_enabled_kinds_run() -> None:
 
 class _Failing:
     runs = 0
+    text = "sesame"
 
     @interval(1_000)
     async def fail(self) -> None:
         self.runs += 1
-        raise ValueError("sesame")
+        raise ValueError(self.text)
 
 
 async def test_job_runs_again_after_an_error_which_is_logged_without_its_text() -> None:

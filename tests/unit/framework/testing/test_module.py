@@ -1,5 +1,7 @@
 """Tests that the testing module overrides providers, and creates only the needed instances."""
 
+from unittest.mock import create_autospec
+
 import pytest
 from dependency_injector import containers, providers
 
@@ -166,9 +168,35 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
     with pytest.raises(BootError) as caught:
         builder.use_value(OpenGuard()).compile()
 
-    assert ("OpenGuard cannot be overridden: the tested module does not provide it") == str(
-        caught.value
-    )
+    assert (
+        "OpenGuard cannot be overridden, because the tested module does not provide it; "
+        "override a class or port that it provides or imports"
+    ) == str(caught.value)
+
+
+def test_create_explains_when_it_gets_no_module_or_imports_of_an_existing_one() -> None:
+    with pytest.raises(BootError, match="Polite is not a module; derive it from"):
+        Test.create_testing_module(Polite)  # type: ignore[arg-type]
+
+    with pytest.raises(BootError) as caught:
+        Test.create_testing_module(_GreetingModule(), greeter=providers.Singleton(_Loud))
+    assert (
+        "greeter: a module that exists already takes no imports; pass the class of the module"
+    ) == str(caught.value)
+
+
+async def test_mock_with_a_spec_stands_in_when_its_class_has_hooks() -> None:
+    class _Hooked(Greeter):
+        async def on_module_init(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = providers.Singleton(_Hooked)
+
+    mock = create_autospec(_Hooked, instance=True)
+    builder = Test.create_testing_module(_Module).override_provider(_Hooked).use_value(mock)
+    await builder.compile().init()
+
+    mock.on_module_init.assert_awaited_once_with()
 
 
 def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
