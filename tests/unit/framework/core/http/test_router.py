@@ -294,7 +294,7 @@ async def test_error_has_nests_body(path: str, status: int, body: dict[str, Any]
         assert (status, body) == (response.status, await response.json())
 
 
-async def test_rate_limited_client_learns_when_to_return() -> None:
+async def test_rate_limited_client_gets_the_time_to_retry() -> None:
     async with serving(_Errors) as client:
         response = await client.get("/errors/limited")
 
@@ -423,7 +423,7 @@ class _Sleepers:
 
 
 async def test_filter_answers_when_it_catches_the_error() -> None:
-    """If the filter sends no answer, changes that the handler made to the response are dropped."""
+    """If no filter answers, the client gets 500 instead of the answer that the handler began."""
 
     @catch(LookupError)
     class _Global(BaseExceptionFilter):
