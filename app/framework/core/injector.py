@@ -41,6 +41,9 @@ T = TypeVar("T")
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class, as `NestFactory.create` takes it."""
 
+_NO_INSTANCE = " is not an instance of "
+"""What dependency-injector writes after the text of an object that an import refuses."""
+
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
@@ -266,7 +269,7 @@ async def build_async(provider: AnyProvider) -> Any:
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await instance
+        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -285,8 +288,12 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
+        # Omit the text of the instance: the text of settings contains their values.
+        _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
+        fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
+            f"{fault}: pass a provider of its class to the module's constructor, or override the "
+            "provider"
         ) from None
     except TypeError as error:
         raise BootError(
