@@ -14,6 +14,7 @@ from dependency_injector import containers, errors, providers
 from app.framework.background.explorer import refuse_unread_decorators
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
+from app.framework.common.pipes import PipeTransform
 from app.framework.core.cycles import refuse_cycles
 from app.framework.core.declaration_order import (
     AnyProvider,
@@ -131,11 +132,14 @@ class Injector:
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it,
+        and so does a pipe without a provider, if its constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
+            if issubclass(reference, PipeTransform) and not _needs_arguments(reference):
+                return reference()
             raise BootError(
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
@@ -245,6 +249,14 @@ class ModuleRef:
 def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
     """Remove duplicates by identity, because some instances are not hashable."""
     return tuple({id(each): each for each in instances}.values())
+
+
+def _needs_arguments(cls: type) -> bool:
+    """Return whether a constructor has a parameter without a default."""
+    return any(
+        each.default is inspect.Parameter.empty and each.kind not in _VARIADIC
+        for each in inspect.signature(cls).parameters.values()
+    )
 
 
 def _declared_class(provider: AnyProvider) -> object:
