@@ -25,7 +25,7 @@ DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
 .PHONY: help install run clients test versions lint types check lock screenshots bench storage soak profile \
-	path reliability
+	path reliability framework
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s%s\n", $$1, $$2 }' Makefile
@@ -76,6 +76,9 @@ profile: .venv/.dev ## show where the server spends its time: make profile ARGS=
 
 path: .venv/.dev ## list the files and functions that a sendMessage and a CONNECT pass
 	@$(BIN)/python -m bench.path
+
+framework: .venv/.dev ## build app/framework as the distribution lychgate, into dist/
+	@$(BIN)/python -m library.build dist
 
 # The stamp file is written last, so an interrupted installation is repeated from the start.
 

@@ -12,7 +12,7 @@ _FOUND_BY_MYPY = ".mypy_cache"
 
 def copy_checkout(folder: Path) -> Path:
     """Copy the sources, the tests and the configuration, without environments and data."""
-    for name in ("app", "bench", "tests", "typings", "docs"):
+    for name in ("app", "bench", "library", "tests", "typings", "docs"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=_LEFT_OUT)
     for file in CHECKOUT.iterdir():
         if file.is_file() and (file.name[0] != "." or file.name == ".env.example"):

@@ -1,7 +1,7 @@
 """Nest ported to Python: gateways, guards, interceptors, pipes and filters under Nest's names.
 
-The framework does not depend on the chat: it imports no other package of ``app`` than
-``app.concurrency``. The two packages could therefore be published as a library.
+The framework does not depend on the chat: besides libraries, it imports only ``app.concurrency``.
+Other projects use both packages as the distribution ``lychgate``.
 """
 
 from app.framework.common.context import (

@@ -1,5 +1,6 @@
 """`NestApplication`: starts a module with its gateways and controllers, and stops it."""
 
+import asyncio
 import signal as signals
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middlewa
 from app.framework.core.http.router import refuse_duplicate_routes, routes_of
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
-from app.framework.core.injector import Injector, Module, instantiate
+from app.framework.core.injector import Injector, Module, ModuleRef, instantiate
 from app.framework.core.lifecycle import run_closing_hooks, run_hooks
 from app.framework.core.misplaced_decorators import (
     refuse_misplaced_decorators,
@@ -58,11 +59,17 @@ class NestApplication:
         self._providers: list[object] = []
         self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
+        self._starting = asyncio.Lock()
+        self._started = False
         self._initialized = False
 
     def get(self, token: type[T]) -> T:
         """Return the instance of a class; see `Injector.get`."""
         return self._injector.get(token)
+
+    async def resolve(self, token: type[T]) -> T:
+        """Return the instance of a class, or a new one; see `ModuleRef.resolve`."""
+        return await ModuleRef(self._injector).resolve(token)
 
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
@@ -109,11 +116,22 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored.
+        Providers that are async functions are awaited, before gateways are explored. If this
+        raises, call `close`, which closes the instances that were built.
+
+        Raises:
+            BootError: A mistake in the wiring; or `init` failed before, or `close` was called.
         """
-        if self._initialized:
-            return
-        self._initialized = True
+        async with self._starting:
+            if not self._initialized:
+                await self._init()
+
+    async def _init(self) -> None:
+        if self._started:
+            raise BootError(
+                "init cannot run after it failed or after close; create a new application"
+            )
+        self._started = True
         self._injector.check()
         await self._build()
         definitions = self.definitions()
@@ -125,6 +143,7 @@ class NestApplication:
             await run_hooks("after_init", [definition.instance], server)
         await run_hooks("on_module_init", self._providers)
         await run_hooks("on_application_bootstrap", self._providers)
+        self._initialized = True
 
     async def listen(self, port: int, host: str = "127.0.0.1") -> str:
         """Call `init`, then accept clients; return the URL.
@@ -170,11 +189,15 @@ class NestApplication:
         """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
-        not handled. As in Nest, the closing hooks also run if `init` was never called.
+        not handled. As in Nest, the closing hooks also run if `init` was never called. A running
+        `init` ends first, so its hooks must not await this method.
         """
-        if not self._initialized and not self._providers:
-            with suppress(Exception):  # what cannot be built needs no closing
-                await self._build()
+        async with self._starting:
+            if not self._started:
+                self._started = True
+                with suppress(Exception):  # what cannot be built needs no closing
+                    await self._build()
+            self._initialized = False
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
         await run_closing_hooks("on_module_destroy", self._providers[::-1])
@@ -191,7 +214,7 @@ class NestApplication:
             self._providers.append(instance)  # one by one: if a later one fails, these are closed
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
-        if self._initialized:
+        if self._started:
             raise BootError(f"{method} was called too late to have an effect; call it before init")
         check_enhancers(instances, kind, f"{method} names")
 

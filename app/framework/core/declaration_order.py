@@ -37,7 +37,7 @@ def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
         if provider not in visited:
             visited.add(provider)
             if not isinstance(provider, CONTAINERS):  # a container does not depend on its children
-                for each in provider.related:
+                for each in _related(provider):
                     yield from visit(each)
             yield provider
 
@@ -50,6 +50,13 @@ def effective(provider: AnyProvider) -> AnyProvider:
     while provider.overridden:
         provider = provider.overridden[-1]
     return provider
+
+
+def _related(provider: AnyProvider) -> Iterable[AnyProvider]:
+    """Return the arguments and overrides of a provider, but no default that is not used."""
+    if isinstance(provider, providers.Dependency) and provider.overridden:
+        return provider.overridden
+    return provider.related
 
 
 def _collect_declared(found: Iterable[AnyProvider], declared: dict[AnyProvider, None]) -> None:
@@ -78,6 +85,6 @@ def _collect_with_undeclared(
     ordered: dict[AnyProvider, None],
 ) -> None:
     ordered[provider] = None
-    for each in provider.related:
+    for each in _related(provider):
         if each not in declared and each not in ordered:
             _collect_with_undeclared(each, declared, ordered)

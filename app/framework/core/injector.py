@@ -7,14 +7,14 @@ providers by class.
 import asyncio
 import inspect
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, NoReturn, TypeVar, get_origin
+from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import containers, errors, providers
 
 from app.framework.background.explorer import refuse_unread_decorators
-from app.framework.common.awaiting import maybe_await
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
+from app.framework.common.pipes import PipeTransform
 from app.framework.core.cycles import refuse_cycles
 from app.framework.core.declaration_order import (
     AnyProvider,
@@ -29,27 +29,37 @@ from app.framework.core.misplaced_decorators import (
 )
 from app.framework.core.provided_class import (
     WITH_PROVIDES,
+    annotated_class,
     callee_name,
     find_by_class,
     provided_class,
+    without_aliases,
 )
+from app.framework.core.provider_kinds import refuse_unsupported
 
 T = TypeVar("T")
 
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class, as `NestFactory.create` takes it."""
 
+_NO_INSTANCE = " is not an instance of "
+"""What dependency-injector writes after the text of an object that an import refuses."""
+
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_PER_REQUEST = (providers.ContextLocalSingleton, providers.ThreadLocalSingleton)
 
 
-def instantiate(module: object) -> containers.Container:
+def instantiate(module: object, **imports: Any) -> containers.Container:
     """Return a module unchanged; create one from a class; raise `BootError` for anything else."""
-    if isinstance(module, containers.Container):
-        return module
     if isinstance(module, type) and issubclass(module, containers.DeclarativeContainer):
-        return module()
+        return module(**imports)
     name: str = getattr(module, "__name__", type(module).__name__)
+    if isinstance(module, containers.Container):
+        if imports:
+            raise BootError(
+                f"{', '.join(imports)}: a module that exists already takes no imports; pass the "
+                "class of the module"
+            )
+        return module
     raise BootError(f"{name} is not a module; derive it from containers.DeclarativeContainer")
 
 
@@ -61,6 +71,7 @@ class Injector:
         self._providers = in_declaration_order(container)
         self._module_ref = providers.Object(ModuleRef(self))
         fill_imports(self._providers, self._module_ref)
+        self._providers = in_declaration_order(container)  # omits the defaults of filled imports
         refuse_cycles(self._providers)
 
     def check(self) -> None:
@@ -74,12 +85,7 @@ class Injector:
                     refuse_undiscovered(provides, how)
                     refuse_hooks_that_never_run(provides, how)
                     refuse_unread_decorators(provides, f"because the class {how}")
-            if isinstance(provider, _PER_REQUEST):
-                raise BootError(
-                    f"{callee_name(provider)} is provided by a {type(provider).__name__}: "
-                    "request scope is not supported. Use providers.Singleton, and keep the data "
-                    "of one client in client.data"
-                )
+            refuse_unsupported(provider)
         self._check_imports()
 
     def get(self, token: type[T]) -> T:
@@ -115,19 +121,25 @@ class Injector:
         If no subclass has a provider, return the dependencies that `imported` declares with this
         class.
         """
-        token = get_origin(token) or token  # the class of a generic annotation
-        declared = [each for each in self._providers if _declared_class(each) is token]
-        found = find_by_class(self._providers, token) or declared
+        token = annotated_class(token) or token
+        found = find_by_class(self._providers, token)
+        if not found:
+            found = without_aliases(
+                each for each in self._providers if _declared_class(each) is token
+            )
         return found or find_by_class([self._module_ref], token)
 
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it,
+        and so does a pipe without a provider, if its constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
+            if issubclass(reference, PipeTransform) and not _needs_arguments(reference):
+                return reference()
             raise BootError(
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
@@ -177,16 +189,25 @@ class Injector:
         try:
             self._container.check_dependencies()
         except errors.Error as error:
+            missing = [
+                f"{each.instance_of.__name__} for {each.parent_name or 'an argument'}"
+                for each in self._missing_imports()
+            ]
+            fault = f"No module provides {', '.join(missing)}" if missing else str(error)
             raise BootError(
-                f"{error}: pass it to the module's constructor, or override its provider"
+                f"{fault}: pass it to the module's constructor, provide it in a global module, or "
+                "override its provider"
             ) from None
         except RecursionError:  # dependency-injector cannot name such an import
-            missing = [each for each in self._providers if isinstance(each, providers.Dependency)]
-            names = [each.instance_of.__name__ for each in missing if not each.is_defined]
+            names = [each.instance_of.__name__ for each in self._missing_imports()]
             raise BootError(
                 f"A subclass of a module replaces its import of {', '.join(names)}, which the "
                 "module's other providers still use; pass it to the module's constructor instead"
             ) from None
+
+    def _missing_imports(self) -> list[providers.Dependency[Any]]:
+        imports = [each for each in self._providers if isinstance(each, providers.Dependency)]
+        return [each for each in imports if not each.is_defined]
 
 
 class ModuleRef:
@@ -211,23 +232,31 @@ class ModuleRef:
         Raises:
             BootError: There is not exactly one provider.
         """
-        instance: T = await maybe_await(call(self._injector.provider_of(token)))
+        instance: T = await build_async(self._injector.provider_of(token))
         return instance
 
     async def create(self, cls: type[T]) -> T:
         """Create an instance of a class without a provider; arguments are injected by annotation.
 
         Raises:
-            BootError: No module provides an argument.
+            BootError: An argument has no provider, or more than one.
         """
         arguments = constructor_arguments(cls, self._injector)
-        instance: T = await maybe_await(call(providers.Factory(cls, **arguments)))
+        instance: T = await build_async(providers.Factory(cls, **arguments))
         return instance
 
 
 def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
     """Remove duplicates by identity, because some instances are not hashable."""
     return tuple({id(each): each for each in instances}.values())
+
+
+def _needs_arguments(cls: type) -> bool:
+    """Return whether a constructor has a parameter without a default."""
+    return any(
+        each.default is inspect.Parameter.empty and each.kind not in _VARIADIC
+        for each in inspect.signature(cls).parameters.values()
+    )
 
 
 def _declared_class(provider: AnyProvider) -> object:
@@ -242,18 +271,28 @@ def build(provider: AnyProvider) -> Any:
             result is awaitable.
     """
     instance = call(provider)
-    if inspect.isawaitable(instance):
-        _refuse_awaitable(provider, instance)
+    if _is_pending(instance):
+        _refuse_pending(provider, instance)
     return instance
 
 
 async def build_async(provider: AnyProvider) -> Any:
-    """Call a provider and await its result, so that `build` returns the result from now on."""
+    """Call a provider and await its result; `build` of a singleton returns it from now on."""
     instance = call(provider)
-    if inspect.isawaitable(instance):
-        instance = await maybe_await(instance)
+    is_async = _is_pending(instance)
+    while _is_pending(instance):
+        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
+    if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
+
+
+def _is_pending(instance: object) -> bool:
+    """Tell whether an async function has yet to return the instance.
+
+    Instances may be awaitable themselves, such as the client of ``redis.asyncio``.
+    """
+    return asyncio.isfuture(instance) or inspect.iscoroutine(instance)
 
 
 def call(provider: AnyProvider) -> Any:
@@ -261,8 +300,12 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
+        # Omit the text of the instance: the text of settings contains their values.
+        _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
+        fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
+            f"{fault}: pass a provider of its class to the module's constructor, or override the "
+            "provider"
         ) from None
     except TypeError as error:
         raise BootError(
@@ -271,11 +314,9 @@ def call(provider: AnyProvider) -> Any:
         ) from error
 
 
-def _refuse_awaitable(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse an awaitable where nothing can await it."""
-    if isinstance(instance, asyncio.Future):
-        instance.cancel()
-    elif inspect.iscoroutine(instance):
+def _refuse_pending(provider: AnyProvider, instance: Any) -> NoReturn:
+    """Refuse a result that nothing can await here. A future stays as it is, so `init` awaits it."""
+    if inspect.iscoroutine(instance):
         instance.close()
     raise BootError(
         f"{callee_name(provider)} or one of its dependencies comes from an async function, "
@@ -287,16 +328,37 @@ def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvide
     """Return a provider for each parameter of a constructor, found by its annotation as in Nest.
 
     Raises:
-        BootError: A parameter without a default has no provider.
+        BootError: A parameter has several providers, or neither a provider nor a default.
     """
     arguments: dict[str, AnyProvider] = {}
-    for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
+    for name, parameter in _signature(cls).parameters.items():
         if parameter.kind in _VARIADIC:  # a subclass of a Protocol that defines no constructor
             continue
         found = injector.find(parameter.annotation)
-        if found:
+        if len(found) == 1:
             arguments[name] = found[0]
-        elif parameter.default is inspect.Parameter.empty:
-            wanted = getattr(parameter.annotation, "__name__", parameter.annotation)
-            raise BootError(f"{cls.__name__} needs {wanted} for '{name}', which no module provides")
+        elif found or parameter.default is inspect.Parameter.empty:
+            raise BootError(f"{cls.__name__} {_problem(parameter, len(found))}")
     return arguments
+
+
+def _signature(cls: type) -> inspect.Signature:
+    try:
+        return inspect.signature(cls, eval_str=True)
+    except NameError as error:
+        raise BootError(
+            f"{cls.__name__} has an annotation that cannot be evaluated: {error}; "
+            "import the name outside of TYPE_CHECKING"
+        ) from None
+
+
+def _problem(parameter: inspect.Parameter, count: int) -> str:
+    """Describe why a parameter cannot be injected, and the fix."""
+    if parameter.annotation is inspect.Parameter.empty:
+        return f"has a parameter '{parameter.name}' without annotation; annotate it with a class"
+    cls = annotated_class(parameter.annotation)
+    wanted = parameter.annotation if cls is None else cls.__name__
+    needs = f"needs {wanted} for '{parameter.name}', which"
+    if count:
+        return f"{needs} has {count} providers; annotate it with one of their classes"
+    return f"{needs} no module provides; add a provider for it"

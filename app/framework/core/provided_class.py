@@ -1,7 +1,8 @@
 """Determines the class by which a provider is found: Nest's injection token."""
 
 from collections.abc import Iterable
-from typing import get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Union, get_args, get_origin, get_type_hints
 
 from dependency_injector import providers
 
@@ -43,10 +44,24 @@ def find_by_class(found: Iterable[AnyProvider], token: type) -> list[AnyProvider
     classes = {each: provided_class(each) for each in found}
     exact = [each for each, cls in classes.items() if cls is token]
     derived = [each for each, cls in classes.items() if token in cls.__mro__]
+    return without_aliases(exact or derived)
+
+
+def without_aliases(found: Iterable[AnyProvider]) -> list[AnyProvider]:
+    """Return the first of all providers whose calls reach the same provider."""
     first: dict[AnyProvider, AnyProvider] = {}
-    for each in exact or derived:
+    for each in found:
         first.setdefault(effective(each), each)
     return list(first.values())
+
+
+def annotated_class(annotation: object) -> type | None:
+    """Return the class that an annotation such as ``X``, ``X[Y]`` or ``X | None`` names."""
+    if get_origin(annotation) in {Union, UnionType}:
+        members = [each for each in get_args(annotation) if each is not NoneType]
+        return annotated_class(members[0]) if len(members) == 1 else None
+    found = get_origin(annotation) or annotation
+    return found if isinstance(found, type) else None
 
 
 def callee_name(provider: AnyProvider) -> str | None:
@@ -61,4 +76,4 @@ def _returned_class(function: object) -> object:
         returned = get_type_hints(function).get("return")
     except (NameError, TypeError):  # a name that only type checkers import, or no annotations
         return None
-    return get_origin(returned) or returned
+    return annotated_class(returned)

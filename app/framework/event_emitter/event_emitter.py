@@ -7,7 +7,7 @@ from typing import Any
 
 import pyee
 
-from app.framework.background.handler_tasks import HandlerTasks, Started, outcome_of
+from app.framework.background.handler_tasks import HandlerTasks, Started, name_of, outcome_of
 from app.framework.event_emitter.wildcards import matches, specificity
 
 NEW_LISTENER = "new_listener"
@@ -23,7 +23,7 @@ class EventEmitterOptions:
     Attributes:
         wildcard: Whether ``*`` and ``**`` in the names of listeners are wildcards.
         delimiter: Separates the parts of a name.
-        max_running: The maximum number of async listeners that run at the same time.
+        max_running: No event is emitted while so many async listeners are running.
         stop_seconds: The time that running listeners have to end when the application stops.
     """
 
@@ -42,9 +42,9 @@ class Listener:
     max_arguments: int | None
     suppress_errors: bool
 
-    def __call__(self, *args: object) -> Any:
-        """Call the method without the surplus arguments, as in JavaScript."""
-        return self.call(*args[: self.max_arguments])
+    def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Call the method without the surplus positional arguments, as in JavaScript."""
+        return self.call(*args[: self.max_arguments], **kwargs)
 
 
 class EventEmitter2(pyee.EventEmitter):
@@ -71,8 +71,9 @@ class EventEmitter2(pyee.EventEmitter):
             Whether the event has listeners.
 
         Raises:
-            RuntimeError: ``max_running`` listeners are still running. No listener was called.
-            PyeeError: The event is ``error`` and has no listener, as in Node.
+            RuntimeError: At least ``max_running`` listeners are running. No listener was called.
+            Exception: The event is ``error`` and has no listener, as in Node. This is the argument
+                if that is an exception, and otherwise a `PyeeError`.
         """
         return event != NEW_LISTENER and bool(self._start_listeners(event, args, kwargs))
 
@@ -130,10 +131,16 @@ class EventEmitter2(pyee.EventEmitter):
         names.sort(key=lambda name: specificity(name.split(delimiter)))
         return names or [event]
 
+    def _add_event_handler(self, event: str, k: Callable[..., Any], v: Callable[..., Any]) -> None:
+        """Add a listener ``k``, which pyee calls as ``v``. `once` passes a wrapper as ``v``."""
+        if v is not k:
+            v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the name of `k`
+        super()._add_event_handler(event, k, v)
+
     def _emit_run(
         self, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         """Run one listener. pyee calls this method for each listener of a name."""
-        name = f.name if isinstance(f, Listener) else getattr(f, "__qualname__", repr(f))
+        name = f.name if isinstance(f, Listener) else name_of(f)
         call = (lambda *given: f(*given, **kwargs)) if kwargs else f
         self._started.append((f, self._tasks.start(name, call, *args)))

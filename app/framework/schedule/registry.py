@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from math import inf
 from typing import Any
 
 import structlog
 
 from app.framework.background.clock import Clock
-from app.framework.background.handler_tasks import HandlerTasks
+from app.framework.background.handler_tasks import HandlerTasks, name_of
 from app.framework.common.minute_log import MinuteLog
 from app.framework.schedule.cron_schedule import CronSchedule
 from app.framework.schedule.triggers import Start, run_at_intervals, run_at_times, run_once
@@ -57,8 +58,9 @@ class SchedulerRegistry:
     end by themselves. A timeout is deleted when it has run.
 
     The ``add`` methods raise `ValueError` for a name that exists, a time that is not positive or an
-    invalid expression, and `RuntimeError` after the application has stopped, or if there are
-    `MAX_JOBS` jobs. The ``delete`` methods raise `LookupError` if there is no such job.
+    invalid expression, and `RuntimeError` if there are `MAX_JOBS` jobs. They have no effect when
+    the application stops, where ``handle_disconnect`` may still call them. The ``delete`` methods
+    raise `LookupError` if there is no such job.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -113,7 +115,7 @@ class SchedulerRegistry:
     def start(self, kind: JobKind, name: str, job: Job) -> None:
         """Start a job; `Scheduler` calls this for each decorated method."""
         if self._tasks.is_stopped:
-            raise RuntimeError(f"the application has stopped, so the {kind} '{name}' cannot run")
+            return
         if (kind, name) in self._triggers:
             raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
         if len(self._triggers) >= MAX_JOBS:
@@ -127,12 +129,12 @@ class SchedulerRegistry:
         triggers = list(self._triggers.values())
         for task in triggers:
             task.cancel()
+        await self._tasks.stop()
         if triggers:
             await asyncio.wait(triggers)
-        await self._tasks.stop()
 
     def _add(self, kind: JobKind, name: str, trigger: Trigger, call: Callable[[], Any]) -> None:
-        self.start(kind, name, Job(trigger, call, getattr(call, "__qualname__", repr(call))))
+        self.start(kind, name, Job(trigger, call, name_of(call)))
 
     def _delete(self, kind: JobKind, name: str) -> None:
         task = self._triggers.pop((kind, name), None)
@@ -168,6 +170,6 @@ def _end_run(job: Job, _: "asyncio.Future[Any]") -> None:
 
 
 def _seconds(milliseconds: float) -> float:
-    if not milliseconds > 0:
+    if not 0 < milliseconds < inf:
         raise ValueError(f"{milliseconds!r} milliseconds is not a positive time")
     return milliseconds / 1000

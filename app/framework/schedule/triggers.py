@@ -1,6 +1,7 @@
 """The coroutines that start a job at its times. Each one runs until it is cancelled."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from app.framework.background.clock import Clock
 from app.framework.schedule.cron_schedule import CronSchedule
@@ -10,15 +11,24 @@ Start = Callable[[], None]
 MAX_SLEEP_SECONDS = 60.0
 """The longest sleep before a cron job, so that it notices corrections of the time of day."""
 
+MAX_REPEATED_TIME = timedelta(hours=3)
+"""If the time of day is set back by less, no run of a cron job is repeated. If it is set back by
+more, it was wrong before, and the job runs at the correct times, as in Debian's cron.
+"""
+
 
 async def run_at_times(schedule: CronSchedule, clock: Clock, start: Start) -> None:
     """Call ``start`` at the times of a schedule. Missed times are made up for by one call."""
-    due = schedule.next_after(clock.now())
+    last = clock.now()
     while True:
-        while (seconds := (due - clock.now()).total_seconds()) > 0:
-            await clock.sleep(min(seconds, MAX_SLEEP_SECONDS))
-        start()
-        due = schedule.next_after(max(due, clock.now()))
+        due = schedule.next_after(last)
+        while last - MAX_REPEATED_TIME < (now := clock.now()) < due:
+            await clock.sleep(min((due - now).total_seconds(), MAX_SLEEP_SECONDS))
+        if now < due:  # the time of day was set back
+            last = now
+        else:
+            start()
+            last = max(due, clock.now())
 
 
 async def run_at_intervals(interval_seconds: float, clock: Clock, start: Start) -> None:

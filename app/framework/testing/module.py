@@ -12,7 +12,6 @@
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any, TypeVar
 from unittest.mock import DEFAULT, NonCallableMock
 
@@ -22,8 +21,7 @@ from app.framework.common.exceptions import BootError
 from app.framework.common.pipes import PipeTransform
 from app.framework.core.application import NestApplication
 from app.framework.core.declaration_order import AnyProvider
-from app.framework.core.injector import Injector, ModuleRef, constructor_arguments
-from app.framework.core.lifecycle import run_closing_hooks, run_hooks
+from app.framework.core.injector import Injector, Module, constructor_arguments, instantiate
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 
 T = TypeVar("T")
@@ -35,13 +33,9 @@ class Test:
     __test__ = False
 
     @staticmethod
-    def create_testing_module(
-        module: type[containers.DeclarativeContainer] | containers.Container, **imports: Any
-    ) -> "TestingModuleBuilder":
-        """Return a builder for a module."""
-        if isinstance(module, type):
-            return TestingModuleBuilder(module(**imports))
-        return TestingModuleBuilder(module)
+    def create_testing_module(module: Module, **imports: Any) -> "TestingModuleBuilder":
+        """Return a builder for a module; ``imports`` fills the imports that the module declares."""
+        return TestingModuleBuilder(instantiate(module, **imports))
 
 
 class TestingModuleBuilder:
@@ -66,14 +60,16 @@ class TestingModuleBuilder:
     def compile(self) -> "TestingModule":
         """Apply the overrides; raise `BootError` if the module lacks an overridden class."""
         injector = Injector(self._container)
-        for token, replacement in self._overrides.items():
+        for token, create in self._overrides.items():
             found = injector.find(token)
             if not found:
                 raise BootError(
-                    f"{token.__name__} cannot be overridden: the tested module does not provide it"
+                    f"{token.__name__} cannot be overridden, because the tested module does not "
+                    "provide it; override a class or port that it provides or imports"
                 )
+            replacement = create(injector)
             for provider in found:
-                provider.override(replacement(injector))
+                provider.override(replacement)
         self._container.reset_singletons()
         return TestingModule(self._container)
 
@@ -139,35 +135,27 @@ class TestingModule:
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
-        self._providers: list[object] = []
+        self._app = self.create_nest_application()
 
     def get(self, token: type[T]) -> T:
         """Return the instance of a class; only this instance and its dependencies are built."""
-        return Injector(self._container).get(token)
+        return self._app.get(token)
 
     async def resolve(self, token: type[T]) -> T:
         """Return an instance like `ModuleRef.resolve`, which creates one with a Factory."""
-        return await ModuleRef(Injector(self._container)).resolve(token)
+        return await self._app.resolve(token)
 
     async def init(self) -> "TestingModule":
-        """Build all providers, await async factories, and run the start hooks; opens no server."""
-        await self._build()
-        await run_hooks("on_module_init", self._providers)
-        await run_hooks("on_application_bootstrap", self._providers)
+        """Call `NestApplication.init`, which opens no port.
+
+        Unlike in Nest, the ``after_init`` hooks of gateways run too.
+        """
+        await self._app.init()
         return self
 
     async def close(self) -> None:
         """Run the closing hooks, as in Nest even if `init` was never called."""
-        if not self._providers:
-            with suppress(Exception):  # what cannot be built needs no closing
-                await self._build()
-        await run_closing_hooks("on_module_destroy", self._providers[::-1])
-        await run_closing_hooks("before_application_shutdown", self._providers[::-1], None)
-        await run_closing_hooks("on_application_shutdown", self._providers[::-1], None)
-
-    async def _build(self) -> None:
-        async for instance in Injector(self._container).instances():
-            self._providers.append(instance)
+        await self._app.close()
 
     def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
         """Create an application for tests with real clients; ``await app.listen(0)`` starts it."""

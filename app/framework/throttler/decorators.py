@@ -33,7 +33,7 @@ def throttle(limits: Mapping[str, ThrottleLimits]) -> Callable[[Decorated], Deco
             "{'limit': 3, 'ttl': 60_000}})"
         )
     for name, options in limits.items():
-        if not options or not options.keys() <= _VALID.keys():
+        if not _is_mapping(options) or not options or not options.keys() <= _VALID.keys():
             raise BootError(
                 f"@throttle: {options!r} for '{name}' is invalid; set limit, ttl or block_duration"
             )

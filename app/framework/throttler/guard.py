@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
+from inspect import iscoroutinefunction
 from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from app.framework.common.context import ExecutionContext, HttpContext
-from app.framework.common.exceptions import WsException
+from app.framework.common.exceptions import BootError, WsException
 from app.framework.common.guards import CanActivate
 from app.framework.common.http_exceptions import HttpException
 from app.framework.common.metadata import get_metadata
@@ -68,19 +69,27 @@ class BaseThrottlerGuard(CanActivate, ABC):
     """
 
     def __init__(self, get_tracker: Callable[[Any], str]) -> None:
+        if iscoroutinefunction(get_tracker):
+            name = get_tracker.__qualname__
+            raise BootError(
+                f"{name} returns the tracker of {type(self).__name__}, so it must not be async"
+            )
         self._get_tracker = get_tracker
-        self._checks: dict[Callable[..., Any], _Check] = {}
-        """One function for each handler that was called. The number of handlers is fixed."""
+        self._checks: dict[tuple[type, Callable[..., Any]], _Check] = {}
+        """One function for each handler that was called, by the class and the method. Classes may
+        inherit one method and have different limits. The number of handlers is fixed.
+        """
 
     @abstractmethod
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limits of a handler. This is called once per handler."""
+        """Return the limits of a handler. This is called once per class and handler."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
         """Count the call; return True, or raise an error if a limit is exceeded."""
         if context.is_connection:
             return True
-        check = self._checks.get(context.get_handler()) or self._compile(context)
+        key = (context.get_class(), context.get_handler())
+        check = self._checks.get(key) or self._compile(context)
         return check(context)
 
     def throw_throttling_exception(
@@ -101,7 +110,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
         # A loop over the checks would take longer than a single check.
         check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
-        self._checks[handler] = check
+        self._checks[cls, handler] = check
         return check
 
     def _check_of(self, limit: HandlerLimit, caller_of: Callable[[Any], Any]) -> _Check:
@@ -133,14 +142,15 @@ class ThrottlerGuard(BaseThrottlerGuard):
 
     Args:
         throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
-        get_tracker: Identifies a caller; by default, by its address.
+        get_tracker: Identifies a caller; None means by its address. There is no default value, so
+            that an `AppGuard` cannot lack the function that the module was given.
     """
 
     def __init__(
         self,
         throttlers: Sequence[ThrottlerOptions],
         storage: ThrottlerStorage,
-        get_tracker: Callable[[Any], str] | None = None,
+        get_tracker: Callable[[Any], str] | None,
     ) -> None:
         super().__init__(get_tracker or address_of)
         self._throttlers = throttlers
@@ -153,7 +163,7 @@ class ThrottlerGuard(BaseThrottlerGuard):
                 take=partial(
                     self._storage.take,
                     _override(options, (handler, cls)),
-                    f"{cls.__qualname__}-{handler.__name__}-{options.name}-",
+                    f"{cls.__module__}.{cls.__qualname__}-{handler.__name__}-{options.name}-",
                 ),
                 skip_if=options.skip_if,
             )

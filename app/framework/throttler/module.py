@@ -1,6 +1,7 @@
 """`ThrottlerModule`: provides `ThrottlerGuard`, and checks its decorators."""
 
 from collections.abc import Callable, Sequence
+from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from dependency_injector import containers, providers
@@ -49,7 +50,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
 
     Write ``throttler = ThrottlerModule.for_root([ThrottlerOptions(ttl=60_000, limit=10)])`` in the
     root module. Then `use_guards` may name `ThrottlerGuard`. For a guard of all handlers, write
-    ``AppGuard(ThrottlerGuard, throttler.throttlers, throttler.storage)``.
+    ``AppGuard(ThrottlerGuard, throttler.throttlers, throttler.storage, throttler.get_tracker)``.
     """
 
     throttlers: providers.Dependency[Any] = providers.Dependency()
@@ -84,7 +85,10 @@ class ThrottlerModule(containers.DeclarativeContainer):
         )
 
 
-def _check_options(throttlers: Throttlers) -> None:
+def _check_options(throttlers: Any) -> None:
+    is_list = isinstance(throttlers, Sequence)
+    if not is_list or not all(isinstance(each, ThrottlerOptions) for each in throttlers):
+        raise BootError(f"ThrottlerModule: {throttlers!r} is not a list of ThrottlerOptions")
     names = [each.name for each in throttlers]
     if not names or len(set(names)) < len(names):
         raise BootError(
@@ -95,6 +99,8 @@ def _check_options(throttlers: Throttlers) -> None:
         complaint = complaint_about(each.ttl, each.limit, each.block_duration)
         if complaint is not None:
             raise BootError(f"ThrottlerModule: {complaint}, for '{each.name}'")
+        if iscoroutinefunction(each.skip_if):  # a coroutine is true, so no call would count
+            raise BootError(f"ThrottlerModule: skip_if must not be async, for '{each.name}'")
 
 
 def _check_names(subject: str, target: object, names: set[str]) -> None:

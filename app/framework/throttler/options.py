@@ -51,7 +51,9 @@ def complaint_about(ttl: object, limit: object, block_duration: object) -> str |
         return f"ttl={ttl!r} must be a positive number of milliseconds"
     if type(limit) is not int or limit < 0:
         return f"limit={limit!r} must be a whole number of at least 0"
-    if block_duration is not None and (not _is_number(block_duration) or block_duration < 0):  # type: ignore[operator]
+    if block_duration is not None and not (
+        _is_number(block_duration) and block_duration >= 0  # type: ignore[operator]
+    ):
         return f"block_duration={block_duration!r} must be a number of milliseconds"
     return None
 

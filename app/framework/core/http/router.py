@@ -39,8 +39,11 @@ from app.framework.websockets.pipeline import compile_invocation
 
 _log = structlog.stdlib.get_logger("Router")
 
+_ANY_SEGMENT = ":[^/]+"
+"""The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
+
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors of a body that is not valid HTTP."""
+"""The errors of a body that is not valid HTTP, if aiohttp uses its parser in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,8 @@ def routes_of(
         BootError: A mistake in the controller.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
-        yield web.RouteDef(route.method, route.path, compile_route(route), {})
+        path = re.sub(r"\{(\w+)\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
+        yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
 def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
@@ -98,6 +102,10 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
         url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
+        if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
+            raise BootError(
+                f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
+            )
         code = get_metadata(member, HTTP_CODE)
         yield HttpRoute(
             method=method,
@@ -123,10 +131,10 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
     async def handle(request: web.Request) -> web.StreamResponse:
         response = HttpResponse(route.status)
         context = HttpContext(request, response, log_name, route.controller, route.handler)
-        previous = current_context.set(context)
+        current_context.set(context)
         try:
             result = await run(context)
-            for name, value in route.headers:
+            for name, value in reversed(route.headers):
                 response.headers.setdefault(name, value)
             return _only_response(context, response.finish(result))
         except web.HTTPException as raised:
@@ -141,8 +149,6 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
                 response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after_ms / 1000))
             await on_error(as_http_exception(error), context)
             return _answer_of_filter(response, context)
-        finally:
-            current_context.reset(previous)
 
     return handle
 
@@ -175,7 +181,8 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     for route in routes:
         key = (route.method, re.sub(r"\{\w+", "{", route.path))
         if key in seen:
-            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
+            path = route.path.replace(_ANY_SEGMENT, "")
+            raise BootError(f"{route.method} {path} has two handlers; remove one")
         seen.add(key)
 
 
@@ -198,7 +205,7 @@ def _must_disconnect(request: web.Request, error: Exception) -> bool:
     """
     if isinstance(error, ConnectionResetError) and request.transport is None:
         return True  # the client has disconnected while it sent the body
-    return _has_begun(request) or isinstance(error, _BROKEN_REQUESTS)
+    return isinstance(error, _BROKEN_REQUESTS) or _has_begun(request)
 
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:

@@ -26,7 +26,7 @@ class _Service:
 
 
 class _ServiceModule(containers.DeclarativeContainer):
-    config = imported(ConfigService)
+    config = imported(ConfigService[_Settings])
     settings: providers.Dependency[_Settings] = imported(_Settings)
     service = providers.Singleton(_Service, config, settings)
 

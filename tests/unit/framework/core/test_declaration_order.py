@@ -17,6 +17,7 @@ from app.framework import (
     IoOptions,
     NestApplication,
     NestFactory,
+    global_,
     imported,
     web_socket_gateway,
 )
@@ -174,12 +175,36 @@ def test_guard_stands_with_its_first_user_when_no_module_declares_it() -> None:
     assert ["_Authentication", "_Roles"] == guards_of(module)
 
 
+def test_default_guard_does_not_run_when_a_parent_or_a_global_module_provides_another() -> None:
+    class _Module(containers.DeclarativeContainer):
+        guard = imported(TracingGuard, default=AppGuard(_Roles, [], "default"))
+
+    @global_
+    class _Guards(containers.DeclarativeContainer):
+        guard = AppGuard(_Authentication, [], "global")
+
+    class _Root(containers.DeclarativeContainer):
+        guards = providers.Container(_Guards)
+        nested = providers.Container(_Module)
+
+    passed_in = _Module(guard=AppGuard(_Authentication, [], "handed in"))
+
+    assert ["_Roles"] == guards_of(_Module())
+    assert ["_Authentication"] == guards_of(passed_in)
+    assert ["_Authentication"] == guards_of(_Root())
+
+
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """For the chat's module, our traversal finds the same providers as the library's."""
+    """For the chat's module, our traversal finds the library's, except defaults without use."""
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)
 
     assert len(ordered) == len(set(ordered))
-    assert set(module.traverse()) == set(ordered)
+    found: set[providers.Provider[Any]] = set(module.traverse())
+    imports: list[Any] = [each for each in found if isinstance(each, providers.Dependency)]
+    unused: set[Any] = {each.default for each in imports if each.overridden} - {None}
+    omitted = found - set(ordered)
+    assert set(ordered) < found
+    assert unused <= omitted <= unused.union(*(each.traverse() for each in unused))

@@ -1,6 +1,8 @@
 """Tests app/framework/core/injector.py: finding providers by class, async factories, ModuleRef."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from dependency_injector import containers, providers
@@ -19,6 +21,9 @@ from app.framework import (
 )
 from app.framework.testing import Test
 from tests.unit.framework.assembling import application, start_error
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class _Cache:
@@ -156,6 +161,45 @@ async def test_async_factory_works_when_it_replaces_a_provider_or_is_imported() 
     assert isinstance(app.get(_Client).cache, _FastCache)
 
 
+async def test_boot_fails_without_the_objects_text_when_an_import_receives_another_class() -> None:
+    class _Module(containers.DeclarativeContainer):
+        cache: providers.Dependency[_Cache] = imported(_Cache)
+        client = providers.Singleton(_Client, cache)
+
+    class _Secret:
+        def __repr__(self) -> str:
+            return "s3cret is not an instance of"
+
+    module = _Module(cache=providers.Object(_Secret()))
+    with pytest.raises(BootError) as caught:
+        await NestFactory.create(module).init()
+
+    assert (
+        f"An import received an object that is not an instance of {_Cache}: pass a provider of its "
+        "class to the module's constructor, or override the provider"
+    ) == str(caught.value)
+
+
+async def test_factory_ends_when_init_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """dependency-injector waits for its own future; cancelling that one would log an error."""
+    opened, ended = asyncio.Event(), asyncio.Event()
+
+    async def open_cache() -> _Cache:
+        await opened.wait()
+        ended.set()
+        return _FastCache()
+
+    app = application(providers.Singleton(open_cache))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await app.init()
+    opened.set()
+    await ended.wait()
+    await asyncio.sleep(0)
+
+    assert [] == caplog.records
+
+
 async def test_get_names_the_fix_when_an_async_factory_has_not_been_awaited() -> None:
     app = application(providers.Singleton(_Client, providers.Singleton(connect)))
 
@@ -166,6 +210,28 @@ async def test_get_names_the_fix_when_an_async_factory_has_not_been_awaited() ->
         "_Client or one of its dependencies comes from an async function, which runs in init(); "
         "await init() first"
     ) == str(caught.value)
+
+    await app.init()
+    assert isinstance(app.get(_Client).cache, _FastCache)
+
+
+class _Awaitable(_Cache):
+    """An instance that can be awaited, like the client of ``redis.asyncio``."""
+
+    def __await__(self) -> Generator[Any, None, "_Awaitable"]:
+        raise AssertionError("the application awaited an instance")
+
+
+async def make_awaitable() -> _Awaitable:
+    return _Awaitable()
+
+
+@pytest.mark.parametrize("provides", [_Awaitable, make_awaitable])
+async def test_init_does_not_await_an_instance_when_it_is_awaitable(provides: Any) -> None:
+    app = application(providers.Singleton(provides))
+    await app.init()
+
+    assert isinstance(app.get(_Awaitable), _Awaitable)
 
 
 async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> None:
@@ -185,6 +251,31 @@ async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> Non
     await app.close()
 
     assert ["opened"] == closed
+
+
+async def test_boot_fails_when_nothing_would_close_what_a_provider_opens() -> None:
+    def opened() -> Iterator[_Cache]:
+        yield _FastCache()
+
+    async def connected() -> AsyncIterator[_Cache]:
+        yield _FastCache()
+
+    assert (
+        "opened is provided by a Resource: the application does not close resources. Use "
+        "providers.Singleton, and close the instance in its on_application_shutdown"
+    ) == await start_error(providers.Singleton(_Client, providers.Resource(opened)))
+    for function in (opened, connected):
+        assert (
+            f"{function.__name__} is a generator, so its dependents would receive the generator; "
+            "return the instance, and close it in its on_application_shutdown"
+        ) == await start_error(providers.Singleton(_Client, providers.Singleton(function)))
+
+
+async def test_boot_fails_when_a_singleton_cannot_be_found_by_its_class() -> None:
+    assert (
+        "_Cache is provided by a ThreadSafeSingleton: handlers run in one thread, and only a "
+        "Singleton is found by its class. Use providers.Singleton"
+    ) == await start_error(providers.ThreadSafeSingleton(_Cache))
 
 
 @pytest.mark.parametrize("kind", [providers.ContextLocalSingleton, providers.ThreadLocalSingleton])
@@ -218,6 +309,8 @@ async def test_module_ref_gets_resolves_and_creates_when_a_module_imports_it() -
     created = await ref.create(_Client)
     assert created is not ref.get(_Client)
     assert created.cache is ref.get(_Cache)
+    assert created.options is not None
+    assert 2 == created.options.size
 
 
 async def test_module_ref_explains_when_a_transient_class_has_no_single_instance() -> None:
@@ -233,8 +326,11 @@ async def test_module_ref_explains_when_a_transient_class_has_no_single_instance
 
 async def test_module_ref_resolves_the_one_instance_when_the_class_has_a_singleton() -> None:
     ref = NestFactory.create(_RefRoot).get(ModuleRef)
-
     assert ref.get(_FastCache) is await ref.resolve(_FastCache)
+
+    ref = application(providers.Singleton(connect)).get(ModuleRef)
+    cache = await ref.resolve(_Cache)
+    assert ref.get(_Cache) is cache
 
 
 async def test_guards_are_separate_when_a_factory_provides_their_class() -> None:
@@ -271,13 +367,84 @@ async def test_module_ref_is_found_when_no_module_imports_it() -> None:
     assert ref is (await ref.create(_WithRef)).module_ref
 
 
-async def test_module_ref_explains_when_a_created_class_needs_more() -> None:
-    class _Needy:
-        def __init__(self, missing: ExecutionContext) -> None: ...
+async def test_module_ref_is_found_when_several_modules_import_it() -> None:
+    class _Root(containers.DeclarativeContainer):
+        one = providers.Container(_RefModule)
+        other = providers.Container(_RefModule)
+
+    assert isinstance(NestFactory.create(_Root).get(ModuleRef), ModuleRef)
+
+
+class _NeedsMissing:
+    def __init__(self, missing: ExecutionContext) -> None: ...
+
+
+class _NeedsAmbiguous:
+    def __init__(self, options: _Options | None = None) -> None: ...
+
+
+class _NeedsUnannotated:
+    def __init__(self, options) -> None: ...  # type: ignore[no-untyped-def] # noqa: ANN001
+
+
+class _NeedsUnknown:
+    def __init__(self, amount: "Decimal") -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        (
+            _NeedsMissing,
+            (
+                "_NeedsMissing needs ExecutionContext for 'missing', which no module provides; "
+                "add a provider for it"
+            ),
+        ),
+        (
+            _NeedsAmbiguous,
+            (
+                "_NeedsAmbiguous needs _Options for 'options', which has 2 providers; "
+                "annotate it with one of their classes"
+            ),
+        ),
+        (
+            _NeedsUnannotated,
+            (
+                "_NeedsUnannotated has a parameter 'options' without annotation; "
+                "annotate it with a class"
+            ),
+        ),
+        (
+            _NeedsUnknown,
+            (
+                "_NeedsUnknown has an annotation that cannot be evaluated: name 'Decimal' is not "
+                "defined; import the name outside of TYPE_CHECKING"
+            ),
+        ),
+    ],
+)
+async def test_create_explains_when_a_parameter_cannot_be_injected(
+    cls: type, sentence: str
+) -> None:
+    ref = application(providers.Factory(_Options), providers.Singleton(_Options)).get(ModuleRef)
 
     with pytest.raises(BootError) as caught:
-        await NestFactory.create(_RefRoot).get(ModuleRef).create(_Needy)
+        await ref.create(cls)
 
-    assert "_Needy needs ExecutionContext for 'missing', which no module provides" == str(
-        caught.value
-    )
+    assert sentence == str(caught.value)
+
+
+async def test_create_injects_by_the_class_of_a_union_when_a_function_returns_one() -> None:
+    """Two unions are not the same class: ``A | None`` must not match a provider of ``B | None``."""
+
+    def make() -> _Client | None:
+        return _Client(_FastCache())
+
+    ref = application(providers.Singleton(make)).get(ModuleRef)
+
+    class _Optional:
+        def __init__(self, client: _Client | None, cache: _Cache | None = None) -> None:
+            self.found = (client, cache)
+
+    assert (ref.get(_Client), None) == (await ref.create(_Optional)).found

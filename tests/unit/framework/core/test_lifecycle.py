@@ -1,5 +1,6 @@
 """Tests that lifecycle hooks run in the order described in ``app/framework/core/lifecycle.py``."""
 
+import asyncio
 import signal
 
 import pytest
@@ -7,6 +8,7 @@ from dependency_injector import containers, providers
 from structlog.testing import capture_logs
 
 from app.framework import (
+    BootError,
     IoAdapter,
     IoOptions,
     NestFactory,
@@ -188,6 +190,58 @@ async def test_closing_hooks_run_when_the_application_never_started() -> None:
     assert ["first destroy", "first before None", "first shutdown None"] == trace
     await app.close()
     assert 6 == len(trace)
+
+
+async def test_init_is_refused_when_it_failed_before_or_the_application_is_closed() -> None:
+    """Otherwise `listen` would serve an application whose hooks and routes are incomplete."""
+    trace: Trace = []
+
+    async def fail() -> None:
+        raise OSError
+
+    failed = application(providers.Singleton(_First, trace), providers.Singleton(fail))
+    with pytest.raises(OSError):  # noqa: PT011 - the very error, unwrapped
+        await failed.init()
+    never_started = application()
+    await never_started.close()
+    closed = application()
+    await closed.init()
+    await closed.close()
+
+    for app in (failed, never_started, closed):
+        with pytest.raises(BootError) as caught:
+            await app.listen(0)
+        assert "init cannot run after it failed or after close; create a new application" == str(
+            caught.value
+        )
+    assert [] == trace
+
+
+async def test_init_and_close_wait_when_init_is_running() -> None:
+    """`close` closes all instances, including those that `init` was still building."""
+    trace: Trace = []
+    reached, opened = asyncio.Event(), asyncio.Event()
+
+    async def connect() -> _Second:
+        reached.set()
+        await opened.wait()
+        return _Second(trace)
+
+    app = application(providers.Singleton(_First, trace), providers.Singleton(connect))
+    calls = [asyncio.create_task(call) for call in (app.init(), app.init(), app.close())]
+    await reached.wait()
+    assert [] == trace
+    opened.set()
+    await asyncio.gather(*calls)
+
+    assert [
+        "first init",
+        "second init",
+        "first bootstrap",
+        "second bootstrap",
+        "second destroy",
+        "first destroy",
+    ] == trace[:6]
 
 
 async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:

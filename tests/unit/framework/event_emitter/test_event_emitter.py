@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
+from pyee import PyeeError
 from structlog.testing import capture_logs
 
-from app.framework.event_emitter.event_emitter import EventEmitter2, EventEmitterOptions
+from app.framework.event_emitter.event_emitter import EventEmitter2, EventEmitterOptions, Listener
 
 
 @pytest_asyncio.fixture
@@ -162,6 +164,43 @@ def test_listener_may_emit(emitter: EventEmitter2) -> None:
     emitter.emit("outer")
 
     assert ["inner", "outer"] == heard
+
+
+def test_listener_receives_keyword_arguments(emitter: EventEmitter2) -> None:
+    heard: list[object] = []
+
+    def listen(number: int, *, flag: bool) -> None:
+        heard.append((number, flag))
+
+    emitter.on("plain", listen)
+    emitter.on("method", Listener("Orders.listen", listen, 1, suppress_errors=True))
+    emitter.emit("plain", 7, flag=True)
+    emitter.emit("method", 8, "surplus", flag=False)
+
+    assert [(7, True), (8, False)] == heard
+
+
+async def test_failed_listener_is_logged_by_its_name_without_arguments(
+    emitter: EventEmitter2,
+) -> None:
+    def fail(*_: str) -> None:
+        raise ValueError
+
+    emitter.once("event", fail)
+    emitter.on("event", partial(fail, "sesame"))
+    with capture_logs() as logs:
+        emitter.emit("event", "argument")
+
+    assert [True] * 2 == [line["handler"].endswith(".fail") for line in logs]
+    assert "sesame" not in str(logs)
+
+
+@pytest.mark.parametrize(("argument", "error"), [(KeyError(), KeyError), ("text", PyeeError)])
+def test_emit_raises_when_an_error_event_has_no_listener(
+    emitter: EventEmitter2, argument: object, error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        emitter.emit("error", argument)
 
 
 def test_once_listener_hears_one_event(emitter: EventEmitter2) -> None:

@@ -96,3 +96,17 @@ async def test_cron_notices_within_a_minute_when_the_time_of_day_is_corrected() 
     await asyncio.wait([task])
 
     assert [3_600] == runs.times
+
+
+async def test_cron_runs_again_when_the_time_of_day_was_far_ahead() -> None:
+    """The process started with a wrong date, which is corrected by three years."""
+    clock = ManualClock(MIDNIGHT)
+    runs = _Runs(clock)
+    task = asyncio.create_task(run_at_times(CronSchedule("0 * * * *", "UTC"), clock, runs.start))
+    await clock.advance(3_600)
+    clock.jump(-3 * 365 * 86_400)
+    await clock.advance(7_200)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert [3_600, 7_200 - 3 * 365 * 86_400, 10_800 - 3 * 365 * 86_400] == runs.times

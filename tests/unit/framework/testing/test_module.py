@@ -1,9 +1,12 @@
 """Tests that the testing module overrides providers, and creates only the needed instances."""
 
+from unittest.mock import create_autospec
+
 import pytest
 from dependency_injector import containers, providers
 
-from app.framework import BootError, CanActivate, imported
+from app.framework import BootError, CanActivate, WebSocketServer, imported, web_socket_gateway
+from app.framework.event_emitter import EventEmitter2, EventEmitterModule, on_event
 from app.framework.testing import Test
 from tests.unit.framework.testing.greeting import Greeter, GreetingGuard, OpenGuard, Polite
 
@@ -90,7 +93,9 @@ def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
     with pytest.raises(BootError) as caught:
         builder.compile()
 
-    assert "_Needy needs OpenGuard for 'other', which no module provides" == str(caught.value)
+    assert (
+        "_Needy needs OpenGuard for 'other', which no module provides; add a provider for it"
+    ) == str(caught.value)
 
 
 def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
@@ -144,6 +149,18 @@ def test_last_override_wins_when_there_are_several() -> None:
     assert loud is module.get(GreetingGuard).greeter
 
 
+def test_override_is_one_instance_when_several_modules_provide_the_class() -> None:
+    class _Root(containers.DeclarativeContainer):
+        one = providers.Container(_GreetingModule)
+        other = providers.Container(_GreetingModule)
+
+    builder = Test.create_testing_module(_Root).override_provider(Polite).use_class(_Loud)
+    module = builder.override_provider(GreetingGuard).use_class(GreetingGuard).compile()
+
+    assert isinstance(module.get(Polite), _Loud)
+    assert module.get(GreetingGuard).greeter is module.get(Polite)
+
+
 def test_override_fails_when_its_class_is_no_provider() -> None:
     """A wrong override raises an error instead of being ignored."""
     builder = Test.create_testing_module(_GreetingModule).override_provider(OpenGuard)
@@ -151,9 +168,35 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
     with pytest.raises(BootError) as caught:
         builder.use_value(OpenGuard()).compile()
 
-    assert ("OpenGuard cannot be overridden: the tested module does not provide it") == str(
-        caught.value
-    )
+    assert (
+        "OpenGuard cannot be overridden, because the tested module does not provide it; "
+        "override a class or port that it provides or imports"
+    ) == str(caught.value)
+
+
+def test_create_explains_when_it_gets_no_module_or_imports_of_an_existing_one() -> None:
+    with pytest.raises(BootError, match="Polite is not a module; derive it from"):
+        Test.create_testing_module(Polite)  # type: ignore[arg-type]
+
+    with pytest.raises(BootError) as caught:
+        Test.create_testing_module(_GreetingModule(), greeter=providers.Singleton(_Loud))
+    assert (
+        "greeter: a module that exists already takes no imports; pass the class of the module"
+    ) == str(caught.value)
+
+
+async def test_mock_with_a_spec_stands_in_when_its_class_has_hooks() -> None:
+    class _Hooked(Greeter):
+        async def on_module_init(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = providers.Singleton(_Hooked)
+
+    mock = create_autospec(_Hooked, instance=True)
+    builder = Test.create_testing_module(_Module).override_provider(_Hooked).use_value(mock)
+    await builder.compile().init()
+
+    mock.on_module_init.assert_awaited_once_with()
 
 
 def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
@@ -210,7 +253,7 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
         module.get(GreetingGuard)
 
     assert "greeter" in str(caught.value)
-    assert "pass it to the module's constructor, or override its provider" in str(caught.value)
+    assert "pass a provider of its class to the module's constructor" in str(caught.value)
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
@@ -293,6 +336,45 @@ async def test_init_runs_hooks_and_awaits_factories_when_it_is_called() -> None:
 
     await module.close()
     assert ["init", "bootstrap", "destroy", "shutdown None"] == trace
+
+
+async def test_init_starts_everything_but_the_server_and_only_once() -> None:
+    """Listeners are subscribed, and gateways have their server."""
+    trace: list[str] = []
+
+    @web_socket_gateway()
+    class _Gateway:
+        server = WebSocketServer()
+
+        def on_module_init(self) -> None:
+            trace.append("init")
+
+        @on_event("greeted")
+        def hear(self) -> None:
+            self.server.emit("greeted")
+            trace.append("greeted")
+
+    class _Module(containers.DeclarativeContainer):
+        gateway = providers.Singleton(_Gateway)
+        events = EventEmitterModule.for_root()
+
+    module = await Test.create_testing_module(_Module).compile().init()
+    await module.init()
+    module.get(EventEmitter2).emit("greeted")
+    await module.close()
+
+    assert ["init", "greeted"] == trace
+
+
+async def test_init_refuses_what_an_application_refuses() -> None:
+    class _Misspelt:
+        def onModuleInit(self) -> None: ...  # noqa: N802 - the mistake
+
+    class _Module(containers.DeclarativeContainer):
+        misspelt = providers.Singleton(_Misspelt)
+
+    with pytest.raises(BootError, match="onModuleInit never runs; name it on_module_init"):
+        await Test.create_testing_module(_Module).compile().init()
 
 
 async def test_resolve_creates_an_instance_when_a_factory_provides_the_class() -> None:

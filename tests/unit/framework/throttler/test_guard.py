@@ -1,4 +1,4 @@
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -40,8 +40,21 @@ class _Class:
     def counted(self) -> None: ...
 
 
-def make_guard(*throttlers: ThrottlerOptions, **options: Any) -> ThrottlerGuard:
-    return ThrottlerGuard(throttlers, ThrottlerStorage(ManualClock()), **options)
+class _Inherited:
+    def move(self) -> None: ...
+
+
+@skip_throttle()
+class _FreeHeir(_Inherited): ...
+
+
+class _CountedHeir(_Inherited): ...
+
+
+def make_guard(
+    *throttlers: ThrottlerOptions, get_tracker: Callable[[Any], str] | None = None
+) -> ThrottlerGuard:
+    return ThrottlerGuard(throttlers, ThrottlerStorage(ManualClock()), get_tracker)
 
 
 def calls(
@@ -93,6 +106,22 @@ def test_decorator_of_the_handler_precedes_that_of_the_class() -> None:
 
     assert [0] * 5 == [*calls(guard, _Class.free, 5, cls=_Class)]
     assert [0, 1_000] == [*calls(guard, _Class.counted, 2, cls=_Class)]
+
+
+def test_classes_that_inherit_one_handler_have_limits_of_their_own() -> None:
+    guard = make_guard(SHORT)
+
+    assert [0] * 3 == [*calls(guard, _Inherited.move, 3, cls=_FreeHeir)]
+    assert [0, 0, 1_000] == [*calls(guard, _Inherited.move, 3, cls=_CountedHeir)]
+    assert [0, 0, 1_000] == [*calls(guard, _Inherited.move, 3, cls=_Inherited)]
+
+
+def test_classes_of_one_name_in_two_modules_have_limits_of_their_own() -> None:
+    guard = make_guard(SHORT)
+    namesake = type("_Gateway", (_Gateway,), {"__module__": "elsewhere"})
+
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.plain, 3)]
+    assert [0, 0, 1_000] == [*calls(guard, _Gateway.plain, 3, cls=namesake)]
 
 
 def test_every_throttler_counts() -> None:

@@ -33,6 +33,13 @@ from tests.unit.framework.core.http.serving import serving
 LIMIT = ThrottlerOptions(ttl=60_000, limit=1)
 
 
+async def _later(_: object) -> None: ...
+
+
+LATER: Any = _later
+"""An async function where one that is not async belongs."""
+
+
 @web_socket_gateway()
 @use_guards(ThrottlerGuard)
 class _Gateway:
@@ -92,7 +99,9 @@ async def test_controller_answers_with_429_when_the_limit_is_exceeded() -> None:
 async def test_guard_may_be_global() -> None:
     class _Module(containers.DeclarativeContainer):
         throttler = ThrottlerModule.for_root([LIMIT])
-        guard = AppGuard(ThrottlerGuard, throttler.throttlers, throttler.storage)
+        guard = AppGuard(
+            ThrottlerGuard, throttler.throttlers, throttler.storage, throttler.get_tracker
+        )
         gateway = providers.Singleton(_Plain)
 
     app = NestFactory.create(_Module(), IoAdapter(IoOptions()))
@@ -164,6 +173,14 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
             "the throttlers are named ['a', 'a']; give at least one, and different names",
         ),
         (
+            {"ttl": 1, "limit": 1},
+            "{'ttl': 1, 'limit': 1} is not a list of ThrottlerOptions",
+        ),
+        (
+            [{"ttl": 1, "limit": 1}],
+            "[{'ttl': 1, 'limit': 1}] is not a list of ThrottlerOptions",
+        ),
+        (
             [ThrottlerOptions(ttl=-1, limit=1)],
             "ttl=-1 must be a positive number of milliseconds, for 'default'",
         ),
@@ -175,15 +192,28 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
             [ThrottlerOptions(ttl=1, limit=1, block_duration=-1)],
             "block_duration=-1 must be a number of milliseconds, for 'default'",
         ),
+        (
+            [ThrottlerOptions(ttl=1, limit=1, block_duration=float("nan"))],
+            "block_duration=nan must be a number of milliseconds, for 'default'",
+        ),
+        (
+            [ThrottlerOptions(ttl=1, limit=1, skip_if=LATER)],
+            "skip_if must not be async, for 'default'",
+        ),
     ],
 )
-async def test_boot_fails_when_an_option_is_invalid(
-    throttlers: list[ThrottlerOptions], why: str
-) -> None:
+async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -> None:
     """The throttlers may come from a provider."""
     for given in (throttlers, providers.Singleton(lambda: throttlers)):
         error = await start_error(ThrottlerModule.for_root(given))
         assert f"ThrottlerModule: {why}" == error
+
+
+async def test_boot_fails_when_the_tracker_is_async() -> None:
+    """Nest's ``getTracker`` is async. Without this error, every call would fail."""
+    assert (
+        "_later returns the tracker of ThrottlerGuard, so it must not be async"
+    ) == await start_error(ThrottlerModule.for_root([LIMIT], get_tracker=LATER))
 
 
 @pytest.mark.parametrize(
@@ -204,6 +234,7 @@ def test_throttle_is_refused_without_throttlers(limits: Any, why: str) -> None:
     ("options", "why"),
     [
         ({}, "{} for 'default' is invalid; set limit, ttl or block_duration"),
+        (3, "3 for 'default' is invalid; set limit, ttl or block_duration"),
         ({"max": 1}, "{'max': 1} for 'default' is invalid; set limit, ttl or block_duration"),
         ({"limit": 1.5}, "limit=1.5 must be a whole number of at least 0, for 'default'"),
         ({"ttl": "60"}, "ttl='60' must be a positive number of milliseconds, for 'default'"),

@@ -2,6 +2,7 @@ from typing import Annotated, Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from app.framework import (
     Body,
@@ -68,6 +69,7 @@ class _Echo:
     ("path", "headers", "answer"),
     [
         ("params/a/b%20c", {}, ["a", {"one": "a", "two": "b c"}]),
+        ("params/a/%7Bb%7D%2F", {}, ["a", {"one": "a", "two": "{b}/"}]),
         ("query?tag=x", {}, ["x", "1", {"tag": "x"}]),
         ("query?tag=x&tag=y&page=", {}, [["x", "y"], "", {"tag": ["x", "y"], "page": ""}]),
         ("query", {}, [None, "1", {}]),
@@ -79,7 +81,7 @@ async def test_handler_gets_what_it_names(
     path: str, headers: dict[str, str], answer: list[Any]
 ) -> None:
     async with serving(_Echo) as client:
-        response = await client.get(f"/echo/{path}", headers=headers)
+        response = await client.get(URL(f"/echo/{path}", encoded=True), headers=headers)
         assert answer == await response.json()
 
 

@@ -142,6 +142,7 @@ class _Results:
     @delete()
     @http_code(204)
     @header("X-Name", "value")
+    @header("X-Name", "replaced")
     async def removed(self) -> None: ...
 
     @post("status")
@@ -199,6 +200,7 @@ async def test_result_is_sent_by_its_type(
 
 
 async def test_headers_are_sent_when_decorator_or_handler_set_them() -> None:
+    """As in Nest, the upper one of two decorators counts."""
     async with serving(_Results) as client:
         removed = await client.delete("/results")
         accepted = await client.post("/results/status")

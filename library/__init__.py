@@ -1,0 +1,1 @@
+"""Builds ``app/framework`` and ``app/concurrency`` as the distribution ``lychgate``."""
