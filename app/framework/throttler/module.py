@@ -85,7 +85,10 @@ class ThrottlerModule(containers.DeclarativeContainer):
         )
 
 
-def _check_options(throttlers: Throttlers) -> None:
+def _check_options(throttlers: Any) -> None:
+    is_list = isinstance(throttlers, Sequence)
+    if not is_list or not all(isinstance(each, ThrottlerOptions) for each in throttlers):
+        raise BootError(f"ThrottlerModule: {throttlers!r} is not a list of ThrottlerOptions")
     names = [each.name for each in throttlers]
     if not names or len(set(names)) < len(names):
         raise BootError(

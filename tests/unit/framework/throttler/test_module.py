@@ -190,6 +190,14 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
             "the throttlers are named ['a', 'a']; give at least one, and different names",
         ),
         (
+            {"ttl": 1, "limit": 1},
+            "{'ttl': 1, 'limit': 1} is not a list of ThrottlerOptions",
+        ),
+        (
+            [{"ttl": 1, "limit": 1}],
+            "[{'ttl': 1, 'limit': 1}] is not a list of ThrottlerOptions",
+        ),
+        (
             [ThrottlerOptions(ttl=-1, limit=1)],
             "ttl=-1 must be a positive number of milliseconds, for 'default'",
         ),
@@ -211,9 +219,7 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
         ),
     ],
 )
-async def test_boot_fails_when_an_option_is_invalid(
-    throttlers: list[ThrottlerOptions], why: str
-) -> None:
+async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -> None:
     """The throttlers may come from a provider."""
     for given in (throttlers, providers.Singleton(lambda: throttlers)):
         error = await start_error(ThrottlerModule.for_root(given))
