@@ -57,8 +57,8 @@ class SchedulerRegistry:
     It also runs the methods with decorators. A deleted job starts no more runs; its current runs
     end by themselves. A timeout is deleted when it has run.
 
-    The ``add`` methods raise `ValueError` for a name that exists, a time that is not positive or an
-    invalid expression, and `RuntimeError` after the application has stopped, or if there are
+    The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
+    expression, and `RuntimeError` after the application has stopped, or if there are
     `MAX_JOBS` jobs. The ``delete`` methods raise `LookupError` if there is no such job.
     """
 
@@ -83,8 +83,8 @@ class SchedulerRegistry:
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
     def add_timeout(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, once."""
-        seconds = _seconds(milliseconds)
+        """Call a function, which may be async, once, after 0 milliseconds or more."""
+        seconds = 0.0 if milliseconds == 0 else _seconds(milliseconds)
         self._add(JobKind.TIMEOUT, name, partial(run_once, seconds), callback)
 
     def delete_cron_job(self, name: str) -> None:
