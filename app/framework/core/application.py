@@ -117,7 +117,8 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored.
+        Providers that are async functions are awaited, before gateways are explored. If this
+        raises, call `close`, which closes the instances that were built.
 
         Raises:
             BootError: A mistake in the wiring; or `init` failed before, or `close` was called.

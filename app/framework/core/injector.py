@@ -14,6 +14,7 @@ from dependency_injector import containers, errors, providers
 from app.framework.background.explorer import refuse_unread_decorators
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
+from app.framework.common.pipes import PipeTransform
 from app.framework.core.cycles import refuse_cycles
 from app.framework.core.declaration_order import (
     AnyProvider,
@@ -40,6 +41,9 @@ T = TypeVar("T")
 
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class, as `NestFactory.create` takes it."""
+
+_NO_INSTANCE = " is not an instance of "
+"""What dependency-injector writes after the text of an object that an import refuses."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -128,11 +132,14 @@ class Injector:
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it,
+        and so does a pipe without a provider, if its constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
+            if issubclass(reference, PipeTransform) and not _needs_arguments(reference):
+                return reference()
             raise BootError(
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
@@ -244,6 +251,14 @@ def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
     return tuple({id(each): each for each in instances}.values())
 
 
+def _needs_arguments(cls: type) -> bool:
+    """Return whether a constructor has a parameter without a default."""
+    return any(
+        each.default is inspect.Parameter.empty and each.kind not in _VARIADIC
+        for each in inspect.signature(cls).parameters.values()
+    )
+
+
 def _declared_class(provider: AnyProvider) -> object:
     return provider.instance_of if isinstance(provider, providers.Dependency) else None
 
@@ -266,7 +281,7 @@ async def build_async(provider: AnyProvider) -> Any:
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await instance
+        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -285,8 +300,12 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
+        # Omit the text of the instance: the text of settings contains their values.
+        _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
+        fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
+            f"{fault}: pass a provider of its class to the module's constructor, or override the "
+            "provider"
         ) from None
     except TypeError as error:
         raise BootError(

@@ -58,8 +58,9 @@ class SchedulerRegistry:
     end by themselves. A timeout is deleted when it has run.
 
     The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
-    expression, and `RuntimeError` after the application has stopped, or if there are
-    `MAX_JOBS` jobs. The ``delete`` methods raise `LookupError` if there is no such job.
+    expression, and `RuntimeError` if there are `MAX_JOBS` jobs. They have no effect when the
+    application stops, where ``handle_disconnect`` may still call them. The ``delete`` methods raise
+    `LookupError` if there is no such job.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -114,7 +115,7 @@ class SchedulerRegistry:
     def start(self, kind: JobKind, name: str, job: Job) -> None:
         """Start a job; `Scheduler` calls this for each decorated method."""
         if self._tasks.is_stopped:
-            raise RuntimeError(f"the application has stopped, so the {kind} '{name}' cannot run")
+            return
         if (kind, name) in self._triggers:
             raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
         if len(self._triggers) >= MAX_JOBS:

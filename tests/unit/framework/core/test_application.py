@@ -1,6 +1,6 @@
 """Tests global enhancers and providers of an application, and errors in the wiring."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -14,14 +14,19 @@ from app.framework import (
     BootError,
     IoAdapter,
     IoOptions,
+    MessageBody,
     NestFactory,
+    ParseEnumPipe,
+    ParseIntPipe,
     Socket,
+    ValidationPipe,
     controller,
     get,
     imported,
     subscribe_message,
     use_guards,
     use_interceptors,
+    use_pipes,
     web_socket_gateway,
 )
 from app.framework.core.application import http_url
@@ -138,6 +143,35 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
     assert (
         "_Gateway.on_event: @use_guards names _Forgotten, but no module provides it; "
         "add providers.Singleton(_Forgotten, ...) to a module"
+    ) == boot_error(providers.Singleton(_Gateway))
+
+
+def test_pipe_without_arguments_needs_no_provider() -> None:
+    """As in Nest, ``@MessageBody('n', ParseIntPipe)`` works without further ado."""
+
+    @web_socket_gateway()
+    @use_pipes(ValidationPipe)
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, n: Annotated[int, MessageBody("n", ParseIntPipe)]) -> None: ...
+
+    app = application(providers.Singleton(_Gateway))
+
+    [route] = app.events()
+
+    assert ["ValidationPipe"] == [type(each).__name__ for each in route.enhancers.pipes]
+
+
+def test_boot_fails_when_a_pipe_with_arguments_is_no_provider() -> None:
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @use_pipes(ParseEnumPipe)
+        def on_event(self) -> None: ...
+
+    assert (
+        "_Gateway.on_event: @use_pipes names ParseEnumPipe, but no module provides it; "
+        "add providers.Singleton(ParseEnumPipe, ...) to a module"
     ) == boot_error(providers.Singleton(_Gateway))
 
 

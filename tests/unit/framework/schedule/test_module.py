@@ -8,9 +8,10 @@ from dependency_injector import containers, providers
 from structlog.testing import capture_logs
 
 from app.framework import BootError, NestApplication, NestFactory
+from app.framework.background.clock import Clock
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
 from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
-from app.framework.testing import ManualClock
+from app.framework.testing import ManualClock, Test
 from tests.unit.framework.assembling import application, start_error
 
 
@@ -55,6 +56,21 @@ async def test_jobs_run_at_their_times_until_the_application_stops() -> None:
     await app.close()
     await clock.advance(100)
     assert 4 == len(jobs.runs)
+
+
+async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module() -> None:
+    class _Module(containers.DeclarativeContainer):
+        schedule = ScheduleModule.for_root()
+        jobs = providers.Singleton(_Jobs)
+
+    clock = ManualClock()
+    builder = Test.create_testing_module(_Module).override_provider(Clock).use_value(clock)
+    module = await builder.compile().init()
+
+    await clock.advance(5)
+
+    assert ["timeout"] == module.get(_Jobs).runs
+    await module.close()
 
 
 async def test_module_of_a_class_uses_the_given_clock() -> None:
