@@ -58,9 +58,9 @@ class SchedulerRegistry:
     end by themselves. A timeout is deleted when it has run.
 
     The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
-    expression, and `RuntimeError` if there are `MAX_JOBS` jobs. They have no effect when the
-    application stops, where ``handle_disconnect`` may still call them. The ``delete`` methods raise
-    `LookupError` if there is no such job.
+    expression, and `RuntimeError` if there are `MAX_JOBS` jobs. The ``delete`` methods raise
+    `LookupError` if there is no such job. When the application stops, all jobs are deleted; then
+    these methods have no effect, because ``handle_disconnect`` may still call them.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -137,6 +137,8 @@ class SchedulerRegistry:
         self.start(kind, name, Job(trigger, call, name_of(call)))
 
     def _delete(self, kind: JobKind, name: str) -> None:
+        if self._tasks.is_stopped:
+            return
         task = self._triggers.pop((kind, name), None)
         if task is None:
             raise LookupError(f"there is no job of the kind {kind} with the name '{name}'")

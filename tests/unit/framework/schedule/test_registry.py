@@ -126,6 +126,18 @@ async def test_job_that_is_added_after_the_application_has_stopped_never_runs(
     assert [] == [*registry.get_timeouts(), *ran]
 
 
+async def test_deleting_a_job_has_no_effect_after_the_application_has_stopped(
+    registry: SchedulerRegistry,
+) -> None:
+    """A game that deletes its timer in ``handle_disconnect`` must not fail either."""
+    registry.add_interval("job", 1_000, print)
+    await registry.stop()
+
+    registry.delete_interval("job")
+
+    assert [] == registry.get_intervals()
+
+
 async def test_running_job_cannot_add_another_one_while_the_application_stops(
     registry: SchedulerRegistry, clock: ManualClock
 ) -> None:
