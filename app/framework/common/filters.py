@@ -19,7 +19,7 @@ class ExceptionFilter(Protocol):
 
     For an event, a filter calls the ack or emits an event. If the filter raises, the error is
     logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
-    response. If it calls neither, or raises, the client gets the status 500.
+    response. If it does neither, or raises before that, the client gets the status 500.
     """
 
     def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
