@@ -30,6 +30,7 @@ from app.framework.core.misplaced_decorators import (
     refuse_undiscovered,
 )
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.websocket.client_address import TRUSTED_PROXIES
 from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from app.framework.websockets.enhancers import Enhancers, check_enhancers
 from app.framework.websockets.explorer import EventRoute, GatewayDefinition, explore
@@ -129,7 +130,8 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored.
+        Providers that are async functions are awaited, before gateways are explored. If this
+        raises, call `close`, which closes the instances that were built.
 
         Raises:
             BootError: A mistake in the wiring; or `init` failed before, or `close` was called.
@@ -170,6 +172,7 @@ class NestApplication:
         await self.init()
         engine = self._adapter.engine
         http = web.Application(middlewares=[cors_middleware(engine.origins)])
+        http[TRUSTED_PROXIES] = engine.trusted_proxies
         http.router.add_routes(self._routes)
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)

@@ -20,6 +20,7 @@ from app.framework.core.declaration_order import (
     AnyProvider,
     dependencies_first,
     in_declaration_order,
+    module_of,
 )
 from app.framework.core.global_modules import fill_imports
 from app.framework.core.misplaced_decorators import (
@@ -35,12 +36,18 @@ from app.framework.core.provided_class import (
     provided_class,
     without_aliases,
 )
-from app.framework.core.provider_kinds import refuse_unsupported
+from app.framework.core.provider_kinds import (
+    refuse_attributes_without_provider,
+    refuse_unsupported,
+)
 
 T = TypeVar("T")
 
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class, as `NestFactory.create` takes it."""
+
+_NO_INSTANCE = " is not an instance of "
+"""What dependency-injector writes after the text of an object that an import refuses."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -73,6 +80,8 @@ class Injector:
 
     def check(self) -> None:
         """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
+        for module in (self._container, *filter(None, map(module_of, self._providers))):
+            refuse_attributes_without_provider(module)
         for provider in self._providers:
             provides: object = provider.provides if isinstance(provider, WITH_PROVIDES) else None
             if isinstance(provides, type):
@@ -278,7 +287,7 @@ async def build_async(provider: AnyProvider) -> Any:
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await instance
+        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -297,8 +306,12 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
+        # Omit the text of the instance: the text of settings contains their values.
+        _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
+        fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
+            f"{fault}: pass a provider of its class to the module's constructor, or override the "
+            "provider"
         ) from None
     except TypeError as error:
         raise BootError(

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -36,8 +35,6 @@ from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhan
 from app.framework.websockets.exceptions_handler import compile_filters
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
-
-_log = structlog.stdlib.get_logger("Router")
 
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
@@ -210,8 +207,7 @@ def _must_disconnect(request: web.Request, error: Exception) -> bool:
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:
     if not response.is_answered:
-        _log.error("no filter answered", request_id=context.request_id, route=context.log_name)
-        response.status(500).json({"statusCode": 500, "message": "Internal server error"})
+        BaseExceptionFilter().catch(RuntimeError("no filter answered"), context)
     return response.finish(None)
 
 

@@ -139,11 +139,7 @@ class NamespaceRooms:
             if group is not None:
                 if stalled:  # exclude only members: each exclusion costs time
                     excluded.update(stalled.intersection(group.members.values()))
-                try:
-                    frame = text_frame(packets.encode_event(self.namespace, event, args))
-                except BytesFound:
-                    frame = self.binary_event(event, args)
-                self._batcher.queue_group_frame(group, frame, excluded)
+                self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
                 return
         recipients = self.members_of_any(names) - excluded
         if stalled:
@@ -153,21 +149,24 @@ class NamespaceRooms:
             for recipient in recipients:
                 recipient.send_frame(frame)
 
-    def event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
-        """Return the frame of an event; the frames if it has bytes."""
-        try:
-            return text_frame(packets.encode_event(self.namespace, event, args))
-        except BytesFound:
-            return self.binary_event(event, args)
+    def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
+        """Return the frame of an event; of an event with bytes, all its frames.
 
-    def binary_event(self, event: str, args: tuple[Any, ...]) -> bytes:
-        """Return the frames of an event with bytes.
+        Args:
+            packet_id: The id of an event whose ack the server awaits.
 
         Raises:
-            TypeError: The server does not allow binary packets.
+            TypeError: An argument has no JSON form, or bytes are not allowed.
         """
-        self.check_binary()
-        return binary_packets.event_frames(self.namespace, event, args)
+        try:
+            if packet_id is None:
+                payload = packets.encode_event(self.namespace, event, args)
+            else:
+                payload = packets.encode_event_with_id(self.namespace, event, args, packet_id)
+        except BytesFound:
+            self.check_binary()
+            return binary_packets.event_frames(self.namespace, event, args, packet_id)
+        return text_frame(payload)
 
     def check_binary(self) -> None:
         """Raise TypeError if the server does not allow binary packets."""

@@ -129,6 +129,8 @@ class SocketServer(socketio.AsyncServer):
             options.connect_timeout_seconds,
         )
         self.is_closing = False
+        self._allows_binary = options.max_attachments > 0
+        """Whether clients and gateways may send binary packets."""
         quiet = logging.getLogger("socketio.server")
         super().__init__(
             client_manager=RoomManager(self.batcher, options.connect_timeout_seconds),
@@ -142,8 +144,6 @@ class SocketServer(socketio.AsyncServer):
             owner=self,
             create_connection=self._connection_factory(options),
         )
-        self._allows_binary = options.max_attachments > 0
-        """Whether clients and gateways may send binary packets."""
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
         self._namespaces: dict[str, tuple[CompiledNamespace, NamespaceRooms]] = {}
@@ -175,14 +175,10 @@ class SocketServer(socketio.AsyncServer):
     def handle_message(
         self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
     ) -> Handling | None:
-        """See `ConnectionOwner.handle_message`. Only a binary packet has ``attachments``."""
+        """See `ConnectionOwner.handle_message`."""
         event = packets.decode_event(message)
         if event is None:
-            packet = (
-                binary_packets.decode(message, attachments)
-                if attachments
-                else StrictPacket.parse(message[1:])
-            )
+            packet = _parse(message, attachments)
             namespace = packet.namespace or "/"
             if packet.packet_type != packet_types.EVENT:
                 return self._handle_other_packet(connection, namespace, packet, message)
@@ -207,12 +203,14 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
-    def handle_awaited_ack(self, connection: ClientConnection, message: str) -> bool:
+    def handle_awaited_ack(
+        self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> bool:
         """See `ConnectionOwner.handle_awaited_ack`."""
         if not self.manager.callbacks:
             return False
         try:
-            packet = StrictPacket.parse(message[1:])
+            packet = _parse(message, attachments)
         except MalformedPacketError:
             return False  # the inbox handles it later, and closes the connection
         link = connection.links.get(packet.namespace or "/")
@@ -285,11 +283,9 @@ class SocketServer(socketio.AsyncServer):
         self.tasks.close()
 
     def _connection_factory(self, options: EngineOptions) -> Callable[..., ClientConnection]:
-        if not options.max_attachments:
+        if not self._allows_binary:
             return Connection
-        return partial(
-            BinaryConnection, max_attachments=options.max_attachments, handle=self.handle_message
-        )
+        return partial(BinaryConnection, max_attachments=options.max_attachments)
 
     def _handle_other_packet(
         self, connection: ClientConnection, namespace: str, packet: StrictPacket, message: str
@@ -386,6 +382,12 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer[ServerSocketLink]]:
         return EngineServer
+
+
+def _parse(message: str, attachments: tuple[bytes, ...]) -> StrictPacket:
+    if attachments:
+        return binary_packets.decode(message, attachments)
+    return StrictPacket.parse(message[1:])
 
 
 def _count_rejected_connect(connection: ClientConnection) -> None:

@@ -253,7 +253,7 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
         module.get(GreetingGuard)
 
     assert "greeter" in str(caught.value)
-    assert "pass it to the module's constructor, or override its provider" in str(caught.value)
+    assert "pass a provider of its class to the module's constructor" in str(caught.value)
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:
