@@ -77,7 +77,7 @@ class DynamicNamespace:
         volatile: bool = False,
     ) -> None:
         """See `Hub.broadcast`."""
-        for child in self.children.values():
+        for child in tuple(self.children.values()):  # a client that is cut off may close some
             child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
