@@ -57,10 +57,10 @@ class SchedulerRegistry:
     It also runs the methods with decorators. A deleted job starts no more runs; its current runs
     end by themselves. A timeout is deleted when it has run.
 
-    The ``add`` methods raise `ValueError` for a name that exists, a time that is not positive or an
-    invalid expression, and `RuntimeError` if there are `MAX_JOBS` jobs. They have no effect when
-    the application stops, where ``handle_disconnect`` may still call them. The ``delete`` methods
-    raise `LookupError` if there is no such job.
+    The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
+    expression, and `RuntimeError` if there are `MAX_JOBS` jobs. The ``delete`` methods raise
+    `LookupError` if there is no such job. When the application stops, all jobs are deleted; then
+    these methods have no effect, because ``handle_disconnect`` may still call them.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -84,8 +84,8 @@ class SchedulerRegistry:
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
     def add_timeout(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, once."""
-        seconds = _seconds(milliseconds)
+        """Call a function, which may be async, once, after 0 milliseconds or more."""
+        seconds = 0.0 if milliseconds == 0 else _seconds(milliseconds)
         self._add(JobKind.TIMEOUT, name, partial(run_once, seconds), callback)
 
     def delete_cron_job(self, name: str) -> None:
@@ -137,6 +137,8 @@ class SchedulerRegistry:
         self.start(kind, name, Job(trigger, call, name_of(call)))
 
     def _delete(self, kind: JobKind, name: str) -> None:
+        if self._tasks.is_stopped:
+            return
         task = self._triggers.pop((kind, name), None)
         if task is None:
             raise LookupError(f"there is no job of the kind {kind} with the name '{name}'")

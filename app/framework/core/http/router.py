@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -34,10 +33,9 @@ from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body
 from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
-
-_log = structlog.stdlib.get_logger("Router")
 
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
@@ -210,8 +208,7 @@ def _must_disconnect(request: web.Request, error: Exception) -> bool:
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:
     if not response.is_answered:
-        _log.error("no filter answered", request_id=context.request_id, route=context.log_name)
-        response.status(500).json({"statusCode": 500, "message": "Internal server error"})
+        BaseExceptionFilter().catch(RuntimeError("no filter answered"), context)
     return response.finish(None)
 
 
@@ -225,11 +222,10 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
     names = re.findall(r"\{(\w+)", path)
     for parameter in parameters:
         marker = parameter.marker
-        if getattr(marker, "kind", "") != "param":
+        if not isinstance(marker, ParamMarker) or marker.kind != "param" or marker.data is None:
             continue
-        data = getattr(marker, "data", None)
-        if data is not None and data not in names:
+        if marker.data not in names:
             raise BootError(
-                f"{subject}: the path {path} has no parameter {data!r}; "
-                f"write {{{data}}} in the path, or correct Param({data!r})"
+                f"{subject}: the path {path} has no parameter {marker.data!r}; "
+                f"write {{{marker.data}}} in the path, or correct Param({marker.data!r})"
             )
