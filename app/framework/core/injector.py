@@ -20,6 +20,7 @@ from app.framework.core.declaration_order import (
     AnyProvider,
     dependencies_first,
     in_declaration_order,
+    module_of,
 )
 from app.framework.core.global_modules import fill_imports
 from app.framework.core.misplaced_decorators import (
@@ -35,7 +36,10 @@ from app.framework.core.provided_class import (
     provided_class,
     without_aliases,
 )
-from app.framework.core.provider_kinds import refuse_unsupported
+from app.framework.core.provider_kinds import (
+    refuse_attributes_without_provider,
+    refuse_unsupported,
+)
 
 T = TypeVar("T")
 
@@ -76,6 +80,8 @@ class Injector:
 
     def check(self) -> None:
         """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
+        for module in (self._container, *filter(None, map(module_of, self._providers))):
+            refuse_attributes_without_provider(module)
         for provider in self._providers:
             provides: object = provider.provides if isinstance(provider, WITH_PROVIDES) else None
             if isinstance(provides, type):
