@@ -157,6 +157,14 @@ class TestingModule:
         """Run the closing hooks, as in Nest even if `init` was never called."""
         await self._app.close()
 
-    def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
-        """Create an application for tests with real clients; ``await app.listen(0)`` starts it."""
-        return NestApplication(self._container, IoAdapter(options or IoOptions()))
+    def create_nest_application(
+        self, adapter: IoAdapter | IoOptions | None = None
+    ) -> NestApplication:
+        """Create an application for tests with real clients; ``await app.listen(0)`` starts it.
+
+        Args:
+            adapter: The application's own adapter, or the options of a plain one.
+        """
+        if not isinstance(adapter, IoAdapter):
+            adapter = IoAdapter(adapter or IoOptions())
+        return NestApplication(self._container, adapter)

@@ -1,7 +1,7 @@
 """`ThrottlerModule`: provides `ThrottlerGuard`, and checks its decorators."""
 
 from collections.abc import Callable, Sequence
-from inspect import iscoroutinefunction
+from inspect import getattr_static, iscoroutinefunction
 from typing import Any, ClassVar
 
 from dependency_injector import containers, providers
@@ -38,7 +38,7 @@ class ThrottlerExplorer(Explorer):
         names = {each.name for each in self._throttlers}
         for cls in {type(each): None for each in providers}:
             targets = {cls.__name__: cls} | {
-                f"{cls.__name__}.{name}": getattr(cls, name, None) for name in member_names(cls)
+                f"{cls.__name__}.{name}": getattr_static(cls, name) for name in member_names(cls)
             }
             for subject, target in targets.items():
                 _check_names(subject, target, names)

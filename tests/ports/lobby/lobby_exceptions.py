@@ -19,6 +19,5 @@ class LobbyError(Exception):
 class LobbyExceptionFilter(BaseWsExceptionFilter):
     """Sends a `LobbyError` with its code."""
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        assert isinstance(exception, LobbyError)
+    def catch(self, exception: LobbyError, host: ExecutionContext) -> None:
         super().catch(WsException(str(exception), code=exception.code), host)

@@ -33,6 +33,7 @@ from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body
 from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
 
@@ -221,11 +222,10 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
     names = re.findall(r"\{(\w+)", path)
     for parameter in parameters:
         marker = parameter.marker
-        if getattr(marker, "kind", "") != "param":
+        if not isinstance(marker, ParamMarker) or marker.kind != "param" or marker.data is None:
             continue
-        data = getattr(marker, "data", None)
-        if data is not None and data not in names:
+        if marker.data not in names:
             raise BootError(
-                f"{subject}: the path {path} has no parameter {data!r}; "
-                f"write {{{data}}} in the path, or correct Param({data!r})"
+                f"{subject}: the path {path} has no parameter {marker.data!r}; "
+                f"write {{{marker.data}}} in the path, or correct Param({marker.data!r})"
             )

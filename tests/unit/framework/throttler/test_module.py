@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 from dependency_injector import containers, providers
+from pydantic import BaseModel
 
 from app.framework import (
     AppGuard,
@@ -97,6 +98,22 @@ async def test_controller_answers_with_429_when_the_limit_is_exceeded() -> None:
         } == await refused.json()
         assert "60" == refused.headers["Retry-After"]
         assert [200, 200] == [(await client.get("/things/free")).status for _ in range(2)]
+
+
+async def test_boot_reads_no_attributes_of_other_providers() -> None:
+    """Reading a deprecated attribute warns: here pydantic's ``__fields__``."""
+
+    class _Settings(BaseModel):
+        pass
+
+    app = application(
+        ThrottlerModule.for_root([LIMIT]),
+        providers.Singleton(_Settings),
+        providers.Singleton(_Plain),
+    )
+
+    await app.init()
+    await app.close()
 
 
 async def test_clients_of_a_controller_behind_a_trusted_proxy_have_limits_of_their_own() -> None:
