@@ -72,6 +72,19 @@ class NestApplication:
         """Return the instance of a class, or a new one; see `ModuleRef.resolve`."""
         return await ModuleRef(self._injector).resolve(token)
 
+    def use_web_socket_adapter(self, adapter: IoAdapter) -> None:
+        """Nest's ``useWebSocketAdapter``: replace the adapter, such as by one with a provider.
+
+        Raises:
+            BootError: `init` was called already, or this is no `IoAdapter`.
+        """
+        if not isinstance(adapter, IoAdapter):
+            raise BootError(
+                f"use_web_socket_adapter was given {adapter!r}; give it an instance of IoAdapter"
+            )
+        self._refuse_if_started("use_web_socket_adapter")
+        self._adapter = adapter
+
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
         self._check_global("use_global_guards", guards, CanActivate)
@@ -216,9 +229,12 @@ class NestApplication:
             self._providers.append(instance)  # one by one: if a later one fails, these are closed
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
+        self._refuse_if_started(method)
+        check_enhancers(instances, kind, f"{method} names")
+
+    def _refuse_if_started(self, method: str) -> None:
         if self._started:
             raise BootError(f"{method} was called too late to have an effect; call it before init")
-        check_enhancers(instances, kind, f"{method} names")
 
     def _check_instances(self) -> None:
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)

@@ -38,6 +38,7 @@ from app.framework.core.provided_class import (
 )
 from app.framework.core.provider_kinds import (
     refuse_attributes_without_provider,
+    refuse_class_arguments,
     refuse_unsupported,
 )
 
@@ -92,6 +93,7 @@ class Injector:
                     refuse_hooks_that_never_run(provides, how)
                     refuse_unread_decorators(provides, f"because the class {how}")
             refuse_unsupported(provider)
+            refuse_class_arguments(provider)
         self._check_imports()
 
     def get(self, token: type[T]) -> T:

@@ -8,7 +8,7 @@ from dependency_injector import containers, providers
 from app.framework.common.exceptions import BootError
 from app.framework.core.declaration_order import AnyProvider
 from app.framework.core.misplaced_decorators import is_discovered
-from app.framework.core.provided_class import WITH_PROVIDES, callee_name
+from app.framework.core.provided_class import WITH_PROVIDES, annotated_class, callee_name
 
 _NO_REQUEST_SCOPE = (
     "request scope is not supported. Use providers.Singleton, and keep the data of one client in "
@@ -59,6 +59,25 @@ def _provider_for(value: object) -> str | None:
     if is_discovered(type(value)):
         return f"providers.Singleton({type(value).__name__})"
     return None
+
+
+def refuse_class_arguments(provider: AnyProvider) -> None:
+    """Raise `BootError` if an argument is the class whose instance the parameter needs."""
+    if not isinstance(provider, providers.Singleton | providers.Factory):
+        return
+    provides: Any = provider.provides
+    try:
+        signature = inspect.signature(provides, eval_str=True)
+        given = signature.bind_partial(*provider.args, **provider.kwargs).arguments
+    except (NameError, TypeError, ValueError):  # no annotations, or `build` explains the mistake
+        return
+    for name, value in given.items():
+        wanted = annotated_class(signature.parameters[name].annotation)
+        if isinstance(value, type) and wanted is not object and wanted in value.__mro__:
+            raise BootError(
+                f"{callee_name(provider)} would receive the class {value.__name__} for '{name}'; "
+                f"pass the provider of {value.__name__}"
+            )
 
 
 def refuse_unsupported(provider: AnyProvider) -> None:

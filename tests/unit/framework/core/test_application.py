@@ -146,6 +146,38 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
     ) == boot_error(providers.Singleton(_Gateway))
 
 
+async def test_adapter_may_use_a_provider_when_it_is_set_after_the_creation() -> None:
+    """As in Nest: ``app.useWebSocketAdapter(new RedisIoAdapter(app.get(ConfigService)))``."""
+
+    class _Settings:
+        path = "/live"
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    app = application(providers.Singleton(_Settings), providers.Singleton(_Gateway))
+
+    app.use_web_socket_adapter(IoAdapter(IoOptions(path=app.get(_Settings).path)))
+    url = await app.listen(0)
+
+    async with ClientSession(url) as http:
+        statuses = [(await http.get(path)).status for path in ("/live/", "/socket.io/")]
+    await app.close()
+    assert [400, 404] == statuses
+
+
+async def test_adapter_is_refused_when_it_is_a_class_or_comes_too_late() -> None:
+    app = application()
+
+    with pytest.raises(BootError, match="give it an instance of IoAdapter"):
+        app.use_web_socket_adapter(IoAdapter)  # type: ignore[arg-type]
+    await app.init()
+    with pytest.raises(BootError, match="use_web_socket_adapter was called too late"):
+        app.use_web_socket_adapter(IoAdapter(IoOptions()))
+    await app.close()
+
+
 def test_pipe_without_arguments_needs_no_provider() -> None:
     """As in Nest, ``@MessageBody('n', ParseIntPipe)`` works without further ado."""
 
