@@ -37,6 +37,9 @@ from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
 
+_PARAMETER = r"\{([A-Za-z_]\w*)"
+"""The beginning of a path parameter. ``{3}`` is a part of a pattern, as in ``{id:\\d{3}}``."""
+
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
 
@@ -81,7 +84,7 @@ def routes_of(
         BootError: A mistake in the controller.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
-        path = re.sub(r"\{(\w+)\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
+        path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
@@ -177,7 +180,7 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     """
     seen: set[tuple[str, str]] = set()
     for route in routes:
-        key = (route.method, re.sub(r"\{\w+", "{", route.path))
+        key = (route.method, re.sub(_PARAMETER, "{", route.path))
         if key in seen:
             path = route.path.replace(_ANY_SEGMENT, "")
             raise BootError(f"{route.method} {path} has two handlers; remove one")
@@ -219,7 +222,7 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
-    names = re.findall(r"\{(\w+)", path)
+    names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker
         if not isinstance(marker, ParamMarker) or marker.kind != "param" or marker.data is None:
