@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from app.adapters.sql.connection.database import Database
 from tests.contract.storage import UNHURRIED, opened
+from tests.e2e.js_client import JsDriver
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
@@ -73,6 +75,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return ranks.get(item.path, len(ranks) + is_last)
 
     items.sort(key=rank)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def driver() -> AsyncIterator[JsDriver]:
+    """The Node process that runs the JavaScript clients."""
+    driver = JsDriver()
+    await driver.start()
+    yield driver
+    await driver.stop()
 
 
 @pytest.fixture(scope="session")

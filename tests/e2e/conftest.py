@@ -30,15 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(session_loop, append=False)
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def driver() -> AsyncIterator[JsDriver]:
-    """The Node process that runs the JavaScript clients."""
-    driver = JsDriver()
-    await driver.start()
-    yield driver
-    await driver.stop()
-
-
 @pytest.fixture(scope="session")
 def seed_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A seed file with the users and channels of all tests."""

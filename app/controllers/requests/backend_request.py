@@ -30,7 +30,7 @@ class BackendRequest(BaseModel):
 
 
 class BackendRequestPipe(PipeTransform):
-    """Converts the bytes of a body to the parameter's `BackendRequest`, whatever their type.
+    """Converts the bytes of a body, of any content type, to the parameter's `BackendRequest`.
 
     Args:
         expected: A sentence that describes a valid body.

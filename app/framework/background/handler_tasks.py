@@ -12,6 +12,9 @@ import structlog
 from app.concurrency.eager import EagerTasks
 from app.framework.common.awaiting import maybe_await
 
+MAX_FRAMES = 20
+"""The maximum number of stack frames in a log line, innermost last."""
+
 
 class Outcome(NamedTuple):
     """The end of a handler: its result, or its error."""
@@ -46,7 +49,7 @@ class HandlerTasks:
     """Runs handlers, which may be async, and owns those that have not ended.
 
     As in Node, an async handler runs up to its first wait before `start` returns. An error is
-    logged with its type, its place and the handler's name. Its text is not logged, because it may
+    logged with its type, its stack and the handler's name. Its text is not logged, because it may
     contain the handler's arguments.
 
     Args:
@@ -86,36 +89,49 @@ class HandlerTasks:
         return future
 
     async def stop(self) -> None:
-        """Wait for the running handlers, cancel those that last too long, and log them."""
+        """Wait for the running handlers, cancel those that last too long, and log them.
+
+        The handler that calls this, such as a job that closes the application, is left alone.
+        """
         self.is_stopped = True
         await self._wait(self._stop_seconds)
-        for future, name in self._running.items():
+        for future, name in self._others().items():
             self._log.warning("handler cancelled by the shutdown", handler=name)
             future.cancel()
         await self._wait(self._cancel_seconds)
-        for name in self._running.values():
+        for name in self._others().values():
             self._log.error("handler ignores its cancellation", handler=name)
         self._eager.close()
 
     async def _finish(self, name: str, result: Awaitable[Any]) -> Outcome:
         try:
             return Outcome(await maybe_await(result))
+        except asyncio.CancelledError:
+            if not self.is_stopped:  # `stop` logs the handlers that it cancels
+                self._log.warning("handler was cancelled", handler=name)
+            raise
         except Exception as error:  # noqa: BLE001 - as in `start`
             return self._failed(name, error)
 
     def _failed(self, name: str, error: Exception) -> Outcome:
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        frames = traceback.format_tb(error.__traceback__, limit=-MAX_FRAMES)
         self._log.error(
             "handler failed",
             handler=name,
             error=type(error).__name__,
-            place=f"{place.filename}:{place.lineno}",
+            stack="".join(frames),
         )
         return Outcome(error=error)
 
     async def _wait(self, seconds: float) -> None:
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=seconds)
+        others = self._others()
+        if others:
+            await asyncio.wait(others, timeout=seconds)
+
+    def _others(self) -> dict[asyncio.Future[Outcome], str]:
+        """Return the running handlers without the one that calls this."""
+        caller = asyncio.current_task()
+        return {each: name for each, name in self._running.items() if each is not caller}
 
     def _forget(self, future: "asyncio.Future[Outcome]") -> None:
         self._running.pop(future, None)

@@ -1,7 +1,7 @@
 """Exception filters, which turn an error into an answer for the client."""
 
 from collections.abc import Awaitable
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import structlog
 
@@ -17,12 +17,14 @@ _http_log = structlog.stdlib.get_logger("ExceptionsHandler")
 class ExceptionFilter(Protocol):
     """An exception filter. The decorator ``catch`` names the exceptions that the filter handles.
 
+    The method ``catch`` may annotate ``exception`` with the class that the decorator names.
+
     For an event, a filter calls the ack or emits an event. If the filter raises, the error is
     logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
-    response. If it calls neither, or raises, the client gets the status 500.
+    response. If it does neither, or raises before that, the client gets the status 500.
     """
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> Awaitable[None] | None:
+    def catch(self, exception: Any, host: ExecutionContext) -> Awaitable[None] | None:
         """Answer the client; may be async. The socket's next event waits until this returns."""
 
 
@@ -42,7 +44,7 @@ class BaseWsExceptionFilter:
     def __init__(self, *, include_cause: bool = True) -> None:
         self._include_cause = include_cause
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+    def catch(self, exception: Any, host: ExecutionContext) -> None:
         """Send the error to the client; log it first unless it is a `WsException`.
 
         A global filter also runs for requests to controllers: `BaseExceptionFilter` answers those.
@@ -84,7 +86,7 @@ class BaseExceptionFilter:
     An error of a gateway's event is passed to `BaseWsExceptionFilter`.
     """
 
-    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+    def catch(self, exception: Any, host: ExecutionContext) -> None:
         """Answer with Nest's error body; log the error first unless it is an `HttpException`."""
         if host.get_type() != "http":
             BaseWsExceptionFilter().catch(exception, host)

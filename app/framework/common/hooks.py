@@ -92,7 +92,8 @@ def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callab
         raise BootError(
             f"{subject} is not a method, so it cannot run; make it a method or rename it"
         )
-    if inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method):
+    is_generator = inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
+    if is_generator and inspect.isroutine(method):  # a mock with a spec may appear to be one
         raise BootError(f"{subject} is a generator, so it would not run; remove the yield")
     count = _count_accepted(method, arguments, subject)
     return method if count == len(arguments) else lambda *given: method(*given[:count])

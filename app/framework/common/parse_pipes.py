@@ -195,6 +195,10 @@ class ParseDatePipe(ParsePipe):
 
     def __init__(self, *, default: Callable[[], datetime] | None = None, **options: Any) -> None:
         super().__init__(**options)
+        if default is not None and not callable(default):
+            raise BootError(
+                f"ParseDatePipe has default={default!r}; give it a function that returns a datetime"
+            )
         self._default = default
 
     def bind(self, metadata: ArgumentMetadata) -> Transform:

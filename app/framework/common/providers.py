@@ -5,10 +5,11 @@
 dependency-injector, so tests can override them by class, unlike in Nest.
 """
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 from dependency_injector import containers, providers
 
+from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import define_metadata
 
 GLOBAL = "nest:global-module"
@@ -40,13 +41,14 @@ def imported(
 ) -> providers.Dependency[Any]:
     """Declare a dependency that another module provides, like Nest's ``imports``.
 
-    ``token`` is a class or a runtime-checkable Protocol. The provided object must be an instance of
-    ``token``. Tests override the dependency by passing the same ``token``.
+    ``token`` is a class or a runtime-checkable Protocol; ``ConfigService[AppSettings]`` means
+    ``ConfigService``. The provided object must be an instance of ``token``. Tests override the
+    dependency by passing the same ``token``.
 
     The parent module passes the provider in. If it does not, a `global_` module may provide it, and
     without one ``default``.
     """
-    return providers.Dependency(instance_of=token, default=default)
+    return providers.Dependency(instance_of=get_origin(token) or token, default=default)
 
 
 def global_(module: type[ModuleClass]) -> type[ModuleClass]:
@@ -54,5 +56,10 @@ def global_(module: type[ModuleClass]) -> type[ModuleClass]:
 
     They write ``imported(SomeClass)``, and the application must nest the module somewhere.
     """
+    if not issubclass(module, containers.DeclarativeContainer):
+        raise BootError(
+            f"{module.__name__}: @global_ has no effect on a class that is not a module; "
+            "derive it from containers.DeclarativeContainer"
+        )
     define_metadata(module, GLOBAL, value=True)
     return module

@@ -40,7 +40,8 @@ class ConfigService(Generic[S]):
             value = self._field(value, part, path)
         if not isinstance(value, kind):  # the text must not contain the value, a secret perhaps
             raise BootError(
-                f"{self._name} has a {type(value).__name__} in '{path}', not {kind.__name__}"
+                f"'{path}' of {self._name} has the type {type(value).__name__}, not "
+                f"{kind.__name__}; ask for its type, or change the field"
             )
         return value
 
@@ -59,6 +60,11 @@ class ConfigService(Generic[S]):
         return type(self.settings).__name__
 
     def _field(self, owner: Any, name: str, path: str) -> Any:
+        if owner is None:
+            raise BootError(
+                f"{self._name} has no value for '{path}', because the setting before '{name}' is "
+                "None; set it in the environment"
+            )
         if isinstance(owner, BaseModel):
             # Read computed fields and properties as well, but no methods and no private attributes.
             names = [*type(owner).model_fields, *type(owner).model_computed_fields]

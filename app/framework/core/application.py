@@ -30,6 +30,7 @@ from app.framework.core.misplaced_decorators import (
     refuse_undiscovered,
 )
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
+from app.framework.platform_socketio.websocket.client_address import TRUSTED_PROXIES
 from app.framework.websockets.decorators import GATEWAY_OPTIONS
 from app.framework.websockets.enhancers import Enhancers, check_enhancers
 from app.framework.websockets.explorer import EventRoute, GatewayDefinition, explore
@@ -70,6 +71,19 @@ class NestApplication:
     async def resolve(self, token: type[T]) -> T:
         """Return the instance of a class, or a new one; see `ModuleRef.resolve`."""
         return await ModuleRef(self._injector).resolve(token)
+
+    def use_web_socket_adapter(self, adapter: IoAdapter) -> None:
+        """Nest's ``useWebSocketAdapter``: replace the adapter, such as by one with a provider.
+
+        Raises:
+            BootError: `init` was called already, or this is no `IoAdapter`.
+        """
+        if not isinstance(adapter, IoAdapter):
+            raise BootError(
+                f"use_web_socket_adapter was given {adapter!r}; give it an instance of IoAdapter"
+            )
+        self._refuse_if_started("use_web_socket_adapter")
+        self._adapter = adapter
 
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
@@ -116,7 +130,8 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored.
+        Providers that are async functions are awaited, before gateways are explored. If this
+        raises, call `close`, which closes the instances that were built.
 
         Raises:
             BootError: A mistake in the wiring; or `init` failed before, or `close` was called.
@@ -157,6 +172,7 @@ class NestApplication:
         await self.init()
         engine = self._adapter.engine
         http = web.Application(middlewares=[cors_middleware(engine.origins)])
+        http[TRUSTED_PROXIES] = engine.trusted_proxies
         http.router.add_routes(self._routes)
         self._adapter.attach(http)
         http.on_response_prepare.append(_hide_software)
@@ -213,9 +229,12 @@ class NestApplication:
             self._providers.append(instance)  # one by one: if a later one fails, these are closed
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
+        self._refuse_if_started(method)
+        check_enhancers(instances, kind, f"{method} names")
+
+    def _refuse_if_started(self, method: str) -> None:
         if self._started:
             raise BootError(f"{method} was called too late to have an effect; call it before init")
-        check_enhancers(instances, kind, f"{method} names")
 
     def _check_instances(self) -> None:
         gateways = self._injector.with_metadata(GATEWAY_OPTIONS)

@@ -52,6 +52,16 @@ def effective(provider: AnyProvider) -> AnyProvider:
     return provider
 
 
+def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
+    """Return the module that a provider nests or, with an override, puts in another's place."""
+    held: object = None
+    if isinstance(provider, providers.Container):
+        held = provider.container
+    elif type(provider) is providers.Object:
+        held = provider()
+    return held if isinstance(held, containers.DynamicContainer) else None
+
+
 def _related(provider: AnyProvider) -> Iterable[AnyProvider]:
     """Return the arguments and overrides of a provider, but no default that is not used."""
     if isinstance(provider, providers.Dependency) and provider.overridden:

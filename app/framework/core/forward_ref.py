@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 
 from dependency_injector import providers
 
+from app.framework.common.exceptions import BootError
 from app.framework.common.providers import imported
 from app.framework.core.injector import ModuleRef
 
@@ -35,5 +36,13 @@ def forward_ref(token: Callable[[], type[T]]) -> providers.Provider[ForwardRef[T
 
     The constructor receives a `ForwardRef`. One side of a cycle is enough, and the class may belong
     to any module.
+
+    Raises:
+        BootError: The argument is the class itself.
     """
+    if isinstance(token, type):
+        raise BootError(
+            f"forward_ref names the class {token.__name__}; "
+            f"write forward_ref(lambda: {token.__name__})"
+        )
     return providers.Singleton(ForwardRef, token, imported(ModuleRef))

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
-from dependency_injector import containers, providers
+from dependency_injector import providers
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
 from app.framework.common.providers import GLOBAL
-from app.framework.core.declaration_order import AnyProvider, in_declaration_order
+from app.framework.core.declaration_order import AnyProvider, in_declaration_order, module_of
 from app.framework.core.provided_class import find_by_class
 
 
@@ -40,16 +40,6 @@ def fill_imports(ordered: Iterable[AnyProvider], shared: AnyProvider) -> None:
 
 def _of_global_modules(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
     for each in ordered:
-        held = _module_of(each)
+        held = module_of(each)
         if held is not None and get_metadata(held.declarative_parent, GLOBAL):
             yield from in_declaration_order(held)
-
-
-def _module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
-    """Return the module that a provider nests or, with an override, puts in another's place."""
-    held: object = None
-    if isinstance(provider, providers.Container):
-        held = provider.container
-    elif type(provider) is providers.Object:
-        held = provider()
-    return held if isinstance(held, containers.DynamicContainer) else None

@@ -14,11 +14,13 @@ from dependency_injector import containers, errors, providers
 from app.framework.background.explorer import refuse_unread_decorators
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
+from app.framework.common.pipes import PipeTransform
 from app.framework.core.cycles import refuse_cycles
 from app.framework.core.declaration_order import (
     AnyProvider,
     dependencies_first,
     in_declaration_order,
+    module_of,
 )
 from app.framework.core.global_modules import fill_imports
 from app.framework.core.misplaced_decorators import (
@@ -34,23 +36,35 @@ from app.framework.core.provided_class import (
     provided_class,
     without_aliases,
 )
-from app.framework.core.provider_kinds import refuse_unsupported
+from app.framework.core.provider_kinds import (
+    refuse_attributes_without_provider,
+    refuse_class_arguments,
+    refuse_unsupported,
+)
 
 T = TypeVar("T")
 
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class, as `NestFactory.create` takes it."""
 
+_NO_INSTANCE = " is not an instance of "
+"""What dependency-injector writes after the text of an object that an import refuses."""
+
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
-def instantiate(module: object) -> containers.Container:
+def instantiate(module: object, **imports: Any) -> containers.Container:
     """Return a module unchanged; create one from a class; raise `BootError` for anything else."""
-    if isinstance(module, containers.Container):
-        return module
     if isinstance(module, type) and issubclass(module, containers.DeclarativeContainer):
-        return module()
+        return module(**imports)
     name: str = getattr(module, "__name__", type(module).__name__)
+    if isinstance(module, containers.Container):
+        if imports:
+            raise BootError(
+                f"{', '.join(imports)}: a module that exists already takes no imports; pass the "
+                "class of the module"
+            )
+        return module
     raise BootError(f"{name} is not a module; derive it from containers.DeclarativeContainer")
 
 
@@ -67,6 +81,8 @@ class Injector:
 
     def check(self) -> None:
         """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
+        for module in (self._container, *filter(None, map(module_of, self._providers))):
+            refuse_attributes_without_provider(module)
         for provider in self._providers:
             provides: object = provider.provides if isinstance(provider, WITH_PROVIDES) else None
             if isinstance(provides, type):
@@ -77,6 +93,7 @@ class Injector:
                     refuse_hooks_that_never_run(provides, how)
                     refuse_unread_decorators(provides, f"because the class {how}")
             refuse_unsupported(provider)
+            refuse_class_arguments(provider)
         self._check_imports()
 
     def get(self, token: type[T]) -> T:
@@ -123,11 +140,14 @@ class Injector:
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, find its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names it.
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names it,
+        and so does a pipe without a provider, if its constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
         if not self.find(reference):
+            if issubclass(reference, PipeTransform) and not _needs_arguments(reference):
+                return reference()
             raise BootError(
                 f"{subject} names {reference.__name__}, but no module provides it; "
                 f"add providers.Singleton({reference.__name__}, ...) to a module"
@@ -177,16 +197,25 @@ class Injector:
         try:
             self._container.check_dependencies()
         except errors.Error as error:
+            missing = [
+                f"{each.instance_of.__name__} for {each.parent_name or 'an argument'}"
+                for each in self._missing_imports()
+            ]
+            fault = f"No module provides {', '.join(missing)}" if missing else str(error)
             raise BootError(
-                f"{error}: pass it to the module's constructor, or override its provider"
+                f"{fault}: pass it to the module's constructor, provide it in a global module, or "
+                "override its provider"
             ) from None
         except RecursionError:  # dependency-injector cannot name such an import
-            missing = [each for each in self._providers if isinstance(each, providers.Dependency)]
-            names = [each.instance_of.__name__ for each in missing if not each.is_defined]
+            names = [each.instance_of.__name__ for each in self._missing_imports()]
             raise BootError(
                 f"A subclass of a module replaces its import of {', '.join(names)}, which the "
                 "module's other providers still use; pass it to the module's constructor instead"
             ) from None
+
+    def _missing_imports(self) -> list[providers.Dependency[Any]]:
+        imports = [each for each in self._providers if isinstance(each, providers.Dependency)]
+        return [each for each in imports if not each.is_defined]
 
 
 class ModuleRef:
@@ -230,6 +259,14 @@ def _without_duplicates(instances: Iterable[Any]) -> tuple[Any, ...]:
     return tuple({id(each): each for each in instances}.values())
 
 
+def _needs_arguments(cls: type) -> bool:
+    """Return whether a constructor has a parameter without a default."""
+    return any(
+        each.default is inspect.Parameter.empty and each.kind not in _VARIADIC
+        for each in inspect.signature(cls).parameters.values()
+    )
+
+
 def _declared_class(provider: AnyProvider) -> object:
     return provider.instance_of if isinstance(provider, providers.Dependency) else None
 
@@ -252,7 +289,7 @@ async def build_async(provider: AnyProvider) -> Any:
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await instance
+        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -271,8 +308,12 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
+        # Omit the text of the instance: the text of settings contains their values.
+        _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
+        fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
-            f"{error}: pass it to the module's constructor, or override its provider"
+            f"{fault}: pass a provider of its class to the module's constructor, or override the "
+            "provider"
         ) from None
     except TypeError as error:
         raise BootError(

@@ -71,6 +71,11 @@ def refuse_misplaced_decorators(cls: type) -> None:
     )
 
 
+def is_discovered(cls: type) -> bool:
+    """Tell whether the framework searches for the class: it is a gateway or a controller."""
+    return any(get_metadata(cls, key) is not None for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX))
+
+
 def refuse_undiscovered(cls: type, how: str) -> None:
     """Raise `BootError` if the class is a gateway or controller, which the injector cannot find."""
     for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):

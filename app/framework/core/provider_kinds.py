@@ -1,12 +1,14 @@
-"""Refuses the providers of dependency-injector that an application cannot build or close."""
+"""Refuses attributes of modules that an application would not build, or would not close."""
 
 import inspect
+from typing import Any
 
-from dependency_injector import providers
+from dependency_injector import containers, providers
 
 from app.framework.common.exceptions import BootError
 from app.framework.core.declaration_order import AnyProvider
-from app.framework.core.provided_class import WITH_PROVIDES, callee_name
+from app.framework.core.misplaced_decorators import is_discovered
+from app.framework.core.provided_class import WITH_PROVIDES, annotated_class, callee_name
 
 _NO_REQUEST_SCOPE = (
     "request scope is not supported. Use providers.Singleton, and keep the data of one client in "
@@ -24,6 +26,58 @@ _REASONS = {
         "instance in its on_application_shutdown"
     ),
 }
+
+
+def refuse_attributes_without_provider(module: containers.Container) -> None:
+    """Raise `BootError` if an attribute is a class, a module or a gateway instead of a provider.
+
+    dependency-injector ignores such an attribute. Names that start with ``_`` are not checked.
+    """
+    for owner in _class_of(module).__mro__:
+        if owner.__module__.startswith("dependency_injector."):
+            break
+        for name, value in vars(owner).items():
+            if not name.startswith("_") and (fix := _provider_for(value)):
+                raise BootError(
+                    f"{owner.__name__}.{name} is not a provider, so nothing is built from it; "
+                    f"write {name} = {fix}"
+                )
+
+
+def _class_of(module: containers.Container) -> type:
+    declared: Any = getattr(module, "declarative_parent", None)
+    return declared or type(module)
+
+
+def _provider_for(value: object) -> str | None:
+    """Return the provider that an attribute should have; None if its value is right."""
+    if isinstance(value, containers.Container):
+        return f"providers.Container({_class_of(value).__name__})"
+    if isinstance(value, type):
+        is_module = issubclass(value, containers.DeclarativeContainer)
+        return f"providers.{'Container' if is_module else 'Singleton'}({value.__name__})"
+    if is_discovered(type(value)):
+        return f"providers.Singleton({type(value).__name__})"
+    return None
+
+
+def refuse_class_arguments(provider: AnyProvider) -> None:
+    """Raise `BootError` if an argument is the class whose instance the parameter needs."""
+    if not isinstance(provider, providers.Singleton | providers.Factory):
+        return
+    provides: Any = provider.provides
+    try:
+        signature = inspect.signature(provides, eval_str=True)
+        given = signature.bind_partial(*provider.args, **provider.kwargs).arguments
+    except (NameError, TypeError, ValueError):  # no annotations, or `build` explains the mistake
+        return
+    for name, value in given.items():
+        wanted = annotated_class(signature.parameters[name].annotation)
+        if isinstance(value, type) and wanted is not object and wanted in value.__mro__:
+            raise BootError(
+                f"{callee_name(provider)} would receive the class {value.__name__} for '{name}'; "
+                f"pass the provider of {value.__name__}"
+            )
 
 
 def refuse_unsupported(provider: AnyProvider) -> None:

@@ -53,6 +53,11 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     """Encode like `dump`, with a placeholder for each bytes object; return the bytes objects too.
 
     The bytes of pydantic models are text, as in pydantic's own JSON.
+
+    Raises:
+        TypeError: The value has no JSON form, or it already contains a placeholder. A client may
+            have sent this placeholder in a plain event to disconnect other clients, whose decoders
+            fail if a placeholder has no attachment.
     """
     attachments: list[bytes] = []
 
@@ -63,10 +68,14 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
         return {PLACEHOLDER: True, PLACEHOLDER_NUMBER: len(attachments) - 1}
 
     try:
-        return orjson.dumps(value, to_json_value, _OPTIONS), attachments
+        encoded = orjson.dumps(value, to_json_value, _OPTIONS)
     except orjson.JSONEncodeError:
         attachments.clear()
-        return _dump_surrogates(value, to_json_value), attachments
+        encoded = _dump_surrogates(value, to_json_value)
+    # In a text, the quotation marks are escaped.
+    if encoded.count(b'"%b":true' % PLACEHOLDER.encode()) != len(attachments):
+        raise TypeError(f"data with bytes must not contain an object with '{PLACEHOLDER}': true")
+    return encoded, attachments
 
 
 def _dump_surrogates(value: Any, to_json_value: Callable[[Any], Any]) -> bytes:

@@ -19,9 +19,8 @@ class ScheduleModule(containers.DeclarativeContainer):
     options: providers.Dependency[ScheduleOptions] = providers.Dependency(
         instance_of=ScheduleOptions
     )
-    registry = providers.Singleton(
-        SchedulerRegistry, options.provided.stop_seconds, options.provided.clock
-    )
+    clock: providers.Dependency[Clock] = providers.Dependency(instance_of=Clock)
+    registry = providers.Singleton(SchedulerRegistry, options.provided.stop_seconds, clock)
     scheduler = providers.Singleton(Scheduler, registry, options)
 
     @staticmethod
@@ -33,6 +32,12 @@ class ScheduleModule(containers.DeclarativeContainer):
         stop_seconds: float = 5.0,
         clock: Clock | None = None,
     ) -> "providers.Container[ScheduleModule]":
-        """Return the module with these `ScheduleOptions`."""
-        options = ScheduleOptions(cron_jobs, intervals, timeouts, stop_seconds, clock or Clock())
-        return providers.Container(ScheduleModule, options=options)
+        """Return the module with these `ScheduleOptions`.
+
+        Args:
+            clock: Tests pass a `ManualClock`, or override the provider of `Clock`.
+        """
+        options = ScheduleOptions(cron_jobs, intervals, timeouts, stop_seconds)
+        return providers.Container(
+            ScheduleModule, options=options, clock=providers.Object(clock or Clock())
+        )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -57,9 +58,10 @@ class SchedulerRegistry:
     It also runs the methods with decorators. A deleted job starts no more runs; its current runs
     end by themselves. A timeout is deleted when it has run.
 
-    The ``add`` methods raise `ValueError` for a name that exists, a time that is not positive or an
-    invalid expression, and `RuntimeError` after the application has stopped, or if there are
-    `MAX_JOBS` jobs. The ``delete`` methods raise `LookupError` if there is no such job.
+    The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
+    expression, and `RuntimeError` if there are `MAX_JOBS` jobs. The ``delete`` methods raise
+    `LookupError` if there is no such job. When the application stops, all jobs are deleted; then
+    these methods have no effect, because ``handle_disconnect`` may still call them.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -83,8 +85,8 @@ class SchedulerRegistry:
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
     def add_timeout(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, once."""
-        seconds = _seconds(milliseconds)
+        """Call a function, which may be async, once, after 0 milliseconds or more."""
+        seconds = 0.0 if milliseconds == 0 else _seconds(milliseconds)
         self._add(JobKind.TIMEOUT, name, partial(run_once, seconds), callback)
 
     def delete_cron_job(self, name: str) -> None:
@@ -114,12 +116,16 @@ class SchedulerRegistry:
     def start(self, kind: JobKind, name: str, job: Job) -> None:
         """Start a job; `Scheduler` calls this for each decorated method."""
         if self._tasks.is_stopped:
-            raise RuntimeError(f"the application has stopped, so the {kind} '{name}' cannot run")
+            return
         if (kind, name) in self._triggers:
             raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
         if len(self._triggers) >= MAX_JOBS:
             raise RuntimeError(f"there are already {MAX_JOBS} jobs; delete some")
-        task = asyncio.create_task(self._watch(job), name=f"schedule-{job.handler_name}")
+        # Use an empty context: the job must not log the ids of the event that added it, nor keep
+        # the event's client in memory.
+        task = asyncio.create_task(
+            self._watch(job), name=f"schedule-{job.handler_name}", context=Context()
+        )
         self._triggers[kind, name] = task
         task.add_done_callback(partial(self._forget, (kind, name)))
 
@@ -136,6 +142,8 @@ class SchedulerRegistry:
         self.start(kind, name, Job(trigger, call, name_of(call)))
 
     def _delete(self, kind: JobKind, name: str) -> None:
+        if self._tasks.is_stopped:
+            return
         task = self._triggers.pop((kind, name), None)
         if task is None:
             raise LookupError(f"there is no job of the kind {kind} with the name '{name}'")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from app.framework.background.clock import Clock
 from app.framework.background.explorer import Explorer
 from app.framework.background.method_decorators import Handler, MethodDecorator, decorated_methods
 from app.framework.common.exceptions import BootError
@@ -28,14 +27,12 @@ class ScheduleOptions:
         intervals: Whether methods with `interval` run.
         timeouts: Whether methods with `timeout` run.
         stop_seconds: The time that running jobs have to end when the application stops.
-        clock: Tests pass a `ManualClock`.
     """
 
     cron_jobs: bool
     intervals: bool
     timeouts: bool
     stop_seconds: float
-    clock: Clock
 
 
 class Scheduler(Explorer):

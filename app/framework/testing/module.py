@@ -21,7 +21,7 @@ from app.framework.common.exceptions import BootError
 from app.framework.common.pipes import PipeTransform
 from app.framework.core.application import NestApplication
 from app.framework.core.declaration_order import AnyProvider
-from app.framework.core.injector import Injector, constructor_arguments
+from app.framework.core.injector import Injector, Module, constructor_arguments, instantiate
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 
 T = TypeVar("T")
@@ -33,13 +33,9 @@ class Test:
     __test__ = False
 
     @staticmethod
-    def create_testing_module(
-        module: type[containers.DeclarativeContainer] | containers.Container, **imports: Any
-    ) -> "TestingModuleBuilder":
-        """Return a builder for a module."""
-        if isinstance(module, type):
-            return TestingModuleBuilder(module(**imports))
-        return TestingModuleBuilder(module)
+    def create_testing_module(module: Module, **imports: Any) -> "TestingModuleBuilder":
+        """Return a builder for a module; ``imports`` fills the imports that the module declares."""
+        return TestingModuleBuilder(instantiate(module, **imports))
 
 
 class TestingModuleBuilder:
@@ -68,7 +64,8 @@ class TestingModuleBuilder:
             found = injector.find(token)
             if not found:
                 raise BootError(
-                    f"{token.__name__} cannot be overridden: the tested module does not provide it"
+                    f"{token.__name__} cannot be overridden, because the tested module does not "
+                    "provide it; override a class or port that it provides or imports"
                 )
             replacement = create(injector)
             for provider in found:
@@ -160,6 +157,14 @@ class TestingModule:
         """Run the closing hooks, as in Nest even if `init` was never called."""
         await self._app.close()
 
-    def create_nest_application(self, options: IoOptions | None = None) -> NestApplication:
-        """Create an application for tests with real clients; ``await app.listen(0)`` starts it."""
-        return NestApplication(self._container, IoAdapter(options or IoOptions()))
+    def create_nest_application(
+        self, adapter: IoAdapter | IoOptions | None = None
+    ) -> NestApplication:
+        """Create an application for tests with real clients; ``await app.listen(0)`` starts it.
+
+        Args:
+            adapter: The application's own adapter, or the options of a plain one.
+        """
+        if not isinstance(adapter, IoAdapter):
+            adapter = IoAdapter(adapter or IoOptions())
+        return NestApplication(self._container, adapter)

@@ -16,7 +16,10 @@ from app.framework.common.exceptions import BootError, WsException
 from app.framework.common.guards import CanActivate
 from app.framework.common.http_exceptions import HttpException
 from app.framework.common.metadata import get_metadata
-from app.framework.platform_socketio.websocket.client_address import client_address
+from app.framework.platform_socketio.websocket.client_address import (
+    TRUSTED_PROXIES,
+    client_address,
+)
 from app.framework.throttler.options import SKIP_THROTTLE, THROTTLE, ThrottlerOptions
 from app.framework.throttler.storage import ThrottlerStorage
 from app.framework.websockets.socket import Socket
@@ -175,12 +178,13 @@ class ThrottlerGuard(BaseThrottlerGuard):
 def address_of(caller: Socket | web.Request) -> str:
     """Return the address of a client or, if it is an IPv6 address, its network.
 
-    The address of a request is that of the TCP peer. If the server is behind proxies, give the
-    module a ``get_tracker`` for controllers.
+    If the server is behind proxies, set ``trusted_proxies`` of `EngineOptions`. Otherwise all
+    clients have the address of the proxy, and share one limit.
     """
     if isinstance(caller, Socket):
         return network_of(caller.handshake.address)
-    return network_of(client_address(caller, ()))
+    trusted = caller.app[TRUSTED_PROXIES]
+    return network_of(client_address(caller, trusted))
 
 
 @lru_cache(maxsize=1_024)

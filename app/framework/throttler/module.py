@@ -1,7 +1,7 @@
 """`ThrottlerModule`: provides `ThrottlerGuard`, and checks its decorators."""
 
 from collections.abc import Callable, Sequence
-from inspect import iscoroutinefunction
+from inspect import getattr_static, iscoroutinefunction
 from typing import Any, ClassVar
 
 from dependency_injector import containers, providers
@@ -38,7 +38,7 @@ class ThrottlerExplorer(Explorer):
         names = {each.name for each in self._throttlers}
         for cls in {type(each): None for each in providers}:
             targets = {cls.__name__: cls} | {
-                f"{cls.__name__}.{name}": getattr(cls, name, None) for name in member_names(cls)
+                f"{cls.__name__}.{name}": getattr_static(cls, name) for name in member_names(cls)
             }
             for subject, target in targets.items():
                 _check_names(subject, target, names)
@@ -85,7 +85,10 @@ class ThrottlerModule(containers.DeclarativeContainer):
         )
 
 
-def _check_options(throttlers: Throttlers) -> None:
+def _check_options(throttlers: Any) -> None:
+    is_list = isinstance(throttlers, Sequence)
+    if not is_list or not all(isinstance(each, ThrottlerOptions) for each in throttlers):
+        raise BootError(f"ThrottlerModule: {throttlers!r} is not a list of ThrottlerOptions")
     names = [each.name for each in throttlers]
     if not names or len(set(names)) < len(names):
         raise BootError(

@@ -41,7 +41,7 @@ def parse_origins(origins: Origins) -> tuple[Origin, ...]:
     Raises:
         BootError: As `Cors`.
     """
-    if origins in (True, "*"):
+    if origins is True or origins == "*":
         return (ANY_ORIGIN,)
     if origins is False:
         return ()
@@ -86,7 +86,7 @@ def normal_origin(origin: str) -> str:
 
 
 def _check(origin: object) -> Origin:
-    if isinstance(origin, re.Pattern):
+    if isinstance(origin, re.Pattern) and isinstance(origin.pattern, str):
         return origin
     if callable(origin):
         if inspect.iscoroutinefunction(origin):

@@ -6,6 +6,7 @@ read only once, at boot.
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -111,7 +112,9 @@ def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     if result is None:
         return False
     if isinstance(result, dict) and result.get("event"):
-        result = WsResponse(str(result["event"]), result.get("data"))
+        event = result["event"]
+        name = event.value if isinstance(event, Enum) else event
+        result = WsResponse(str(name), result.get("data"))
     if isinstance(result, WsResponse):
         client.emit(result.event, result.data)
         return False

@@ -91,12 +91,12 @@ async def test_channel_is_deleted_when_it_is_named(
     client: Client, channels: RecordingChannelService
 ) -> None:
     """The id in the path is decoded exactly once."""
-    url = URL("/channels/news%2F%C3%BC%2520%25", encoded=True)
+    url = URL("/channels/news%2F%C3%BC%2520%25%7B%7D", encoded=True)
 
     response = await client.delete(url, headers=AUTHORIZED)
 
-    assert (200, {"channelId": "news/ü%20%"}) == (response.status, await response.json())
-    assert [("delete", "news/ü%20%")] == channels.calls
+    assert (200, {"channelId": "news/ü%20%{}"}) == (response.status, await response.json())
+    assert [("delete", "news/ü%20%{}")] == channels.calls
 
 
 @pytest.mark.parametrize("changes", [True, False])

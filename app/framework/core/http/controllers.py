@@ -15,6 +15,7 @@ from app.framework.common.metadata import (
     get_metadata,
     set_metadata,
 )
+from app.framework.core.http.response import check_header
 from app.framework.websockets.cors import ANY_ORIGIN, Origins, origin_matcher, parse_origins
 
 CONTROLLER_PREFIX = "http:controller_prefix"
@@ -87,6 +88,10 @@ def http_code(status: int) -> Callable[[Decorated], Decorated]:
 
 def header(name: str, value: str) -> Callable[[Decorated], Decorated]:
     """Nest's ``@Header``: a header of a success."""
+    try:
+        check_header(name, value)
+    except ValueError as error:
+        raise BootError(f"@header: {error}") from None
 
     def decorate(handler: Decorated) -> Decorated:
         extend_metadata(handler, RESPONSE_HEADERS, ((name, value),))

@@ -11,6 +11,8 @@ _JSON = "application/json; charset=utf-8"
 _TEXT = "text/plain; charset=utf-8"
 _BYTES = "application/octet-stream"
 
+_LINE_ENDS = frozenset("\r\n\0")
+
 
 class HttpResponse:
     """The response of one request, with the methods of Express. It is sent after the handler.
@@ -21,12 +23,13 @@ class HttpResponse:
         headers: Headers to send. They are also added to a response of aiohttp that is returned.
     """
 
-    __slots__ = ("_body", "_is_answered", "headers", "status_code")
+    __slots__ = ("_body", "_content_type", "_is_answered", "headers", "status_code")
 
     def __init__(self, status_code: int) -> None:
         self.status_code = status_code
         self.headers: CIMultiDict[str] = CIMultiDict()
         self._body: bytes | None = None
+        self._content_type: str | None = None
         self._is_answered = False
 
     @property
@@ -40,7 +43,8 @@ class HttpResponse:
         return self
 
     def set_header(self, name: str, value: str) -> Self:
-        """Set one header, replacing a previous value."""
+        """Set one header, replacing a previous value; raise a ValueError for several lines."""
+        check_header(name, value)
         self.headers[name] = value
         return self
 
@@ -51,8 +55,7 @@ class HttpResponse:
     def send(self, value: Any) -> Self:
         """Answer with a text, with bytes, without a body for None, or else with JSON."""
         if value is None:
-            self._body, self._is_answered = None, True
-            return self
+            return self._answer(None, None)
         if isinstance(value, str):
             return self._answer(value.encode(), _TEXT)
         if isinstance(value, bytes):
@@ -62,7 +65,7 @@ class HttpResponse:
     def discard(self) -> None:
         """Forget the answer after an error, so that a filter must give another one."""
         self.status_code = 500
-        self._body, self._is_answered = None, False
+        self._body, self._content_type, self._is_answered = None, None, False
         self.headers.pop(hdrs.CONTENT_TYPE, None)
 
     def finish(self, result: Any) -> web.StreamResponse:
@@ -72,6 +75,8 @@ class HttpResponse:
             return result
         if not self._is_answered:
             self.send(result)
+        if self._content_type is not None:
+            self.headers.setdefault(hdrs.CONTENT_TYPE, self._content_type)
         return web.Response(body=self._body, status=self.status_code, headers=self.headers)
 
     def add_headers_to(self, response: web.StreamResponse) -> None:
@@ -80,7 +85,13 @@ class HttpResponse:
             lacking = [each for each in self.headers.items() if each[0] not in response.headers]
             response.headers.extend(lacking)
 
-    def _answer(self, body: bytes, content_type: str) -> Self:
-        self._body, self._is_answered = body, True
-        self.headers.setdefault(hdrs.CONTENT_TYPE, content_type)
+    def _answer(self, body: bytes | None, content_type: str | None) -> Self:
+        self._body, self._content_type, self._is_answered = body, content_type, True
         return self
+
+
+def check_header(name: object, value: object) -> None:
+    """Raise a ValueError unless both are texts of one line: a second line is another header."""
+    for each in (name, value):
+        if not isinstance(each, str) or _LINE_ENDS & {*each}:
+            raise ValueError(f"the header {name!r} must be a text of one line")

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-import structlog
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -34,13 +33,18 @@ from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body
 from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
 
-_log = structlog.stdlib.get_logger("Router")
+_PARAMETER = r"\{([A-Za-z_]\w*)"
+"""The beginning of a path parameter. ``{3}`` is a part of a pattern, as in ``{id:\\d{3}}``."""
+
+_ANY_SEGMENT = ":[^/]+"
+"""The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors of a body that is not valid HTTP."""
+"""The errors of a body that is not valid HTTP, if aiohttp uses its parser in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,8 @@ def routes_of(
         BootError: A mistake in the controller.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
-        yield web.RouteDef(route.method, route.path, compile_route(route), {})
+        path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
+        yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
 def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
@@ -98,6 +103,10 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
         url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
+        if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
+            raise BootError(
+                f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
+            )
         code = get_metadata(member, HTTP_CODE)
         yield HttpRoute(
             method=method,
@@ -123,10 +132,10 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
     async def handle(request: web.Request) -> web.StreamResponse:
         response = HttpResponse(route.status)
         context = HttpContext(request, response, log_name, route.controller, route.handler)
-        previous = current_context.set(context)
+        current_context.set(context)
         try:
             result = await run(context)
-            for name, value in route.headers:
+            for name, value in reversed(route.headers):
                 response.headers.setdefault(name, value)
             return _only_response(context, response.finish(result))
         except web.HTTPException as raised:
@@ -141,8 +150,6 @@ def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.Str
                 response.headers[hdrs.RETRY_AFTER] = str(ceil(error.retry_after_ms / 1000))
             await on_error(as_http_exception(error), context)
             return _answer_of_filter(response, context)
-        finally:
-            current_context.reset(previous)
 
     return handle
 
@@ -173,9 +180,10 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     """
     seen: set[tuple[str, str]] = set()
     for route in routes:
-        key = (route.method, re.sub(r"\{\w+", "{", route.path))
+        key = (route.method, re.sub(_PARAMETER, "{", route.path))
         if key in seen:
-            raise BootError(f"{route.method} {route.path} has two handlers; remove one")
+            path = route.path.replace(_ANY_SEGMENT, "")
+            raise BootError(f"{route.method} {path} has two handlers; remove one")
         seen.add(key)
 
 
@@ -198,13 +206,12 @@ def _must_disconnect(request: web.Request, error: Exception) -> bool:
     """
     if isinstance(error, ConnectionResetError) and request.transport is None:
         return True  # the client has disconnected while it sent the body
-    return _has_begun(request) or isinstance(error, _BROKEN_REQUESTS)
+    return isinstance(error, _BROKEN_REQUESTS) or _has_begun(request)
 
 
 def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.StreamResponse:
     if not response.is_answered:
-        _log.error("no filter answered", request_id=context.request_id, route=context.log_name)
-        response.status(500).json({"statusCode": 500, "message": "Internal server error"})
+        BaseExceptionFilter().catch(RuntimeError("no filter answered"), context)
     return response.finish(None)
 
 
@@ -215,14 +222,13 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
-    names = re.findall(r"\{(\w+)", path)
+    names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker
-        if getattr(marker, "kind", "") != "param":
+        if not isinstance(marker, ParamMarker) or marker.kind != "param" or marker.data is None:
             continue
-        data = getattr(marker, "data", None)
-        if data is not None and data not in names:
+        if marker.data not in names:
             raise BootError(
-                f"{subject}: the path {path} has no parameter {data!r}; "
-                f"write {{{data}}} in the path, or correct Param({data!r})"
+                f"{subject}: the path {path} has no parameter {marker.data!r}; "
+                f"write {{{marker.data}}} in the path, or correct Param({marker.data!r})"
             )

@@ -36,17 +36,22 @@ class ConnectionOwner(Protocol[Connection_contra]):
     max_packets_per_second: int
     is_closing: bool
 
-    def handle_message(self, connection: Connection_contra, message: str) -> Handling | None:
+    def handle_message(
+        self, connection: Connection_contra, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> Handling | None:
         """Handle a message; return None, or a coroutine if work is left to do.
 
         Args:
             message: The text, which begins with Engine.IO's packet type ``4``.
+            attachments: The attachments of a binary packet; other packets have none.
 
         Raises:
             MalformedPacketError: The client does not follow the protocol.
         """
 
-    def handle_awaited_ack(self, connection: Connection_contra, message: str) -> bool:
+    def handle_awaited_ack(
+        self, connection: Connection_contra, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> bool:
         """Handle an ack that a handler may await, before the packets that wait in the inbox.
 
         Returns False for any other packet, which is put into the inbox.

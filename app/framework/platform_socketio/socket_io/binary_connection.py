@@ -1,7 +1,7 @@
 """A connection whose client may send binary packets; see `EngineOptions.max_attachments`."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
 
 from aiohttp import WSCloseCode
 
@@ -9,7 +9,7 @@ from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection, Job
 from app.framework.platform_socketio.engine_io.connection_owner import ConnectionOwner, Handling
 from app.framework.platform_socketio.errors import MalformedPacketError
-from app.framework.platform_socketio.socket_io.binary_packets import read_head
+from app.framework.platform_socketio.socket_io.binary_packets import BINARY_ACK, read_head
 from app.framework.platform_socketio.socket_io.socket_link import ServerSocketLink
 from app.framework.platform_socketio.websocket.upgrade import UpgradeRequest
 
@@ -21,10 +21,12 @@ class _BinaryMessage:
 
     __slots__ = ("_connection", "attachments", "size", "text")
 
-    def __init__(self, connection: "BinaryConnection", text: str, attachments: list[bytes]) -> None:
+    def __init__(
+        self, connection: "BinaryConnection", text: str, attachments: tuple[bytes, ...]
+    ) -> None:
         self._connection = connection
         self.text = text
-        self.attachments = tuple(attachments)
+        self.attachments = attachments
         self.size = len(text) + sum(map(len, attachments))
 
     def __call__(self) -> Handling | None:
@@ -41,7 +43,6 @@ class BinaryConnection(Connection[ServerSocketLink]):
     __slots__ = (
         "_attachments",
         "_bytes_left",
-        "_handle",
         "_max_attachments",
         "_max_message_bytes",
         "_missing",
@@ -58,13 +59,10 @@ class BinaryConnection(Connection[ServerSocketLink]):
         max_queue_bytes: int,
         *,
         max_attachments: int,
-        handle: Callable[["BinaryConnection", str, tuple[bytes, ...]], Handling | None],
     ) -> None:
         super().__init__(sid, transport, request, owner, max_message_bytes, max_queue_bytes)
         self._max_message_bytes = max_message_bytes
         self._max_attachments = max_attachments
-        self._handle = handle
-        """Handles a complete binary packet."""
         self._text = ""
         """The text message of the incomplete packet."""
         self._attachments: list[bytes] = []
@@ -103,18 +101,24 @@ class BinaryConnection(Connection[ServerSocketLink]):
         self._attachments.append(bytes(data))
         self._missing -= 1
         if not self._missing:
-            message = _BinaryMessage(self, self._text, self._attachments)
+            text, attachments = self._text, tuple(self._attachments)
             self._text, self._attachments = "", []
-            self.enqueue_job(message)
+            self._accept_packet(text, attachments)
 
     def handle_binary(self, message: _BinaryMessage) -> Handling | None:
         """Handle a complete packet, which has left the inbox."""
         self._inbox_chars -= message.size
         try:
-            return self._handle(self, message.text, message.attachments)
+            return self._owner.handle_message(self, message.text, message.attachments)
         except MalformedPacketError:
             self.close(DisconnectReason.PARSE_ERROR)
             return None
+
+    def _accept_packet(self, text: str, attachments: tuple[bytes, ...]) -> None:
+        may_be_awaited = self.is_handling and text.startswith(BINARY_ACK)
+        if may_be_awaited and self._owner.handle_awaited_ack(self, text, attachments):
+            return
+        self.enqueue_job(_BinaryMessage(self, text, attachments))
 
     def _append_job(self, job: Job) -> None:
         super()._append_job(job)
@@ -125,5 +129,7 @@ class BinaryConnection(Connection[ServerSocketLink]):
 
     def _drop_waiting_packets(self) -> None:
         super()._drop_waiting_packets()
-        for entry in [each for each in self._inbox if isinstance(each, _BinaryMessage)]:
-            self._inbox.remove(entry)
+        if self._inbox:
+            self._inbox = deque(
+                each for each in self._inbox if not isinstance(each, _BinaryMessage)
+            )

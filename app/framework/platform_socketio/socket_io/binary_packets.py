@@ -8,12 +8,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from socketio import packet
-
 from app.framework.platform_socketio import json_codec
 from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.websocket.write_batcher import binary_frame, text_frame
+
+BINARY_EVENT, BINARY_ACK = "45", "46"
+"""The packet types of Engine.IO and Socket.IO."""
 
 _HEAD = re.compile("4([56])([0-9]{1,4})-")
 """The packet types of Engine.IO and Socket.IO, and the number of attachments."""
@@ -49,26 +50,31 @@ def decode(message: str, attachments: Sequence[bytes]) -> StrictPacket:
     if head is None:
         raise MalformedPacketError
     decoded = StrictPacket.parse(head.plain[1:])
-    if decoded.packet_type not in {packet.EVENT, packet.ACK}:
-        raise MalformedPacketError
     decoded.data = _fill(decoded.data, dict(enumerate(attachments)))
     return decoded
 
 
-def event_frames(namespace: str, name: str, args: tuple[Any, ...]) -> bytes:
-    """Return the frames of an event, joined so that no other frame comes between them."""
-    return _frames("45", namespace, "", [name, *args])
+def event_frames(
+    namespace: str, name: str, args: tuple[Any, ...], packet_id: int | None = None
+) -> bytes:
+    """Return the frames of an event, joined so that no other frame comes between them.
+
+    Args:
+        packet_id: The id of an event whose ack the server awaits.
+    """
+    return _frames(BINARY_EVENT, namespace, packet_id, [name, *args])
 
 
 def ack_frames(namespace: str, packet_id: int, args: tuple[Any, ...]) -> bytes:
     """Return the frames of an acknowledgement, joined so that no other frame comes between them."""
-    return _frames("46", namespace, str(packet_id), list(args))
+    return _frames(BINARY_ACK, namespace, packet_id, list(args))
 
 
-def _frames(types: str, namespace: str, packet_id: str, data: list[Any]) -> bytes:
+def _frames(types: str, namespace: str, packet_id: int | None, data: list[Any]) -> bytes:
     encoded, attachments = json_codec.dump_binary(data)
     prefix = "" if namespace == "/" else f"{namespace},"
-    head = f"{types}{len(attachments)}-{prefix}{packet_id}".encode()
+    number = "" if packet_id is None else packet_id
+    head = f"{types}{len(attachments)}-{prefix}{number}".encode()
     return b"".join([text_frame(head + encoded), *map(binary_frame, attachments)])
 
 

@@ -63,6 +63,9 @@ class RoomOwner(Protocol):
     connect_timeout_seconds: float
     """The time limit of a middleware."""
 
+    allows_binary: bool
+    """Whether events and acks may contain bytes."""
+
     @property
     def clients_count(self) -> int:
         """The number of open connections."""
@@ -94,7 +97,6 @@ class NamespaceRooms:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
-        allows_binary: Whether events and acks may contain bytes.
         params: The parameters in the name, such as ``id`` of the pattern ``/rooms/:id``.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
@@ -104,7 +106,6 @@ class NamespaceRooms:
         self.params: Mapping[str, str] = {}
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
-        self.allows_binary = False
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
@@ -139,11 +140,7 @@ class NamespaceRooms:
             if group is not None:
                 if stalled:  # exclude only members: each exclusion costs time
                     excluded.update(stalled.intersection(group.members.values()))
-                try:
-                    frame = text_frame(packets.encode_event(self.namespace, event, args))
-                except BytesFound:
-                    frame = self.binary_event(event, args)
-                self._batcher.queue_group_frame(group, frame, excluded)
+                self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
                 return
         recipients = self.members_of_any(names) - excluded
         if stalled:
@@ -153,25 +150,28 @@ class NamespaceRooms:
             for recipient in recipients:
                 recipient.send_frame(frame)
 
-    def event_frame(self, event: str, args: tuple[Any, ...]) -> bytes:
-        """Return the frame of an event; the frames if it has bytes."""
-        try:
-            return text_frame(packets.encode_event(self.namespace, event, args))
-        except BytesFound:
-            return self.binary_event(event, args)
+    def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
+        """Return the frame of an event; of an event with bytes, all its frames.
 
-    def binary_event(self, event: str, args: tuple[Any, ...]) -> bytes:
-        """Return the frames of an event with bytes.
+        Args:
+            packet_id: The id of an event whose ack the server awaits.
 
         Raises:
-            TypeError: The server does not allow binary packets.
+            TypeError: An argument has no JSON form, or bytes are not allowed.
         """
-        self.check_binary()
-        return binary_packets.event_frames(self.namespace, event, args)
+        try:
+            if packet_id is None:
+                payload = packets.encode_event(self.namespace, event, args)
+            else:
+                payload = packets.encode_event_with_id(self.namespace, event, args, packet_id)
+        except BytesFound:
+            self.check_binary()
+            return binary_packets.event_frames(self.namespace, event, args, packet_id)
+        return text_frame(payload)
 
     def check_binary(self) -> None:
         """Raise TypeError if the server does not allow binary packets."""
-        if not self.allows_binary:
+        if not self.owner.allows_binary:
             raise TypeError("bytes need @web_socket_gateway(max_attachments=...)")
 
     def _queue_for_pending(

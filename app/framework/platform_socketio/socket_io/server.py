@@ -131,7 +131,11 @@ class SocketServer(socketio.AsyncServer):
         self.is_closing = False
         quiet = logging.getLogger("socketio.server")
         super().__init__(
-            client_manager=RoomManager(self.batcher, options.connect_timeout_seconds),
+            client_manager=RoomManager(
+                self.batcher,
+                options.connect_timeout_seconds,
+                allows_binary=options.max_attachments > 0,
+            ),
             logger=quiet,
             engineio_logger=quiet,
             serializer=StrictPacket,
@@ -140,10 +144,8 @@ class SocketServer(socketio.AsyncServer):
             monitor_clients=False,
             options=options,
             owner=self,
-            create_connection=self._connection_factory(options),
+            create_connection=_connection_factory(options.max_attachments),
         )
-        self._allows_binary = options.max_attachments > 0
-        """Whether clients and gateways may send binary packets."""
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
         self._namespaces: dict[str, tuple[CompiledNamespace, NamespaceRooms]] = {}
@@ -155,34 +157,23 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        rooms = self.manager.open_namespace(name)
-        rooms.allows_binary = self._allows_binary
-        self._namespaces[name] = (compiled, rooms)
+        self._namespaces[name] = (compiled, self.manager.open_namespace(name))
 
     def open_dynamic_namespace(
         self, name: str, pattern: re.Pattern[str], compiled: CompiledNamespace
     ) -> None:
         """Serve all namespaces whose names match the pattern."""
         self.manager.dynamic[name] = DynamicNamespace(
-            name,
-            pattern,
-            compiled,
-            self.manager,
-            self.batcher,
-            allows_binary=self._allows_binary,
+            name, pattern, compiled, self.manager, self.batcher
         )
 
     def handle_message(
         self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
     ) -> Handling | None:
-        """See `ConnectionOwner.handle_message`. Only a binary packet has ``attachments``."""
+        """See `ConnectionOwner.handle_message`."""
         event = packets.decode_event(message)
         if event is None:
-            packet = (
-                binary_packets.decode(message, attachments)
-                if attachments
-                else StrictPacket.parse(message[1:])
-            )
+            packet = _parse(message, attachments)
             namespace = packet.namespace or "/"
             if packet.packet_type != packet_types.EVENT:
                 return self._handle_other_packet(connection, namespace, packet, message)
@@ -207,12 +198,14 @@ class SocketServer(socketio.AsyncServer):
             raise MalformedPacketError
         return link.compiled.unknown(link.socket, str(name), arguments, ack)
 
-    def handle_awaited_ack(self, connection: ClientConnection, message: str) -> bool:
+    def handle_awaited_ack(
+        self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> bool:
         """See `ConnectionOwner.handle_awaited_ack`."""
         if not self.manager.callbacks:
             return False
         try:
-            packet = StrictPacket.parse(message[1:])
+            packet = _parse(message, attachments)
         except MalformedPacketError:
             return False  # the inbox handles it later, and closes the connection
         link = connection.links.get(packet.namespace or "/")
@@ -283,13 +276,6 @@ class SocketServer(socketio.AsyncServer):
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
         await self._closed_connections.wait_until_finished(grace_seconds)
         self.tasks.close()
-
-    def _connection_factory(self, options: EngineOptions) -> Callable[..., ClientConnection]:
-        if not options.max_attachments:
-            return Connection
-        return partial(
-            BinaryConnection, max_attachments=options.max_attachments, handle=self.handle_message
-        )
 
     def _handle_other_packet(
         self, connection: ClientConnection, namespace: str, packet: StrictPacket, message: str
@@ -386,6 +372,18 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer[ServerSocketLink]]:
         return EngineServer
+
+
+def _connection_factory(max_attachments: int) -> Callable[..., ClientConnection]:
+    if max_attachments > 0:
+        return partial(BinaryConnection, max_attachments=max_attachments)
+    return Connection
+
+
+def _parse(message: str, attachments: tuple[bytes, ...]) -> StrictPacket:
+    if attachments:
+        return binary_packets.decode(message, attachments)
+    return StrictPacket.parse(message[1:])
 
 
 def _count_rejected_connect(connection: ClientConnection) -> None:

@@ -14,7 +14,6 @@ from aiohttp import WSCloseCode
 from app.framework.common.exceptions import WsUnavailable
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.engine_io.connection import Connection
-from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import packets
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
@@ -242,12 +241,7 @@ class ServerSocketLink:
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
         if self.state is ADMITTED:
-            try:
-                payload = packets.encode_event(self.namespace, event, args)
-            except BytesFound:
-                self.connection.send_frame(self.hub.binary_event(event, args))
-            else:
-                self.connection.send_text(payload)
+            self.connection.send_frame(self.hub.event_frame(event, args))
         elif self._pending is not None:
             frame = self.hub.event_frame(event, args)
             self._pending.emitted.append(frame)
@@ -278,8 +272,7 @@ class ServerSocketLink:
             raise ConnectionError(f"the client {state}, so it cannot ack '{event}'")
         packet_id, ack = self.hub.owner.expect_ack(self.sid)
         try:
-            packet = packets.encode_event_with_id(self.namespace, event, args, packet_id)
-            self.connection.send_text(packet)
+            self.connection.send_frame(self.hub.event_frame(event, args, packet_id))
             async with asyncio.timeout(timeout_seconds):
                 return await ack.future
         finally:

@@ -8,6 +8,9 @@ from aiohttp import web
 
 Network = IPv4Network | IPv6Network
 
+TRUSTED_PROXIES = web.AppKey("TRUSTED_PROXIES", tuple[Network, ...])
+"""The key under which the aiohttp application of a `NestApplication` has its trusted proxies."""
+
 # Azure's gateways append the port to the address.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^]]+)\](?::[0-9]+)?")
 

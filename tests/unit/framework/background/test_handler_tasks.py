@@ -1,4 +1,5 @@
 import asyncio
+import json
 
 from structlog.testing import capture_logs
 
@@ -62,3 +63,61 @@ async def test_handlers_error_is_its_outcome() -> None:
 
     assert isinstance(outcome.error, KeyError)
     await tasks.stop()
+
+
+async def test_log_of_an_error_names_all_functions_but_not_its_text() -> None:
+    """The error is raised in a library; the log also names the function that called it."""
+
+    def parse(text: str) -> None:
+        json.loads(text)
+
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+    with capture_logs() as logs:
+        tasks.start("Jobs.parse", parse, "sesame")
+    await tasks.stop()
+
+    assert ["JSONDecodeError"] == [line["error"] for line in logs]
+    assert "in parse" in logs[0]["stack"]
+    assert "raw_decode" in logs[0]["stack"]
+    assert "sesame" not in str(logs)
+
+
+async def test_handler_is_logged_when_it_ends_with_a_cancellation_before_the_shutdown() -> None:
+    """For example because the handler waited for a task that was cancelled."""
+
+    async def job() -> None:
+        cancelled = asyncio.get_running_loop().create_future()
+        cancelled.cancel()
+        await cancelled
+
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+    with capture_logs() as logs:
+        started = tasks.start("Jobs.job", job)
+        await asyncio.sleep(0)
+    await tasks.stop()
+
+    assert Outcome() == outcome_of(started)
+    assert [("handler was cancelled", "Jobs.job")] == [
+        (line["event"], line["handler"]) for line in logs
+    ]
+
+
+async def test_handler_may_stop_all_handlers_without_being_cancelled() -> None:
+    """For example a job that closes the application."""
+    ended: list[str] = []
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+
+    async def close() -> None:
+        await asyncio.sleep(0)
+        await tasks.stop()
+        ended.append("close")
+
+    other = tasks.start("Jobs.other", asyncio.Event().wait)
+    with capture_logs() as logs:
+        closing = tasks.start("Jobs.close", close)
+        assert isinstance(closing, asyncio.Future)
+        await asyncio.wait([closing])
+
+    assert ["close"] == ended
+    assert ["Jobs.other"] == [line["handler"] for line in logs]
+    assert Outcome() == outcome_of(other)

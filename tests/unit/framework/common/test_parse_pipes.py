@@ -219,6 +219,13 @@ def test_array_refuses_an_object_when_the_items_are_str() -> None:
             "ParseEnumPipe needs an Enum class, not ['a']",
         ),
         (
+            lambda: ParseDatePipe(default=datetime(2024, 1, 1, tzinfo=UTC)),  # type: ignore[arg-type]
+            (
+                "ParseDatePipe has default=datetime.datetime(2024, 1, 1, 0, 0, "
+                "tzinfo=datetime.timezone.utc); give it a function that returns a datetime"
+            ),
+        ),
+        (
             lambda: ParseArrayPipe(separator=""),
             "ParseArrayPipe has an empty separator; remove it to split at commas",
         ),

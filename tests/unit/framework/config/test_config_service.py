@@ -20,6 +20,7 @@ class _Settings(BaseSettings):
     name: str | None = None
     key: SecretStr = SecretStr("secret")
     database: _Database = _Database()
+    replica: _Database | None = None
 
     @computed_field  # type: ignore[prop-decorator] # pydantic's own order
     @property
@@ -62,7 +63,7 @@ def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None
             "prot",
             (
                 "_Settings has no setting 'prot': 'prot' is unknown, "
-                "its settings are port, name, key, database, url"
+                "its settings are port, name, key, database, replica, url"
             ),
         ),
         (
@@ -73,12 +74,19 @@ def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None
             ),
         ),
         (
+            "replica.host",
+            (
+                "_Settings has no value for 'replica.host', because the setting before 'host' is "
+                "None; set it in the environment"
+            ),
+        ),
+        (
             "port.first",
             "_Settings has no setting 'port.first': 'first' is unknown, it has no settings",
         ),
     ],
 )
-def test_get_names_the_settings_when_there_is_none_of_that_name(path: str, sentence: str) -> None:
+def test_error_lists_the_settings_when_the_name_is_unknown(path: str, sentence: str) -> None:
     """Nest returns undefined, so that a misspelt name is found much later."""
     with pytest.raises(BootError) as caught:
         CONFIG.get(path)
@@ -92,11 +100,13 @@ def test_get_reads_no_methods_when_they_are_named(path: str) -> None:
         CONFIG.get(path)
 
 
-def test_get_tells_no_value_when_the_type_is_wrong() -> None:
+def test_error_omits_the_value_when_its_type_is_wrong() -> None:
     with pytest.raises(BootError) as caught:
         CONFIG.get("key", int)
 
-    assert "_Settings has a SecretStr in 'key', not int" == str(caught.value)
+    assert (
+        "'key' of _Settings has the type SecretStr, not int; ask for its type, or change the field"
+    ) == str(caught.value)
 
 
 def test_get_or_throw_raises_when_the_setting_is_none() -> None:

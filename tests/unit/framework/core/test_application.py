@@ -1,6 +1,6 @@
 """Tests global enhancers and providers of an application, and errors in the wiring."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from aiohttp import ClientSession, web
@@ -14,14 +14,19 @@ from app.framework import (
     BootError,
     IoAdapter,
     IoOptions,
+    MessageBody,
     NestFactory,
+    ParseEnumPipe,
+    ParseIntPipe,
     Socket,
+    ValidationPipe,
     controller,
     get,
     imported,
     subscribe_message,
     use_guards,
     use_interceptors,
+    use_pipes,
     web_socket_gateway,
 )
 from app.framework.core.application import http_url
@@ -138,6 +143,67 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
     assert (
         "_Gateway.on_event: @use_guards names _Forgotten, but no module provides it; "
         "add providers.Singleton(_Forgotten, ...) to a module"
+    ) == boot_error(providers.Singleton(_Gateway))
+
+
+async def test_adapter_may_use_a_provider_when_it_is_set_after_the_creation() -> None:
+    """As in Nest: ``app.useWebSocketAdapter(new RedisIoAdapter(app.get(ConfigService)))``."""
+
+    class _Settings:
+        path = "/live"
+
+    @web_socket_gateway()
+    class _Gateway:
+        pass
+
+    app = application(providers.Singleton(_Settings), providers.Singleton(_Gateway))
+
+    app.use_web_socket_adapter(IoAdapter(IoOptions(path=app.get(_Settings).path)))
+    url = await app.listen(0)
+
+    async with ClientSession(url) as http:
+        statuses = [(await http.get(path)).status for path in ("/live/", "/socket.io/")]
+    await app.close()
+    assert [400, 404] == statuses
+
+
+async def test_adapter_is_refused_when_it_is_a_class_or_comes_too_late() -> None:
+    app = application()
+
+    with pytest.raises(BootError, match="give it an instance of IoAdapter"):
+        app.use_web_socket_adapter(IoAdapter)  # type: ignore[arg-type]
+    await app.init()
+    with pytest.raises(BootError, match="use_web_socket_adapter was called too late"):
+        app.use_web_socket_adapter(IoAdapter(IoOptions()))
+    await app.close()
+
+
+def test_pipe_without_arguments_needs_no_provider() -> None:
+    """As in Nest, ``@MessageBody('n', ParseIntPipe)`` works without further ado."""
+
+    @web_socket_gateway()
+    @use_pipes(ValidationPipe)
+    class _Gateway:
+        @subscribe_message("event")
+        def on_event(self, n: Annotated[int, MessageBody("n", ParseIntPipe)]) -> None: ...
+
+    app = application(providers.Singleton(_Gateway))
+
+    [route] = app.events()
+
+    assert ["ValidationPipe"] == [type(each).__name__ for each in route.enhancers.pipes]
+
+
+def test_boot_fails_when_a_pipe_with_arguments_is_no_provider() -> None:
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("event")
+        @use_pipes(ParseEnumPipe)
+        def on_event(self) -> None: ...
+
+    assert (
+        "_Gateway.on_event: @use_pipes names ParseEnumPipe, but no module provides it; "
+        "add providers.Singleton(ParseEnumPipe, ...) to a module"
     ) == boot_error(providers.Singleton(_Gateway))
 
 

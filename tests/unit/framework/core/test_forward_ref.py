@@ -1,8 +1,9 @@
 """Tests app/framework/core/forward_ref.py."""
 
+import pytest
 from dependency_injector import containers, providers
 
-from app.framework import ForwardRef, NestFactory, forward_ref, imported
+from app.framework import BootError, ForwardRef, NestFactory, forward_ref, imported
 from app.framework.testing import Test
 from tests.unit.framework.assembling import start_error
 
@@ -63,7 +64,16 @@ def test_forward_ref_gives_the_replacement_when_its_class_is_overridden() -> Non
     assert stranger is found
 
 
-async def test_boot_fails_when_nobody_provides_the_class_of_a_forward_ref() -> None:
+def test_forward_ref_is_refused_when_its_argument_is_the_class() -> None:
+    with pytest.raises(BootError) as caught:
+        forward_ref(_Dogs)  # type: ignore[arg-type]
+
+    assert "forward_ref names the class _Dogs; write forward_ref(lambda: _Dogs)" == str(
+        caught.value
+    )
+
+
+async def test_boot_fails_when_no_module_provides_the_class_of_a_forward_ref() -> None:
     """The mistake is found at boot, not at the first call."""
     assert "No module provides _Dogs; add a provider for it" == await start_error(
         providers.Singleton(_Cats, forward_ref(lambda: _Dogs))

@@ -56,8 +56,31 @@ async def test_import_is_missing_when_the_module_is_not_global() -> None:
         clocks = providers.Container(_Local)
 
     app = NestFactory.create(_App)
-    with pytest.raises(BootError, match=r"nested\.alarms\.clock"):
+    with pytest.raises(BootError) as caught:
         await app.init()
+
+    assert (
+        "No module provides _Clock for _App.nested.alarms.clock: pass it to the module's "
+        "constructor, provide it in a global module, or override its provider"
+    ) == str(caught.value)
+
+
+async def test_import_is_named_by_its_class_when_it_is_an_argument() -> None:
+    class _App(containers.DeclarativeContainer):
+        alarm = providers.Singleton(_Alarm, imported(_Clock))
+
+    with pytest.raises(BootError, match="No module provides _Clock for an argument: pass it"):
+        await NestFactory.create(_App).init()
+
+
+def test_global_is_refused_when_its_class_is_no_module() -> None:
+    with pytest.raises(BootError) as caught:
+        global_(_Clock)  # type: ignore[type-var]
+
+    assert (
+        "_Clock: @global_ has no effect on a class that is not a module; "
+        "derive it from containers.DeclarativeContainer"
+    ) == str(caught.value)
 
 
 def test_global_module_is_found_when_it_overrides_another() -> None:

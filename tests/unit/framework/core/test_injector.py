@@ -1,5 +1,6 @@
 """Tests app/framework/core/injector.py: finding providers by class, async factories, ModuleRef."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ async def connect() -> _Cache:
     return _FastCache()
 
 
-def test_get_finds_what_a_function_returns_when_it_is_annotated() -> None:
+def test_get_finds_the_result_of_a_function_when_it_is_annotated() -> None:
     """Nest's ``useFactory`` names its token; here the annotation is the token."""
     app = application(providers.Singleton(make_cache), providers.Singleton(lambda: _Options()))  # noqa: PLW0108 - a function
 
@@ -160,6 +161,45 @@ async def test_async_factory_works_when_it_replaces_a_provider_or_is_imported() 
     assert isinstance(app.get(_Client).cache, _FastCache)
 
 
+async def test_boot_fails_without_the_objects_text_when_an_import_receives_another_class() -> None:
+    class _Module(containers.DeclarativeContainer):
+        cache: providers.Dependency[_Cache] = imported(_Cache)
+        client = providers.Singleton(_Client, cache)
+
+    class _Secret:
+        def __repr__(self) -> str:
+            return "s3cret is not an instance of"
+
+    module = _Module(cache=providers.Object(_Secret()))
+    with pytest.raises(BootError) as caught:
+        await NestFactory.create(module).init()
+
+    assert (
+        f"An import received an object that is not an instance of {_Cache}: pass a provider of its "
+        "class to the module's constructor, or override the provider"
+    ) == str(caught.value)
+
+
+async def test_factory_ends_when_init_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+    """dependency-injector waits for its own future; cancelling that one would log an error."""
+    opened, ended = asyncio.Event(), asyncio.Event()
+
+    async def open_cache() -> _Cache:
+        await opened.wait()
+        ended.set()
+        return _FastCache()
+
+    app = application(providers.Singleton(open_cache))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await app.init()
+    opened.set()
+    await ended.wait()
+    await asyncio.sleep(0)
+
+    assert [] == caplog.records
+
+
 async def test_get_names_the_fix_when_an_async_factory_has_not_been_awaited() -> None:
     app = application(providers.Singleton(_Client, providers.Singleton(connect)))
 
@@ -194,7 +234,7 @@ async def test_init_does_not_await_an_instance_when_it_is_awaitable(provides: An
     assert isinstance(app.get(_Awaitable), _Awaitable)
 
 
-async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> None:
+async def test_close_ends_the_built_instances_when_a_factory_failed_in_init() -> None:
     closed: list[str] = []
 
     class _Opened:
@@ -213,7 +253,7 @@ async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> Non
     assert ["opened"] == closed
 
 
-async def test_boot_fails_when_nothing_would_close_what_a_provider_opens() -> None:
+async def test_boot_fails_when_a_provider_is_a_resource_or_a_generator() -> None:
     def opened() -> Iterator[_Cache]:
         yield _FastCache()
 

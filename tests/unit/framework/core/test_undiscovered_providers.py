@@ -3,10 +3,11 @@
 from typing import Any
 
 import pytest
-from dependency_injector import providers
+from dependency_injector import containers, providers
 
 from app.framework import (
     BootError,
+    NestFactory,
     controller,
     subscribe_message,
     web_socket_gateway,
@@ -41,6 +42,65 @@ async def test_boot_fails_when_a_gateway_controller_or_hook_is_no_singletons(kin
             f"{cls.__name__} is provided by a {kind.__name__}, so {what}; "
             f"provide it as providers.Singleton({cls.__name__}, ...)"
         ) == await start_error(kind(cls))
+
+
+@web_socket_gateway()
+class _Pets:
+    pass
+
+
+class _PetsModule(containers.DeclarativeContainer):
+    pets = providers.Singleton(_Pets)
+
+
+@pytest.mark.parametrize(
+    ("value", "provider"),
+    [
+        (_Pets, "providers.Singleton(_Pets)"),
+        (_Pets(), "providers.Singleton(_Pets)"),
+        (Trace, None),
+        (object, "providers.Singleton(object)"),
+        (_PetsModule, "providers.Container(_PetsModule)"),
+        (_PetsModule(), "providers.Container(_PetsModule)"),
+    ],
+)
+@pytest.mark.parametrize("is_nested", [False, True])
+async def test_boot_fails_when_a_module_has_a_class_instead_of_a_provider(
+    value: object, provider: str | None, *, is_nested: bool
+) -> None:
+    """Nest's modules list classes. dependency-injector ignores a class, and builds nothing."""
+    module = type("Module", (containers.DeclarativeContainer,), {"pets": value})
+    if is_nested:
+        root: dict[str, Any] = {"module": providers.Container(module)}
+        app = NestFactory.create(type("Root", (containers.DeclarativeContainer,), root))
+    else:
+        app = NestFactory.create(module)
+
+    if provider is None:
+        await app.init()
+        return
+    with pytest.raises(BootError) as caught:
+        await app.init()
+    assert (
+        f"Module.pets is not a provider, so nothing is built from it; write pets = {provider}"
+    ) == str(caught.value)
+
+
+async def test_boot_fails_when_an_argument_is_a_class_instead_of_a_provider() -> None:
+    """The constructor would receive the class, and the first event would fail."""
+
+    class _OwnPets(_Pets):
+        pass
+
+    class _Shop:
+        def __init__(self, pets: _Pets, kind: type[_Pets], any_object: object) -> None: ...
+
+    await application(providers.Singleton(_Shop, _Pets(), _Pets, _Pets)).init()
+    for cls, arguments in ((_Pets, {"pets": _Pets}), (_OwnPets, {"pets": _OwnPets})):
+        assert (
+            f"_Shop would receive the class {cls.__name__} for 'pets'; "
+            f"pass the provider of {cls.__name__}"
+        ) == await start_error(providers.Singleton(_Shop, kind=_Pets, any_object=None, **arguments))
 
 
 async def test_boot_fails_when_a_function_provides_a_gateway_without_saying_so() -> None:

@@ -38,7 +38,10 @@ class Owner:
         self.closed: list[DisconnectReason] = []
         self.gone = 0
 
-    def handle_message(self, connection: ClientConnection, message: str) -> Handling | None:
+    def handle_message(
+        self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> Handling | None:
+        del attachments
         text = message[1:]
         if text == "malformed":
             raise MalformedPacketError
@@ -48,7 +51,10 @@ class Owner:
             return self._handle_pause(connection, text)
         return self._work(f"{connection.sid}:{text}", waits=text == "wait", fails=text == "fail")
 
-    def handle_awaited_ack(self, connection: ClientConnection, message: str) -> bool:
+    def handle_awaited_ack(
+        self, connection: ClientConnection, message: str, attachments: tuple[bytes, ...] = ()
+    ) -> bool:
+        del attachments
         if message == "43awaited":
             self.handled.append(f"{connection.sid}:awaited")
         return message == "43awaited"

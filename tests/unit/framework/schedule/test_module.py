@@ -8,9 +8,10 @@ from dependency_injector import containers, providers
 from structlog.testing import capture_logs
 
 from app.framework import BootError, NestApplication, NestFactory
+from app.framework.background.clock import Clock
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
 from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
-from app.framework.testing import ManualClock
+from app.framework.testing import ManualClock, Test
 from tests.unit.framework.assembling import application, start_error
 
 
@@ -57,6 +58,21 @@ async def test_jobs_run_at_their_times_until_the_application_stops() -> None:
     assert 4 == len(jobs.runs)
 
 
+async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module() -> None:
+    class _Module(containers.DeclarativeContainer):
+        schedule = ScheduleModule.for_root()
+        jobs = providers.Singleton(_Jobs)
+
+    clock = ManualClock()
+    builder = Test.create_testing_module(_Module).override_provider(Clock).use_value(clock)
+    module = await builder.compile().init()
+
+    await clock.advance(5)
+
+    assert ["timeout"] == module.get(_Jobs).runs
+    await module.close()
+
+
 async def test_module_of_a_class_uses_the_given_clock() -> None:
     """dependency-injector copies the arguments of a module that is declared in a class."""
     clock = ManualClock()
@@ -85,11 +101,12 @@ async def test_only_the_enabled_kinds_run() -> None:
 
 class _Failing:
     runs = 0
+    text = "sesame"
 
     @interval(1_000)
     async def fail(self) -> None:
         self.runs += 1
-        raise ValueError("sesame")
+        raise ValueError(self.text)
 
 
 async def test_job_runs_again_after_an_error_which_is_logged_without_its_text() -> None:

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from functools import partial
 
 import pytest
@@ -87,11 +88,36 @@ async def test_wrong_names_times_and_expressions_are_refused(registry: Scheduler
         registry.add_interval("job", 1_000, print)
     with pytest.raises(LookupError, match="there is no job of the kind timeout with the name"):
         registry.delete_timeout("job")
-    for milliseconds in (0, -1, float("nan"), float("inf")):
+    with pytest.raises(ValueError, match="0 milliseconds is not a positive time"):
+        registry.add_interval("other", 0, print)
+    for milliseconds in (-1, float("nan"), float("inf")):
         with pytest.raises(ValueError, match="is not a positive time"):
             registry.add_timeout("other", milliseconds, print)
     with pytest.raises(ValueError, match="it must have 5 fields"):
         registry.add_cron_job("other", "* *", print)
+
+
+async def test_timeout_may_be_zero(registry: SchedulerRegistry, clock: ManualClock) -> None:
+    runs: list[str] = []
+
+    registry.add_timeout("job", 0, lambda: runs.append("timeout"))
+    await clock.advance(0)
+
+    assert ["timeout"] == runs
+
+
+async def test_job_does_not_run_in_the_context_of_the_event_that_added_it(
+    registry: SchedulerRegistry, clock: ManualClock
+) -> None:
+    """Otherwise its logs would have the event's ids, and the client would stay in memory."""
+    current = ContextVar("current", default="no event")
+    found: list[str] = []
+
+    current.set("move")
+    registry.add_timeout("job", 1_000, lambda: found.append(current.get()))
+    await clock.advance(1)
+
+    assert ["no event"] == found
 
 
 async def test_number_of_jobs_is_bounded(registry: SchedulerRegistry) -> None:
@@ -102,13 +128,29 @@ async def test_number_of_jobs_is_bounded(registry: SchedulerRegistry) -> None:
         registry.add_timeout("one more", 1_000, print)
 
 
-async def test_no_job_can_be_added_after_the_application_has_stopped(
-    registry: SchedulerRegistry,
+async def test_job_that_is_added_after_the_application_has_stopped_never_runs(
+    registry: SchedulerRegistry, clock: ManualClock
 ) -> None:
+    """The sockets are closed later: their ``handle_disconnect`` must not fail."""
+    ran: list[int] = []
     await registry.stop()
 
-    with pytest.raises(RuntimeError, match="the application has stopped, so the timeout 'job'"):
-        registry.add_timeout("job", 1_000, print)
+    registry.add_timeout("job", 1_000, lambda: ran.append(1))
+    await clock.advance(2)
+
+    assert [] == [*registry.get_timeouts(), *ran]
+
+
+async def test_deleting_a_job_has_no_effect_after_the_application_has_stopped(
+    registry: SchedulerRegistry,
+) -> None:
+    """A game that deletes its timer in ``handle_disconnect`` must not fail either."""
+    registry.add_interval("job", 1_000, print)
+    await registry.stop()
+
+    registry.delete_interval("job")
+
+    assert [] == registry.get_intervals()
 
 
 async def test_running_job_cannot_add_another_one_while_the_application_stops(

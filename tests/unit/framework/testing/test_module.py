@@ -1,5 +1,7 @@
 """Tests that the testing module overrides providers, and creates only the needed instances."""
 
+from unittest.mock import create_autospec
+
 import pytest
 from dependency_injector import containers, providers
 
@@ -66,7 +68,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
     assert loud is module.get(GreetingGuard).greeter
 
 
-def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
+def test_use_class_injects_the_dependencies_of_the_class() -> None:
     """The constructor's annotated parameters are injected, and defaults are kept."""
 
     class _Module(_GreetingModule):
@@ -77,7 +79,7 @@ def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
     assert "good morning!" == module.get(GreetingGuard).greeter.greet()
 
 
-def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
+def test_use_class_is_refused_when_a_dependency_has_no_provider() -> None:
     """The error names the class, the dependency and the parameter."""
 
     class _Needy(_Loud):
@@ -119,7 +121,7 @@ def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
     assert ["OpenGuard"] == made
 
 
-def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
+def test_use_factory_is_refused_when_an_injected_class_has_no_provider() -> None:
     """The error names the missing class."""
     builder = (
         Test.create_testing_module(_GreetingModule)
@@ -166,9 +168,35 @@ def test_override_fails_when_its_class_is_no_provider() -> None:
     with pytest.raises(BootError) as caught:
         builder.use_value(OpenGuard()).compile()
 
-    assert ("OpenGuard cannot be overridden: the tested module does not provide it") == str(
-        caught.value
-    )
+    assert (
+        "OpenGuard cannot be overridden, because the tested module does not provide it; "
+        "override a class or port that it provides or imports"
+    ) == str(caught.value)
+
+
+def test_create_explains_when_it_gets_no_module_or_imports_of_an_existing_one() -> None:
+    with pytest.raises(BootError, match="Polite is not a module; derive it from"):
+        Test.create_testing_module(Polite)  # type: ignore[arg-type]
+
+    with pytest.raises(BootError) as caught:
+        Test.create_testing_module(_GreetingModule(), greeter=providers.Singleton(_Loud))
+    assert (
+        "greeter: a module that exists already takes no imports; pass the class of the module"
+    ) == str(caught.value)
+
+
+async def test_mock_with_a_spec_stands_in_when_its_class_has_hooks() -> None:
+    class _Hooked(Greeter):
+        async def on_module_init(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        greeter = providers.Singleton(_Hooked)
+
+    mock = create_autospec(_Hooked, instance=True)
+    builder = Test.create_testing_module(_Module).override_provider(_Hooked).use_value(mock)
+    await builder.compile().init()
+
+    mock.on_module_init.assert_awaited_once_with()
 
 
 def test_import_is_filled_when_it_is_overridden_by_its_port() -> None:
@@ -198,7 +226,7 @@ def test_import_is_filled_when_it_is_given_by_name() -> None:
     assert "HEY" == module.get(GreetingGuard).greeter.greet()
 
 
-def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
+def test_import_is_not_needed_when_its_dependent_is_overridden() -> None:
     """Only the requested instance and its dependencies are created."""
 
     class _Module(containers.DeclarativeContainer):
@@ -214,7 +242,7 @@ def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
     assert guard is found
 
 
-def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
+def test_get_names_the_import_when_it_is_missing() -> None:
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)
         guard = providers.Singleton(GreetingGuard, greeter)
@@ -225,7 +253,7 @@ def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
         module.get(GreetingGuard)
 
     assert "greeter" in str(caught.value)
-    assert "pass it to the module's constructor, or override its provider" in str(caught.value)
+    assert "pass a provider of its class to the module's constructor" in str(caught.value)
 
 
 def test_modules_stay_apart_when_two_tests_override_the_same_class() -> None:

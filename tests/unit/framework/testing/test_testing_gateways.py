@@ -17,12 +17,16 @@ from app.framework import (
     AppPipe,
     CallHandler,
     CanActivate,
+    EngineOptions,
     ExecutionContext,
+    IoAdapter,
+    IoOptions,
     MessageBody,
     NestApplication,
     NestInterceptor,
     PipeTransform,
     Socket,
+    SocketServer,
     catch,
     controller,
     get,
@@ -121,6 +125,23 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard(
     assert ">anything<" == await answer_of(module.create_nest_application(), "anything")
     found: CanActivate = module.get(GreetingGuard)
     assert open_guard is found
+
+
+async def test_application_uses_its_own_adapter() -> None:
+    """Nest's ``app.useWebSocketAdapter``."""
+    paths: list[str] = []
+
+    class _Adapter(IoAdapter):
+        def create_io_server(self, path: str, options: EngineOptions) -> SocketServer:
+            paths.append(path)
+            return super().create_io_server(path, options)
+
+    module = Test.create_testing_module(_GatewayModule).compile()
+    app = module.create_nest_application(_Adapter(IoOptions(path="chat")))
+    await app.init()
+    await app.close()
+
+    assert ["/chat"] == paths
 
 
 async def test_app_guard_is_replaced_when_it_is_overridden() -> None:

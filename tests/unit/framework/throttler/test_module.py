@@ -1,13 +1,17 @@
 """Tests app/framework/throttler/module.py and app/framework/throttler/decorators.py."""
 
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from dependency_injector import containers, providers
+from pydantic import BaseModel
 
 from app.framework import (
     AppGuard,
     BootError,
+    EngineOptions,
     IoAdapter,
     IoOptions,
     NestFactory,
@@ -96,6 +100,45 @@ async def test_controller_answers_with_429_when_the_limit_is_exceeded() -> None:
         assert [200, 200] == [(await client.get("/things/free")).status for _ in range(2)]
 
 
+async def test_boot_reads_no_attributes_of_other_providers() -> None:
+    """Reading a deprecated attribute warns: here pydantic's ``__fields__``."""
+
+    class _Settings(BaseModel):
+        pass
+
+    app = application(
+        ThrottlerModule.for_root([LIMIT]),
+        providers.Singleton(_Settings),
+        providers.Singleton(_Plain),
+    )
+
+    await app.init()
+    await app.close()
+
+
+async def test_clients_of_a_controller_behind_a_trusted_proxy_have_limits_of_their_own() -> None:
+    @controller("things")
+    @use_guards(ThrottlerGuard)
+    class _Controller:
+        @get()
+        def find(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        throttler = ThrottlerModule.for_root([LIMIT])
+        things = providers.Singleton(_Controller)
+
+    engine = EngineOptions(trusted_proxies=(ip_network("127.0.0.1"),))
+    app = NestFactory.create(_Module, IoAdapter(IoOptions(engine=engine)))
+    async with ClientSession(await app.listen(0)) as session:
+        statuses = []
+        for address in ("203.0.113.1", "203.0.113.2", "203.0.113.1"):
+            response = await session.get("/things", headers={"X-Forwarded-For": address})
+            statuses.append(response.status)
+    await app.close()
+
+    assert [200, 200, 429] == statuses
+
+
 async def test_guard_may_be_global() -> None:
     class _Module(containers.DeclarativeContainer):
         throttler = ThrottlerModule.for_root([LIMIT])
@@ -173,6 +216,14 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
             "the throttlers are named ['a', 'a']; give at least one, and different names",
         ),
         (
+            {"ttl": 1, "limit": 1},
+            "{'ttl': 1, 'limit': 1} is not a list of ThrottlerOptions",
+        ),
+        (
+            [{"ttl": 1, "limit": 1}],
+            "[{'ttl': 1, 'limit': 1}] is not a list of ThrottlerOptions",
+        ),
+        (
             [ThrottlerOptions(ttl=-1, limit=1)],
             "ttl=-1 must be a positive number of milliseconds, for 'default'",
         ),
@@ -194,9 +245,7 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
         ),
     ],
 )
-async def test_boot_fails_when_an_option_is_invalid(
-    throttlers: list[ThrottlerOptions], why: str
-) -> None:
+async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -> None:
     """The throttlers may come from a provider."""
     for given in (throttlers, providers.Singleton(lambda: throttlers)):
         error = await start_error(ThrottlerModule.for_root(given))

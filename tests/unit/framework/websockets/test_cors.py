@@ -50,6 +50,8 @@ def test_an_origin_is_accepted_as_in_nest(
         ("chat.example", "'chat.example' matches no page; write an origin in full"),
         (f"{A}/", f"'{A}/' matches no page; write an origin in full and without a slash"),
         ([A, 1], "1 is not an origin, a regular expression or a function"),
+        (1, "origins=1 is not supported"),
+        (re.compile(b"a"), "re.compile(b'a') is not an origin, a regular expression"),
         (_later, "is async; write a plain function"),
         (None, "origins=None is not supported; give an origin such as 'https://chat.example'"),
     ],

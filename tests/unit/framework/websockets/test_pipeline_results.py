@@ -1,6 +1,7 @@
 """Tests how the result of a handler is sent (app/framework/websockets/pipeline.py)."""
 
 import asyncio
+from enum import Enum
 from typing import Annotated, Any
 
 import pytest
@@ -65,8 +66,20 @@ async def test_result_is_awaited_when_the_handler_is_async() -> None:
     assert ["value"] == await Driver(_Gateway()).call("event")
 
 
+class _Event(Enum):
+    NEWS = "news"
+
+
+class _TextEvent(str, Enum):  # noqa: UP042 - str() of a member is not its value
+    NEWS = "news"
+
+
 @pytest.mark.parametrize(
-    "result", [WsResponse("news", {"a": 1}), {"event": "news", "data": {"a": 1}}]
+    "result",
+    [
+        WsResponse[dict[str, int]]("news", {"a": 1}),
+        *({"event": name, "data": {"a": 1}} for name in ("news", _Event.NEWS, _TextEvent.NEWS)),
+    ],
 )
 async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(result: Any) -> None:
     """A `WsResponse`, or a dict of the same form, is emitted to the sending socket only."""

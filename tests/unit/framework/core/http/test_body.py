@@ -1,9 +1,11 @@
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 import pytest
-from aiohttp import StreamReader
+from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http_exceptions import TransferEncodingError
 from aiohttp.test_utils import make_mocked_request
 from dependency_injector import providers
 from structlog.testing import capture_logs
@@ -16,12 +18,14 @@ from app.framework import (
     RequestTimeoutException,
     body_limit,
     controller,
+    header,
     http_code,
     post,
     use_guards,
 )
 from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, read_body
-from tests.unit.framework.assembling import application
+from app.framework.core.http.router import routes_of
+from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.core.http.serving import serving
 from tests.unit.framework.tracing import TracingGuard
 
@@ -85,6 +89,13 @@ async def test_json_is_decoded_when_its_type_is_json(content_type: str) -> None:
         ),
         (
             b"{}",
+            "application/x-ndjson",
+            415,
+            "unsupported_media_type",
+            "The Content-Type must be application/json.",
+        ),
+        (
+            b"{}",
             "application/json; charset=utf-16",
             415,
             "unsupported_charset",
@@ -137,16 +148,34 @@ async def test_body_is_not_read_when_a_guard_refuses() -> None:
 
 async def test_body_is_refused_when_it_does_not_come() -> None:
     """The server waits for a body only until a timeout."""
-    protocol = BaseProtocol(asyncio.get_running_loop())
-    protocol.connection_made(asyncio.Transport())
+    request = make_mocked_request("POST", "/", payload=_unfinished_body())
     with pytest.raises(RequestTimeoutException) as caught:
-        await read_body(
-            make_mocked_request("POST", "/", payload=StreamReader(protocol, 2**16)),
-            LIMIT,
-            timeout_seconds=0.01,
-        )
+        await read_body(request, LIMIT, timeout_seconds=0.01)
 
     assert (408, "timeout") == (caught.value.get_status(), caught.value.error_code)
+
+
+@pytest.mark.parametrize("error", [web.RequestPayloadError(), TransferEncodingError("x")])
+async def test_error_of_invalid_http_is_left_to_aiohttp(error: Exception) -> None:
+    """Only aiohttp can close the connection. Its parser in C raises other errors than these."""
+
+    @controller()
+    class _Raw:
+        @post()
+        async def raw(self, body: Annotated[bytes, RawBody()]) -> bytes:
+            return body
+
+    (route,) = routes_of(_Raw())
+    payload = _unfinished_body()
+    payload.set_exception(error)
+    with pytest.raises(type(error)):
+        await route.handler(make_mocked_request("POST", "/", payload=payload))
+
+
+def _unfinished_body() -> StreamReader:
+    protocol = BaseProtocol(asyncio.get_running_loop())
+    protocol.connection_made(asyncio.Transport())
+    return StreamReader(protocol, 2**16)
 
 
 @pytest.mark.parametrize("end", [b"", b"5\r\nab", b"x\r\nab"])
@@ -175,9 +204,30 @@ async def test_log_is_empty_when_a_client_breaks_its_body_off(end: bytes) -> Non
         (http_code, 99, "@http_code: 99 is not a status; write a number like 204"),
         (http_code, "204", "@http_code: '204' is not a status; write a number like 204"),
         (body_limit, 0, "@body_limit: 0 is not a number of bytes above 0"),
+        (partial(header, "X"), 5, "@header: the header 'X' must be a text of one line"),
+        (
+            partial(header, "X"),
+            "a\n",
+            "@header: the header 'X' must be a text of one line",
+        ),
     ],
 )
 def test_decorator_refuses_what_cannot_be(decorate: Any, value: object, sentence: str) -> None:
     with pytest.raises(BootError) as caught:
         decorate(value)
     assert sentence == str(caught.value)
+
+
+async def test_boot_fails_when_a_limited_body_is_not_read() -> None:
+    """The limit would have no effect on a body that the handler reads from aiohttp's request."""
+
+    @controller("bodies")
+    class _Bodies:
+        @post()
+        @body_limit(LIMIT)
+        async def create(self, request: web.Request) -> bytes:
+            return await request.read()
+
+    assert (
+        "_Bodies.create: @body_limit has no effect without Body() or RawBody(); add a parameter"
+    ) == await start_error(providers.Singleton(_Bodies))

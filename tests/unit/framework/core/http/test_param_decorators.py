@@ -2,6 +2,7 @@ from typing import Annotated, Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from app.framework import (
     Body,
@@ -37,6 +38,14 @@ class _Echo:
     ) -> list[Any]:
         return [one, both]
 
+    @get(r"code/{code:\d{3}}")
+    async def short_code(self, code: Annotated[str, Param("code")]) -> list[str]:
+        return ["short", code]
+
+    @get(r"code/{code:\d{4}}")
+    async def long_code(self, code: Annotated[str, Param("code")]) -> list[str]:
+        return ["long", code]
+
     @get("query")
     async def query(
         self,
@@ -68,6 +77,9 @@ class _Echo:
     ("path", "headers", "answer"),
     [
         ("params/a/b%20c", {}, ["a", {"one": "a", "two": "b c"}]),
+        ("params/a/%7Bb%7D%2F", {}, ["a", {"one": "a", "two": "{b}/"}]),
+        ("code/123", {}, ["short", "123"]),
+        ("code/1234", {}, ["long", "1234"]),
         ("query?tag=x", {}, ["x", "1", {"tag": "x"}]),
         ("query?tag=x&tag=y&page=", {}, [["x", "y"], "", {"tag": ["x", "y"], "page": ""}]),
         ("query", {}, [None, "1", {}]),
@@ -79,7 +91,7 @@ async def test_handler_gets_what_it_names(
     path: str, headers: dict[str, str], answer: list[Any]
 ) -> None:
     async with serving(_Echo) as client:
-        response = await client.get(f"/echo/{path}", headers=headers)
+        response = await client.get(URL(f"/echo/{path}", encoded=True), headers=headers)
         assert answer == await response.json()
 
 

@@ -10,16 +10,19 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 from dependency_injector import containers, providers
 
 from app.framework import (
+    ConnectedSocket,
     EngineOptions,
     IoAdapter,
     IoOptions,
     MessageBody,
     NestFactory,
+    Socket,
     subscribe_message,
     web_socket_gateway,
 )
 
-HEAD = '451-1["size",{"_placeholder":true,"num":0}]'
+PLACEHOLDER = '{"_placeholder":true,"num":0}'
+HEAD = f'451-1["size",{PLACEHOLDER}]'
 PARSE_ERROR, TOO_BIG = 1002, 1009
 
 
@@ -33,6 +36,12 @@ class _Gateway:
     async def size(self, body: Annotated[Any, MessageBody()]) -> int:
         await self.gate.wait()
         return len(body)
+
+    @subscribe_message("ask")
+    async def ask(
+        self, client: Annotated[Socket, ConnectedSocket()], body: Annotated[Any, MessageBody()]
+    ) -> int:
+        return len(await client.emit_with_ack("question", body, timeout_seconds=2))
 
 
 class _Client:
@@ -110,6 +119,21 @@ async def test_events_are_handled_in_order_when_one_has_to_wait() -> None:
         answers = [await sockets, await client.receive(), await client.receive()]
 
     assert ["431[90000]", "431[90001]", "431[90002]"] == answers
+
+
+@pytest.mark.parametrize(
+    "answer", [(f"461-1[{PLACEHOLDER}]", b"four"), ('460-1["four"]',), ('431["four"]',)]
+)
+async def test_handler_gets_the_ack_when_it_waits_for_one(answer: tuple[str | bytes, ...]) -> None:
+    """The ack must not wait in the inbox until the handler that awaits it has ended."""
+    async with connected() as client:
+        await client.send(f'451-7["ask",{PLACEHOLDER}]', b"what?")
+        question = await client.receive()
+        attachment = await client.socket.receive_bytes()
+        await client.send(*answer)
+
+        assert "437[4]" == await client.receive()
+    assert (f'451-1["question",{PLACEHOLDER}]', b"what?") == (question, attachment)
 
 
 @pytest.mark.parametrize(

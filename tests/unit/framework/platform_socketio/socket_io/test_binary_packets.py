@@ -51,6 +51,25 @@ def test_event_has_each_attachment_once_when_a_text_has_a_lone_surrogate() -> No
     assert text_frame(text.encode()) + binary_frame(b"a") == frames
 
 
+@pytest.mark.parametrize("number", [0, 7])
+@pytest.mark.parametrize("text", ["", "\ud800"])
+def test_event_is_refused_when_it_relays_a_placeholder(number: int, text: str) -> None:
+    """A client could disconnect others: their decoder fails if a number has no attachment."""
+    fake = {"_placeholder": True, "num": number}
+
+    with pytest.raises(TypeError, match="'_placeholder': true"):
+        binary_packets.event_frames("/", "e", (b"a", {"profile": [fake]}, text))
+
+
+def test_event_is_sent_when_a_text_looks_like_a_placeholder() -> None:
+    """Only an object is a placeholder, and only if its field is true."""
+    args = (b"a", placeholder(0), {"_placeholder": 1}, {"a": '"_placeholder":true'})
+
+    frames = binary_packets.event_frames("/", "e", args)
+
+    assert frames.endswith(binary_frame(b"a"))
+
+
 def test_ack_has_its_id_when_it_contains_bytes() -> None:
     expected = text_frame(f"461-7[{placeholder(0)}]".encode()) + binary_frame(b"a" * 70_000)
 

@@ -1,0 +1,1 @@
+"""Small applications of different kinds, as teams with NestJS gateways would port them."""

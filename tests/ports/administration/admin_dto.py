@@ -1,0 +1,19 @@
+"""The payloads of staff."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+
+class MuteDto(BaseModel):
+    """``{name, muted}``."""
+
+    name: Annotated[str, Field(min_length=1)]
+    muted: bool = True
+
+
+class AnnouncementDto(BaseModel):
+    """``{text, rooms}``."""
+
+    text: Annotated[str, Field(min_length=1, max_length=200)]
+    rooms: list[str] = []

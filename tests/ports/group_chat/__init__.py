@@ -1,0 +1,1 @@
+"""A group chat with logins: rooms, roles, history, mentions, typing, and a REST interface."""

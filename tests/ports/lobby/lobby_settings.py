@@ -1,0 +1,13 @@
+"""The settings, from the environment."""
+
+from pydantic_settings import BaseSettings
+
+
+class LobbySettings(BaseSettings):
+    """``LOBBY_MAX_PLAYERS`` and the like."""
+
+    model_config = {"env_prefix": "lobby_"}
+
+    max_players: int = 4
+    countdown_ms: int = 5_000
+    ready_seconds: float = 10.0

@@ -1,0 +1,111 @@
+"""Tests app/framework/core/http/router.py: mistakes in controllers that stop the boot."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import pytest
+from dependency_injector import providers
+from pydantic import BaseModel
+
+from app.framework import (
+    Body,
+    BootError,
+    MessageBody,
+    Param,
+    controller,
+    get,
+    post,
+    subscribe_message,
+    web_socket_gateway,
+)
+from tests.unit.framework.assembling import start_error
+
+
+class _Cat(BaseModel):
+    name: str
+
+
+def test_decorator_refuses_a_second_route() -> None:
+    """Only one of the two would work."""
+    with pytest.raises(BootError) as caught:
+
+        class _Cats:
+            @get()
+            @post()
+            async def both(self) -> None: ...
+
+    assert str(caught.value).endswith("_Cats.both has two routes; write one method for each route")
+
+
+ALL_MARKERS = "Body(), Param(), Query(), Headers(), Req(), Res()"
+
+
+async def test_boot_fails_when_a_route_is_a_generator() -> None:
+    @controller("cats")
+    class _Cats:
+        @get()
+        async def index(self) -> AsyncIterator[int]:
+            yield 1
+
+    assert (
+        "_Cats.index is a generator, which HTTP does not stream; "
+        "return the values, or a web.StreamResponse"
+    ) == await start_error(providers.Singleton(_Cats))
+
+
+async def test_boot_fails_when_a_path_lacks_a_parameter() -> None:
+    """A path in Nest's form ``:id`` would match only the text ``:id``."""
+
+    @controller("cats")
+    class _Colon:
+        @get(":id")
+        async def cat(self) -> None: ...
+
+    @controller("cats")
+    class _Missing:
+        @get("{id}")
+        async def cat(self, name: Annotated[str, Param("name")]) -> None: ...
+
+    assert "_Colon.cat: the path /cats/:id has the parameter :id; write {id}" == (
+        await start_error(providers.Singleton(_Colon))
+    )
+    assert (
+        "_Missing.cat: the path /cats/{id} has no parameter 'name'; "
+        "write {name} in the path, or correct Param('name')"
+    ) == await start_error(providers.Singleton(_Missing))
+
+
+async def test_boot_fails_when_a_marker_is_for_the_other_kind_of_handler() -> None:
+    @controller("cats")
+    class _Cats:
+        @post()
+        async def create(self, cat: Annotated[_Cat, MessageBody()]) -> None: ...
+
+    @web_socket_gateway()
+    class _Gateway:
+        @subscribe_message("create")
+        async def create(self, cat: Annotated[_Cat, Body()]) -> None: ...
+
+    assert (
+        "_Cats.create: the marker of parameter 'cat' is for gateways; "
+        f"write {ALL_MARKERS} or a custom parameter decorator"
+    ) == await start_error(providers.Singleton(_Cats))
+    assert (
+        "_Gateway.create: the marker of parameter 'cat' is for controllers; write "
+        "MessageBody(), ConnectedSocket(), Ack() or a custom parameter decorator"
+    ) == await start_error(providers.Singleton(_Gateway))
+
+
+async def test_boot_fails_when_a_dto_has_no_marker() -> None:
+    """The parameter would receive aiohttp's request."""
+
+    @controller("cats")
+    class _Cats:
+        @post()
+        async def create(self, cat: _Cat) -> None: ...
+
+    assert (
+        "_Cats.create: parameter 'cat' receives the request, but its annotation is another type; "
+        "a handler without markers takes (request, response): add a request parameter before "
+        "this one, or annotate this one with Body()"
+    ) == await start_error(providers.Singleton(_Cats))
