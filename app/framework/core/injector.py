@@ -73,10 +73,9 @@ class Injector:
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
-        self._providers = in_declaration_order(container)
         self._module_ref = providers.Object(ModuleRef(self))
-        fill_imports(self._providers, self._module_ref)
-        self._providers = in_declaration_order(container)  # omits the defaults of filled imports
+        fill_imports(container, self._module_ref)
+        self._providers = in_declaration_order(container)
         refuse_cycles(self._providers)
 
     def check(self) -> None:
