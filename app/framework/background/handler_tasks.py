@@ -89,14 +89,17 @@ class HandlerTasks:
         return future
 
     async def stop(self) -> None:
-        """Wait for the running handlers, cancel those that last too long, and log them."""
+        """Wait for the running handlers, cancel those that last too long, and log them.
+
+        The handler that calls this, such as a job that closes the application, is left alone.
+        """
         self.is_stopped = True
         await self._wait(self._stop_seconds)
-        for future, name in self._running.items():
+        for future, name in self._others().items():
             self._log.warning("handler cancelled by the shutdown", handler=name)
             future.cancel()
         await self._wait(self._cancel_seconds)
-        for name in self._running.values():
+        for name in self._others().values():
             self._log.error("handler ignores its cancellation", handler=name)
         self._eager.close()
 
@@ -121,8 +124,14 @@ class HandlerTasks:
         return Outcome(error=error)
 
     async def _wait(self, seconds: float) -> None:
-        if self._running:
-            await asyncio.wait(list(self._running), timeout=seconds)
+        others = self._others()
+        if others:
+            await asyncio.wait(others, timeout=seconds)
+
+    def _others(self) -> dict[asyncio.Future[Outcome], str]:
+        """Return the running handlers without the one that calls this."""
+        caller = asyncio.current_task()
+        return {each: name for each, name in self._running.items() if each is not caller}
 
     def _forget(self, future: "asyncio.Future[Outcome]") -> None:
         self._running.pop(future, None)

@@ -38,6 +38,7 @@ from app.framework.core.provided_class import (
 )
 from app.framework.core.provider_kinds import (
     refuse_attributes_without_provider,
+    refuse_class_arguments,
     refuse_unsupported,
 )
 
@@ -72,10 +73,9 @@ class Injector:
 
     def __init__(self, container: containers.Container) -> None:
         self._container = container
-        self._providers = in_declaration_order(container)
         self._module_ref = providers.Object(ModuleRef(self))
-        fill_imports(self._providers, self._module_ref)
-        self._providers = in_declaration_order(container)  # omits the defaults of filled imports
+        fill_imports(container, self._module_ref)
+        self._providers = in_declaration_order(container)
         refuse_cycles(self._providers)
 
     def check(self) -> None:
@@ -92,6 +92,7 @@ class Injector:
                     refuse_hooks_that_never_run(provides, how)
                     refuse_unread_decorators(provides, f"because the class {how}")
             refuse_unsupported(provider)
+            refuse_class_arguments(provider)
         self._check_imports()
 
     def get(self, token: type[T]) -> T:

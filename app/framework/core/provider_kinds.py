@@ -6,9 +6,9 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from app.framework.common.exceptions import BootError
-from app.framework.core.declaration_order import AnyProvider
+from app.framework.core.declaration_order import AnyProvider, class_of
 from app.framework.core.misplaced_decorators import is_discovered
-from app.framework.core.provided_class import WITH_PROVIDES, callee_name
+from app.framework.core.provided_class import WITH_PROVIDES, annotated_class, callee_name
 
 _NO_REQUEST_SCOPE = (
     "request scope is not supported. Use providers.Singleton, and keep the data of one client in "
@@ -33,7 +33,7 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
 
     dependency-injector ignores such an attribute. Names that start with ``_`` are not checked.
     """
-    for owner in _class_of(module).__mro__:
+    for owner in class_of(module).__mro__:
         if owner.__module__.startswith("dependency_injector."):
             break
         for name, value in vars(owner).items():
@@ -44,21 +44,35 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
                 )
 
 
-def _class_of(module: containers.Container) -> type:
-    declared: Any = getattr(module, "declarative_parent", None)
-    return declared or type(module)
-
-
 def _provider_for(value: object) -> str | None:
     """Return the provider that an attribute should have; None if its value is right."""
     if isinstance(value, containers.Container):
-        return f"providers.Container({_class_of(value).__name__})"
+        return f"providers.Container({class_of(value).__name__})"
     if isinstance(value, type):
         is_module = issubclass(value, containers.DeclarativeContainer)
         return f"providers.{'Container' if is_module else 'Singleton'}({value.__name__})"
     if is_discovered(type(value)):
         return f"providers.Singleton({type(value).__name__})"
     return None
+
+
+def refuse_class_arguments(provider: AnyProvider) -> None:
+    """Raise `BootError` if an argument is the class whose instance the parameter needs."""
+    if not isinstance(provider, providers.Singleton | providers.Factory):
+        return
+    provides: Any = provider.provides
+    try:
+        signature = inspect.signature(provides, eval_str=True)
+        given = signature.bind_partial(*provider.args, **provider.kwargs).arguments
+    except (NameError, TypeError, ValueError):  # no annotations, or `build` explains the mistake
+        return
+    for name, value in given.items():
+        wanted = annotated_class(signature.parameters[name].annotation)
+        if isinstance(value, type) and wanted is not object and wanted in value.__mro__:
+            raise BootError(
+                f"{callee_name(provider)} would receive the class {value.__name__} for '{name}'; "
+                f"pass the provider of {value.__name__}"
+            )
 
 
 def refuse_unsupported(provider: AnyProvider) -> None:

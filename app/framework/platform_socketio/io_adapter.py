@@ -22,10 +22,11 @@ _DRAIN_SECONDS = 0.8
 """Time limit of each step in `SocketServer.shut_down`."""
 
 
+_ALLOW_REQUEST = "rename it, and pass it as an option, EngineOptions(allow_request=...)"
 _UNKNOWN_HOOKS = {
     "createIOServer": "rename it to create_io_server",
-    "allow_request": "pass the function as an option, EngineOptions(allow_request=...)",
-    "allowRequest": "pass the function as an option, EngineOptions(allow_request=...)",
+    "allow_request": _ALLOW_REQUEST,
+    "allowRequest": _ALLOW_REQUEST,
 }
 """Names that a subclass of `IoAdapter` may have by mistake, with the remedy."""
 
@@ -48,7 +49,7 @@ class IoAdapter:
     def __init__(self, options: IoOptions) -> None:
         for name, remedy in _UNKNOWN_HOOKS.items():
             if hasattr(self, name):
-                raise BootError(f"{type(self).__name__}.{name} is never called; {remedy}")
+                raise BootError(f"{type(self).__name__}.{name} is not a hook; {remedy}")
         self._options = options
         self._servers: dict[str, SocketServer] = {}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -120,7 +121,11 @@ class SchedulerRegistry:
             raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
         if len(self._triggers) >= MAX_JOBS:
             raise RuntimeError(f"there are already {MAX_JOBS} jobs; delete some")
-        task = asyncio.create_task(self._watch(job), name=f"schedule-{job.handler_name}")
+        # Use an empty context: the job must not log the ids of the event that added it, nor keep
+        # the event's client in memory.
+        task = asyncio.create_task(
+            self._watch(job), name=f"schedule-{job.handler_name}", context=Context()
+        )
         self._triggers[kind, name] = task
         task.add_done_callback(partial(self._forget, (kind, name)))
 

@@ -75,35 +75,40 @@ def read_parameters(
     del declared[0]
     for parameter in declared:
         _check_form(parameter, subject)
-    names = [parameter.name for parameter in declared]
-    marked = {
-        name: _find_marker(hints.get(name, Any), f"{subject}: parameter '{name}'") for name in names
-    }
-    if not any(marked.values()):
+    found = [
+        _find_marker(hints.get(each.name, Any), f"{subject}: parameter '{each.name}'")
+        for each in declared
+    ]
+    if not any(found):
         return _plain_parameters(declared, hints, subject, kind)
     parameters = []
-    for declaration, found in zip(declared, marked.values(), strict=True):
+    for declaration, each in zip(declared, found, strict=True):
         name = declaration.name
-        if found is None:
+        if each is None:
             raise BootError(
                 f"{subject}: the argument for parameter '{name}' is unknown; annotate it with "
                 f"{', '.join(kind.markers)} or a custom parameter decorator"
             )
-        marker, metatype = found
+        marker, metatype = each
         if marker.host not in (None, kind.host):
             raise BootError(
                 f"{subject}: the marker of parameter '{name}' is for "
                 f"{'controllers' if kind.host == 'ws' else 'gateways'}; "
                 f"write {', '.join(kind.markers)} or a custom parameter decorator"
             )
-        pipes = () if isinstance(marker, AckMarker) else marker.pipes
-        owner = f"{subject}: parameter '{name}'"
-        own = check_enhancers(
-            (resolve(pipe, owner) for pipe in pipes), PipeTransform, f"{owner} names"
-        )
-        own = (*own, *_default_pipes(declaration, marker, subject))
-        parameters.append(Parameter(name, marker, metatype, own))
+        pipes = _own_pipes(declaration, marker, subject, resolve)
+        parameters.append(Parameter(name, marker, metatype, pipes))
     return tuple(parameters)
+
+
+def _own_pipes(
+    declaration: inspect.Parameter, marker: ParamMarker | AckMarker, subject: str, resolve: Resolve
+) -> tuple[PipeTransform, ...]:
+    given = () if isinstance(marker, AckMarker) else marker.pipes
+    owner = f"{subject}: parameter '{declaration.name}'"
+    resolved = (resolve(pipe, owner) for pipe in given)
+    pipes = check_enhancers(resolved, PipeTransform, f"{owner} names")
+    return (*pipes, *_default_pipes(declaration, marker, subject))
 
 
 def _plain_parameters(

@@ -33,8 +33,12 @@ from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body
 from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
 from app.framework.websockets.exceptions_handler import compile_filters
+from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
+
+_PARAMETER = r"\{([A-Za-z_]\w*)"
+"""The beginning of a path parameter. ``{3}`` is a part of a pattern, as in ``{id:\\d{3}}``."""
 
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
@@ -80,7 +84,7 @@ def routes_of(
         BootError: A mistake in the controller.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
-        path = re.sub(r"\{(\w+)\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
+        path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
@@ -176,7 +180,7 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     """
     seen: set[tuple[str, str]] = set()
     for route in routes:
-        key = (route.method, re.sub(r"\{\w+", "{", route.path))
+        key = (route.method, re.sub(_PARAMETER, "{", route.path))
         if key in seen:
             path = route.path.replace(_ANY_SEGMENT, "")
             raise BootError(f"{route.method} {path} has two handlers; remove one")
@@ -218,14 +222,13 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
-    names = re.findall(r"\{(\w+)", path)
+    names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker
-        if getattr(marker, "kind", "") != "param":
+        if not isinstance(marker, ParamMarker) or marker.kind != "param" or marker.data is None:
             continue
-        data = getattr(marker, "data", None)
-        if data is not None and data not in names:
+        if marker.data not in names:
             raise BootError(
-                f"{subject}: the path {path} has no parameter {data!r}; "
-                f"write {{{data}}} in the path, or correct Param({data!r})"
+                f"{subject}: the path {path} has no parameter {marker.data!r}; "
+                f"write {{{marker.data}}} in the path, or correct Param({marker.data!r})"
             )

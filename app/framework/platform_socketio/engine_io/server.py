@@ -72,7 +72,7 @@ class EngineOptions:
         backlog_seconds: The time limit for handling the remaining packets of a closed connection.
         max_attachments: The maximum number of bytes objects in a client's event or ack; 0 allows no
             binary packets in either direction. All of them together, with the text of the packet,
-            have at most ``max_frame_bytes``.
+            have at most ``max_frame_bytes``. Each counts as a packet in ``max_packets_per_second``.
         socket_queue_max_bytes: The maximum number of unsent bytes for one client. If the client
             reads too slowly and exceeds this limit, the connection is aborted.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.

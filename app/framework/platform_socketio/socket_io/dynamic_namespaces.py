@@ -32,8 +32,6 @@ class DynamicNamespace:
         compiled: CompiledNamespace,
         owner: RoomOwner,
         batcher: WriteBatcher,
-        *,
-        allows_binary: bool,
     ) -> None:
         self.namespace = namespace
         self.pattern = pattern
@@ -42,8 +40,6 @@ class DynamicNamespace:
         self.children: dict[str, NamespaceRooms] = {}
         self._batcher = batcher
         """Writes frames to the members of rooms."""
-        self._allows_binary = allows_binary
-        """Whether events and acks may contain bytes."""
         self._middlewares: tuple[Middleware, ...] = ()
         """The middlewares of every child."""
 
@@ -56,7 +52,6 @@ class DynamicNamespace:
         if match is None:
             return None
         child = _ChildRooms(name, self._batcher, self, match.groupdict(""))
-        child.allows_binary = self._allows_binary
         for middleware in self._middlewares:
             child.use(middleware)
         self.children[name] = self.owner.rooms[name] = child
@@ -77,7 +72,7 @@ class DynamicNamespace:
         volatile: bool = False,
     ) -> None:
         """See `Hub.broadcast`."""
-        for child in self.children.values():
+        for child in tuple(self.children.values()):  # a client that is cut off may close some
             child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:

@@ -31,13 +31,21 @@ class RoomManager(socketio.AsyncManager):
             adds and calls these callbacks.
         dynamic: The namespaces by pattern.
         connect_timeout_seconds: The time limit of a middleware.
+        allows_binary: Whether events and acks may contain bytes.
     """
 
     rooms: dict[str, NamespaceRooms]
     server: Any
 
-    def __init__(self, batcher: WriteBatcher, connect_timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        batcher: WriteBatcher,
+        connect_timeout_seconds: float = 10.0,
+        *,
+        allows_binary: bool = False,
+    ) -> None:
         super().__init__()
+        self.allows_binary = allows_binary
         self.connect_timeout_seconds = connect_timeout_seconds
         self.dynamic: dict[str, DynamicNamespace] = {}
         self._batcher = batcher

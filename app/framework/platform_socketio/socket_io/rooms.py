@@ -63,6 +63,9 @@ class RoomOwner(Protocol):
     connect_timeout_seconds: float
     """The time limit of a middleware."""
 
+    allows_binary: bool
+    """Whether events and acks may contain bytes."""
+
     @property
     def clients_count(self) -> int:
         """The number of open connections."""
@@ -94,7 +97,6 @@ class NamespaceRooms:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
-        allows_binary: Whether events and acks may contain bytes.
         params: The parameters in the name, such as ``id`` of the pattern ``/rooms/:id``.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
@@ -104,7 +106,6 @@ class NamespaceRooms:
         self.params: Mapping[str, str] = {}
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
-        self.allows_binary = False
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self._batcher = batcher
         """Writes frames to the members of rooms."""
@@ -170,7 +171,7 @@ class NamespaceRooms:
 
     def check_binary(self) -> None:
         """Raise TypeError if the server does not allow binary packets."""
-        if not self.allows_binary:
+        if not self.owner.allows_binary:
             raise TypeError("bytes need @web_socket_gateway(max_attachments=...)")
 
     def _queue_for_pending(

@@ -129,11 +129,13 @@ class SocketServer(socketio.AsyncServer):
             options.connect_timeout_seconds,
         )
         self.is_closing = False
-        self._allows_binary = options.max_attachments > 0
-        """Whether clients and gateways may send binary packets."""
         quiet = logging.getLogger("socketio.server")
         super().__init__(
-            client_manager=RoomManager(self.batcher, options.connect_timeout_seconds),
+            client_manager=RoomManager(
+                self.batcher,
+                options.connect_timeout_seconds,
+                allows_binary=options.max_attachments > 0,
+            ),
             logger=quiet,
             engineio_logger=quiet,
             serializer=StrictPacket,
@@ -142,7 +144,7 @@ class SocketServer(socketio.AsyncServer):
             monitor_clients=False,
             options=options,
             owner=self,
-            create_connection=self._connection_factory(options),
+            create_connection=_connection_factory(options.max_attachments),
         )
         self._auth_fields = options.auth_fields
         """The fields of ``auth`` that are kept; None keeps all."""
@@ -155,21 +157,14 @@ class SocketServer(socketio.AsyncServer):
 
     def open_namespace(self, name: str, compiled: CompiledNamespace) -> None:
         """Serve a namespace with these handlers."""
-        rooms = self.manager.open_namespace(name)
-        rooms.allows_binary = self._allows_binary
-        self._namespaces[name] = (compiled, rooms)
+        self._namespaces[name] = (compiled, self.manager.open_namespace(name))
 
     def open_dynamic_namespace(
         self, name: str, pattern: re.Pattern[str], compiled: CompiledNamespace
     ) -> None:
         """Serve all namespaces whose names match the pattern."""
         self.manager.dynamic[name] = DynamicNamespace(
-            name,
-            pattern,
-            compiled,
-            self.manager,
-            self.batcher,
-            allows_binary=self._allows_binary,
+            name, pattern, compiled, self.manager, self.batcher
         )
 
     def handle_message(
@@ -282,11 +277,6 @@ class SocketServer(socketio.AsyncServer):
         await self._closed_connections.wait_until_finished(grace_seconds)
         self.tasks.close()
 
-    def _connection_factory(self, options: EngineOptions) -> Callable[..., ClientConnection]:
-        if not self._allows_binary:
-            return Connection
-        return partial(BinaryConnection, max_attachments=options.max_attachments)
-
     def _handle_other_packet(
         self, connection: ClientConnection, namespace: str, packet: StrictPacket, message: str
     ) -> Handling | None:
@@ -382,6 +372,12 @@ class SocketServer(socketio.AsyncServer):
 
     def _engineio_server_class(self) -> type[EngineServer[ServerSocketLink]]:
         return EngineServer
+
+
+def _connection_factory(max_attachments: int) -> Callable[..., ClientConnection]:
+    if max_attachments > 0:
+        return partial(BinaryConnection, max_attachments=max_attachments)
+    return Connection
 
 
 def _parse(message: str, attachments: tuple[bytes, ...]) -> StrictPacket:

@@ -100,3 +100,24 @@ async def test_handler_is_logged_when_it_ends_with_a_cancellation_before_the_shu
     assert [("handler was cancelled", "Jobs.job")] == [
         (line["event"], line["handler"]) for line in logs
     ]
+
+
+async def test_handler_may_stop_all_handlers_without_being_cancelled() -> None:
+    """For example a job that closes the application."""
+    ended: list[str] = []
+    tasks = HandlerTasks("Test", stop_seconds=0.0)
+
+    async def close() -> None:
+        await asyncio.sleep(0)
+        await tasks.stop()
+        ended.append("close")
+
+    other = tasks.start("Jobs.other", asyncio.Event().wait)
+    with capture_logs() as logs:
+        closing = tasks.start("Jobs.close", close)
+        assert isinstance(closing, asyncio.Future)
+        await asyncio.wait([closing])
+
+    assert ["close"] == ended
+    assert ["Jobs.other"] == [line["handler"] for line in logs]
+    assert Outcome() == outcome_of(other)

@@ -86,7 +86,7 @@ def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None
         ),
     ],
 )
-def test_get_names_the_settings_when_there_is_none_of_that_name(path: str, sentence: str) -> None:
+def test_error_lists_the_settings_when_the_name_is_unknown(path: str, sentence: str) -> None:
     """Nest returns undefined, so that a misspelt name is found much later."""
     with pytest.raises(BootError) as caught:
         CONFIG.get(path)
@@ -100,7 +100,7 @@ def test_get_reads_no_methods_when_they_are_named(path: str) -> None:
         CONFIG.get(path)
 
 
-def test_get_tells_no_value_when_the_type_is_wrong() -> None:
+def test_error_omits_the_value_when_its_type_is_wrong() -> None:
     with pytest.raises(BootError) as caught:
         CONFIG.get("key", int)
 

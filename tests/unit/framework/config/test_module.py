@@ -91,7 +91,7 @@ def _override_service(settings: _Settings) -> TestingModule:
 
 
 @pytest.mark.parametrize("override", [_override_settings, _override_service])
-def test_test_gives_its_own_settings_when_it_overrides_them(
+def test_settings_can_be_overridden_when_a_module_is_tested(
     override: Callable[[_Settings], TestingModule],
 ) -> None:
     """The environment is not read."""

@@ -73,7 +73,7 @@ def test_forward_ref_is_refused_when_its_argument_is_the_class() -> None:
     )
 
 
-async def test_boot_fails_when_nobody_provides_the_class_of_a_forward_ref() -> None:
+async def test_boot_fails_when_no_module_provides_the_class_of_a_forward_ref() -> None:
     """The mistake is found at boot, not at the first call."""
     assert "No module provides _Dogs; add a provider for it" == await start_error(
         providers.Singleton(_Cats, forward_ref(lambda: _Dogs))

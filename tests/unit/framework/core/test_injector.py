@@ -53,7 +53,7 @@ async def connect() -> _Cache:
     return _FastCache()
 
 
-def test_get_finds_what_a_function_returns_when_it_is_annotated() -> None:
+def test_get_finds_the_result_of_a_function_when_it_is_annotated() -> None:
     """Nest's ``useFactory`` names its token; here the annotation is the token."""
     app = application(providers.Singleton(make_cache), providers.Singleton(lambda: _Options()))  # noqa: PLW0108 - a function
 
@@ -234,7 +234,7 @@ async def test_init_does_not_await_an_instance_when_it_is_awaitable(provides: An
     assert isinstance(app.get(_Awaitable), _Awaitable)
 
 
-async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> None:
+async def test_close_ends_the_built_instances_when_a_factory_failed_in_init() -> None:
     closed: list[str] = []
 
     class _Opened:
@@ -253,7 +253,7 @@ async def test_init_raises_the_factorys_error_and_closes_what_was_built() -> Non
     assert ["opened"] == closed
 
 
-async def test_boot_fails_when_nothing_would_close_what_a_provider_opens() -> None:
+async def test_boot_fails_when_a_provider_is_a_resource_or_a_generator() -> None:
     def opened() -> Iterator[_Cache]:
         yield _FastCache()
 

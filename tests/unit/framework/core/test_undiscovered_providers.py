@@ -86,6 +86,23 @@ async def test_boot_fails_when_a_module_has_a_class_instead_of_a_provider(
     ) == str(caught.value)
 
 
+async def test_boot_fails_when_an_argument_is_a_class_instead_of_a_provider() -> None:
+    """The constructor would receive the class, and the first event would fail."""
+
+    class _OwnPets(_Pets):
+        pass
+
+    class _Shop:
+        def __init__(self, pets: _Pets, kind: type[_Pets], any_object: object) -> None: ...
+
+    await application(providers.Singleton(_Shop, _Pets(), _Pets, _Pets)).init()
+    for cls, arguments in ((_Pets, {"pets": _Pets}), (_OwnPets, {"pets": _OwnPets})):
+        assert (
+            f"_Shop would receive the class {cls.__name__} for 'pets'; "
+            f"pass the provider of {cls.__name__}"
+        ) == await start_error(providers.Singleton(_Shop, kind=_Pets, any_object=None, **arguments))
+
+
 async def test_boot_fails_when_a_function_provides_a_gateway_without_saying_so() -> None:
     """The gateway would not be found, so none of its events would work."""
 

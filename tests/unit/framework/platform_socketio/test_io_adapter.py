@@ -79,7 +79,7 @@ async def test_boot_fails_when_a_subclass_returns_no_server() -> None:
         ("createIOServer", "rename it to create_io_server"),
         (
             "allow_request",
-            "pass the function as an option, EngineOptions(allow_request=...)",
+            "rename it, and pass it as an option, EngineOptions(allow_request=...)",
         ),
     ],
 )
@@ -89,4 +89,4 @@ def test_boot_fails_when_a_subclass_has_a_method_that_never_runs(name: str, reme
     with pytest.raises(BootError) as caught:
         cls(IoOptions())
 
-    assert f"KeyAdapter.{name} is never called; {remedy}" == str(caught.value)
+    assert f"KeyAdapter.{name} is not a hook; {remedy}" == str(caught.value)

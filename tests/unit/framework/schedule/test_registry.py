@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from functools import partial
 
 import pytest
@@ -103,6 +104,20 @@ async def test_timeout_may_be_zero(registry: SchedulerRegistry, clock: ManualClo
     await clock.advance(0)
 
     assert ["timeout"] == runs
+
+
+async def test_job_does_not_run_in_the_context_of_the_event_that_added_it(
+    registry: SchedulerRegistry, clock: ManualClock
+) -> None:
+    """Otherwise its logs would have the event's ids, and the client would stay in memory."""
+    current = ContextVar("current", default="no event")
+    found: list[str] = []
+
+    current.set("move")
+    registry.add_timeout("job", 1_000, lambda: found.append(current.get()))
+    await clock.advance(1)
+
+    assert ["no event"] == found
 
 
 async def test_number_of_jobs_is_bounded(registry: SchedulerRegistry) -> None:

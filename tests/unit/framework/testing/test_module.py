@@ -68,7 +68,7 @@ def test_value_stands_in_when_a_provider_is_overridden_by_its_port() -> None:
     assert loud is module.get(GreetingGuard).greeter
 
 
-def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
+def test_use_class_injects_the_dependencies_of_the_class() -> None:
     """The constructor's annotated parameters are injected, and defaults are kept."""
 
     class _Module(_GreetingModule):
@@ -79,7 +79,7 @@ def test_class_stands_in_with_what_it_needs_when_it_is_given() -> None:
     assert "good morning!" == module.get(GreetingGuard).greeter.greet()
 
 
-def test_class_cannot_stand_in_when_it_needs_what_nobody_provides() -> None:
+def test_use_class_is_refused_when_a_dependency_has_no_provider() -> None:
     """The error names the class, the dependency and the parameter."""
 
     class _Needy(_Loud):
@@ -121,7 +121,7 @@ def test_factory_stands_in_and_runs_once_when_it_is_given() -> None:
     assert ["OpenGuard"] == made
 
 
-def test_factory_cannot_stand_in_when_it_wants_what_nobody_provides() -> None:
+def test_use_factory_is_refused_when_an_injected_class_has_no_provider() -> None:
     """The error names the missing class."""
     builder = (
         Test.create_testing_module(_GreetingModule)
@@ -226,7 +226,7 @@ def test_import_is_filled_when_it_is_given_by_name() -> None:
     assert "HEY" == module.get(GreetingGuard).greeter.greet()
 
 
-def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
+def test_import_is_not_needed_when_its_dependent_is_overridden() -> None:
     """Only the requested instance and its dependencies are created."""
 
     class _Module(containers.DeclarativeContainer):
@@ -242,7 +242,7 @@ def test_import_is_not_needed_when_who_needs_it_is_overridden() -> None:
     assert guard is found
 
 
-def test_get_names_the_missing_import_when_nobody_provides_it() -> None:
+def test_get_names_the_import_when_it_is_missing() -> None:
     class _Module(containers.DeclarativeContainer):
         greeter = imported(Greeter)
         guard = providers.Singleton(GreetingGuard, greeter)

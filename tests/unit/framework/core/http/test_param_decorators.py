@@ -38,6 +38,14 @@ class _Echo:
     ) -> list[Any]:
         return [one, both]
 
+    @get(r"code/{code:\d{3}}")
+    async def short_code(self, code: Annotated[str, Param("code")]) -> list[str]:
+        return ["short", code]
+
+    @get(r"code/{code:\d{4}}")
+    async def long_code(self, code: Annotated[str, Param("code")]) -> list[str]:
+        return ["long", code]
+
     @get("query")
     async def query(
         self,
@@ -70,6 +78,8 @@ class _Echo:
     [
         ("params/a/b%20c", {}, ["a", {"one": "a", "two": "b c"}]),
         ("params/a/%7Bb%7D%2F", {}, ["a", {"one": "a", "two": "{b}/"}]),
+        ("code/123", {}, ["short", "123"]),
+        ("code/1234", {}, ["long", "1234"]),
         ("query?tag=x", {}, ["x", "1", {"tag": "x"}]),
         ("query?tag=x&tag=y&page=", {}, [["x", "y"], "", {"tag": ["x", "y"], "page": ""}]),
         ("query", {}, [None, "1", {}]),

@@ -1,3 +1,4 @@
+import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -124,6 +125,30 @@ async def test_broadcast_reaches_all_namespaces_of_the_pattern(
 
     assert ["/rooms/b"] == [each.nsp.name for each in hub.to("b").local_sockets()]
     assert ["/rooms/a"] == [each.nsp.name for each in hub.except_("b").local_sockets()]
+
+
+async def test_broadcast_goes_on_when_it_cuts_off_a_client(
+    server: SocketServer, hub: Server
+) -> None:
+    """The limit of a socket that is connecting ends the client's other namespaces meanwhile."""
+    waiting = asyncio.Event()
+
+    async def wait_in_b(client: Socket) -> None:
+        if client.nsp.params["id"] == "b":
+            await waiting.wait()
+
+    hub.use(wait_in_b)
+    slow, other = connect(server, "slow"), connect(server, "other")
+    send(slow, "40/rooms/a,", "40/rooms/b,")
+    send(other, "40/rooms/c,")
+    await ticks()
+
+    hub.emit("news", "x" * 10_000)
+    waiting.set()
+    await ticks()
+
+    assert (True, False) == (slow.closed, other.closed)
+    assert ["/rooms/c"] == [*server.manager.rooms]
 
 
 async def test_late_packet_is_ignored_when_its_dynamic_namespace_has_ended(
