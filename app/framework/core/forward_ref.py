@@ -1,4 +1,4 @@
-"""`forward_ref`, which lets two classes use each other."""
+"""`forward_ref`: lets two classes use each other."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class ForwardRef(Generic[T]):
-    """Calling it returns the instance of a class that is built later: ``self._dogs().bark()``."""
+    """A function that returns an instance that is built later: ``self._dogs().bark()``."""
 
     def __init__(self, token: Callable[[], type[T]], module_ref: ModuleRef) -> None:
         self._token = token
@@ -21,7 +21,7 @@ class ForwardRef(Generic[T]):
         self._instance: T | None = None
 
     def __call__(self) -> T:
-        """Return the instance; a constructor must not call this, as the class may need it."""
+        """Return the instance. Constructors must not call this: the instance may depend on them."""
         if self._instance is None:
             self._instance = self._module_ref.get(self._token())
         return self._instance
