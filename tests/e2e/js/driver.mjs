@@ -63,12 +63,17 @@ function watch(client, socket) {
   });
 }
 
+// Converts the JSON of a Buffer, as `report` writes it, back to a Buffer.
+function toBuffer(_, value) {
+  return value?.type === "Buffer" ? Buffer.from(value.data) : value;
+}
+
 function report(client, event, args, question) {
   process.stdout.write(`${JSON.stringify({ client, event, args, question })}\n`);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...parameters } = JSON.parse(line);
+  const { command, ...parameters } = JSON.parse(line, toBuffer);
   commands[command](parameters);
 }
 process.exit(0);
