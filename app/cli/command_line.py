@@ -1,6 +1,5 @@
 """The command line, ``python -m app``: reads arguments, calls `app.cli.commands` and prints."""
 
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -21,7 +20,7 @@ from app.cli.starter.gateway_starter import MODULE_FILE, new_gateway
 from app.cli.welcome import welcome
 from app.domain.credential import Revocation, RevocationKind
 from app.domain.ids import UserId
-from app.framework.websockets.event_table import EventRow, event_rows
+from app.framework.websockets.event_table import event_lines, event_rows, events_as_json
 from app.main import StartError, bootstrap, create_application, seed_of, start_errors
 
 # Offer completion only for ``chatgenius-realtime``: shells cannot complete ``python -m app``.
@@ -148,13 +147,9 @@ def events(
     with errors_as_sentences(), start_errors():
         rows = event_rows(create_application(settings_and_logging()).events())
     if as_json:
-        typer.echo(json.dumps([row._asdict() for row in rows], indent=2))
-        return
-    table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        typer.echo("  ".join(cells).rstrip())
+        typer.echo(events_as_json(rows))
+    else:
+        _list(event_lines(rows))
 
 
 @new.command()

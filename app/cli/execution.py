@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import structlog
 import typer
 
-from app.cli.starter.gateway_name import StarterError
 from app.config.settings import Settings
 from app.config.settings_loader import SettingsError, load_settings, misspelt_settings
 from app.domain.errors import Unavailable
+from app.framework.cli.part_name import StarterError
 from app.framework.common.exceptions import BootError
 from app.main import StartError
 from app.observability.logging import configure_logging

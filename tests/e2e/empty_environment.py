@@ -14,8 +14,8 @@ from packaging.utils import canonicalize_name
 from tests.run_program import run_program
 
 
-def create_environment(folder: Path, wheel: Path, *extras: str) -> Path:
-    """Create a virtual environment with the wheel, and return its ``bin`` folder.
+def create_environment(folder: Path, wheel: Path, *tools: str) -> Path:
+    """Create a virtual environment with the wheel and tools, and return its ``bin`` folder.
 
     The dependencies are copied from this environment, so that they have the pinned versions and no
     network is needed. pip fails if one is missing or has a version that the wheel does not accept.
@@ -26,12 +26,11 @@ def create_environment(folder: Path, wheel: Path, *extras: str) -> Path:
         (metadata,) = (each for each in archive.namelist() if each.endswith("METADATA"))
         fields = Parser().parsestr(archive.read(metadata).decode())
     copied: set[str] = set()
-    for text in fields.get_all("Requires-Dist", []):
-        _copy(Requirement(text), frozenset(extras), site_packages, copied)
-    target = f"{wheel}[{','.join(extras)}]" if extras else wheel
+    for text in (*fields.get_all("Requires-Dist", []), *tools):
+        _copy(Requirement(text), frozenset(), site_packages, copied)
     python = folder / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)
-    _run(folder, *pip, "install", "--quiet", "--no-index", target)
+    _run(folder, *pip, "install", "--quiet", "--no-index", wheel)
     return folder / "bin"
 
 

@@ -1,13 +1,13 @@
 """``python -m app new gateway NAME``: Nest's ``nest generate gateway``."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from app.cli.starter.gateway_name import GatewayName, StarterError
 from app.cli.starter.module_source import registration, with_gateway
+from app.framework.cli.new_files import deleted_after_an_error
+from app.framework.cli.part_name import PartName, StarterError
 from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 MODULE_FILE = Path("app", "modules", "chat_module.py")
@@ -32,11 +32,11 @@ def new_gateway(text: str, root: Path, handled: Mapping[str, str]) -> NewGateway
     Raises:
         StarterError: The name is in use or invalid, or a file cannot be written.
     """
-    name = GatewayName.parse(text)
+    name = PartName.parse(text)
     _refuse_taken(name.camel, handled)
     files = _files(name)
     module = root / MODULE_FILE
-    with _deleted_after_an_error(root) as written:
+    with deleted_after_an_error(root, "This command needs a checkout of the project.") as written:
         changed = with_gateway(module.read_text(encoding="utf-8"), name)
         for path, template in files.items():
             with (root / path).open("x", encoding="utf-8") as file:
@@ -60,7 +60,7 @@ def _refuse_taken(event: str, handled: Mapping[str, str]) -> None:
         raise StarterError(f"{handled[event]} handles '{event}' already; choose another name.")
 
 
-def _files(name: GatewayName) -> dict[Path, str]:
+def _files(name: PartName) -> dict[Path, str]:
     gateways = Path("app", "gateways")
     return {
         gateways / "dto" / f"{name.snake}_dto.py": "dto.py.tmpl",
@@ -69,24 +69,6 @@ def _files(name: GatewayName) -> dict[Path, str]:
     }
 
 
-def _filled(template: str, name: GatewayName) -> str:
+def _filled(template: str, name: PartName) -> str:
     text = (_TEMPLATES / template).read_text(encoding="utf-8")
-    return Template(text).substitute(name=name.snake, Name=name.pascal, event=name.camel)
-
-
-@contextmanager
-def _deleted_after_an_error(root: Path) -> Iterator[list[Path]]:
-    written: list[Path] = []
-    try:
-        yield written
-    except OSError as error:
-        for path in written:
-            path.unlink(missing_ok=True)
-        which = Path(error.filename or root)
-        where = which.relative_to(root) if which.is_relative_to(root) else which
-        if isinstance(error, FileExistsError):
-            raise StarterError(f"{where} exists already; choose another name.") from None
-        raise StarterError(
-            f"{where} cannot be written or read ({error.strerror}); nothing was changed. "
-            "This command needs a checkout of the project."
-        ) from None
+    return Template(text).substitute(name.fields)

@@ -3,12 +3,12 @@
 import ast
 import re
 
-from app.cli.starter.gateway_name import GatewayName
+from app.framework.cli.part_name import PartName
 
 MODULE_CLASS = "ChatModule"
 
 
-def registration(name: GatewayName) -> tuple[str, str]:
+def registration(name: PartName) -> tuple[str, str]:
     """Return the import line and the provider line for a gateway."""
     return (
         f"from {_module_of(name)} import {name.pascal}Gateway",
@@ -16,7 +16,7 @@ def registration(name: GatewayName) -> tuple[str, str]:
     )
 
 
-def with_gateway(source: str, name: GatewayName) -> str | None:
+def with_gateway(source: str, name: PartName) -> str | None:
     """Return the source with both lines, or None if their positions cannot be determined.
 
     The import is inserted in ruff's sort order, and the provider at the end of the class.
@@ -40,7 +40,7 @@ def with_gateway(source: str, name: GatewayName) -> str | None:
     return "\n".join(lines) + "\n"
 
 
-def _module_of(name: GatewayName) -> str:
+def _module_of(name: PartName) -> str:
     return f"app.gateways.{name.snake}_gateway"
 
 

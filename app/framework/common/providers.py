@@ -54,7 +54,7 @@ def imported(
 def global_(module: type[ModuleClass]) -> type[ModuleClass]:
     """Nest's ``@Global``: other modules need not be passed what this module provides.
 
-    They write ``imported(SomeClass)``, and the application must nest the module somewhere.
+    They write ``imported(SomeClass)``, and the module is the root module or nested somewhere.
     """
     if not issubclass(module, containers.DeclarativeContainer):
         raise BootError(

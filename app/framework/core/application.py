@@ -61,6 +61,7 @@ class NestApplication:
         self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
         self._starting = asyncio.Lock()
+        self._starter: asyncio.Task[Any] | None = None
         self._started = False
         self._initialized = False
 
@@ -138,7 +139,11 @@ class NestApplication:
         """
         async with self._starting:
             if not self._initialized:
-                await self._init()
+                self._starter = asyncio.current_task()
+                try:
+                    await self._init()
+                finally:
+                    self._starter = None
 
     async def _init(self) -> None:
         if self._started:
@@ -168,8 +173,11 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
+            BootError: `init` raises it, or `listen` was called before.
         """
         await self.init()
+        if self._runner is not None:
+            raise BootError("listen was called before; create one application for each port")
         engine = self._adapter.engine
         http = web.Application(middlewares=[cors_middleware(engine.origins)])
         http[TRUSTED_PROXIES] = engine.trusted_proxies
@@ -205,8 +213,13 @@ class NestApplication:
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called. A running
-        `init` ends first, so its hooks must not await this method.
+        `init` ends first.
+
+        Raises:
+            BootError: A start hook awaits this method, which would wait for that hook.
         """
+        if self._starter is not None and self._starter is asyncio.current_task():
+            raise BootError("close was called while init runs its hooks; raise an error instead")
         async with self._starting:
             if not self._started:
                 self._started = True

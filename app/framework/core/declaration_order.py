@@ -62,6 +62,12 @@ def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
     return held if isinstance(held, containers.DynamicContainer) else None
 
 
+def class_of(module: containers.Container) -> type:
+    """Return the class that declares a module; its instances are `DynamicContainer` objects."""
+    declared: Any = getattr(module, "declarative_parent", None)
+    return declared or type(module)
+
+
 def _related(provider: AnyProvider) -> Iterable[AnyProvider]:
     """Return the arguments and overrides of a provider, but no default that is not used."""
     if isinstance(provider, providers.Dependency) and provider.overridden:

@@ -2,27 +2,33 @@
 
 from collections.abc import Iterable, Iterator
 
-from dependency_injector import providers
+from dependency_injector import containers, providers
 
 from app.framework.common.exceptions import BootError
 from app.framework.common.metadata import get_metadata
 from app.framework.common.providers import GLOBAL
-from app.framework.core.declaration_order import AnyProvider, in_declaration_order, module_of
+from app.framework.core.declaration_order import (
+    AnyProvider,
+    class_of,
+    in_declaration_order,
+    module_of,
+)
 from app.framework.core.provided_class import find_by_class
 
 
-def fill_imports(ordered: Iterable[AnyProvider], shared: AnyProvider) -> None:
+def fill_imports(container: containers.Container, shared: AnyProvider) -> None:
     """Give each `imported` dependency that has no provider yet that of a global module.
 
     Args:
-        ordered: All providers of the application.
+        container: The root module of the application.
         shared: Another provider that every module may import.
 
     Raises:
         BootError: Several global providers have the imported class.
     """
-    ordered = tuple(ordered)
-    offered = (shared, *_of_global_modules(ordered))
+    ordered = in_declaration_order(container)
+    modules = (container, *filter(None, map(module_of, ordered)))
+    offered = (shared, *_of_global_modules(modules))
     for each in ordered:
         if not isinstance(each, providers.Dependency) or each.overridden:
             continue
@@ -38,8 +44,7 @@ def fill_imports(ordered: Iterable[AnyProvider], shared: AnyProvider) -> None:
             each.override(found[0])
 
 
-def _of_global_modules(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
-    for each in ordered:
-        held = module_of(each)
-        if held is not None and get_metadata(held.declarative_parent, GLOBAL):
-            yield from in_declaration_order(held)
+def _of_global_modules(modules: Iterable[containers.Container]) -> Iterator[AnyProvider]:
+    for module in modules:
+        if get_metadata(class_of(module), GLOBAL):
+            yield from in_declaration_order(module)

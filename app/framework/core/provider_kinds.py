@@ -6,7 +6,7 @@ from typing import Any
 from dependency_injector import containers, providers
 
 from app.framework.common.exceptions import BootError
-from app.framework.core.declaration_order import AnyProvider
+from app.framework.core.declaration_order import AnyProvider, class_of
 from app.framework.core.misplaced_decorators import is_discovered
 from app.framework.core.provided_class import WITH_PROVIDES, annotated_class, callee_name
 
@@ -33,7 +33,7 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
 
     dependency-injector ignores such an attribute. Names that start with ``_`` are not checked.
     """
-    for owner in _class_of(module).__mro__:
+    for owner in class_of(module).__mro__:
         if owner.__module__.startswith("dependency_injector."):
             break
         for name, value in vars(owner).items():
@@ -44,15 +44,10 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
                 )
 
 
-def _class_of(module: containers.Container) -> type:
-    declared: Any = getattr(module, "declarative_parent", None)
-    return declared or type(module)
-
-
 def _provider_for(value: object) -> str | None:
     """Return the provider that an attribute should have; None if its value is right."""
     if isinstance(value, containers.Container):
-        return f"providers.Container({_class_of(value).__name__})"
+        return f"providers.Container({class_of(value).__name__})"
     if isinstance(value, type):
         is_module = issubclass(value, containers.DeclarativeContainer)
         return f"providers.{'Container' if is_module else 'Singleton'}({value.__name__})"

@@ -52,7 +52,8 @@ def dump(value: Any) -> bytes:
 def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     """Encode like `dump`, with a placeholder for each bytes object; return the bytes objects too.
 
-    The bytes of pydantic models are text, as in pydantic's own JSON.
+    The bytes of pydantic models are written as text, as in pydantic's own JSON; if they are not
+    UTF-8, pydantic raises an error.
 
     Raises:
         TypeError: The value has no JSON form, or it already contains a placeholder. A client may

@@ -1,8 +1,9 @@
 """The event table that the command line prints: guards, payload and ack of each event."""
 
 import inspect
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -35,6 +36,20 @@ def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
         )
         for route in routes
     ]
+
+
+def event_lines(rows: Iterable[EventRow]) -> Iterator[str]:
+    """Return the lines of a table with aligned columns."""
+    table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()
+
+
+def events_as_json(rows: Iterable[EventRow]) -> str:
+    """Return the rows as a JSON array of objects."""
+    return json.dumps([row._asdict() for row in rows], indent=2)
 
 
 def _payload(route: EventRoute) -> Iterable[str]:

@@ -63,8 +63,8 @@ function watch(client, socket) {
   });
 }
 
-// Converts the JSON of a Buffer, as `report` writes it, back to a Buffer.
-function toBuffer(_, value) {
+/** Turns the JSON of a Buffer, `{type: "Buffer", data}`, into a Buffer; reports contain it too. */
+function revive(key, value) {
   return value?.type === "Buffer" ? Buffer.from(value.data) : value;
 }
 
@@ -73,7 +73,7 @@ function report(client, event, args, question) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...parameters } = JSON.parse(line, toBuffer);
+  const { command, ...parameters } = JSON.parse(line, revive);
   commands[command](parameters);
 }
 process.exit(0);

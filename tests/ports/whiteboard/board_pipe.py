@@ -18,6 +18,8 @@ BoardName = create_param_decorator(
 class BoardPipe(PipeTransform):
     """Opens the board of a socket's namespace; finds that of a request."""
 
+    precedes_validation = True
+
     def __init__(self, boards: BoardService) -> None:
         self._boards = boards
 

@@ -59,14 +59,14 @@ def app_module(clock: Clock) -> containers.Container:
 
         time = providers.Object(clock)
         events = EventEmitterModule.for_root()
-        schedule = ScheduleModule.for_root(clock=clock)
+        schedule = ScheduleModule.for_root(clock=time)
         throttler = ThrottlerModule.for_root(
             [
                 ThrottlerOptions(name="burst", ttl=1_000, limit=50),
                 ThrottlerOptions(name="long", ttl=60_000, limit=1_000),
             ],
             get_tracker=_caller_of,
-            clock=clock,
+            clock=time,
         )
         guard = AppGuard(
             ThrottlerGuard, throttler.throttlers, throttler.storage, throttler.get_tracker

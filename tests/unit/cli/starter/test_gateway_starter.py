@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.starter.gateway_name import StarterError
 from app.cli.starter.gateway_starter import MODULE_FILE, new_gateway
+from app.framework.cli.part_name import StarterError
 
 ROOT = Path(__file__).parents[4]
 MODULE = (ROOT / MODULE_FILE).read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 import pytest
 
-from app.cli.starter.gateway_name import GatewayName
 from app.cli.starter.module_source import with_gateway
+from app.framework.cli.part_name import PartName
 
 SOURCE = '''"""The chat."""
 
@@ -41,7 +41,7 @@ def test_import_stands_where_ruff_sorts_it_when_a_gateway_is_added(
     name: str, line_before: str
 ) -> None:
     """The import is in Ruff's order, even among multi-line imports and names with numbers."""
-    changed = with_gateway(SOURCE, GatewayName(name))
+    changed = with_gateway(SOURCE, PartName(name))
 
     assert changed is not None
     lines = changed.splitlines()
@@ -51,7 +51,7 @@ def test_import_stands_where_ruff_sorts_it_when_a_gateway_is_added(
 
 def test_provider_ends_the_class_when_a_gateway_is_added() -> None:
     """All other lines of the class are unchanged."""
-    changed = with_gateway(SOURCE, GatewayName("poll"))
+    changed = with_gateway(SOURCE, PartName("poll"))
 
     assert changed is not None
     lines = changed.splitlines()
@@ -72,4 +72,4 @@ def test_provider_ends_the_class_when_a_gateway_is_added() -> None:
 )
 def test_nothing_is_changed_when_the_places_are_not_to_be_found(source: str) -> None:
     """The starter changes a module only if it recognises where the lines belong."""
-    assert with_gateway(source, GatewayName("poll")) is None
+    assert with_gateway(source, PartName("poll")) is None

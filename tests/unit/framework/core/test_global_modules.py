@@ -47,6 +47,17 @@ async def test_import_is_filled_when_a_global_module_provides_it() -> None:
     assert app.get(_Clock) is app.get(_Alarm).clock
 
 
+def test_import_is_filled_when_the_root_module_is_global() -> None:
+    @global_
+    class _GlobalRoot(containers.DeclarativeContainer):
+        clock = providers.Singleton(_Clock)
+        nested = providers.Container(_Nested)
+
+    app = NestFactory.create(_GlobalRoot)
+
+    assert app.get(_Clock) is app.get(_Alarm).clock
+
+
 async def test_import_is_missing_when_the_module_is_not_global() -> None:
     class _Local(containers.DeclarativeContainer):
         clock = providers.Singleton(_Clock)

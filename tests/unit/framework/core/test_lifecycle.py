@@ -244,6 +244,22 @@ async def test_init_and_close_wait_when_init_is_running() -> None:
     ] == trace[:6]
 
 
+async def test_close_is_refused_when_a_start_hook_awaits_it() -> None:
+    """The hook would wait for `close`, and `close` for the hook."""
+
+    class _Closing:
+        async def on_module_init(self) -> None:
+            await app.close()
+
+    app = application(providers.Singleton(_Closing))
+    with pytest.raises(BootError) as caught:
+        async with asyncio.timeout(1):
+            await app.init()
+
+    assert "close was called while init runs its hooks; raise an error instead" == str(caught.value)
+    await app.close()
+
+
 async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:
     """The other providers are closed; `init` reports the error."""
     trace: Trace = []

@@ -1,6 +1,6 @@
 import pytest
 
-from app.cli.starter.gateway_name import GatewayName, StarterError
+from app.framework.cli.part_name import PartName, StarterError
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_name_has_every_spelling_when_it_is_typed_in_one(
     text: str, spellings: tuple[str, str, str]
 ) -> None:
     """Any spelling of a name leads to the same names of files, classes and the event."""
-    name = GatewayName.parse(text)
+    name = PartName.parse(text)
 
     assert spellings == (name.snake, name.pascal, name.camel)
 
@@ -30,4 +30,4 @@ def test_name_has_every_spelling_when_it_is_typed_in_one(
 def test_name_is_refused_when_no_class_or_file_could_have_it(text: str) -> None:
     """The error contains the rejected name."""
     with pytest.raises(StarterError, match="gateway; use"):
-        GatewayName.parse(text)
+        PartName.parse(text)

@@ -1,4 +1,4 @@
-"""Converts the name of a new gateway to the forms that its files need."""
+"""Converts the name of a new part, such as a gateway, to the forms that its files need."""
 
 import re
 from dataclasses import dataclass
@@ -11,33 +11,42 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class StarterError(Exception):
-    """The gateway was not written. The text explains the problem and how to fix it."""
+    """Nothing was written. The text explains the problem and how to fix it."""
 
 
 @dataclass(frozen=True, slots=True)
-class GatewayName:
-    """The name of a gateway, such as ``poll_votes``, and its other forms."""
+class PartName:
+    """The name of a part, such as ``poll_votes``, and its other forms."""
 
     snake: str
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, kind: str = "gateway") -> Self:
         """Parse ``poll-votes``, ``poll_votes``, ``pollVotes`` or ``PollVotesGateway``.
+
+        Args:
+            text: The name as it was typed.
+            kind: The kind of the part; a name may end with it.
 
         Raises:
             StarterError: The text is not a valid name for a class, a file and an event.
         """
         if not _NAME.fullmatch(text):
             raise StarterError(
-                f"{text!r} cannot name a gateway; "
+                f"{text!r} cannot name a {kind}; "
                 "use letters and digits, and dashes between words, such as poll-votes."
             )
-        snake = _HUMP.sub("_", text).replace("-", "_").lower().removesuffix("_gateway")
+        snake = _HUMP.sub("_", text).replace("-", "_").lower().removesuffix(f"_{kind}")
         if len(snake) > _MAX_CHARS:
             raise StarterError(
-                f"{text!r} is too long for a gateway; use at most {_MAX_CHARS} characters."
+                f"{text!r} is too long for a {kind}; use at most {_MAX_CHARS} characters."
             )
         return cls(snake)
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The forms by the names that templates use."""
+        return {"name": self.snake, "Name": self.pascal, "event": self.camel}
 
     @property
     def pascal(self) -> str:

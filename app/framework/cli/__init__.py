@@ -1,0 +1,1 @@
+"""The command ``lychgate``: generates projects and parts, and lists events."""

@@ -1,0 +1,43 @@
+"""Writes new files: all of them or none."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.framework.cli.part_name import StarterError
+
+
+def write_new(root: Path, files: Mapping[Path, str]) -> None:
+    """Write files below a folder, and create the folders that they need.
+
+    Raises:
+        StarterError: One of the files exists, or cannot be written. No file is left behind.
+    """
+    with deleted_after_an_error(root) as written:
+        for path, text in files.items():
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            with (root / path).open("x", encoding="utf-8") as file:
+                written.append(root / path)
+                file.write(text)
+
+
+@contextmanager
+def deleted_after_an_error(root: Path, hint: str = "") -> Iterator[list[Path]]:
+    """Give a list of written files, which are deleted if the block raises an OSError.
+
+    Args:
+        root: Messages name paths relative to this folder.
+        hint: A sentence for the message of a path that cannot be written or read.
+    """
+    written: list[Path] = []
+    try:
+        yield written
+    except OSError as error:
+        for path in written:
+            path.unlink(missing_ok=True)
+        which = Path(error.filename or root)
+        where = which.relative_to(root) if which.is_relative_to(root) else which
+        if isinstance(error, FileExistsError):
+            raise StarterError(f"{where} exists already; choose another name.") from None
+        what = f"{where} cannot be written or read ({error.strerror}); nothing was changed."
+        raise StarterError(f"{what} {hint}".rstrip()) from None
