@@ -63,7 +63,6 @@ class BoardGateway:
         ids: Annotated[list[UUID], MessageBody(ParseArrayPipe(items=UUID))],
     ) -> set[UUID]:
         erased = self._boards.erase(board, ids, client.id)
-        client.to(*client.rooms).emit(Event.ERASE, erased)
         client.nsp.except_(client.id).emit(Event.ERASE, erased)
         return set(erased)
 

@@ -6,6 +6,7 @@ from app.framework import (
     ExecutionContext,
     NotFoundException,
     PipeTransform,
+    Socket,
     create_param_decorator,
 )
 from tests.ports.whiteboard.boards import Board, BoardService
@@ -36,4 +37,5 @@ class EditorGuard(CanActivate):
     """Lets only editors change a board: ``io(url, { query: { role: 'editor' } })``."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        return context.get_client().handshake.query.get("role") == "editor"
+        client: Socket = context.switch_to_ws().get_client()
+        return client.handshake.query.get("role") == "editor"
