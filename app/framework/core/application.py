@@ -173,8 +173,11 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
+            BootError: `init` raises it, or `listen` was called before.
         """
         await self.init()
+        if self._runner is not None:
+            raise BootError("listen was called before; create one application for each port")
         engine = self._adapter.engine
         http = web.Application(middlewares=[cors_middleware(engine.origins)])
         http[TRUSTED_PROXIES] = engine.trusted_proxies

@@ -30,14 +30,12 @@ class ScheduleModule(containers.DeclarativeContainer):
         intervals: bool = True,
         timeouts: bool = True,
         stop_seconds: float = 5.0,
-        clock: Clock | None = None,
+        clock: Clock | providers.Provider[Clock] | None = None,
     ) -> "providers.Container[ScheduleModule]":
         """Return the module with these `ScheduleOptions`.
 
         Args:
-            clock: Tests pass a `ManualClock`, or override the provider of `Clock`.
+            clock: A clock, or a provider of one. Tests pass a `ManualClock`, or override `Clock`.
         """
         options = ScheduleOptions(cron_jobs, intervals, timeouts, stop_seconds)
-        return providers.Container(
-            ScheduleModule, options=options, clock=providers.Object(clock or Clock())
-        )
+        return providers.Container(ScheduleModule, options=options, clock=clock or Clock())

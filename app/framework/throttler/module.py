@@ -65,7 +65,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
         throttlers: Throttlers | providers.Provider[Any],
         *,
         get_tracker: Callable[[Any], str] | None = None,
-        clock: Clock | None = None,
+        clock: Clock | providers.Provider[Clock] | None = None,
     ) -> "providers.Container[ThrottlerModule]":
         """Return the module with these throttlers. Every handler has all of them.
 
@@ -74,14 +74,14 @@ class ThrottlerModule(containers.DeclarativeContainer):
                 are checked at boot.
             get_tracker: Returns the text that identifies a client, a `Socket` or a request; by
                 default its address.
-            clock: Tests pass a `ManualClock`.
+            clock: A clock, or a provider of one. Tests pass a `ManualClock`, or override `Clock`.
         """
         is_provider = isinstance(throttlers, providers.Provider)
         return providers.Container(
             ThrottlerModule,
             throttlers=throttlers if is_provider else providers.Object(throttlers),
             get_tracker=providers.Object(get_tracker),
-            clock=providers.Object(clock or Clock()),
+            clock=clock or Clock(),
         )
 
 

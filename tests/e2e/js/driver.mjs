@@ -63,12 +63,17 @@ function watch(client, socket) {
   });
 }
 
+/** Turns the JSON of a Buffer, `{type: "Buffer", data}`, into a Buffer; reports contain it too. */
+function revive(key, value) {
+  return value?.type === "Buffer" ? Buffer.from(value.data) : value;
+}
+
 function report(client, event, args, question) {
   process.stdout.write(`${JSON.stringify({ client, event, args, question })}\n`);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { command, ...parameters } = JSON.parse(line);
+  const { command, ...parameters } = JSON.parse(line, revive);
   commands[command](parameters);
 }
 process.exit(0);

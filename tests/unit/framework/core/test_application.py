@@ -346,6 +346,18 @@ async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
             await session.get(f"{url}/things/one")
 
 
+async def test_listen_is_refused_when_the_application_listens_already() -> None:
+    """`close` would close only the second server."""
+    app = application()
+    await app.listen(0)
+
+    with pytest.raises(BootError) as caught:
+        await app.listen(0)
+    await app.close()
+
+    assert "listen was called before; create one application for each port" == str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("host", "expected"),
     [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80"), ("name", "http://name:80")],

@@ -12,6 +12,7 @@ from app.framework.background.clock import Clock
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
 from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
 from app.framework.testing import ManualClock, Test
+from app.framework.throttler import ThrottlerModule, ThrottlerOptions
 from tests.unit.framework.assembling import application, start_error
 
 
@@ -59,8 +60,12 @@ async def test_jobs_run_at_their_times_until_the_application_stops() -> None:
 
 
 async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module() -> None:
+    """The clock may be a provider, which other modules use too."""
+
     class _Module(containers.DeclarativeContainer):
-        schedule = ScheduleModule.for_root()
+        clock = providers.Singleton(Clock)
+        schedule = ScheduleModule.for_root(clock=clock)
+        throttler = ThrottlerModule.for_root([ThrottlerOptions(ttl=1, limit=1)], clock=clock)
         jobs = providers.Singleton(_Jobs)
 
     clock = ManualClock()

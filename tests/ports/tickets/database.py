@@ -1,0 +1,72 @@
+"""Where tickets are stored."""
+
+import asyncio
+from abc import ABC, abstractmethod
+
+from dependency_injector import containers, providers
+
+from app.framework import OnApplicationShutdown, global_, imported
+from tests.ports.tickets.ticket import Ticket
+
+
+class DatabaseOptions:
+    """The options of `DatabaseModule.for_root`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+class TicketRepository(ABC):
+    """Stores tickets."""
+
+    @abstractmethod
+    def find(self, ticket_id: str) -> Ticket | None:
+        """Return a ticket, or None."""
+
+    @abstractmethod
+    def save(self, ticket: Ticket) -> None:
+        """Store a ticket."""
+
+    @abstractmethod
+    def all(self) -> list[Ticket]:
+        """Return all tickets, oldest first."""
+
+
+class MemoryRepository(TicketRepository, OnApplicationShutdown):
+    """Stores tickets in memory."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_closed = False
+        self._tickets: dict[str, Ticket] = {}
+
+    def find(self, ticket_id: str) -> Ticket | None:
+        return self._tickets.get(ticket_id)
+
+    def save(self, ticket: Ticket) -> None:
+        self._tickets[ticket.id] = ticket
+
+    def all(self) -> list[Ticket]:
+        return list(self._tickets.values())
+
+    async def on_application_shutdown(self, signal: str | None) -> None:
+        del signal
+        self.is_closed = True
+
+
+async def connect(options: DatabaseOptions) -> TicketRepository:
+    """Connect to the database, which takes a while."""
+    await asyncio.sleep(0)
+    return MemoryRepository(options.url)
+
+
+@global_
+class DatabaseModule(containers.DeclarativeContainer):
+    """Connects once, for all modules."""
+
+    options = imported(DatabaseOptions)
+    repository = providers.Singleton(connect, options)
+
+    @staticmethod
+    def for_root(url: str) -> "providers.Container[DatabaseModule]":
+        return providers.Container(DatabaseModule, options=providers.Object(DatabaseOptions(url)))
