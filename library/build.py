@@ -37,7 +37,7 @@ def write_tree(tree: Path) -> None:
             file.write_text(_renamed(file.read_text(encoding="utf-8")), encoding="utf-8")
     (tree / NAME / "py.typed").touch()
     (tree / "pyproject.toml").write_text(_pyproject(), encoding="utf-8")
-    (tree / "README.md").write_text((_ROOT / "library" / "README.md").read_text(encoding="utf-8"))
+    shutil.copy(_ROOT / "docs" / "framework.md", tree / "README.md")
     shutil.copy(_ROOT / "LICENSE", tree)
 
 

@@ -15,12 +15,15 @@ import pytest_asyncio
 from aiohttp import ClientSession
 
 from library.build import NAME, build
+from tests.copied_checkout import CHECKOUT
 from tests.deadlines import ANSWER_SECONDS, PROCESS_SECONDS
 from tests.e2e.empty_environment import create_environment
 from tests.e2e.js_client import JsDriver
 from tests.free_port import free_port
 from tests.run_program import run_program
+from tests.unit.docs.markdown import blocks
 
+PAGE = CHECKOUT / "docs" / "framework.md"
 KINDS = (
     *("controller", "dto", "filter", "gateway", "guard", "interceptor", "module", "pipe"),
     "service",
@@ -43,7 +46,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("library")
     build(folder, "--wheel")
     (wheel,) = folder.glob("*.whl")
-    tools = create_environment(folder / "environment", wheel, "pytest", "pytest-asyncio")
+    tools = create_environment(
+        folder / "environment", wheel, "pytest", "pytest-asyncio", "pydantic-settings"
+    )
     project = folder / "greeter"
     created = run_program([tools / NAME, "new", "project", project], folder)
     assert 0 == created.returncode, created.stdout + created.stderr
@@ -112,6 +117,23 @@ def test_events_are_listed(project: Path) -> None:
     (row,) = json.loads(run(project, f".venv/bin/{NAME}", "events", "--json"))
 
     assert ("greet", "NameGuard", "{text}") == (row["event"], row["guards"], row["payload"])
+
+
+def test_page_for_other_teams_runs(project: Path) -> None:
+    """The Python blocks run as one program, and the commands succeed."""
+    folder = project.with_name("page")
+    shutil.copytree(project, folder, symlinks=True)
+    program = "\n".join(block.code for block in blocks(PAGE, "python"))
+    commands = [
+        line.split()[1:] for block in blocks(PAGE, "sh") for line in block.code.splitlines()
+    ]
+
+    run(folder, ".venv/bin/python", "-c", program)
+    run(
+        folder, ".venv/bin/python", "-c", f"{START}\nfor each in {commands}: assert main(each) == 0"
+    )
+
+    assert (folder / "app" / "admin" / "admin_guard.py").exists()
 
 
 @pytest.fixture

@@ -63,7 +63,8 @@ class PipeTransform:
 
     Attributes:
         precedes_validation: Whether `ValidationPipe` runs after this pipe of a parameter, because
-            this pipe accepts more than the annotated type; see `in_order`.
+            this pipe accepts more than the annotated type; see `in_order`. Set it in a pipe that
+            looks up an object by its id.
     """
 
     precedes_validation: ClassVar[bool] = False
@@ -249,7 +250,9 @@ def _validator(metatype: Any, extra: "_Extra") -> Callable[[Any], Any]:
     except PydanticUserError as error:
         name = getattr(metatype, "__name__", metatype)
         raise BootError(
-            f"ValidationPipe cannot validate {name}; annotate the payload with a pydantic model"
+            f"ValidationPipe cannot validate {name}; annotate the payload with a pydantic model. "
+            "If a pipe looks up the object, read its id with create_param_decorator, whose "
+            "parameters are not validated"
         ) from error
     return validate if extra is None else partial(validate, extra=extra)
 

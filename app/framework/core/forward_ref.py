@@ -19,11 +19,26 @@ class ForwardRef(Generic[T]):
         self._token = token
         self._module_ref = module_ref
         self._instance: T | None = None
+        self._is_building = False
 
     def __call__(self) -> T:
-        """Return the instance; a constructor must not call this, as the class may need it."""
+        """Return the instance.
+
+        Raises:
+            BootError: A constructor calls this, and the class needs that constructor's instance.
+        """
         if self._instance is None:
-            self._instance = self._module_ref.get(self._token())
+            token = self._token()
+            if self._is_building:
+                raise BootError(
+                    f"The forward_ref of {token.__name__} is called in a constructor that "
+                    f"{token.__name__} needs; call it in on_module_init or later"
+                )
+            self._is_building = True
+            try:
+                self._instance = self._module_ref.get(token)
+            finally:
+                self._is_building = False
         return self._instance
 
     def on_module_init(self) -> None:

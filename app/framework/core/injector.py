@@ -114,6 +114,11 @@ class Injector:
     def provider_of(self, token: type) -> AnyProvider:
         """Return the provider of a class or port; raise `BootError` if there is not exactly one."""
         found = self.find(token)
+        if not found and token.__module__ == "builtins":
+            raise BootError(
+                f"{token.__name__} is a builtin class, which identifies no provider; "
+                "put the value into a class of your own"
+            )
         if not found:
             raise BootError(f"No module provides {token.__name__}; add a provider for it")
         if len(found) > 1:

@@ -64,6 +64,22 @@ def test_forward_ref_gives_the_replacement_when_its_class_is_overridden() -> Non
     assert stranger is found
 
 
+async def test_boot_fails_when_a_constructor_calls_its_forward_ref() -> None:
+    """Each instance would be built in the constructor of the other one, without end."""
+
+    class _Eager(_Cats):
+        def __init__(self, dogs: ForwardRef[_Dogs]) -> None:
+            super().__init__(dogs)
+            dogs()
+
+    cats = providers.Singleton(_Eager, forward_ref(lambda: _Dogs))
+
+    assert (
+        "The forward_ref of _Dogs is called in a constructor that _Dogs needs; "
+        "call it in on_module_init or later"
+    ) == await start_error(cats, providers.Singleton(_Dogs, cats))
+
+
 def test_forward_ref_is_refused_when_its_argument_is_the_class() -> None:
     with pytest.raises(BootError) as caught:
         forward_ref(_Dogs)  # type: ignore[arg-type]
