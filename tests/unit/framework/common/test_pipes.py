@@ -248,6 +248,17 @@ def test_validation_pipes_run_strictest_first_when_there_are_several(
     assert type(pipes[1]) is PipeTransform
 
 
+def test_pipe_that_looks_up_an_object_may_run_before_validation() -> None:
+    """Like ``UserByIdPipe`` in Nest's documentation, whose result is not the client's value."""
+
+    class _ById(PipeTransform):
+        precedes_validation = True
+
+    by_id, trim, validation = _ById(), PipeTransform(), ValidationPipe()
+
+    assert (trim, by_id, validation) == in_order((validation, trim), (by_id,))
+
+
 def test_mock_of_a_validation_pipe_keeps_its_place() -> None:
     """A test may override the pipe with a mock, which has no options."""
     mock, default = Mock(spec=ValidationPipe), DefaultValuePipe(1)

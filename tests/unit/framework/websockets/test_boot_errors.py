@@ -196,7 +196,8 @@ def test_boot_fails_when_a_payload_type_cannot_be_validated() -> None:
 
     assert (
         "_Gateway.on_event: ValidationPipe cannot validate _Opaque; "
-        "annotate the payload with a pydantic model"
+        "annotate the payload with a pydantic model. If a pipe looks up the object, read its id "
+        "with create_param_decorator, whose parameters are not validated"
     ) == str(caught.value)
 
 

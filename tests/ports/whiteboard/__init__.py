@@ -1,0 +1,1 @@
+"""Shared whiteboards: shapes, pictures, cursors, locks, replay, and previews for readers."""
