@@ -54,7 +54,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error as ack or ``exception``, or reject the client if it is connecting.
+        """Send the error as ack or ``exception``, or reject a client that is connecting.
 
         Requests to controllers get the error body of `BaseExceptionFilter`.
         """

@@ -8,7 +8,7 @@ class Throttle(Protocol):
     """Keeps a token bucket per key in the memory of this process.
 
     `TokenBuckets` implements this port. Unlike an `AttemptLimiter`, a throttle does not count
-    across nodes, and its method is not a coroutine. Memory is bounded: inactive keys are dropped.
+    across nodes, and `take` is not a coroutine. Memory is bounded: inactive keys are dropped.
     """
 
     def take(self, key: str, cost: int = 1) -> float:

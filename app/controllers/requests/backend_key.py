@@ -1,4 +1,4 @@
-"""The key with which backends authenticate, and the decorator of the controllers that need it."""
+"""Authenticates backends by ``SERVICE_KEY``, and decorates the controllers that require the key."""
 
 import hmac
 from collections.abc import Callable
@@ -24,11 +24,11 @@ ControllerClass = TypeVar("ControllerClass", bound=type)
 MAX_BODY_BYTES = 65_536
 
 _LOGGED_AS = "logged_as"
-"""The metadata of a controller with the name of its requests in the log."""
+"""The metadata key for the name that a controller's requests have in the log."""
 
 
 def for_backends(logged_as: str) -> Callable[[ControllerClass], ControllerClass]:
-    """Decorate a controller whose requests need ``SERVICE_KEY`` and get a `Refusal` for an error.
+    """Require ``SERVICE_KEY`` for a controller's requests, and answer errors with a `Refusal`.
 
     Args:
         logged_as: The name of the controller's requests in the log.
@@ -42,9 +42,9 @@ def for_backends(logged_as: str) -> Callable[[ControllerClass], ControllerClass]
 
 
 class BackendKeyGuard(CanActivate):
-    """Requires ``SERVICE_KEY`` as a bearer token, and logs requests without it.
+    """Requires ``SERVICE_KEY`` as a bearer token, and logs requests without the key.
 
-    Like every guard it runs before the body is read.
+    Like every guard, this one runs before the body is read.
     """
 
     def __init__(self, service_key: str, refusal_log: RefusalLog) -> None:
@@ -52,7 +52,7 @@ class BackendKeyGuard(CanActivate):
         self._refusal_log = refusal_log
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        """Return True with the right key; raise a `Refusal` with the status 401 otherwise."""
+        """Return True if the key is right; otherwise raise a `Refusal` with the status 401."""
         http = context.switch_to_http()
         request = http.get_request()
         scheme, _, key = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")

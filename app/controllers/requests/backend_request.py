@@ -34,7 +34,7 @@ class BackendRequestPipe(PipeTransform):
 
     Args:
         expected: A sentence that describes a valid body.
-        may_be_empty: Whether no body counts as ``{}``.
+        may_be_empty: Whether a missing body counts as ``{}``.
     """
 
     def __init__(self, expected: str, *, may_be_empty: bool = False) -> None:
@@ -42,7 +42,7 @@ class BackendRequestPipe(PipeTransform):
         self._may_be_empty = may_be_empty
 
     def transform(self, value: bytes, metadata: ArgumentMetadata) -> Any:
-        """Return the request; raise a `Refusal` that repeats nothing of the body."""
+        """Return the request, or raise a `Refusal` whose text does not repeat the body."""
         body = b"{}" if self._may_be_empty and not value else value
         try:
             return metadata.metatype.model_validate_json(body)
@@ -60,7 +60,7 @@ class PathIdPipe(PipeTransform):
     """Checks the id in a parameter of the path."""
 
     def transform(self, value: str, metadata: ArgumentMetadata) -> str:
-        """Return the id; raise a `Refusal` if it is invalid."""
+        """Return the id; raise a `Refusal` if the id is invalid."""
         try:
             return checked_id(value)
         except ValueError as error:

@@ -35,10 +35,10 @@ class Refusal(HttpException):
 
 @catch(HttpException, ChatError)
 class RefusalFilter(BaseExceptionFilter):
-    """Converts domain errors, and those of the framework for a body, to a `Refusal`."""
+    """Converts domain errors, and the framework's errors for a body, to a `Refusal`."""
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Answer with the `Refusal`; an error that has none is logged and answered with 500."""
+        """Answer with the `Refusal` for the error; `BaseExceptionFilter` answers other errors."""
         super().catch(_refusal(exception), host)
 
 

@@ -1,1 +1,1 @@
-"""Methods that run without a client's event: found at boot, and run as bounded tasks."""
+"""Finds the methods that no client's event calls, such as jobs, and runs them as tasks."""

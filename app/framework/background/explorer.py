@@ -1,7 +1,7 @@
 """`Explorer`: reads the decorated methods of all providers at boot, like Nest's discovery service.
 
 A decorator such as ``on_event`` has an effect only if the application imports the module that
-reads it. Boot refuses a decorator that nobody reads.
+reads it. At boot, a decorator that no module reads is an error.
 """
 
 import inspect
@@ -17,7 +17,8 @@ from app.framework.common.metadata import get_metadata, has_metadata, methods_wi
 class Explorer(ABC):
     """Base class of a provider that reads the decorated methods of all other providers.
 
-    Its start hooks run after, and its stop hooks before those of all other providers in each phase.
+    In each phase, start hooks of explorers run after the hooks of all other providers, and stop
+    hooks of explorers run before them.
 
     Attributes:
         decorators: The decorators that `explore` reads.
@@ -27,11 +28,11 @@ class Explorer(ABC):
 
     @abstractmethod
     def explore(self, providers: Sequence[object]) -> None:
-        """Read the methods of all providers; raise `BootError` for a mistake."""
+        """Read the methods of all providers; raise `BootError` if a decorator is used wrongly."""
 
 
 def refuse_unread_decorators(cls: type, why: str) -> None:
-    """Raise `BootError` if a method of the class has a `MethodDecorator`; ``why`` ends the text."""
+    """Raise `BootError` if a method of the class has a `MethodDecorator`; ``why`` is the reason."""
     for name, method in methods_with_metadata(cls, METHOD_DECORATORS):
         decorator: MethodDecorator = get_metadata(method, METHOD_DECORATORS)[0]
         raise BootError(

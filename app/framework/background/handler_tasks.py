@@ -17,14 +17,17 @@ MAX_FRAMES = 20
 
 
 class Outcome(NamedTuple):
-    """The end of a handler: its result, or its error."""
+    """The result of a handler that has ended, or the error that it raised."""
 
     result: Any = None
     error: Exception | None = None
 
 
 Started = Outcome | asyncio.Future[Outcome]
-"""A started handler: its outcome if it has ended, and else a future that never raises an error."""
+"""A started handler: the outcome if the handler has ended, or else a future of the outcome.
+
+The future never raises an error.
+"""
 
 
 def outcome_of(started: Started) -> Outcome:
@@ -37,7 +40,7 @@ def outcome_of(started: Started) -> Outcome:
 def name_of(handler: Callable[..., Any]) -> str:
     """Return the name of a handler for logs.
 
-    The name of a `functools.partial` is that of its function: its arguments must not be logged.
+    A `functools.partial` has the name of its function, because arguments must not be logged.
     """
     function = unwrap(handler)
     while isinstance(function, partial):
@@ -46,11 +49,11 @@ def name_of(handler: Callable[..., Any]) -> str:
 
 
 class HandlerTasks:
-    """Runs handlers, which may be async, and owns those that have not ended.
+    """Runs sync and async handlers, and keeps track of the handlers that have not ended.
 
-    As in Node, an async handler runs up to its first wait before `start` returns. An error is
-    logged with its type, its stack and the handler's name. Its text is not logged, because it may
-    contain the handler's arguments.
+    As in Node, an async handler runs up to its first wait before `start` returns. The
+    log line of an error contains the type, the stack and the handler's name. It does not contain
+    the error's text, which may include the handler's arguments.
 
     Args:
         log_name: The name of the logger.
@@ -89,9 +92,9 @@ class HandlerTasks:
         return future
 
     async def stop(self) -> None:
-        """Wait for the running handlers, cancel those that last too long, and log them.
+        """Wait for the running handlers; cancel and log the handlers that take too long.
 
-        The handler that calls this, such as a job that closes the application, is left alone.
+        A handler that calls this, such as a job that closes the application, is not cancelled.
         """
         self.is_stopped = True
         await self._wait(self._stop_seconds)
@@ -129,7 +132,7 @@ class HandlerTasks:
             await asyncio.wait(others, timeout=seconds)
 
     def _others(self) -> dict[asyncio.Future[Outcome], str]:
-        """Return the running handlers without the one that calls this."""
+        """Return the running handlers, except the handler that calls this."""
         caller = asyncio.current_task()
         return {each: name for each, name in self._running.items() if each is not caller}
 

@@ -1,4 +1,4 @@
-"""Decorators of methods that a module outside of ``core`` reads, such as ``on_event``."""
+"""Method decorators that modules outside of ``core`` read, such as ``on_event``."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from app.framework.common.hooks import POSITIONAL
 from app.framework.common.metadata import extend_metadata, get_metadata, methods_with_metadata
 
 METHOD_DECORATORS = "background:method_decorators"
-"""The metadata key under which a method lists its decorators of type `MethodDecorator`."""
+"""The metadata key for the list of a method's `MethodDecorator` objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class MethodDecorator:
 
     @property
     def key(self) -> str:
-        """The metadata key of the decorator's values, a tuple with one item per use."""
+        """The metadata key for the decorator's values: a tuple with one item for each use."""
         return f"@{self.name}"
 
 

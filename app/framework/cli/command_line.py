@@ -18,7 +18,7 @@ _APPLICATION = "app.main:create_application"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit code: 1 if a sentence explains what to fix."""
+    """Run a command, and return the exit code: 1 after an error message."""
     parsed = _parser().parse_args(arguments)
     try:
         match parsed.command:

@@ -23,11 +23,11 @@ def write_new(root: Path, files: Mapping[Path, str]) -> None:
 
 @contextmanager
 def deleted_after_an_error(root: Path, hint: str = "") -> Iterator[list[Path]]:
-    """Give a list of written files, which are deleted if the block raises an OSError.
+    """Yield a list for written files; if the block raises an OSError, delete these files.
 
     Args:
         root: Messages name paths relative to this folder.
-        hint: A sentence for the message of a path that cannot be written or read.
+        hint: A sentence to add to the error message if a path cannot be written or read.
     """
     written: list[Path] = []
     try:

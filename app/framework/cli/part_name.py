@@ -25,8 +25,8 @@ class PartName:
         """Parse ``poll-votes``, ``poll_votes``, ``pollVotes`` or ``PollVotesGateway``.
 
         Args:
-            text: The name as it was typed.
-            kind: The kind of the part; a name may end with it.
+            text: The name as the user has typed it.
+            kind: The kind of the part, such as ``gateway``. The name may end with the kind.
 
         Raises:
             StarterError: The text is not a valid name for a class, a file and an event.
@@ -45,7 +45,7 @@ class PartName:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The forms by the names that templates use."""
+        """The forms of the name, keyed by the names of the templates' fields."""
         return {"name": self.snake, "Name": self.pascal, "event": self.camel}
 
     @property

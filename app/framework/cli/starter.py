@@ -22,7 +22,7 @@ def new_project(root: Path, requirement: str) -> list[Path]:
         requirement: The requirement of this library for the project's ``requirements.txt``.
 
     Raises:
-        StarterError: The folder is in use or cannot be written, or its name is not valid.
+        StarterError: The folder is not empty or cannot be written, or its name is invalid.
     """
     if root.exists() and not (root.is_dir() and not any(root.iterdir())):
         raise StarterError(f"{root} is not an empty folder; choose another path.")
@@ -43,8 +43,14 @@ def new_part(kind: str, text: str, folder: Path) -> tuple[Path, str]:
     ``new_part("guard", "admin", Path("app"))`` writes ``app/admin/admin_guard.py``.
 
     Raises:
-        StarterError: The name is invalid, or the file exists or cannot be written.
+        StarterError: The name is invalid, the folder is missing, or the file exists or cannot be
+            written.
     """
+    if not folder.is_dir():
+        raise StarterError(
+            f"There is no folder {folder} here; run this command in the project's folder, "
+            "or name a package with --folder."
+        )
     name = PartName.parse(text, kind)
     package = (*folder.parts, name.snake)
     for part in package:
@@ -73,5 +79,5 @@ def _use(kind: str, name: str, class_name: str) -> str:
 
 
 def _filled(template: Path, **fields: str) -> str:
-    # A Makefile has dollar signs of its own, which are not fields.
+    # The dollar signs of a Makefile are not fields.
     return Template(template.read_text(encoding="utf-8")).safe_substitute(fields)

@@ -11,8 +11,9 @@ from secrets import token_hex
 from typing import Any, NoReturn
 
 AckFunction = Callable[..., bool | None]
-"""An `Acknowledgement`: sends the ack to the client. Only the first call has an effect; a later one
-returns False.
+"""An `Acknowledgement`: sends the ack to the client.
+
+Only the first call has an effect; further calls return False.
 """
 
 CONNECTION_PATTERN = "handleConnection"
@@ -154,7 +155,8 @@ class ConnectionContext(ExecutionContext):
 class HttpContext(ExecutionContext):
     """The context of a request to a controller.
 
-    The methods for WebSocket events raise, so that a guard that only knows sockets admits nobody.
+    The methods for WebSocket events raise a TypeError. Therefore a guard that was written only for
+    sockets refuses every request.
 
     Attributes:
         body: The decoded JSON body, if the handler has a ``Body`` parameter.

@@ -55,7 +55,7 @@ def catch(*exceptions: type[Exception]) -> Callable[[FilterClass], FilterClass]:
 
 
 def need_guard(target: object, decorator: str, guard: type) -> None:
-    """Refuse a handler with this decorator at boot, unless the guard runs for it."""
+    """Let boot fail if a handler has this decorator, but the guard does not run for the handler."""
     extend_metadata(target, NEEDED_GUARDS, ((decorator, guard),))
 
 

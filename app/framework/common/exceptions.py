@@ -1,4 +1,4 @@
-"""The framework's errors, in two trees. ``http_exceptions.py`` has those of controllers.
+"""The framework's errors, in two trees. Controllers use the errors of ``http_exceptions.py``.
 
 ::
 
@@ -69,7 +69,7 @@ class WsException(Exception):
     def to_wire(self) -> dict[str, object]:
         """Return the ack of a handler that returns the error instead of raising it.
 
-        As in Nest, this is ``{error, message}``; here the code follows.
+        Nest sends ``{error, message}``. Here ``code`` and ``temporary`` follow.
         """
         return {
             "error": self.error,
@@ -135,8 +135,8 @@ class WsBadRequest(WsException):
     """The payload is invalid; ``fields`` lists the errors.
 
     Args:
-        http_message: The ``message`` for an HTTP client; by default a list with all errors, as that
-            of Nest's ``ValidationPipe``.
+        http_message: The ``message`` for an HTTP client; by default a list of all errors, as from
+            Nest's ``ValidationPipe``.
     """
 
     code = "invalid_payload"

@@ -21,7 +21,7 @@ class ExceptionFilter(Protocol):
 
     For an event, a filter calls the ack or emits an event. If the filter raises, the error is
     logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
-    response. If it does neither, or raises before that, the client gets the status 500.
+    response. If the filter calls neither, or raises first, the client gets the status 500.
     """
 
     def catch(self, exception: Any, host: ExecutionContext) -> Awaitable[None] | None:
@@ -47,7 +47,8 @@ class BaseWsExceptionFilter:
     def catch(self, exception: Any, host: ExecutionContext) -> None:
         """Send the error to the client; log it first unless it is a `WsException`.
 
-        A global filter also runs for requests to controllers: `BaseExceptionFilter` answers those.
+        A global filter also runs for requests to controllers. `BaseExceptionFilter` answers these
+        requests.
         """
         if host.get_type() == "http":
             BaseExceptionFilter().catch(exception, host)
@@ -81,9 +82,9 @@ class BaseWsExceptionFilter:
 
 
 class BaseExceptionFilter:
-    """The default filter of controllers: sends an `HttpException`; logs anything else, sends 500.
+    """The default filter of controllers: sends an `HttpException`; logs other errors and sends 500.
 
-    An error of a gateway's event is passed to `BaseWsExceptionFilter`.
+    `BaseWsExceptionFilter` answers the errors of a gateway's events.
     """
 
     def catch(self, exception: Any, host: ExecutionContext) -> None:

@@ -93,7 +93,7 @@ def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callab
             f"{subject} is not a method, so it cannot run; make it a method or rename it"
         )
     is_generator = inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
-    if is_generator and inspect.isroutine(method):  # a mock with a spec may appear to be one
+    if is_generator and inspect.isroutine(method):  # a mock may look like a generator
         raise BootError(f"{subject} is a generator, so it would not run; remove the yield")
     count = _count_accepted(method, arguments, subject)
     return method if count == len(arguments) else lambda *given: method(*given[:count])

@@ -23,8 +23,8 @@ class HttpException(Exception):
     """An error with an HTTP status.
 
     Attributes:
-        message: The text of the response, or the response's ``message``. A response without one
-            gives the name of the exception class in words.
+        message: The text of the response, or the ``message`` of a response that is an object. If
+            the object has no ``message``, this is the name of the exception class in words.
         error_code: A stable code for clients, sent as ``errorCode``, as in Nest 12.
     """
 
@@ -39,7 +39,7 @@ class HttpException(Exception):
         super().__init__(self.message)
 
     def get_response(self) -> ResponseBody:
-        """Return the response that the constructor received, or the body made from it."""
+        """Return the response that the constructor received, or the body that it made."""
         return self.response
 
     def get_status(self) -> int:

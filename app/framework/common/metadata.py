@@ -90,8 +90,9 @@ class Reflector:
     def get_all_and_merge(self, key: str, targets: Iterable[object]) -> Any:
         """Merge the values of all targets, by Nest's rules.
 
-        Dicts become one dict, in which later targets win. Otherwise the result is a list; a list or
-        tuple contributes its items. Without any value, the result is an empty list.
+        If all values are dicts, the result is one dict, in which values of later targets replace
+        earlier ones. Otherwise the result is a list, to which a list or tuple adds its items.
+        Without any value, the result is an empty list.
         """
         values = [value for value in self.get_all(key, targets) if value is not None]
         merged = reduce(_merge, values) if values else []

@@ -1,8 +1,8 @@
 """Nest's pipes that parse one value: numbers, booleans, UUIDs, enums, dates and arrays.
 
-The messages and the accepted values are Nest's. A refused value raises `WsBadRequest`, or the
-exception of ``exception_factory``, which takes the message. With ``optional=True`` a missing value
-stays None.
+The messages and the accepted values are Nest's. A refused value raises `WsBadRequest`. If
+there is an ``exception_factory``, it receives the message and returns the exception to raise. With
+``optional=True`` a missing value stays None.
 """
 
 import re
@@ -27,7 +27,10 @@ from app.framework.common.pipes import (
 )
 
 ExceptionFactory = Callable[[Any], Exception]
-"""Takes the message; for an invalid item of a class, `ParseArrayPipe` gives it `FieldError`s."""
+"""Takes the message, and returns an exception.
+
+If `ParseArrayPipe` checks items with `ValidationPipe`, the argument is a tuple of `FieldError`s.
+"""
 
 _INTEGER = re.compile(r"-?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -36,14 +39,17 @@ _ISO_DATE = re.compile(
     r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
 _FIRST_DAY = "0000-01-01"
-"""Completes a date that is only a year, or a year and a month."""
+"""The end of this text completes a date that has only a year, or a year and a month."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 400
-"""JavaScript's largest number has 309 digits; Python cannot convert a string of 4,301 to an int."""
+"""Longer strings are refused.
+
+JavaScript's largest number has 309 digits, and `int` refuses a string of more than 4,300 digits.
+"""
 
 _EXPONENTIAL_FROM = 10**21
-"""JavaScript writes larger numbers with an exponent, which Nest's ``ParseIntPipe`` refuses."""
+"""The first number that JavaScript writes with an exponent; Nest's ``ParseIntPipe`` refuses it."""
 
 _HEX = "[0-9a-f]"
 _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-%s{_HEX}{{3}}-[89ab]{_HEX}{{3}}-{_HEX}{{12}}"
@@ -79,7 +85,7 @@ class ParsePipe(PipeTransform):
         self._exception_factory = exception_factory
 
     def parse(self, value: Any) -> Any:
-        """Return the parsed value; raise `_Refused` if it does not fit."""
+        """Return the parsed value; raise `_Refused` if the value cannot be parsed."""
         raise NotImplementedError
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
@@ -106,7 +112,7 @@ class ParsePipe(PipeTransform):
 
 
 class ParseIntPipe(ParsePipe):
-    """Converts a whole number, or a string of one, to an int."""
+    """Converts a whole number, or a string that contains one, to an int."""
 
     def parse(self, value: Any) -> int:
         """Return the number."""
@@ -119,7 +125,7 @@ class ParseIntPipe(ParsePipe):
 
 
 class ParseFloatPipe(ParsePipe):
-    """Converts a finite number, or a string of one, to a float."""
+    """Converts a finite number, or a string that contains one, to a float."""
 
     def parse(self, value: Any) -> float:
         """Return the number."""
@@ -142,7 +148,7 @@ class ParseBoolPipe(ParsePipe):
 
 
 class ParseUUIDPipe(ParsePipe):
-    """Accepts a string that is a UUID, of one version if ``version`` is given."""
+    """Accepts a string that is a UUID. The option ``version`` restricts it to one version."""
 
     def __init__(self, *, version: int | str = "all", **options: Any) -> None:
         super().__init__(**options)
@@ -164,9 +170,9 @@ class ParseUUIDPipe(ParsePipe):
 
 
 class ParseEnumPipe(ParsePipe):
-    """Converts the value of an enum's member to the member.
+    """Converts a value of the enum to the enum's member.
 
-    For a number, a string of it is accepted as well.
+    If the value is a number, a string that contains the number is accepted as well.
     """
 
     def __init__(self, enum_type: type[Enum], **options: Any) -> None:
@@ -189,8 +195,8 @@ class ParseDatePipe(ParsePipe):
     """Converts an ISO date, or milliseconds since 1970, to a datetime in UTC.
 
     A time without a zone is UTC; in Nest it is the server's local time. Nest also accepts texts
-    that are not ISO 8601, such as ``March 1, 2024``. ``default`` creates the value for a missing
-    one.
+    that are not ISO 8601, such as ``March 1, 2024``. ``default`` is a function that
+    returns the result for a missing value.
     """
 
     def __init__(self, *, default: Callable[[], datetime] | None = None, **options: Any) -> None:
@@ -221,9 +227,9 @@ class ParseDatePipe(ParsePipe):
 class ParseArrayPipe(ParsePipe):
     """Converts a list, or a string with separators, to a list; ``items`` is the type of each item.
 
-    As in Nest, a string item is read as JSON first, unless ``items`` is str. `ValidationPipe`
-    checks items that are not str, int, float or bool, with the same ``whitelist`` and
-    ``forbid_non_whitelisted``.
+    As in Nest, a string item is read as JSON first, unless ``items`` is str. If ``items`` is not
+    str, int, float or bool, a `ValidationPipe` with the same ``whitelist`` and
+    ``forbid_non_whitelisted`` checks the items.
     """
 
     def __init__(
@@ -259,7 +265,7 @@ class ParseArrayPipe(ParsePipe):
         return lambda value: None if (parsed := parse(value)) is None else validate(parsed)
 
     def parse(self, value: Any) -> list[Any]:
-        """Return the list; only items of a scalar type are already checked."""
+        """Return the list. Only items of scalar types are checked; `bind` adds the other checks."""
         if not isinstance(value, str | list):
             raise _Refused("Validation failed (parsable array expected)")
         listed = value.strip().split(self._separator) if isinstance(value, str) else value
@@ -276,7 +282,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _to_float(value: Any) -> float | None:
-    """Return a finite number or a string of one as a float; None for anything else."""
+    """Convert a finite number, or a string that contains one, to a float; else return None."""
     if not _is_number(value) and not (isinstance(value, str) and _NUMBER.fullmatch(value)):
         return None
     try:

@@ -16,16 +16,16 @@ _VALUE_ERROR = "Value error, "
 """The prefix that pydantic adds to the text of a ValueError raised by a validator."""
 
 _Extra = Literal["allow", "ignore", "forbid"] | None
-"""Pydantic's rule for unknown fields; None leaves it to each model's ``model_config``."""
+"""Pydantic's rule for unknown fields; None means the rule of each model's ``model_config``."""
 
 _EXTRA: dict[bool | None, _Extra] = {True: "ignore", False: "allow", None: None}
 """The rule for each value of ``whitelist``."""
 
 _STRICTNESS: tuple[_Extra, ...] = ("forbid", "ignore", "allow", None)
-"""The rules in the order in which several pipes apply them; None is no explicit rule."""
+"""The rules, in the order in which several pipes apply them. None means no explicit rule."""
 
 MAX_LISTED_ERRORS = 100
-"""The number of errors in a payload up to which the answer lists them."""
+"""If a payload has more errors, the answer contains only their number."""
 
 _HAS_DEFAULT = "give each optional field a default, such as name: str | None = None"
 _REMEDIES = {
@@ -35,7 +35,7 @@ _REMEDIES = {
     "transform_options": "set the model's model_config",
     "groups": "declare one model for each group",
 }
-"""What to write instead of some options of Nest that pydantic does not have."""
+"""Remedies for options of Nest that pydantic does not have, by the name of the option."""
 
 ParamKind = Literal["body", "query", "param", "custom"]
 
@@ -62,9 +62,9 @@ class PipeTransform:
     """Base class of pipes: override `transform`, or `bind` to prepare each parameter at boot.
 
     Attributes:
-        precedes_validation: Whether `ValidationPipe` runs after this pipe of a parameter, because
-            this pipe accepts more than the annotated type; see `in_order`. Set it in a pipe that
-            looks up an object by its id.
+        precedes_validation: Whether a `ValidationPipe` for the same parameter runs after this pipe,
+            because this pipe accepts more values than the annotated type; see `in_order`. Set this
+            in a pipe that looks up an object by its id.
     """
 
     precedes_validation: ClassVar[bool] = False
@@ -88,7 +88,7 @@ class PipeTransform:
 
 
 def bind_pipe(pipe: PipeTransform, metadata: ArgumentMetadata) -> Transform | None:
-    """Bind a pipe to a parameter; of a mock of a pipe, bind ``transform``, which a test sets up."""
+    """Bind a pipe to a parameter. A mock of a pipe runs ``transform``, which the test sets up."""
     if issubclass(type(pipe), PipeTransform):
         return pipe.bind(metadata)
     return partial(pipe.transform, metadata=metadata)
@@ -132,7 +132,7 @@ class ValidationPipe(PipeTransform):
                 ``model_config`` decides; without it, pydantic drops unknown fields.
             forbid_non_whitelisted: Whether a payload with unknown fields is invalid.
             transform: Cannot be False: the handler always receives the annotated type.
-            disable_error_messages: Whether to leave out which fields are invalid, and why.
+            disable_error_messages: Whether the answer omits the invalid fields and the reasons.
             exception_factory: Takes the errors and returns the exception to raise.
             expected_type: Replaces the annotated type, for every parameter.
 
@@ -206,13 +206,15 @@ class DefaultValuePipe(PipeTransform):
 def in_order(
     outer: Sequence[PipeTransform], own: Sequence[PipeTransform]
 ) -> tuple[PipeTransform, ...]:
-    """Return the pipes of one parameter as they run: those of application, class, method, its own.
+    """Return the pipes for one parameter in the order of their calls.
 
+    The order is: pipes of the application, of the class, of the method, of the parameter. But
     `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. In
-    Nest it skips scalar types; here it checks the annotated type, which these pipes produce.
+    Nest, `ValidationPipe` skips scalar types. Here it checks the annotated type, and these pipes
+    produce values of that type.
 
-    Of several `ValidationPipe`s, the one with the strictest explicit rule for unknown fields runs
-    first: the first one returns a model, in which the others find no unknown fields.
+    Among several `ValidationPipe`s, the one with the strictest explicit rule for unknown fields
+    runs first, because its result is a model, in which the others find no unknown fields.
     """
     pipes = (*outer, *own)
     if any(getattr(type(pipe), "precedes_validation", False) for pipe in own):
@@ -224,7 +226,7 @@ def in_order(
 
 
 def _validates(pipe: PipeTransform) -> TypeGuard[ValidationPipe]:
-    return issubclass(type(pipe), ValidationPipe)  # a mock of the class has no rule
+    return issubclass(type(pipe), ValidationPipe)  # `isinstance` would accept a mock
 
 
 def check_exception_factory(owner: str, factory: object) -> None:

@@ -1,8 +1,8 @@
-"""What modules declare besides ordinary providers: global enhancers and imports.
+"""Global enhancers and imports: the declarations of modules besides ordinary providers.
 
 `AppGuard`, `AppPipe`, `AppInterceptor` and `AppFilter` are Nest's ``APP_GUARD`` and the like. Write
 ``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. They are ordinary providers of
-dependency-injector, so tests can override them by class, unlike in Nest.
+dependency-injector, so tests can override the enhancers by class, unlike in Nest.
 """
 
 from typing import Any, TypeVar, get_origin
@@ -45,16 +45,17 @@ def imported(
     ``ConfigService``. The provided object must be an instance of ``token``. Tests override the
     dependency by passing the same ``token``.
 
-    The parent module passes the provider in. If it does not, a `global_` module may provide it, and
-    without one ``default``.
+    The provider comes from the parent module, which passes it in. Otherwise it comes from a
+    `global_` module. If there is none either, ``default`` is used.
     """
     return providers.Dependency(instance_of=get_origin(token) or token, default=default)
 
 
 def global_(module: type[ModuleClass]) -> type[ModuleClass]:
-    """Nest's ``@Global``: other modules need not be passed what this module provides.
+    """Nest's ``@Global``: every module may import the providers of this module.
 
-    They write ``imported(SomeClass)``, and the module is the root module or nested somewhere.
+    Other modules write ``imported(SomeClass)``, and no parent module passes the provider in. The
+    global module itself is the root module, or is nested in it at any depth.
     """
     if not issubclass(module, containers.DeclarativeContainer):
         raise BootError(

@@ -30,7 +30,7 @@ class ConfigService(Generic[S]):
     @overload
     def get(self, path: str, kind: type[V]) -> V: ...
     def get(self, path: str, kind: type[Any] = object) -> Any:
-        """Return a setting, by the name of its field; ``database.host`` is a field of a field.
+        """Return a setting by its field name. ``database.host`` is a field of a nested model.
 
         Raises:
             BootError: There is no such setting, or it is not an instance of ``kind``.
@@ -38,7 +38,7 @@ class ConfigService(Generic[S]):
         value: Any = self.settings
         for part in path.split("."):
             value = self._field(value, part, path)
-        if not isinstance(value, kind):  # the text must not contain the value, a secret perhaps
+        if not isinstance(value, kind):  # the text must not contain the value, perhaps a secret
             raise BootError(
                 f"'{path}' of {self._name} has the type {type(value).__name__}, not "
                 f"{kind.__name__}; ask for its type, or change the field"

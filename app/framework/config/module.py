@@ -28,9 +28,9 @@ class ConfigModule(containers.DeclarativeContainer):
 
     @staticmethod
     def for_root(settings_class: type[BaseSettings]) -> "providers.Container[ConfigModule]":
-        """Return the module with settings of this class, which are read when they are needed first.
+        """Return the module for settings of this class. They are read when they are first needed.
 
-        The files to read, such as ``.env``, are those of the class's ``model_config``.
+        The ``model_config`` of the class names the files to read, such as ``.env``.
         """
         return providers.Container(
             ConfigModule, settings=providers.Singleton(_loader(settings_class))

@@ -74,10 +74,10 @@ class NestApplication:
         return await ModuleRef(self._injector).resolve(token)
 
     def use_web_socket_adapter(self, adapter: IoAdapter) -> None:
-        """Nest's ``useWebSocketAdapter``: replace the adapter, such as by one with a provider.
+        """Nest's ``useWebSocketAdapter``: replace the adapter, for example by one with a provider.
 
         Raises:
-            BootError: `init` was called already, or this is no `IoAdapter`.
+            BootError: `init` was called before, or the argument is not an `IoAdapter`.
         """
         if not isinstance(adapter, IoAdapter):
             raise BootError(
@@ -135,7 +135,8 @@ class NestApplication:
         raises, call `close`, which closes the instances that were built.
 
         Raises:
-            BootError: A mistake in the wiring; or `init` failed before, or `close` was called.
+            BootError: There is a mistake in the modules, `init` has failed before, or `close` was
+                called.
         """
         async with self._starting:
             if not self._initialized:
@@ -173,7 +174,7 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
-            BootError: `init` raises it, or `listen` was called before.
+            BootError: `init` has failed, or `listen` was called before.
         """
         await self.init()
         if self._runner is not None:
@@ -212,8 +213,8 @@ class NestApplication:
         """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
-        not handled. As in Nest, the closing hooks also run if `init` was never called. A running
-        `init` ends first.
+        not handled. As in Nest, the closing hooks also run if `init` was never called. If `init` is
+        running, this waits for its end first.
 
         Raises:
             BootError: A start hook awaits this method, which would wait for that hook.
@@ -223,7 +224,7 @@ class NestApplication:
         async with self._starting:
             if not self._started:
                 self._started = True
-                with suppress(Exception):  # what cannot be built needs no closing
+                with suppress(Exception):  # an instance that cannot be built needs no closing
                     await self._build()
             self._initialized = False
         name = None if signal is None else signal.name
@@ -239,7 +240,7 @@ class NestApplication:
 
     async def _build(self) -> None:
         async for instance in self._injector.instances():
-            self._providers.append(instance)  # one by one: if a later one fails, these are closed
+            self._providers.append(instance)  # if a later instance fails, `close` closes these
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         self._refuse_if_started(method)
@@ -307,11 +308,11 @@ class NestFactory:
         """Create an application of this module, without starting anything.
 
         Args:
-            module: A module, or its class if the module needs no argument.
+            module: A module, or the module's class if its constructor needs no arguments.
             adapter: An adapter with options; without it, the options have their defaults.
 
         Raises:
-            BootError: The module is not a module, or its providers need each other in a cycle.
+            BootError: ``module`` is not a module, or its providers need each other in a cycle.
         """
         return NestApplication(instantiate(module), adapter or IoAdapter(IoOptions()))
 

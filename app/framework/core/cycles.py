@@ -1,4 +1,4 @@
-"""Refuses providers that need each other, before a call would recurse without end."""
+"""Refuses providers that need each other: calling one of them would recurse endlessly."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,7 @@ from app.framework.core.provided_class import callee_name
 
 
 def refuse_cycles(ordered: Iterable[AnyProvider]) -> None:
-    """Raise `BootError` if building an instance would first need that same instance."""
+    """Raise `BootError` if a provider depends on itself, directly or through other providers."""
     finished: set[AnyProvider] = set()
     path: dict[AnyProvider, None] = {}
 
@@ -30,8 +30,8 @@ def refuse_cycles(ordered: Iterable[AnyProvider]) -> None:
 
 
 def _needed(provider: AnyProvider) -> Iterable[AnyProvider]:
-    """Return the providers that a call of this one calls."""
-    if isinstance(provider, (*CONTAINERS, providers.Delegate)):  # neither calls what it holds
+    """Return the providers that this provider calls when it is called."""
+    if isinstance(provider, (*CONTAINERS, providers.Delegate)):  # neither kind calls its providers
         return ()
     return provider.overridden[-1:] or provider.related
 

@@ -53,7 +53,7 @@ def effective(provider: AnyProvider) -> AnyProvider:
 
 
 def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
-    """Return the module that a provider nests or, with an override, puts in another's place."""
+    """Return the module that a provider holds: a nested module, or the one that overrides it."""
     held: object = None
     if isinstance(provider, providers.Container):
         held = provider.container
@@ -63,13 +63,13 @@ def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
 
 
 def class_of(module: containers.Container) -> type:
-    """Return the class that declares a module; its instances are `DynamicContainer` objects."""
+    """Return the class that declares a module. The module itself is a `DynamicContainer` object."""
     declared: Any = getattr(module, "declarative_parent", None)
     return declared or type(module)
 
 
 def _related(provider: AnyProvider) -> Iterable[AnyProvider]:
-    """Return the arguments and overrides of a provider, but no default that is not used."""
+    """Return the arguments and overrides of a provider, except an unused default of an import."""
     if isinstance(provider, providers.Dependency) and provider.overridden:
         return provider.overridden
     return provider.related

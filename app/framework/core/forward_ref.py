@@ -1,4 +1,4 @@
-"""`forward_ref`, which lets two classes use each other."""
+"""`forward_ref`: lets two classes use each other."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class ForwardRef(Generic[T]):
-    """Calling it returns the instance of a class that is built later: ``self._dogs().bark()``."""
+    """A function that returns an instance that is built later: ``self._dogs().bark()``."""
 
     def __init__(self, token: Callable[[], type[T]], module_ref: ModuleRef) -> None:
         self._token = token
@@ -25,7 +25,8 @@ class ForwardRef(Generic[T]):
         """Return the instance.
 
         Raises:
-            BootError: A constructor calls this, and the class needs that constructor's instance.
+            BootError: A constructor calls this, and the class needs an instance of that
+                constructor's class.
         """
         if self._instance is None:
             token = self._token()

@@ -1,4 +1,4 @@
-"""Passes imports to modules that no parent passes in: those of global modules, and `ModuleRef`."""
+"""Fills imports that no parent module passes in, from global modules and with `ModuleRef`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,14 +17,14 @@ from app.framework.core.provided_class import find_by_class
 
 
 def fill_imports(container: containers.Container, shared: AnyProvider) -> None:
-    """Give each `imported` dependency that has no provider yet that of a global module.
+    """Fill each `imported` dependency that has no provider with the provider of a global module.
 
     Args:
         container: The root module of the application.
         shared: Another provider that every module may import.
 
     Raises:
-        BootError: Several global providers have the imported class.
+        BootError: Several providers in global modules have the imported class.
     """
     ordered = in_declaration_order(container)
     modules = (container, *filter(None, map(module_of, ordered)))

@@ -45,10 +45,10 @@ from app.framework.core.provider_kinds import (
 T = TypeVar("T")
 
 Module = containers.Container | type[containers.DeclarativeContainer]
-"""A module or its class, as `NestFactory.create` takes it."""
+"""A module or its class: the argument of `NestFactory.create`."""
 
 _NO_INSTANCE = " is not an instance of "
-"""What dependency-injector writes after the text of an object that an import refuses."""
+"""dependency-injector's words after the text of an object that an import refuses."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -142,10 +142,10 @@ class Injector:
         return found or find_by_class([self._module_ref], token)
 
     def resolve(self, reference: object, subject: str) -> Any:
-        """Return an instance unchanged; for a class, find its instance or raise `BootError`.
+        """Return an instance unchanged; for a class, return its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names it,
-        and so does a pipe without a provider, if its constructor needs no arguments.
+        A class with a ``providers.Factory`` gets a new instance for each decorator that names the
+        class. So does a pipe class without a provider whose constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
@@ -180,8 +180,8 @@ class Injector:
     async def instances(self) -> AsyncIterator[object]:
         """Build all singletons in the order of declaration, each one after its dependencies.
 
-        The results of async functions are awaited, once. The object of a ``providers.Object``
-        counts as a singleton.
+        Each async function is called and awaited once. The object of a ``providers.Object`` counts
+        as a singleton.
         """
         built: list[object] = []
         for provider in dependencies_first(self._providers):
@@ -225,8 +225,8 @@ class Injector:
 class ModuleRef:
     """Nest's ``ModuleRef``: finds and creates instances at run time.
 
-    A module declares it with ``imported(ModuleRef)``; the application provides it. It finds the
-    providers of all modules, like Nest's with ``strict: false``.
+    A module declares ``imported(ModuleRef)``, and the application provides the instance. The
+    methods search the providers of all modules, like Nest's with ``strict: false``.
     """
 
     def __init__(self, injector: Injector) -> None:
@@ -248,7 +248,7 @@ class ModuleRef:
         return instance
 
     async def create(self, cls: type[T]) -> T:
-        """Create an instance of a class without a provider; arguments are injected by annotation.
+        """Create an instance of a class that has no provider; arguments are injected by annotation.
 
         Raises:
             BootError: An argument has no provider, or more than one.
@@ -289,7 +289,7 @@ def build(provider: AnyProvider) -> Any:
 
 
 async def build_async(provider: AnyProvider) -> Any:
-    """Call a provider and await its result; `build` of a singleton returns it from now on."""
+    """Call a provider and await its result. For a singleton, `build` then returns this result."""
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
@@ -300,9 +300,9 @@ async def build_async(provider: AnyProvider) -> Any:
 
 
 def _is_pending(instance: object) -> bool:
-    """Tell whether an async function has yet to return the instance.
+    """Return whether this is the unfinished result of an async function instead of the instance.
 
-    Instances may be awaitable themselves, such as the client of ``redis.asyncio``.
+    An instance may be awaitable itself, such as the client of ``redis.asyncio``.
     """
     return asyncio.isfuture(instance) or inspect.iscoroutine(instance)
 
@@ -327,7 +327,7 @@ def call(provider: AnyProvider) -> Any:
 
 
 def _refuse_pending(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse a result that nothing can await here. A future stays as it is, so `init` awaits it."""
+    """Refuse the result of an async function outside of `init`. `init` may await a future later."""
     if inspect.iscoroutine(instance):
         instance.close()
     raise BootError(
@@ -365,7 +365,7 @@ def _signature(cls: type) -> inspect.Signature:
 
 
 def _problem(parameter: inspect.Parameter, count: int) -> str:
-    """Describe why a parameter cannot be injected, and the fix."""
+    """Describe the reason why a parameter cannot be injected, and how to fix it."""
     if parameter.annotation is inspect.Parameter.empty:
         return f"has a parameter '{parameter.name}' without annotation; annotate it with a class"
     cls = annotated_class(parameter.annotation)

@@ -72,7 +72,7 @@ def refuse_misplaced_decorators(cls: type) -> None:
 
 
 def is_discovered(cls: type) -> bool:
-    """Tell whether the framework searches for the class: it is a gateway or a controller."""
+    """Return whether the class is a gateway or a controller, which the framework searches for."""
     return any(get_metadata(cls, key) is not None for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX))
 
 

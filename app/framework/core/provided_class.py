@@ -1,4 +1,4 @@
-"""Determines the class by which a provider is found: Nest's injection token."""
+"""Determines the class by which a provider is found. In Nest this is the injection token."""
 
 from collections.abc import Iterable
 from types import NoneType, UnionType
@@ -14,7 +14,7 @@ WITH_PROVIDES = (
     providers.Factory,
     providers.Resource,
 )
-"""The kinds of providers that have ``provides``, the class or function that they call."""
+"""The kinds of providers with an attribute ``provides``: the class or function to call."""
 
 
 class _NoClass:
@@ -24,8 +24,8 @@ class _NoClass:
 def provided_class(provider: AnyProvider) -> type:
     """Return the class by which a provider is found; `_NoClass` if there is none.
 
-    This is the class that it instantiates, the class that its function is annotated to return, or
-    the class of its value. Builtin classes such as ``str`` identify no provider.
+    This is the class that the provider instantiates, the class that its function is annotated to
+    return, or the class of its value. Builtin classes such as ``str`` identify no provider.
     """
     found: object = None
     if type(provider) is providers.Object:
@@ -39,7 +39,7 @@ def provided_class(provider: AnyProvider) -> type:
 def find_by_class(found: Iterable[AnyProvider], token: type) -> list[AnyProvider]:
     """Return the providers of a class or, if there are none, those of its subclasses.
 
-    A provider and the one that overrides it count as one, because they return the same instance.
+    A provider and its override count as one provider, because they return the same instance.
     """
     classes = {each: provided_class(each) for each in found}
     exact = [each for each, cls in classes.items() if cls is token]
@@ -48,7 +48,7 @@ def find_by_class(found: Iterable[AnyProvider], token: type) -> list[AnyProvider
 
 
 def without_aliases(found: Iterable[AnyProvider]) -> list[AnyProvider]:
-    """Return the first of all providers whose calls reach the same provider."""
+    """Among providers whose calls reach the same provider, keep only the first."""
     first: dict[AnyProvider, AnyProvider] = {}
     for each in found:
         first.setdefault(effective(each), each)
@@ -56,7 +56,7 @@ def without_aliases(found: Iterable[AnyProvider]) -> list[AnyProvider]:
 
 
 def annotated_class(annotation: object) -> type | None:
-    """Return the class that an annotation such as ``X``, ``X[Y]`` or ``X | None`` names."""
+    """Return the class ``X`` of an annotation such as ``X``, ``X[Y]`` or ``X | None``."""
     if get_origin(annotation) in {Union, UnionType}:
         members = [each for each in get_args(annotation) if each is not NoneType]
         return annotated_class(members[0]) if len(members) == 1 else None
@@ -65,7 +65,7 @@ def annotated_class(annotation: object) -> type | None:
 
 
 def callee_name(provider: AnyProvider) -> str | None:
-    """Return the name of the class or function that a provider calls; None if it calls none."""
+    """Return the name of the class or function that a provider calls; None if there is none."""
     provides: object = provider.provides if isinstance(provider, WITH_PROVIDES) else None
     name: str | None = getattr(provides, "__name__", None)
     return name

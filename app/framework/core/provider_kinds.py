@@ -1,4 +1,4 @@
-"""Refuses attributes of modules that an application would not build, or would not close."""
+"""Refuses attributes of modules from which no instance would be built, or would be closed."""
 
 import inspect
 from typing import Any
@@ -45,7 +45,7 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
 
 
 def _provider_for(value: object) -> str | None:
-    """Return the provider that an attribute should have; None if its value is right."""
+    """Return the provider to write instead of an attribute's value; None if the value is right."""
     if isinstance(value, containers.Container):
         return f"providers.Container({class_of(value).__name__})"
     if isinstance(value, type):
@@ -64,7 +64,7 @@ def refuse_class_arguments(provider: AnyProvider) -> None:
     try:
         signature = inspect.signature(provides, eval_str=True)
         given = signature.bind_partial(*provider.args, **provider.kwargs).arguments
-    except (NameError, TypeError, ValueError):  # no annotations, or `build` explains the mistake
+    except (NameError, TypeError, ValueError):  # no annotations, or a mistake that `build` reports
         return
     for name, value in given.items():
         wanted = annotated_class(signature.parameters[name].annotation)
@@ -76,7 +76,7 @@ def refuse_class_arguments(provider: AnyProvider) -> None:
 
 
 def refuse_unsupported(provider: AnyProvider) -> None:
-    """Raise `BootError` if the kind of a provider, or a generator that it calls, is unsupported."""
+    """Raise `BootError` if a provider is of an unsupported kind, or calls a generator."""
     name = callee_name(provider)
     for kind, reason in _REASONS.items():
         if isinstance(provider, kind):

@@ -47,13 +47,13 @@ class KeyedQueue:
         """Wait for the earlier jobs of the key, then run the job and return the job's result.
 
         Args:
-            timeout_seconds: The maximum time that the caller waits for the turn and the job
-                together. None for a job that has to run: the caller waits without a limit, and the
-                job is accepted even when the queue is full.
+            timeout_seconds: The maximum total time that the caller waits for the turn and the job.
+                None is for a job that has to run: the caller waits without a limit, and the job is
+                accepted even when the queue is full.
 
         Raises:
-            Unavailable: The job was not started and will not be: `MAX_PENDING` jobs are waiting or
-                running, or the turn did not come in time.
+            Unavailable: The job will not run, because `MAX_PENDING` jobs are waiting or running, or
+                because its turn did not come in time.
             Unconfirmed: The job was started and takes longer than the timeout. It continues.
             Exception: The job raised this exception.
         """

@@ -21,8 +21,8 @@ class DatabaseLimits:
     All fields except ``answer_seconds`` are settings. Each timeout is below ``answer_seconds``.
 
     Attributes:
-        pool_size: The number of connections to a server, at least two; half of them are for writes.
-            SQLite ignores this setting.
+        pool_size: The number of connections to PostgreSQL, at least two; half of them are for
+            writes. SQLite ignores this setting.
         answer_seconds: The maximum total time of an operation: waiting for its turn, connecting,
             statements and commit.
     """

@@ -93,8 +93,8 @@ FROM (
 GROUP BY channel_id
 """  # noqa: S608
 
-# Within a channel, positions increase with seq. ``bisected`` uses bisection to find the seq from
-# which the positions are above ``after``. An index on (channel, position) would be faster here, but
+# Within a channel, positions increase with seq. ``bisected`` uses bisection to find the first seq
+# whose position is above ``after``. An index on (channel, position) would be faster here, but
 # the planner might choose it for queries that need the index on (channel, seq).
 _MIDDLE_POSITION = """
 (

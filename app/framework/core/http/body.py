@@ -14,7 +14,7 @@ from app.framework.common.http_exceptions import (
 from app.framework.platform_socketio.json_codec import loads
 
 DEFAULT_MAX_BODY_BYTES = 102_400
-"""The default limit for a body; Express has the same."""
+"""The default limit for a body, as in Express."""
 
 READ_TIMEOUT_SECONDS = 10.0
 
@@ -24,11 +24,11 @@ _JSON = "application/json"
 async def read_body(
     request: web.Request, max_bytes: int, timeout_seconds: float = READ_TIMEOUT_SECONDS
 ) -> bytes:
-    """Read the whole body. A compressed body is rejected: unpacking a small one can take seconds.
+    """Read the whole body. Compressed bodies are rejected: unpacking can take seconds.
 
     Raises:
         UnsupportedMediaTypeException: The ``Content-Encoding`` is not ``identity``.
-        PayloadTooLargeException: The body is larger than ``max_bytes``. Reading stopped there.
+        PayloadTooLargeException: The body is larger than ``max_bytes``. The rest is not read.
         RequestTimeoutException: The body did not arrive within ``timeout_seconds``.
     """
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":

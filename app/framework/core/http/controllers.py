@@ -1,4 +1,4 @@
-"""Nest's ``@Controller`` and the decorators of its routes, which ``router.py`` reads; and CORS."""
+"""Nest's ``@Controller``, the decorators of routes that ``router.py`` reads, and CORS."""
 
 import sys
 from collections.abc import Callable
@@ -80,14 +80,14 @@ def delete(path: str = "") -> Callable[[Decorated], Decorated]:
 
 
 def http_code(status: int) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@HttpCode``: the status of a success; by default 201 for POST, 200 otherwise."""
+    """Nest's ``@HttpCode``: the status after a success; by default 201 for POST, else 200."""
     if status not in _STATUSES:
         raise BootError(f"@http_code: {status!r} is not a status; write a number like 204")
     return set_metadata(HTTP_CODE, status)
 
 
 def header(name: str, value: str) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Header``: a header of a success."""
+    """Nest's ``@Header``: a header that is sent after a success."""
     try:
         check_header(name, value)
     except ValueError as error:

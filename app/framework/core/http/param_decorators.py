@@ -31,7 +31,7 @@ def Body(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest
 
 @param_decorator
 def RawBody(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
-    """Pass the bytes of the body, of any content type, such as to verify a signature."""
+    """Pass the bytes of a body of any content type, for example to verify a signature."""
     return _http_marker("custom", None, _read_raw_body, pipes)
 
 
@@ -45,14 +45,14 @@ def Param(name: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest
 def Query(name: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
     """Pass a parameter of the query, or all of them as a dict.
 
-    A missing parameter is None. A repeated one is a list, as in Nest.
+    A missing parameter is None. A repeated parameter is a list, as in Nest.
     """
     return _marker("query", name, pipes, _all_query, _query)
 
 
 @param_decorator
 def Headers(name: str | None = None) -> ParamMarker:  # noqa: N802 - Nest's name
-    """Pass a header, or all of them; a missing header is None. No pipes run for it, as in Nest."""
+    """Pass a header, or all headers; a missing header is None. As in Nest, no pipes run."""
     read = _all_headers if name is None else partial(_header, name)
     return _http_marker("custom", name, read, is_pipeable=False)
 

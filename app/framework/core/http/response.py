@@ -1,4 +1,4 @@
-"""`HttpResponse`: the response of a controller while guards, handler and filters work on it."""
+"""`HttpResponse`: the response that guards, handlers and filters of controllers change."""
 
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ class HttpResponse:
     A handler returns the body; a filter calls `json` or `send`. The last call replaces the others.
 
     Attributes:
-        headers: Headers to send. They are also added to a response of aiohttp that is returned.
+        headers: Headers to send. They are also added to a returned response of aiohttp.
     """
 
     __slots__ = ("_body", "_content_type", "_is_answered", "headers", "status_code")
@@ -43,7 +43,7 @@ class HttpResponse:
         return self
 
     def set_header(self, name: str, value: str) -> Self:
-        """Set one header, replacing a previous value; raise a ValueError for several lines."""
+        """Set a header, replacing its old value; raise ValueError for a text of several lines."""
         check_header(name, value)
         self.headers[name] = value
         return self
@@ -53,7 +53,7 @@ class HttpResponse:
         return self._answer(dump(value), _JSON)
 
     def send(self, value: Any) -> Self:
-        """Answer with a text, with bytes, without a body for None, or else with JSON."""
+        """Answer with a text or bytes, without a body if the value is None, and else with JSON."""
         if value is None:
             return self._answer(None, None)
         if isinstance(value, str):
@@ -63,7 +63,7 @@ class HttpResponse:
         return self.json(value)
 
     def discard(self) -> None:
-        """Forget the answer after an error, so that a filter must give another one."""
+        """Discard the answer after an error, so that a filter has to answer."""
         self.status_code = 500
         self._body, self._content_type, self._is_answered = None, None, False
         self.headers.pop(hdrs.CONTENT_TYPE, None)
@@ -80,7 +80,7 @@ class HttpResponse:
         return web.Response(body=self._body, status=self.status_code, headers=self.headers)
 
     def add_headers_to(self, response: web.StreamResponse) -> None:
-        """Add the headers that a response of aiohttp lacks, unless its headers are sent already."""
+        """Add the headers that a response of aiohttp lacks, unless its headers were sent before."""
         if not response.prepared:
             lacking = [each for each in self.headers.items() if each[0] not in response.headers]
             response.headers.extend(lacking)
@@ -91,7 +91,7 @@ class HttpResponse:
 
 
 def check_header(name: object, value: object) -> None:
-    """Raise a ValueError unless both are texts of one line: a second line is another header."""
+    """Raise ValueError unless both are texts of one line: a second line would be another header."""
     for each in (name, value):
         if not isinstance(each, str) or _LINE_ENDS & {*each}:
             raise ValueError(f"the header {name!r} must be a text of one line")

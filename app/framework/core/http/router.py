@@ -1,8 +1,8 @@
 """Reads the routes of a controller and compiles each into one function, at boot.
 
 The order is the same as in Nest (``router-execution-context.ts``): guards, interceptors, pipes,
-handler; filters for errors. The body is read after the guards, so that a request that a guard
-refuses costs little.
+handler. Filters handle errors. The body is read after the guards, so a refused request costs
+little.
 """
 
 import inspect
@@ -38,13 +38,13 @@ from app.framework.websockets.parameters import Parameter, read_parameters
 from app.framework.websockets.pipeline import compile_invocation
 
 _PARAMETER = r"\{([A-Za-z_]\w*)"
-"""The beginning of a path parameter. ``{3}`` is a part of a pattern, as in ``{id:\\d{3}}``."""
+"""Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
 _ANY_SEGMENT = ":[^/]+"
-"""The pattern of a path parameter, as in Express. That of aiohttp does not match braces."""
+"""The pattern of a path parameter, as in Express. The pattern of aiohttp excludes braces."""
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors of a body that is not valid HTTP, if aiohttp uses its parser in Python."""
+"""The errors that aiohttp's parser in Python raises for a body that is not valid HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ class HttpRoute:
 
     Attributes:
         handler: The controller's bound method.
-        status: The status of a success.
-        headers: Headers of a success, from the decorator ``header``.
+        status: The status after a success.
+        headers: The headers after a success, from the decorator ``header``.
     """
 
     method: str
@@ -176,7 +176,7 @@ def _compile_run(route: HttpRoute) -> Callable[[HttpContext], Awaitable[Any]]:
 def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
     """Raise `BootError` if two routes have the same method and path: the second would never run.
 
-    The names of the path's parameters make no difference.
+    Paths that differ only in the names of their parameters are the same.
     """
     seen: set[tuple[str, str]] = set()
     for route in routes:
@@ -188,21 +188,21 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
 
 
 def _only_response(context: HttpContext, response: web.StreamResponse) -> web.StreamResponse:
-    """Return the response; raise a RuntimeError if the handler has sent another one."""
+    """Return the response; raise RuntimeError if the handler has begun to send another one."""
     if _has_begun(context.get_request()) and not response.prepared:
         raise RuntimeError(f"{context.log_name} has sent a web.StreamResponse; return that one")
     return response
 
 
 def _has_begun(request: web.Request) -> bool:
-    """Return whether a part of a response was sent: another one would be read as its rest."""
+    """Return whether a part of a response was sent, so that no other response can follow."""
     return request.writer.output_size > 0
 
 
 def _must_disconnect(request: web.Request, error: Exception) -> bool:
     """Return whether no answer is possible; aiohttp then closes the connection and logs the error.
 
-    The logger drops errors that the client caused, see ``server_log.py``.
+    Errors that the client caused are not logged: see ``server_log.py``.
     """
     if isinstance(error, ConnectionResetError) and request.transport is None:
         return True  # the client has disconnected while it sent the body
@@ -216,7 +216,7 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
 
 
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse Nest's form of path parameters, and parameters that the path does not have."""
+    """Refuse path parameters in Nest's form, and markers of parameters that the path lacks."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
