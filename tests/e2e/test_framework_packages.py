@@ -98,7 +98,7 @@ class _Jobs:
         self.runs["interval"] += 1
         raise ValueError("sesame")
 
-    @timeout(10)
+    @timeout(100)
     def timeout(self) -> None:
         self.runs["timeout"] += 1
 

@@ -5,6 +5,8 @@ import time
 from datetime import UTC, datetime
 from typing import Self
 
+from dependency_injector import providers
+
 
 class Clock:
     """The machine's clock. Tests pass a `ManualClock` instead."""
@@ -24,3 +26,11 @@ class Clock:
     def __deepcopy__(self, memo: object) -> Self:
         """Return this clock: dependency-injector copies the arguments of modules."""
         return self
+
+
+def clock_provider(clock: Clock | providers.Provider[Clock] | None) -> providers.Provider[Clock]:
+    """Return the provider for the option ``clock`` of a module: its clock, or the machine's.
+
+    A value that is no provider would be wrapped in two providers.
+    """
+    return clock if isinstance(clock, providers.Provider) else providers.Object(clock or Clock())

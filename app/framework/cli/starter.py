@@ -43,8 +43,14 @@ def new_part(kind: str, text: str, folder: Path) -> tuple[Path, str]:
     ``new_part("guard", "admin", Path("app"))`` writes ``app/admin/admin_guard.py``.
 
     Raises:
-        StarterError: The name is invalid, or the file exists or cannot be written.
+        StarterError: The name is invalid, the folder is missing, or the file exists or cannot be
+            written.
     """
+    if not folder.is_dir():
+        raise StarterError(
+            f"There is no folder {folder} here; run this command in the project's folder, "
+            "or name a package with --folder."
+        )
     name = PartName.parse(text, kind)
     package = (*folder.parts, name.snake)
     for part in package:

@@ -24,13 +24,13 @@ def on_event(
 ) -> Callable[[Decorated], Decorated]:
     """Nest's ``@OnEvent``: run the method whenever the `EventEmitter2` emits this event.
 
-    A method may have several of these decorators. The method may take fewer
-    arguments than the event has.
+    A method may have several of these decorators. The method may take fewer arguments than the
+    event has.
 
     Args:
-        event: The event's name, or an enum member whose value is the name. With ``wildcard=True`` in
-            `EventEmitterModule.for_root`, ``*`` stands for one part of a name, and ``**`` for
-            any number of parts.
+        event: The event's name, or an enum member whose value is the name. If
+            `EventEmitterModule.for_root` has ``wildcard=True``, ``*`` stands for one part of a
+            name, and ``**`` for any number of parts.
         suppress_errors: Whether `EventEmitter2.emit_async` ignores the method's errors. Errors are
             logged in any case.
 

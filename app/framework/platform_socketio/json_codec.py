@@ -113,7 +113,7 @@ def _to_json_value(value: Any) -> Any:
     if to_wire is not None:
         return to_wire()
     if isinstance(value, BaseModel):
-        return _without_unset(value.model_dump(mode="json", by_alias=True), value)
+        return _as_node_writes(value.model_dump(mode="json", by_alias=True), value)
     if isinstance(value, datetime):
         return _iso_text(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -133,23 +133,26 @@ def _iso_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def _without_unset(dumped: Any, value: Any) -> Any:
-    """Remove the fields that were not set and are None, from models at any depth."""
+def _as_node_writes(dumped: Any, value: Any) -> Any:
+    """Return a dumped value without the fields of models that were not set and are None.
+
+    Datetimes are written as in `_iso_text`, unless the model has its own serializer for them.
+    """
     if isinstance(value, BaseModel) and isinstance(dumped, dict):
         for name, field in type(value).model_fields.items():
             key = field.serialization_alias or name
             if dumped.get(key, name) is None and name not in value.model_fields_set:
                 del dumped[key]
             elif key in dumped:
-                _without_unset(dumped[key], getattr(value, name))
+                dumped[key] = _as_node_writes(dumped[key], getattr(value, name))
     elif isinstance(value, dict) and isinstance(dumped, dict):
-        for one, other in zip(dumped.values(), value.values(), strict=False):
-            _without_unset(one, other)
-    elif isinstance(value, datetime) and value.tzinfo is None and dumped == value.isoformat():
-        _iso_text(value)  # raises an error; the model's own serializer may have added a time zone
+        for key, each in zip(dumped, value.values(), strict=False):
+            dumped[key] = _as_node_writes(dumped[key], each)
+    elif isinstance(value, datetime) and dumped == value.isoformat().replace("+00:00", "Z"):
+        return _iso_text(value)
     elif isinstance(value, list | tuple) and isinstance(dumped, list):
-        for one, other in zip(dumped, value, strict=False):
-            _without_unset(one, other)
+        for index, (one, other) in enumerate(zip(dumped, value, strict=False)):
+            dumped[index] = _as_node_writes(one, other)
     return dumped
 
 

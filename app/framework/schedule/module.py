@@ -2,7 +2,7 @@
 
 from dependency_injector import containers, providers
 
-from app.framework.background.clock import Clock
+from app.framework.background.clock import Clock, clock_provider
 from app.framework.common.providers import global_
 from app.framework.schedule.registry import SchedulerRegistry
 from app.framework.schedule.scheduler import ScheduleOptions, Scheduler
@@ -38,4 +38,6 @@ class ScheduleModule(containers.DeclarativeContainer):
             clock: A clock, or a provider of one. Tests pass a `ManualClock`, or override `Clock`.
         """
         options = ScheduleOptions(cron_jobs, intervals, timeouts, stop_seconds)
-        return providers.Container(ScheduleModule, options=options, clock=clock or Clock())
+        return providers.Container(
+            ScheduleModule, options=providers.Object(options), clock=clock_provider(clock)
+        )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from dependency_injector import containers, providers
 
-from app.framework.background.clock import Clock
+from app.framework.background.clock import Clock, clock_provider
 from app.framework.background.explorer import Explorer
 from app.framework.background.method_decorators import MethodDecorator
 from app.framework.common.exceptions import BootError
@@ -81,7 +81,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
             ThrottlerModule,
             throttlers=throttlers if is_provider else providers.Object(throttlers),
             get_tracker=providers.Object(get_tracker),
-            clock=clock or Clock(),
+            clock=clock_provider(clock),
         )
 
 

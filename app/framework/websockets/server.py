@@ -49,8 +49,11 @@ class Server(BroadcastOperator):
     def of(self, namespace: str) -> "Server":
         """Return another namespace of this server.
 
+        Do not keep the result for a namespace by parameter or regular expression: such a namespace
+        is closed with its last socket.
+
         Raises:
-            ValueError: No gateway has the namespace, or no socket is in it.
+            ValueError: No gateway has the namespace.
         """
         return Server(self._hub.of("/" + namespace.strip("/")))
 

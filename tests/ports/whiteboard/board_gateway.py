@@ -106,9 +106,7 @@ class BoardGateway:
 
     @on_event("lock.expired")
     def unlock(self, board: Board, shape: UUID) -> None:
-        for each in self.server.local_sockets():
-            if each.nsp.params["board"] == board.name:
-                each.emit("unlocked", shape)
+        self.server.of(f"boards/{board.name}").emit("unlocked", shape)
 
     async def _greet(self, client: Socket, name: str, ack: Any) -> None:
         client.data["name"] = name

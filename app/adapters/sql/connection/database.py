@@ -280,8 +280,9 @@ class Database(WriteAdmission):
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
-        if was_closed and not side.breaker.is_closed:
-            raise Unavailable  # the circuit breaker opened during the wait
+        # The shutdown opens the circuit breaker as well, but lets waiting operations run.
+        if was_closed and not side.breaker.is_closed and not self._closed:
+            raise Unavailable
 
     async def _outlive_caller(self, committing: Coroutine[Any, Any, Result]) -> Result:
         """Await a commit in a task of its own, which continues if the caller is cancelled."""

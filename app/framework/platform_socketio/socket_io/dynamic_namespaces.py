@@ -51,11 +51,19 @@ class DynamicNamespace:
         match = self.pattern.fullmatch(name)
         if match is None:
             return None
-        child = _ChildRooms(name, self._batcher, self, match.groupdict(""))
+        child = _ChildRooms(name, self._batcher, self, match)
         for middleware in self._middlewares:
             child.use(middleware)
         self.children[name] = self.owner.rooms[name] = child
         return child
+
+    def find_closed(self, name: str) -> Hub | None:
+        """Return a namespace without sockets, or None if the name does not match.
+
+        Emitting to it reaches nobody. It is not stored, so the names cannot fill the memory.
+        """
+        match = self.pattern.fullmatch(name)
+        return None if match is None else _ClosedRooms(name, self._batcher, self, match)
 
     def close(self, name: str) -> None:
         """Forget an empty namespace."""
@@ -109,10 +117,10 @@ class _ChildRooms(NamespaceRooms):
         namespace: str,
         batcher: WriteBatcher,
         parent: DynamicNamespace,
-        params: Mapping[str, str],
+        match: re.Match[str],
     ) -> None:
         super().__init__(namespace, batcher, parent.owner)
-        self.params = params
+        self.params = match.groupdict("")
         self._parent = parent
         """The pattern's namespaces, to which this one belongs."""
 
@@ -125,3 +133,15 @@ class _ChildRooms(NamespaceRooms):
         """Close the namespace if it has no socket, including sockets that are connecting."""
         if not self.socket_count:
             self._parent.close(self.namespace)
+
+
+class _ClosedRooms(_ChildRooms):
+    """A namespace without sockets, for code that emits to it by name."""
+
+    def use(self, middleware: Middleware) -> None:
+        """Raise ValueError: the sockets that connect later are in another object."""
+        del middleware
+        raise ValueError(
+            f"the namespace {self.namespace} is not open; register the middleware for "
+            "all namespaces of the gateway, in after_init"
+        )

@@ -63,12 +63,16 @@ class RoomManager(socketio.AsyncManager):
         """Return a namespace by its name or pattern.
 
         Raises:
-            ValueError: No gateway has the namespace, or no socket is in it.
+            ValueError: No gateway has the namespace.
         """
         hub = self.dynamic.get(namespace) or self.rooms.get(namespace)
-        if hub is None:
-            raise ValueError(f"the namespace {namespace} is not open")
-        return hub
+        if hub is not None:
+            return hub
+        for dynamic in self.dynamic.values():
+            closed = dynamic.find_closed(namespace)
+            if closed is not None:
+                return closed
+        raise ValueError(f"no gateway has the namespace {namespace}")
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
         """Return the rooms of a namespace; there are none if the namespace is not open."""

@@ -71,7 +71,7 @@ class RoomOwner(Protocol):
         """The number of open connections."""
 
     def find_hub(self, namespace: str) -> Hub:
-        """Return a namespace by its name or pattern; raise ValueError if it is not open."""
+        """Return a namespace by its name or pattern; raise ValueError if no gateway has it."""
 
     def expect_ack(self, sid: str) -> tuple[int, AwaitedAck]:
         """Register an ack that a socket should send; return the id of the event, and the ack."""

@@ -36,6 +36,7 @@ def _project(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A working directory with an application."""
     (tmp_path / "poll_project.py").write_text(PROJECT)
     (tmp_path / "broken_project.py").write_text("import missing_library")
+    (tmp_path / "app").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     yield

@@ -18,6 +18,13 @@ def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture
+def _packages(tmp_path: Path) -> None:
+    """A project's packages, and folders whose names cannot be imported."""
+    for name in ("app/chat", "my-app"):
+        (tmp_path / name).mkdir(parents=True)
+
+
 @pytest.mark.parametrize("create", [False, True])
 def test_project_is_named_like_its_folder(tmp_path: Path, *, create: bool) -> None:
     root = tmp_path / "GroupChat"
@@ -47,6 +54,7 @@ def test_project_is_refused_when_its_folder_is_no_name(tmp_path: Path) -> None:
         new_project(tmp_path / "2 chats", "library==1")
 
 
+@pytest.mark.usefixtures("_packages")
 @pytest.mark.parametrize("kind", KINDS)
 def test_part_defines_the_class_that_is_to_be_added(kind: str) -> None:
     path, lines = new_part(kind, "poll-votes", Path("app"))
@@ -61,18 +69,20 @@ def test_part_defines_the_class_that_is_to_be_added(kind: str) -> None:
     assert path.with_name("__init__.py").exists()
 
 
+@pytest.mark.usefixtures("_packages")
 def test_parts_of_one_name_share_a_folder() -> None:
     paths = [new_part(kind, "poll", Path("app", "chat"))[0] for kind in ("guard", "pipe")]
 
     assert [Path("app", "chat", "poll", f"poll_{kind}.py") for kind in ("guard", "pipe")] == paths
 
 
+@pytest.mark.usefixtures("_packages")
 @pytest.mark.parametrize(
     ("name", "folder", "sentence"),
     [
         ("class", "app", "'class' cannot be a part of an import; choose another name."),
         ("poll", "my-app", "'my-app' cannot be a part of an import; choose another name."),
-        ("poll", "../app", "'..' cannot be a part of an import; choose another name."),
+        ("poll", "app/../app", "'..' cannot be a part of an import; choose another name."),
     ],
 )
 def test_part_is_refused_when_it_could_not_be_imported(
@@ -82,6 +92,14 @@ def test_part_is_refused_when_it_could_not_be_imported(
         new_part("guard", name, Path(folder))
 
 
+def test_part_is_refused_when_there_is_no_project_here(tmp_path: Path) -> None:
+    with pytest.raises(StarterError, match=r"There is no folder app here; run this command in"):
+        new_part("guard", "poll", Path("app"))
+
+    assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("_packages")
 def test_part_is_refused_when_it_exists() -> None:
     path, _ = new_part("guard", "poll", Path("app"))
     path.write_text("mine")

@@ -94,6 +94,29 @@ def test_datetime_is_written_as_by_node_when_it_is_aware(moment: datetime, expec
     assert f'"{expected}"' == json_codec.dumps(moment)
 
 
+class _Times(BaseModel):
+    times: list[datetime]
+    by_name: dict[str, datetime | None]
+    own: datetime
+
+    @field_serializer("own")
+    def _write_own(self, own: datetime) -> str:
+        return f"{own:%d.%m.%Y}"
+
+
+def test_datetimes_of_models_are_written_as_by_node_unless_the_model_has_a_serializer() -> None:
+    """Clients that compare the texts need one form."""
+    berlin, utc = timezone(timedelta(hours=1)), datetime(2026, 1, 2, tzinfo=UTC)
+    moment = datetime(2026, 1, 2, 3, 4, 5, 678_901, berlin)
+    model = _Times(times=[utc, moment], by_name={"none": None, "one": moment}, own=utc)
+
+    assert {
+        "times": ["2026-01-02T00:00:00.000Z", "2026-01-02T02:04:05.678Z"],
+        "by_name": {"none": None, "one": "2026-01-02T02:04:05.678Z"},
+        "own": "02.01.2026",
+    } == json_codec.loads(json_codec.dumps(model))
+
+
 def test_datetime_is_refused_when_it_has_no_time_zone() -> None:
     """The meaning of a time without a zone would depend on the machine's time zone."""
     with pytest.raises(TypeError, match="2026-01-02 00:00:00 has no time zone"):

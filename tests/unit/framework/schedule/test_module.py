@@ -7,7 +7,7 @@ import pytest
 from dependency_injector import containers, providers
 from structlog.testing import capture_logs
 
-from app.framework import BootError, NestApplication, NestFactory
+from app.framework import BootError, NestApplication, NestFactory, imported
 from app.framework.background.clock import Clock
 from app.framework.schedule import CronExpression, ScheduleModule, cron, interval, timeout
 from app.framework.schedule.registry import MAX_OVERLAPPING_RUNS
@@ -57,6 +57,24 @@ async def test_jobs_run_at_their_times_until_the_application_stops() -> None:
     await app.close()
     await clock.advance(100)
     assert 4 == len(jobs.runs)
+
+
+async def test_services_may_import_the_clock_of_the_schedule() -> None:
+    class _Service:
+        def __init__(self, clock: Clock) -> None:
+            self.clock = clock
+
+    class _ServiceModule(containers.DeclarativeContainer):
+        service = providers.Singleton(_Service, imported(Clock))
+
+    class _Module(containers.DeclarativeContainer):
+        schedule = ScheduleModule.for_root()
+        service = providers.Container(_ServiceModule)
+
+    clock = ManualClock()
+    builder = Test.create_testing_module(_Module).override_provider(Clock).use_value(clock)
+
+    assert builder.compile().get(_Service).clock is clock
 
 
 async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module() -> None:

@@ -24,6 +24,7 @@ from app.framework import (
 )
 from app.framework.platform_socketio.engine_io.request_check import RequestCheck
 from app.framework.platform_socketio.engine_io.server import EngineServer
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.platform_socketio import client_frames
 
 socketio = import_module("socketio")
@@ -249,7 +250,7 @@ async def test_nothing_remains_when_the_client_leaves_while_the_function_runs() 
 
     async def allow(request: web.Request) -> bool:
         started.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while request.transport is not None:  # noqa: ASYNC110 - aiohttp has no event for it
                 await asyncio.sleep(0.01)
         return True
@@ -259,7 +260,7 @@ async def test_nothing_remains_when_the_client_leaves_while_the_function_runs() 
         await started.wait()
         connecting = server.connecting()
         writer.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             while server.connecting():  # noqa: ASYNC110 - the server has no event for it
                 await asyncio.sleep(0.01)
 
@@ -277,7 +278,7 @@ async def test_frames_are_handled_when_they_come_before_the_answer() -> None:
     async with serving(allow) as server:
         frames = [client_frames.text(b"40"), client_frames.text(b'427["double",4]')]
         reader, writer = await server.raw(*frames)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             received = await reader.readuntil(b"437[8]")
         writer.close()
 

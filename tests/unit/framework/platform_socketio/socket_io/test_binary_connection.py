@@ -20,6 +20,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
+from tests.deadlines import ANSWER_SECONDS
 
 PLACEHOLDER = '{"_placeholder":true,"num":0}'
 HEAD = f'451-1["size",{PLACEHOLDER}]'
@@ -57,12 +58,12 @@ class _Client:
                 await self.socket.send_bytes(frame)
 
     async def receive(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             return str(await self.socket.receive_str())
 
     async def close_code(self) -> int | None:
         """Return the code with which the server closes the connection."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(ANSWER_SECONDS):
             message = await self.socket.receive()
         assert message.type is WSMsgType.CLOSE, message
         return self.socket.close_code

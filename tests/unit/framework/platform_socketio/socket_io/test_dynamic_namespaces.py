@@ -69,6 +69,23 @@ async def test_namespace_is_open_while_it_has_sockets(server: SocketServer, hub:
     assert ({}, 0) == (server.manager.rooms, len(hub.sockets))
 
 
+async def test_namespace_without_sockets_is_found_by_name(
+    server: SocketServer, hub: Server
+) -> None:
+    """A gateway emits to a room of its users by name, whether or not anybody is in it."""
+    empty = hub.of("rooms/a")
+    empty.emit("event")
+    with pytest.raises(ValueError, match=r"the namespace /rooms/a is not open"):
+        empty.use(ignore)
+    with pytest.raises(ValueError, match=r"no gateway has the namespace /rooms/a/b"):
+        hub.of("/rooms/a/b")
+
+    send(connect(server, "one"), "40/rooms/a,")
+    await ticks()
+
+    assert ("a", 0, 1) == (empty.params["id"], len(empty.sockets), len(hub.of("rooms/a").sockets))
+
+
 async def test_namespace_is_closed_when_its_first_socket_is_refused(
     server: SocketServer, hub: Server
 ) -> None:
@@ -109,8 +126,6 @@ async def test_open_namespace_is_found_by_its_name(server: SocketServer, hub: Se
 
     assert ("/rooms/a", "/rooms/:id") == (hub.of("rooms/a").name, hub.of("/rooms/:id").name)
     assert 1 == hub.engine.clients_count
-    with pytest.raises(ValueError, match="the namespace /rooms/b is not open"):
-        hub.of("/rooms/b")
 
 
 async def test_broadcast_reaches_all_namespaces_of_the_pattern(
