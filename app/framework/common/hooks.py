@@ -1,12 +1,12 @@
 """The lifecycle hooks that every provider may have, as Protocols.
 
 A provider implements a hook by defining a method of that name. ``core/lifecycle.py`` describes when
-hooks run. The method may take fewer arguments than the Protocol lists: surplus arguments are
-dropped, as in JavaScript.
+hooks run. The method is sync or async, and may take fewer arguments than the Protocol lists:
+surplus arguments are dropped, as in JavaScript.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from app.framework.common.exceptions import BootError
@@ -32,7 +32,7 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 class OnModuleInit(Protocol):
     """Opens connections and files, which a constructor must not do."""
 
-    async def on_module_init(self) -> None:
+    def on_module_init(self) -> Awaitable[None] | None:
         """Open connections. If this raises, the application does not start."""
 
 
@@ -40,7 +40,7 @@ class OnModuleInit(Protocol):
 class OnApplicationBootstrap(Protocol):
     """Runs when every module is initialized, before the application listens."""
 
-    async def on_application_bootstrap(self) -> None:
+    def on_application_bootstrap(self) -> Awaitable[None] | None:
         """Start background work. If this raises, the application does not start."""
 
 
@@ -48,7 +48,7 @@ class OnApplicationBootstrap(Protocol):
 class OnDrain(Protocol):
     """Runs after the stop signal, while clients are still served. Nest has no such hook."""
 
-    async def on_drain(self) -> None:
+    def on_drain(self) -> Awaitable[None] | None:
         """Announce the shutdown. If this raises, the error is logged."""
 
 
@@ -56,7 +56,7 @@ class OnDrain(Protocol):
 class OnModuleDestroy(Protocol):
     """Stops the provider's own tasks; sockets are still connected."""
 
-    async def on_module_destroy(self) -> None:
+    def on_module_destroy(self) -> Awaitable[None] | None:
         """Stop background work. If this raises, the error is logged."""
 
 
@@ -64,7 +64,7 @@ class OnModuleDestroy(Protocol):
 class BeforeApplicationShutdown(Protocol):
     """Runs after all ``on_module_destroy`` hooks, before the servers close."""
 
-    async def before_application_shutdown(self, signal: str | None) -> None:
+    def before_application_shutdown(self, signal: str | None) -> Awaitable[None] | None:
         """Prepare for the shutdown. Errors are logged. ``signal`` is the signal's name, if any."""
 
 
@@ -72,7 +72,7 @@ class BeforeApplicationShutdown(Protocol):
 class OnApplicationShutdown(Protocol):
     """Closes resources that handlers used; no socket is connected any more."""
 
-    async def on_application_shutdown(self, signal: str | None) -> None:
+    def on_application_shutdown(self, signal: str | None) -> Awaitable[None] | None:
         """Close resources. Errors are logged. ``signal`` is the name of the signal, if any."""
 
 

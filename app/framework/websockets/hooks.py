@@ -1,5 +1,9 @@
-"""The lifecycle hooks of gateways, as Protocols. A gateway defines the methods that it needs."""
+"""The lifecycle hooks of gateways, as Protocols.
 
+A gateway defines the methods that it needs, sync or async.
+"""
+
+from collections.abc import Awaitable
 from typing import Any, Protocol, runtime_checkable
 
 from app.framework.common.hooks import HookArguments
@@ -28,7 +32,7 @@ class OnGatewayConnection(Protocol):
     If the hook raises, the socket is refused.
     """
 
-    async def handle_connection(self, client: Any) -> None:
+    def handle_connection(self, client: Any) -> Awaitable[None] | None:
         """Prepare the socket, for example join rooms. Raise an error to refuse the socket."""
 
 
@@ -39,5 +43,5 @@ class OnGatewayDisconnect(Protocol):
     ``client.rooms`` is empty when the hook runs. ``reason`` is a `DisconnectReason`.
     """
 
-    async def handle_disconnect(self, client: Any, reason: str) -> None:
+    def handle_disconnect(self, client: Any, reason: str) -> Awaitable[None] | None:
         """Clean up. If this raises, the error is logged."""

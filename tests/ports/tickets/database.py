@@ -49,7 +49,7 @@ class MemoryRepository(TicketRepository, OnApplicationShutdown):
     def all(self) -> list[Ticket]:
         return list(self._tickets.values())
 
-    async def on_application_shutdown(self, signal: str | None) -> None:
+    def on_application_shutdown(self, signal: str | None) -> None:
         del signal
         self.is_closed = True
 

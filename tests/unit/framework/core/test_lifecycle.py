@@ -17,6 +17,7 @@ from app.framework import (
     imported,
     web_socket_gateway,
 )
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.assembling import application
 from tests.unit.framework.tracing import Trace
 
@@ -253,7 +254,7 @@ async def test_close_is_refused_when_a_start_hook_awaits_it() -> None:
 
     app = application(providers.Singleton(_Closing))
     with pytest.raises(BootError) as caught:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(ANSWER_SECONDS):
             await app.init()
 
     assert "close was called while init runs its hooks; raise an error instead" == str(caught.value)
