@@ -22,14 +22,15 @@ class OnEventOptions:
 def on_event(
     event: str | Enum, *, suppress_errors: bool = True
 ) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@OnEvent``: the method runs whenever the `EventEmitter2` emits this event.
+    """Nest's ``@OnEvent``: run the method whenever the `EventEmitter2` emits this event.
 
     A method may have several of these decorators. The method may take fewer arguments than the
     event has.
 
     Args:
-        event: The event's name; for a member of an enum, its value. With ``wildcard=True`` in
-            `EventEmitterModule.for_root`, ``*`` stands for one part and ``**`` for any parts.
+        event: The event's name, or an enum member whose value is the name. If
+            `EventEmitterModule.for_root` has ``wildcard=True``, ``*`` stands for one part of a
+            name, and ``**`` for any number of parts.
         suppress_errors: Whether `EventEmitter2.emit_async` ignores the method's errors. Errors are
             logged in any case.
 

@@ -11,7 +11,7 @@ from app.framework.background.handler_tasks import HandlerTasks, Started, name_o
 from app.framework.event_emitter.wildcards import matches, specificity
 
 NEW_LISTENER = "new_listener"
-"""The event that pyee emits for each new listener. eventemitter2 does not do so by default."""
+"""An event that pyee emits for each new listener, unlike eventemitter2 by default."""
 
 _StartedListener = tuple[Callable[..., Any], Started]
 
@@ -23,7 +23,7 @@ class EventEmitterOptions:
     Attributes:
         wildcard: Whether ``*`` and ``**`` in the names of listeners are wildcards.
         delimiter: Separates the parts of a name.
-        max_running: No event is emitted while so many async listeners are running.
+        max_running: While this number of async listeners is running, `emit` raises an error.
         stop_seconds: The time that running listeners have to end when the application stops.
     """
 
@@ -50,11 +50,11 @@ class Listener:
 class EventEmitter2(pyee.EventEmitter):
     """Emits events to the listeners of this process; inject it to emit.
 
-    `on`, `once`, `remove_listener`, `remove_all_listeners`, `listeners` and `event_names` are
-    those of pyee. Listeners of one name run in the order in which they subscribed. If several names
-    match, an exact part precedes ``*``, which precedes ``**``.
+    pyee implements `on`, `once`, `remove_listener`, `remove_all_listeners`, `listeners` and
+    `event_names`. Listeners of one name run in the order in which they subscribed. If several names
+    match, an exact part precedes ``*``, and ``*`` precedes ``**``.
 
-    The error of a listener is logged, and neither ends the process nor the emitting code.
+    The error of a listener is logged. It does not reach the code that emits, or end the process.
     """
 
     def __init__(self, options: EventEmitterOptions) -> None:
@@ -72,8 +72,8 @@ class EventEmitter2(pyee.EventEmitter):
 
         Raises:
             RuntimeError: At least ``max_running`` listeners are running. No listener was called.
-            Exception: The event is ``error`` and has no listener, as in Node. This is the argument
-                if that is an exception, and otherwise a `PyeeError`.
+            Exception: The event is ``error`` and has no listener, as in Node. If the argument is an
+                exception, it is raised, and otherwise a `PyeeError`.
         """
         return event != NEW_LISTENER and bool(self._start_listeners(event, args, kwargs))
 

@@ -22,7 +22,8 @@ class EventSubscribersLoader(Explorer):
     """Subscribes the methods with `on_event` when all modules are initialized.
 
     As in Nest, an event that a provider emits in ``on_module_init`` reaches no listener. Listeners
-    receive events until all sockets are closed, including those that ``handle_disconnect`` emits.
+    receive events until all sockets are closed, so they receive the events of
+    ``handle_disconnect`` too.
     """
 
     decorators = (ON_EVENT,)
@@ -50,7 +51,7 @@ class EventSubscribersLoader(Explorer):
             self._emitter.on(event, listener)
 
     async def on_application_shutdown(self) -> None:
-        """Stop all listeners, before other providers close what the listeners use."""
+        """Stop all listeners, before other providers close the resources that listeners use."""
         await self._emitter.stop()
 
     def _check_options(self) -> None:

@@ -13,8 +13,8 @@ def matches(pattern: Sequence[str], name: Sequence[str]) -> bool:
 
     ``*`` matches exactly one part, ``**`` matches any number of parts, including none.
     """
-    # `ends` holds the numbers of the name's parts that the pattern matches so far. This takes
-    # ``len(pattern) * len(name)`` steps at most, for any pattern.
+    # A number n is in `ends` if the pattern's parts so far match the first n parts of the name. For
+    # any pattern, this takes at most ``len(pattern) * len(name)`` steps.
     ends = {0}
     for part in pattern:
         if part == ANY_PARTS:
@@ -32,5 +32,5 @@ def specificity(pattern: Sequence[str]) -> list[int]:
 
 
 def has_partial_wildcard(pattern: Sequence[str]) -> bool:
-    """Return whether a part contains ``*`` among other characters, so that it is no wildcard."""
+    """Return whether a part contains ``*`` and other characters; such a part is no wildcard."""
     return any(ONE_PART in part and part not in (ONE_PART, ANY_PARTS) for part in pattern)

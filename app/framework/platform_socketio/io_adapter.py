@@ -28,7 +28,7 @@ _UNKNOWN_HOOKS = {
     "allow_request": _ALLOW_REQUEST,
     "allowRequest": _ALLOW_REQUEST,
 }
-"""Names that a subclass of `IoAdapter` may have by mistake, with the remedy."""
+"""Remedies for methods that a subclass of `IoAdapter` may have by mistake, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class IoAdapter:
     def create_io_server(self, path: str, options: EngineOptions) -> SocketServer:
         """Create the server of one path at boot; Nest's ``createIOServer``.
 
-        A subclass may change the options: ``super().create_io_server(path, replace(options, ...))``
-        or return a subclass of `SocketServer`. Limits of HTTP connections are not affected: they
-        belong to the HTTP server, which all paths share.
+        A subclass may change options, ``super().create_io_server(path, replace(options, ...))``,
+        or return a subclass of `SocketServer`. The options here do not change the limits of HTTP
+        connections, because all paths share one HTTP server.
         """
         del path
         return SocketServer(options)

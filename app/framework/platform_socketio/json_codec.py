@@ -34,7 +34,7 @@ class BytesFound(TypeError):
 def dump(value: Any) -> bytes:
     """Encode a value like Node's ``JSON.stringify``: no spaces, dates in UTC with milliseconds.
 
-    Pydantic models are written with their aliases. Fields that were not set and are None are left
+    Pydantic models are written with their aliases. A field that was not set and is None is left
     out, as ``JSON.stringify`` leaves out undefined. Dataclasses are written as objects, sets as
     arrays, decimals as texts, and dates as ``YYYY-MM-DD``. An object with a method ``to_wire`` is
     written as the value that the method returns.
@@ -50,15 +50,15 @@ def dump(value: Any) -> bytes:
 
 
 def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
-    """Encode like `dump`, with a placeholder for each bytes object; return the bytes objects too.
+    """Encode like `dump`, but write a placeholder for each bytes object, and return these objects.
 
     The bytes of pydantic models are written as text, as in pydantic's own JSON; if they are not
     UTF-8, pydantic raises an error.
 
     Raises:
-        TypeError: The value has no JSON form, or it already contains a placeholder. A client may
-            have sent this placeholder in a plain event to disconnect other clients, whose decoders
-            fail if a placeholder has no attachment.
+        TypeError: The value has no JSON form, or already contains a placeholder. A client may have
+            sent that placeholder in an event without bytes to disconnect other clients: their
+            decoders fail if a placeholder has no attachment.
     """
     attachments: list[bytes] = []
 
@@ -73,7 +73,7 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     except orjson.JSONEncodeError:
         attachments.clear()
         encoded = _dump_surrogates(value, to_json_value)
-    # In a text, the quotation marks are escaped.
+    # Only a real field matches: inside a text, the quotation marks are escaped.
     if encoded.count(b'"%b":true' % PLACEHOLDER.encode()) != len(attachments):
         raise TypeError(f"data with bytes must not contain an object with '{PLACEHOLDER}': true")
     return encoded, attachments
@@ -128,7 +128,7 @@ def _to_json_value(value: Any) -> Any:
 
 
 def _iso_text(moment: datetime) -> str:
-    if moment.tzinfo is None:  # the machine's time zone would decide what it means
+    if moment.tzinfo is None:  # its meaning would depend on the machine's time zone
         raise TypeError(f"{moment} has no time zone; write datetime.now(UTC) or add tzinfo=UTC")
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
@@ -136,7 +136,7 @@ def _iso_text(moment: datetime) -> str:
 def _as_node_writes(dumped: Any, value: Any) -> Any:
     """Return a dumped value without the fields of models that were not set and are None.
 
-    Datetimes become those of `_iso_text`, unless the model has a serializer for them.
+    Datetimes are written as in `_iso_text`, unless the model has its own serializer for them.
     """
     if isinstance(value, BaseModel) and isinstance(dumped, dict):
         for name, field in type(value).model_fields.items():

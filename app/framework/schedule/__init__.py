@@ -1,4 +1,4 @@
-"""Port of ``@nestjs/schedule``: methods that run at times, at intervals or once."""
+"""Port of ``@nestjs/schedule``: runs methods at given times, at intervals or once."""
 
 from app.framework.background.clock import Clock
 from app.framework.schedule.cron_expression import CronExpression

@@ -1,6 +1,6 @@
 """`CronSchedule`: the times of a cron expression.
 
-Nest uses the npm package ``cron``. The syntax and the behavior of this module are the same.
+Nest uses the npm package ``cron``. This module has the same syntax and behavior.
 """
 
 import re
@@ -31,13 +31,14 @@ class CronSchedule:
     """The times of a cron expression in a time zone.
 
     The expression has five fields (minute, hour, day of month, month, day of week), or six with the
-    second first. If both kinds of days are restricted, either one suffices.
+    second first. If day of month and day of week are both restricted, a date needs to match only
+    one of them.
 
-    Where clocks change: a time that does not exist runs at the end of the gap. A time that exists
-    twice runs once if the expression lists its hours.
+    When clocks are set forward, a skipped time is replaced by the end of the gap. When clocks are
+    set back, a repeated time counts only once if the hour field is a list of numbers.
 
     Raises:
-        ValueError: The expression or the time zone is invalid, or the expression has no date.
+        ValueError: The expression or the time zone is invalid, or no date matches the expression.
     """
 
     def __init__(self, expression: str, time_zone: str) -> None:
@@ -64,7 +65,7 @@ class CronSchedule:
             second_at_beginning=True,
         )
         due = times.get_next()
-        while due.fold and self._has_fixed_hours:  # it has already run before the clocks changed
+        while due.fold and self._has_fixed_hours:  # due before the clocks changed, too
             due = times.get_next()
         return due
 

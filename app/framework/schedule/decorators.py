@@ -40,10 +40,10 @@ def cron(
     wait_for_completion: bool = False,
     disabled: bool = False,
 ) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Cron``: the method runs at the times of a cron expression.
+    """Nest's ``@Cron``: run the method at the times of a cron expression.
 
     Args:
-        expression: Such as ``"0 30 8 * * 1-5"`` or a `CronExpression`; see `CronSchedule`.
+        expression: A text such as ``"0 30 8 * * 1-5"``, or a `CronExpression`; see `CronSchedule`.
         name: Unique among the cron jobs of the application.
         time_zone: The name of a time zone, such as ``Europe/Berlin``.
         wait_for_completion: Whether a run is skipped while the previous one is still running.
@@ -62,7 +62,7 @@ def cron(
 
 
 def interval(milliseconds: float, *, name: str | None = None) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Interval``: the method runs again and again, first after one interval.
+    """Nest's ``@Interval``: run the method repeatedly; the first run is after one interval.
 
     Args:
         milliseconds: The time between the starts of two runs.
@@ -78,7 +78,7 @@ def interval(milliseconds: float, *, name: str | None = None) -> Callable[[Decor
 
 
 def timeout(milliseconds: float, *, name: str | None = None) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@Timeout``: the method runs once.
+    """Nest's ``@Timeout``: run the method once.
 
     Args:
         milliseconds: The time between the start of the application and the run.

@@ -38,7 +38,7 @@ class JobKind(StrEnum):
 
 @dataclass(slots=True)
 class Job:
-    """A function that a trigger starts.
+    """A function, and the trigger that starts it.
 
     Attributes:
         handler_name: The name of the function for logs.
@@ -55,13 +55,13 @@ class Job:
 class SchedulerRegistry:
     """Nest's ``SchedulerRegistry``: adds and deletes jobs while the application runs.
 
-    It also runs the methods with decorators. A deleted job starts no more runs; its current runs
-    end by themselves. A timeout is deleted when it has run.
+    The methods with decorators are jobs too. Deleting a job prevents further runs, but does not
+    cancel current ones. A timeout is deleted when it has run.
 
     The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
     expression, and `RuntimeError` if there are `MAX_JOBS` jobs. The ``delete`` methods raise
-    `LookupError` if there is no such job. When the application stops, all jobs are deleted; then
-    these methods have no effect, because ``handle_disconnect`` may still call them.
+    `LookupError` if there is no such job. When the application stops, all jobs are deleted. After
+    that, ``handle_disconnect`` may call these methods, but they have no effect.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -80,7 +80,7 @@ class SchedulerRegistry:
         self._add(JobKind.CRON, name, partial(run_at_times, schedule), callback)
 
     def add_interval(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, again and again."""
+        """Call a function, which may be async, repeatedly."""
         seconds = _seconds(milliseconds)
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
@@ -130,7 +130,7 @@ class SchedulerRegistry:
         task.add_done_callback(partial(self._forget, (kind, name)))
 
     async def stop(self) -> None:
-        """Start no more runs, and wait for the running ones; see `HandlerTasks.stop`."""
+        """Prevent further runs, and wait for the current ones; see `HandlerTasks.stop`."""
         triggers = list(self._triggers.values())
         for task in triggers:
             task.cancel()
@@ -153,7 +153,7 @@ class SchedulerRegistry:
         return [name for each, name in self._triggers if each is kind]
 
     def _forget(self, key: tuple[JobKind, str], task: asyncio.Task[None]) -> None:
-        if self._triggers.get(key) is task:  # a deleted job may have a successor
+        if self._triggers.get(key) is task:  # a deleted job may have been replaced
             del self._triggers[key]
 
     async def _watch(self, job: Job) -> None:

@@ -38,8 +38,8 @@ class ScheduleOptions:
 class Scheduler(Explorer):
     """Runs the jobs from ``on_application_bootstrap`` until ``on_module_destroy``.
 
-    As in Nest, runs of one job may overlap. If `MAX_OVERLAPPING_RUNS` of them are running, further
-    runs are skipped, and logged.
+    As in Nest, runs of one job may overlap. While a job has `MAX_OVERLAPPING_RUNS` runs, further
+    runs are skipped and logged.
     """
 
     decorators = (CRON, INTERVAL, TIMEOUT)

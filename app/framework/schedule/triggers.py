@@ -1,4 +1,4 @@
-"""The coroutines that start a job at its times. Each one runs until it is cancelled."""
+"""Coroutines that start a job: at the times of a schedule, at intervals, or once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,16 +9,18 @@ from app.framework.schedule.cron_schedule import CronSchedule
 Start = Callable[[], None]
 
 MAX_SLEEP_SECONDS = 60.0
-"""The longest sleep before a cron job, so that it notices corrections of the time of day."""
+"""The longest sleep of a cron job. It bounds the delay after a correction of the time of day."""
 
 MAX_REPEATED_TIME = timedelta(hours=3)
-"""If the time of day is set back by less, no run of a cron job is repeated. If it is set back by
-more, it was wrong before, and the job runs at the correct times, as in Debian's cron.
+"""If the time of day is set back by less than this, no run of a cron job is repeated.
+
+A larger correction means that the time was wrong before. The job then follows the new time, as in
+Debian's cron.
 """
 
 
 async def run_at_times(schedule: CronSchedule, clock: Clock, start: Start) -> None:
-    """Call ``start`` at the times of a schedule. Missed times are made up for by one call."""
+    """Call ``start`` at the times of a schedule. After missed times, call it once."""
     last = clock.now()
     while True:
         due = schedule.next_after(last)
@@ -32,7 +34,7 @@ async def run_at_times(schedule: CronSchedule, clock: Clock, start: Start) -> No
 
 
 async def run_at_intervals(interval_seconds: float, clock: Clock, start: Start) -> None:
-    """Call ``start`` again and again. Missed calls are made up for by one call."""
+    """Call ``start`` repeatedly. After missed calls, call it once."""
     due = clock.monotonic() + interval_seconds
     while True:
         await clock.sleep(due - clock.monotonic())

@@ -32,9 +32,9 @@ class RecordingLink:
         pauses: The durations of `Socket.pause_events` calls, in seconds.
         present: The sockets that `sockets` searches. Tests fill this list.
         acks: The client's answers to `Socket.emit_with_ack`. Tests fill this list.
-        params: The parameters in the namespace's name.
+        params: The values of the parameters in the namespace's pattern.
         namespace: The name of the namespace.
-        listeners: The functions of `Socket.on` and `Socket.once`, with the events.
+        listeners: The arguments of `Socket.on` and `Socket.once`: events and functions.
         middlewares: The functions that were given to `Server.use`.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: How `Socket.close_transport` treated the CONNECT packet: ``answered`` or
@@ -207,7 +207,7 @@ def fake_context(
 def fake_http_context(
     request: object, *, handler: Callable[..., Any] = fake_socket, controller: type = object
 ) -> HttpContext:
-    """Create the context of one HTTP request, such as one of aiohttp's ``make_mocked_request``."""
+    """Create the context of a request, such as the result of aiohttp's ``make_mocked_request``."""
     return HttpContext(request, HttpResponse(200), "GET /", controller, handler)
 
 

@@ -1,4 +1,4 @@
-"""`ManualClock`: a clock that only a test moves."""
+"""`ManualClock`: a clock for tests."""
 
 import asyncio
 import heapq
@@ -10,7 +10,7 @@ from app.framework.background.clock import Clock
 DEFAULT_START = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
 _SETTLING_ROUNDS = 10
-"""The iterations of the event loop in which woken tasks go to sleep again."""
+"""The number of event loop iterations that woken tasks get before the clock moves on."""
 
 
 class ManualClock(Clock):
@@ -34,7 +34,7 @@ class ManualClock(Clock):
         return self._elapsed_seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until `advance` has moved the clock by so many seconds."""
+        """Wait until `advance` has moved the clock by this number of seconds."""
         future = asyncio.get_running_loop().create_future()
         due = self._elapsed_seconds + seconds
         heapq.heappush(self._sleepers, (due, next(self._order), future))

@@ -34,7 +34,7 @@ class Test:
 
     @staticmethod
     def create_testing_module(module: Module, **imports: Any) -> "TestingModuleBuilder":
-        """Return a builder for a module; ``imports`` fills the imports that the module declares."""
+        """Return a builder for a module; ``imports`` are the providers of the module's imports."""
         return TestingModuleBuilder(instantiate(module, **imports))
 
 
@@ -89,7 +89,7 @@ class Override:
         self._token = token
 
     def use_value(self, value: object) -> TestingModuleBuilder:
-        """Provide this object. A mock of a pipe keeps each value until its result is set."""
+        """Provide this object. A mock of a pipe returns its argument unless a result is set."""
         if isinstance(value, NonCallableMock) and isinstance(value, PipeTransform):
             _keep_values(value)
         return self._builder.add(self._token, lambda _: providers.Object(value))
@@ -114,7 +114,7 @@ class Override:
 
 
 def _keep_values(pipe: Any) -> None:
-    """Make a mocked pipe return its argument as long as the test sets no result.
+    """Make a mock of a pipe return its argument until the test sets a result.
 
     Otherwise ``transform`` would return a mock, and the handler would receive it.
     """
@@ -142,11 +142,11 @@ class TestingModule:
         return self._app.get(token)
 
     async def resolve(self, token: type[T]) -> T:
-        """Return an instance like `ModuleRef.resolve`, which creates one with a Factory."""
+        """Return an instance, or create one if the class has a Factory; see `ModuleRef.resolve`."""
         return await self._app.resolve(token)
 
     async def init(self) -> "TestingModule":
-        """Call `NestApplication.init`, which opens no port.
+        """Call `NestApplication.init`. This opens no port.
 
         Unlike in Nest, the ``after_init`` hooks of gateways run too.
         """
@@ -154,7 +154,7 @@ class TestingModule:
         return self
 
     async def close(self) -> None:
-        """Run the closing hooks, as in Nest even if `init` was never called."""
+        """Run the closing hooks. As in Nest, this works even if `init` was never called."""
         await self._app.close()
 
     def create_nest_application(
@@ -163,7 +163,7 @@ class TestingModule:
         """Create an application for tests with real clients; ``await app.listen(0)`` starts it.
 
         Args:
-            adapter: The application's own adapter, or the options of a plain one.
+            adapter: The application's own adapter, or the options for an `IoAdapter`.
         """
         if not isinstance(adapter, IoAdapter):
             adapter = IoAdapter(adapter or IoOptions())

@@ -21,7 +21,7 @@ def throttle(limits: Mapping[str, ThrottleLimits]) -> Callable[[Decorated], Deco
     """Nest's ``@Throttle``: set other limits for a handler, or for all handlers of a class.
 
     Args:
-        limits: The options that differ, by the name of the throttler, such as
+        limits: The options to replace, by the name of the throttler, such as
             ``{"default": {"limit": 3, "ttl": 60_000}}``.
 
     Raises:
@@ -48,8 +48,8 @@ def skip_throttle(skip: Mapping[str, bool] | None = None) -> Callable[[Decorated
     """Nest's ``@SkipThrottle``: do not count the calls of a handler, or of a class.
 
     Args:
-        skip: Whether to skip, by the name of the throttler; without it, ``default`` is skipped.
-            ``{"default": False}`` on a handler makes the throttler count it again.
+        skip: Whether to skip, by the name of the throttler. The default is ``{"default": True}``.
+            With ``{"default": False}``, a handler is counted although its class is skipped.
 
     Raises:
         BootError: The argument is not such a mapping.

@@ -25,13 +25,13 @@ from app.framework.throttler.storage import ThrottlerStorage
 from app.framework.websockets.socket import Socket
 
 IPV6_PREFIX = 64
-"""The clients of an IPv6 network of this size count as one client, as in Nest."""
+"""As in Nest, all clients in an IPv6 network with this prefix length count as one client."""
 
 
 class ThrottlerException(WsException):
     """The client exceeded a limit, and may call the handler again after ``retry_after_ms``.
 
-    Other events of the client are handled; `WsTooManyRequests` would pause them.
+    The client's other events are handled, whereas `WsTooManyRequests` pauses all events.
     """
 
     code = "rate_limited"
@@ -50,9 +50,9 @@ class HandlerLimit:
     Attributes:
         take: Counts calls: ``take(tracker, cost)`` returns 0.0, or the seconds to wait. The tracker
             is the text that identifies the caller.
-        cost: The number of calls that one call counts as.
-        cost_of: Returns the cost of a payload, if it depends on the payload.
-        skip_if: Returns whether a call does not count.
+        cost: The amount that one call adds to the count.
+        cost_of: Returns the cost for a payload; replaces ``cost``.
+        skip_if: Returns True for calls that do not count.
     """
 
     take: Callable[[str, int], float]
@@ -79,13 +79,15 @@ class BaseThrottlerGuard(CanActivate, ABC):
             )
         self._get_tracker = get_tracker
         self._checks: dict[tuple[type, Callable[..., Any]], _Check] = {}
-        """One function for each handler that was called, by the class and the method. Classes may
-        inherit one method and have different limits. The number of handlers is fixed.
+        """A function for each handler that was called, by class and method.
+
+        The key contains the class, because classes may inherit one method and have different
+        limits. The dict is bounded by the number of handlers.
         """
 
     @abstractmethod
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limits of a handler. This is called once per class and handler."""
+        """Return the limits of a handler. This is called once for each class and handler."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
         """Count the call; return True, or raise an error if a limit is exceeded."""
@@ -98,7 +100,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
     def throw_throttling_exception(
         self, context: ExecutionContext, retry_after_ms: int
     ) -> NoReturn:
-        """Raise the error of a call that is refused, `ThrottlerException` or an HTTP error."""
+        """Raise the error for a refused call: `ThrottlerException`, or status 429 for a request."""
         error = ThrottlerException(retry_after_ms)
         if context.get_type() != "http":
             raise error
@@ -111,7 +113,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
         is_http = context.get_type() == "http"
         caller_of = HttpContext.get_request if is_http else ExecutionContext.get_client
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
-        # A loop over the checks would take longer than a single check.
+        # A loop costs time, so a single check is called directly.
         check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
         self._checks[cls, handler] = check
         return check
@@ -141,12 +143,12 @@ class BaseThrottlerGuard(CanActivate, ABC):
 class ThrottlerGuard(BaseThrottlerGuard):
     """Nest's ``ThrottlerGuard``, for gateways and controllers.
 
-    Each handler has limits of its own for each client.
+    Each client has a separate count for each handler.
 
     Args:
         throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
-        get_tracker: Identifies a caller; None means by its address. There is no default value, so
-            that an `AppGuard` cannot lack the function that the module was given.
+        get_tracker: Identifies a caller; None means `address_of`. The argument is required, so that
+            an `AppGuard` cannot forget the function that was given to the module.
     """
 
     def __init__(
@@ -160,7 +162,7 @@ class ThrottlerGuard(BaseThrottlerGuard):
         self._storage = storage
 
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limits of a handler, of all throttlers that it does not skip."""
+        """Return a limit for each throttler that the handler does not skip."""
         return tuple(
             HandlerLimit(
                 take=partial(

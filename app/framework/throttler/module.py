@@ -25,7 +25,7 @@ Throttlers = Sequence[ThrottlerOptions]
 
 
 class ThrottlerExplorer(Explorer):
-    """Refuses invalid options, and decorators that name a throttler the module does not have."""
+    """Refuses invalid options, and decorators that name an unknown throttler."""
 
     decorators: ClassVar[tuple[MethodDecorator, ...]] = ()
 
@@ -33,7 +33,7 @@ class ThrottlerExplorer(Explorer):
         self._throttlers = throttlers
 
     def explore(self, providers: Sequence[object]) -> None:
-        """Check the options, and the names in all decorators."""
+        """Check the options, and the throttlers' names in all decorators."""
         _check_options(self._throttlers)
         names = {each.name for each in self._throttlers}
         for cls in {type(each): None for each in providers}:
@@ -67,7 +67,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
         get_tracker: Callable[[Any], str] | None = None,
         clock: Clock | providers.Provider[Clock] | None = None,
     ) -> "providers.Container[ThrottlerModule]":
-        """Return the module with these throttlers. Every handler has all of them.
+        """Return the module with these throttlers. Each of them applies to every handler.
 
         Args:
             throttlers: The throttlers, or a provider of them, as in Nest's ``forRootAsync``. They
@@ -99,7 +99,7 @@ def _check_options(throttlers: Any) -> None:
         complaint = complaint_about(each.ttl, each.limit, each.block_duration)
         if complaint is not None:
             raise BootError(f"ThrottlerModule: {complaint}, for '{each.name}'")
-        if iscoroutinefunction(each.skip_if):  # a coroutine is true, so no call would count
+        if iscoroutinefunction(each.skip_if):  # a coroutine is true: it would skip all
             raise BootError(f"ThrottlerModule: skip_if must not be async, for '{each.name}'")
 
 

@@ -1,4 +1,4 @@
-"""The limits of a `ThrottlerGuard`: those of the module, and those of one handler."""
+"""The limits of a `ThrottlerGuard`: of the module, and of a single handler."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ THROTTLE = "@throttle"
 """The metadata key of `throttle`: `ThrottleLimits` by the name of the throttler."""
 
 SKIP_THROTTLE = "@skip_throttle"
-"""The metadata key of `skip_throttle`: whether to skip, by the name of the throttler."""
+"""The metadata key of `skip_throttle`: booleans by the name of the throttler."""
 
 DEFAULT = "default"
 """The name of a throttler without a name."""
@@ -27,7 +27,7 @@ class ThrottlerOptions:
         block_duration: The time during which calls are refused after the limit was exceeded, in
             milliseconds; by default ``ttl``. With 0, a call is allowed as soon as an earlier one no
             longer counts.
-        skip_if: Returns whether the throttler does not count a call.
+        skip_if: Returns True for calls that the throttler does not count.
     """
 
     ttl: float

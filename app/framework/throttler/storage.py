@@ -10,12 +10,12 @@ from app.framework.throttler.options import ThrottlerOptions
 
 @dataclass(slots=True)
 class _Record:
-    """The calls of one key.
+    """The counted calls of one key.
 
     Attributes:
         ends: The times at which the calls no longer count, oldest first. Most keys have few calls,
             and a deque would take about 700 bytes more per key than a list.
-        blocked_until: The end of the current block; in the past if there is none.
+        blocked_until: The end of the last block; 0 if there was none.
     """
 
     ends: list[float] = field(default_factory=list)
@@ -26,11 +26,12 @@ class ThrottlerStorage:
     """Counts calls as Nest's in-memory storage does.
 
     Each call counts for ``ttl``. The first call beyond ``limit`` starts a block, during which calls
-    are refused and do not count. After the block, the key starts without calls.
+    are refused and do not count. After the block, the count of the key starts at zero.
 
     Args:
-        max_calls: The maximum number of calls and keys that are remembered. Beyond it, the least
-            recently used keys are forgotten: bounded memory takes precedence over exact limits.
+        max_calls: The maximum number of calls and keys that are remembered. Above this number,
+            the least recently used keys are dropped: bounded memory takes precedence over exact
+            limits.
     """
 
     def __init__(self, clock: Clock, max_calls: int = 200_000) -> None:
@@ -51,7 +52,7 @@ class ThrottlerStorage:
         record = self._records.get(key)
         if record is None:
             record = self._records[key] = _Record()
-            self._grow(1)  # an empty record counts, too
+            self._grow(1)  # a record without calls needs memory, too
         self._records.move_to_end(key)
         if record.blocked_until > now:
             return record.blocked_until - now

@@ -1,7 +1,7 @@
 """`BroadcastOperator`: selects sockets of a namespace, with socket.io's names.
 
-Methods that may reach other nodes return awaitables, as in socket.io. An awaitable whose work is
-already done is `DONE`: not awaiting it has no effect, and costs nothing.
+Methods that may reach other nodes return awaitables, as in socket.io. If the work is done before
+the method returns, the awaitable is `DONE`, and awaiting it is optional.
 """
 
 from collections.abc import Awaitable, Generator, Iterable, Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RESERVED_EVENTS = frozenset(
     {"connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"}
 )
-"""Names of events that neither client nor server may send, as listed in socket.io-parser."""
+"""The event names that socket.io-parser reserves: neither client nor server may send them."""
 
 Room = str | Iterable[str]
 """The name of a room, or several names."""
@@ -104,7 +104,7 @@ class BroadcastOperator:
         self._volatile = volatile
 
     def to(self, *rooms: Room) -> "BroadcastOperator":
-        """Add rooms; a socket in several of them receives the event once."""
+        """Add rooms. A socket that is in several of these rooms receives the event once."""
         try:
             wanted: frozenset[Any] = self._rooms.union(rooms)
         except TypeError:  # a list is not hashable
@@ -124,7 +124,7 @@ class BroadcastOperator:
 
     @property
     def volatile(self) -> "BroadcastOperator":
-        """Skip clients that are not reading at the moment: for data that is outdated soon."""
+        """Skip clients that are not reading at the moment; for data that is soon outdated."""
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
@@ -138,10 +138,10 @@ class BroadcastOperator:
     ) -> list[Any]:
         """Emit to the selected sockets, and return the first argument of each client's ack.
 
-        Sockets that are still connecting or disconnect meanwhile are left out.
+        Sockets that are still connecting, or that disconnect before their acks, are left out.
 
         Raises:
-            AckTimeoutError: A client has not acked in time. It has the acks of the others.
+            AckTimeoutError: A client did not ack in time. The error has the acks of the others.
             ValueError: The name of the event is reserved.
         """
         return await collect_acks(
@@ -185,8 +185,15 @@ class BroadcastOperator:
 
 
 def room_names(rooms: Iterable[Room]) -> list[str]:
-    """Return the names of rooms that are given one by one or as lists."""
-    return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
+    """Return the names of rooms that are given one by one or as lists.
+
+    Raises:
+        TypeError: A room is neither a string nor a list.
+    """
+    try:
+        return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
+    except TypeError:
+        raise TypeError(f"the names of rooms must be strings, not {rooms!r}") from None
 
 
 def reserved(event: str) -> ValueError:

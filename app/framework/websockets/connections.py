@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger("Connections")
 
 
 class _Admission(NamedTuple):
-    """The guards and the hook of one gateway, and the filters for their errors."""
+    """One gateway's guards and ``handle_connection`` hook, and the filters for their errors."""
 
     gateway: type
     checks: tuple[Check, ...]
@@ -43,7 +43,7 @@ class _Admission(NamedTuple):
 
 
 class _Attempt:
-    """One socket that connects: the admission that is running, and its context."""
+    """The state of one connecting socket: the admission that is running, and the context."""
 
     __slots__ = ("admission", "client", "context")
 
@@ -54,7 +54,7 @@ class _Attempt:
         self.client = client
 
     def enter(self, admission: _Admission) -> ConnectionContext:
-        """Begin the guards or the hook of a gateway."""
+        """Make an admission the current one, with a new context."""
         self.admission = admission
         self.context = ConnectionContext(self.client, admission.gateway, admission.handler)
         current_context.set(self.context)
@@ -64,17 +64,17 @@ class _Attempt:
 def compile_connect(
     definitions: Iterable[GatewayDefinition], timeout_seconds: float
 ) -> ConnectHandler | None:
-    """Return a function that runs guards, then ``handle_connection``, of a namespace's gateways.
+    """Return a function that runs the guards and then ``handle_connection`` of all gateways.
 
     The gateways' filters handle errors. Returns None if nothing can refuse a socket.
 
     Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
     guards and hooks run before the socket is admitted.
 
-    A gateway whose guards refuse the socket with a lasting `WsException` does not run its hook. The
-    socket is refused if the guards of all gateways refuse it; a gateway that has neither guards,
-    events nor the hook does not count. Any other error refuses the socket: a broken guard must not
-    admit anybody.
+    If a gateway's guards refuse the socket with a `WsException` that is not temporary, the hook of
+    this gateway does not run. If the guards of all gateways do so, the socket is refused. A gateway
+    without guards, events and the hook does not count. Any other error refuses the socket, because
+    a broken guard must not admit anybody.
 
     After ``timeout_seconds``, guards and hooks are cancelled, and the socket is refused as
     ``unavailable``.
@@ -115,7 +115,7 @@ async def _admit(admissions: list[_Admission], attempt: _Attempt) -> None:
 async def _run_guards(admissions: list[_Admission], attempt: _Attempt) -> list[_Admission]:
     """Return the admissions whose guards accept the socket; raise the first refusal if all refuse.
 
-    Afterwards, the attempt is at the admission that raised, or at the last one.
+    After this, ``attempt.admission`` is the admission whose error was raised, or else the last one.
     """
     passed: list[_Admission] = []
     first_refusal: tuple[WsException, _Admission] | None = None
@@ -154,7 +154,7 @@ def _admission(definition: GatewayDefinition) -> _Admission:
 
 
 def _no_hook() -> None:
-    """Stand for the hook of a gateway without one, in the context of its guards."""
+    """Replace the hook in the context if a gateway has guards, but no hook."""
 
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:

@@ -85,7 +85,7 @@ def web_socket_gateway(
     Args:
         port: Only 0, the application's own port, is supported; any other value fails at boot.
         namespace: A name, a name with parameters such as ``/rooms/:id``, or a regular expression
-            that matches the whole name. The values are in ``client.nsp.params``.
+            that matches the whole name. ``client.nsp.params`` has the values of the parameters.
         cors: True means any origin, as in Nest.
         max_attachments: The maximum number of bytes objects in one event of a client. Without it,
             binary payloads are not allowed; see `EngineOptions`.
@@ -121,7 +121,7 @@ def web_socket_gateway(
 
 
 def _read_namespace(namespace: object) -> tuple[str, re.Pattern[str] | None]:
-    """Return the name of a namespace, and the pattern of a dynamic one."""
+    """Return a namespace's name and, if it is dynamic, the compiled pattern."""
     if isinstance(namespace, re.Pattern) and isinstance(namespace.pattern, str):
         return namespace.pattern, namespace
     if not isinstance(namespace, str):

@@ -69,7 +69,7 @@ def collect_enhancers(
     pipes = named_by("use_pipes", PIPES, PipeTransform)
     filters = named_by("use_filters", FILTERS, ExceptionFilter)
     guards = (*outer.guards, *guards)
-    if not isinstance(target, type):  # the guards of a class may stand on its methods
+    if not isinstance(target, type):  # a class may have guards on its methods only
         _check_needed_guards(target, guards, subject)
     return Enhancers(
         guards=guards,
@@ -113,7 +113,7 @@ def _check_needed_guards(method: object, guards: Iterable[object], subject: str)
 
 def _check_method(instance: object, kind: type, subject: str) -> None:
     method = _METHODS[kind]
-    if not issubclass(type(instance), kind):  # a mock, which inspect may take for a generator
+    if not issubclass(type(instance), kind):  # a mock: inspect may report its methods as generators
         return
     inherited = getattr(type(instance), method, None) is getattr(kind, method)
     if inherited and kind is not PipeTransform:

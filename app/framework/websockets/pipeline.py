@@ -32,7 +32,7 @@ The handler raises only `CancelledError`.
 
 
 class Route(Protocol):
-    """The handler of an event or of a request, with all that runs around it."""
+    """The handler of an event or request, with its parameters and enhancers."""
 
     @property
     def handler(self) -> Callable[..., Any]:

@@ -25,15 +25,15 @@ class Server(BroadcastOperator):
 
     @property
     def params(self) -> Mapping[str, str]:
-        """The parameters in the name: ``{"id": "5"}`` if ``/rooms/5`` matched ``/rooms/:id``.
+        """The name's parameters, such as ``{"id": "5"}`` if ``/rooms/5`` matches ``/rooms/:id``.
 
-        For a regular expression, its named groups.
+        For a regular expression, these are the values of its named groups.
         """
         return self._hub.params
 
     @property
     def sockets(self) -> SocketMap:
-        """The sockets of this node by id. It contains a socket that is still connecting."""
+        """The sockets of this node by id, including sockets that are still connecting."""
         return SocketMap(self._hub)
 
     @property

@@ -55,12 +55,12 @@ class Handshake:
 
     @property
     def xdomain(self) -> bool:
-        """Whether the request had an ``Origin`` header: the client is a browser."""
+        """Whether the request had an ``Origin`` header, as requests of browsers have."""
         return "origin" in self.headers
 
     @property
     def secure(self) -> bool:
-        """Whether the connection to this process is encrypted: never, a proxy does that."""
+        """Whether the connection to this node is encrypted; always False, TLS ends at a proxy."""
         return False
 
 
@@ -152,16 +152,17 @@ class Socket:
 
     @property
     def rooms(self) -> AbstractSet[str]:
-        """The socket's rooms, its own first; while it connects, the rooms that it will join.
+        """The socket's rooms; for a connecting socket, the rooms that it will join.
 
-        As in Node, the others are in the order of joining. Empty after a disconnect.
+        As in Node, the room with the socket's id is first, and the others are in the order of
+        joining. After a disconnect, there are none.
         """
         return self._link.rooms
 
     def join(self, *rooms: Room) -> Awaitable[None]:
-        """Receive events that are emitted to these rooms from now on.
+        """Join rooms. The socket then receives the events that are emitted to them.
 
-        A list of rooms is accepted too, and so is the id of another socket.
+        A list of rooms is accepted too. A room may be the id of another socket.
         """
         self._link.join(room_names(rooms))
         return DONE
@@ -183,9 +184,9 @@ class Socket:
         """Emit an event, and return the first argument of the client's ack.
 
         Raises:
-            TimeoutError: The client has not acked in time.
-            ConnectionError: The client has disconnected, or is still connecting: the server does
-                not read its acks before ``handle_connection`` has ended.
+            TimeoutError: The client did not ack in time.
+            ConnectionError: The client has disconnected, or is still connecting: the server reads
+                no acks before ``handle_connection`` has ended.
             ValueError: The name of the event is reserved.
         """
         if event in RESERVED_EVENTS:
@@ -231,7 +232,7 @@ class Socket:
         self._link.on(listenable(event), listener, once=True)
 
     def off(self, event: str, listener: Listener | None = None) -> None:
-        """Stop calling a function of `on` or `once`; None stops all of this event."""
+        """Remove a listener of `on` or `once`; None removes all listeners of the event."""
         self._link.off(event, listener)
 
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
@@ -270,8 +271,8 @@ class Socket:
         """Close the connection with code 1013 (try again later). Use this for temporary refusals.
 
         The JavaScript client sees the reason ``transport close`` and reconnects by itself. It does
-        not reconnect after `disconnect` or `refuse`. If a client is in other namespaces already, a
-        socket that is still connecting is refused alone, and does not reconnect by itself.
+        not reconnect after `disconnect` or `refuse`. If the client is in other namespaces, only the
+        socket that is still connecting is refused, and it does not reconnect by itself.
 
         Args:
             answer_connect: Whether a socket that is still connecting receives ``connect`` and the

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic
 
-if TYPE_CHECKING:  # Python 3.13 has defaults of type variables
+if TYPE_CHECKING:  # before Python 3.13, `typing` has no defaults of type variables
     from typing_extensions import TypeVar
 
     T = TypeVar("T", default=Any)

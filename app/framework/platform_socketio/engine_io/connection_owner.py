@@ -52,9 +52,9 @@ class ConnectionOwner(Protocol[Connection_contra]):
     def handle_awaited_ack(
         self, connection: Connection_contra, message: str, attachments: tuple[bytes, ...] = ()
     ) -> bool:
-        """Handle an ack that a handler may await, before the packets that wait in the inbox.
+        """Handle an ack at once, ahead of the packets in the inbox, if a handler may await it.
 
-        Returns False for any other packet, which is put into the inbox.
+        Returns False for any other packet. The caller puts this packet into the inbox.
         """
 
     def connection_closed(self, connection: Connection_contra, reason: DisconnectReason) -> None:

@@ -1,4 +1,4 @@
-"""`RequestCheck`: asks the application which clients may connect; Socket.IO's ``allowRequest``."""
+"""`RequestCheck`: lets the application refuse clients; Socket.IO's ``allowRequest``."""
 
 import inspect
 import sys
@@ -13,7 +13,7 @@ from app.framework.common.exceptions import BootError, WsException
 from app.framework.common.minute_log import MinuteLog
 
 AllowRequest = Callable[[web.Request], bool | Awaitable[bool]]
-"""Takes the upgrade request and returns whether the client may connect; sync or async.
+"""Takes the upgrade request, and returns whether the client may connect. It may be async.
 
 A `WsException` refuses the client with the exception's message.
 """
@@ -30,7 +30,8 @@ class _TooSlow(Exception):
 class RequestCheck:
     """Calls ``allow_request`` for each upgrade request, with a time limit.
 
-    Only the result True admits a client: an error, a timeout and any other result refuse it.
+    A client is admitted only if the result is True. Any other result, an error and a timeout refuse
+    the client.
     """
 
     def __init__(self, allow_request: AllowRequest, timeout_seconds: float) -> None:
@@ -71,5 +72,5 @@ def _is_generator(function: object) -> bool:
 
 
 def _log_fault(what: str, subject: str, times: int) -> None:
-    # The first line of a minute is written while the error is handled, and has its traceback.
+    # The first line of a minute is written while an error is handled, so it has a traceback.
     _log.error(what, subject=subject, times=times, exc_info=sys.exc_info()[0] is not None)

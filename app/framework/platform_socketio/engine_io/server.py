@@ -71,8 +71,9 @@ class EngineOptions:
             its prefix.
         backlog_seconds: The time limit for handling the remaining packets of a closed connection.
         max_attachments: The maximum number of bytes objects in a client's event or ack; 0 allows no
-            binary packets in either direction. All of them together, with the text of the packet,
-            have at most ``max_frame_bytes``. Each counts as a packet in ``max_packets_per_second``.
+            binary packets in either direction. The bytes objects and the text of a packet together
+            have at most ``max_frame_bytes``. Each bytes object counts as a packet in
+            ``max_packets_per_second``.
         socket_queue_max_bytes: The maximum number of unsent bytes for one client. If the client
             reads too slowly and exceeds this limit, the connection is aborted.
         auth_fields: The fields of CONNECT's ``auth`` object that are kept; None keeps all.
@@ -148,7 +149,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             if options.allow_request is not None
             else None
         )
-        """Asks the application which clients may connect; None if it has no rule."""
+        """Calls ``allow_request``; None if the option is not set."""
         self._hint_log = MinuteLog(_log_hint)
         """Logs wrong requests of clients that are probably misconfigured."""
         self._too_many_log = MinuteLog(_log_too_many)
@@ -222,7 +223,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     ) -> web.Response | None:
         """Return the error response if the application refuses the client, or None.
 
-        Meanwhile the client counts as one that is connecting.
+        While this runs, the client counts as connecting.
         """
         is_allowed = False
         try:

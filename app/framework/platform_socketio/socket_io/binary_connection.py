@@ -17,7 +17,7 @@ _MESSAGE = "4"
 
 
 class _BinaryMessage:
-    """A complete binary packet: a job of the connection that counts in the inbox's limit."""
+    """A complete binary packet. As a job of the connection, it counts in the inbox's limit."""
 
     __slots__ = ("_connection", "attachments", "size", "text")
 
@@ -36,7 +36,7 @@ class _BinaryMessage:
 class BinaryConnection(Connection[ServerSocketLink]):
     """Collects the attachments of binary packets, and handles each packet when it is complete.
 
-    A packet has at most ``max_attachments``. Text and attachments together have at most
+    A packet has at most ``max_attachments`` attachments. Text and attachments together have at most
     ``max_message_bytes``. Only one packet is incomplete at a time.
     """
 
@@ -70,10 +70,10 @@ class BinaryConnection(Connection[ServerSocketLink]):
         self._missing = 0
         """The number of attachments that have not arrived yet."""
         self._bytes_left = 0
-        """The number of bytes that the missing attachments may have."""
+        """The maximum total size of the missing attachments, in bytes."""
 
     def on_text(self, text: str) -> None:
-        """Handle one Engine.IO packet; the head of a binary packet waits for its attachments."""
+        """Handle one Engine.IO packet, or keep the head of a binary packet for its attachments."""
         head = read_head(text)
         if self._missing and text[:1] == _MESSAGE:  # as in Node
             self.close(DisconnectReason.PARSE_ERROR)
@@ -106,7 +106,7 @@ class BinaryConnection(Connection[ServerSocketLink]):
             self._accept_packet(text, attachments)
 
     def handle_binary(self, message: _BinaryMessage) -> Handling | None:
-        """Handle a complete packet, which has left the inbox."""
+        """Handle a complete packet that was taken from the inbox."""
         self._inbox_chars -= message.size
         try:
             return self._owner.handle_message(self, message.text, message.attachments)

@@ -20,14 +20,14 @@ _HEAD = re.compile("4([56])([0-9]{1,4})-")
 """The packet types of Engine.IO and Socket.IO, and the number of attachments."""
 
 _PLAIN_TYPES = {"5": "42", "6": "43"}
-"""The head of the same packet without attachments."""
+"""The packet types of the same packets without attachments, by Socket.IO packet type."""
 
 
 class BinaryHead(NamedTuple):
     """The text message of a binary packet."""
 
     plain: str
-    """The message as that of a packet without attachments."""
+    """The message, converted to that of a packet without attachments."""
     attachments: int
     """The number of attachments that follow."""
 
@@ -44,7 +44,7 @@ def decode(message: str, attachments: Sequence[bytes]) -> StrictPacket:
     """Decode a binary packet from its text message and all its attachments.
 
     Raises:
-        MalformedPacketError: The packet is wrong, or a placeholder names no attachment.
+        MalformedPacketError: The packet is invalid, or a placeholder has no attachment.
     """
     head = read_head(message)
     if head is None:
@@ -79,10 +79,10 @@ def _frames(types: str, namespace: str, packet_id: int | None, data: list[Any]) 
 
 
 def _fill(value: Any, attachments: dict[int, bytes]) -> Any:
-    """Replace each placeholder with the attachment of its number, and remove the attachment.
+    """Replace each placeholder with its attachment, and remove the attachment from the dict.
 
-    No client uses an attachment twice, so a second use is malformed, although Node accepts it: the
-    answer to a small packet could otherwise be very large. `json_codec.loads` limits the depth.
+    A second use of an attachment is malformed: otherwise the answer to a small packet could be very
+    large. Node accepts it, but no client sends it. `json_codec.loads` limits the depth.
     """
     if isinstance(value, list):
         return [_fill(each, attachments) for each in value]

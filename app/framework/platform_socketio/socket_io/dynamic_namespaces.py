@@ -13,10 +13,10 @@ from app.framework.websockets.socket_api.middleware import Middleware
 
 
 class DynamicNamespace:
-    """All namespaces whose names match a pattern. Implements `Hub`: a broadcast reaches all.
+    """All namespaces whose names match a pattern. A broadcast of this `Hub` reaches them all.
 
-    A namespace opens with its first socket, and closes with its last one, so clients cannot fill
-    the memory with names.
+    A namespace opens with its first socket, and closes with its last one, so the names that
+    clients choose do not fill the memory.
 
     Attributes:
         namespace: The pattern as text.
@@ -80,7 +80,7 @@ class DynamicNamespace:
         volatile: bool = False,
     ) -> None:
         """See `Hub.broadcast`."""
-        for child in tuple(self.children.values()):  # a client that is cut off may close some
+        for child in tuple(self.children.values()):  # a disconnect may close a child
             child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
@@ -122,7 +122,7 @@ class _ChildRooms(NamespaceRooms):
         super().__init__(namespace, batcher, parent.owner)
         self.params = match.groupdict("")
         self._parent = parent
-        """The owner of this namespace."""
+        """The pattern's namespaces, to which this one belongs."""
 
     def remove_socket(self, sid: str) -> None:
         """Remove a socket, and close the namespace after its last one."""
@@ -130,7 +130,7 @@ class _ChildRooms(NamespaceRooms):
         self.close_if_empty()
 
     def close_if_empty(self) -> None:
-        """Close the namespace if no socket is in it or connects to it."""
+        """Close the namespace if it has no socket, including sockets that are connecting."""
         if not self.socket_count:
             self._parent.close(self.namespace)
 

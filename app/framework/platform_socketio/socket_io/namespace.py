@@ -15,8 +15,8 @@ class CompiledNamespace:
 
     Attributes:
         socket_class: The class of the namespace's sockets; see `IoOptions`.
-        connect: The result of `compile_connect`, if any. The functions are called in this order
-            until one rejects the socket.
+        connect: The result of `compile_connect`, if there is one. The functions are called in this
+            order until one rejects the socket.
         disconnect: The results of `compile_disconnect`. They are called in this order after a
             disconnect.
     """

@@ -19,7 +19,7 @@ from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket_api.acks import AwaitedAck
 
 MAX_AWAITED_ACKS = 64
-"""The number of acks of one socket that the server waits for at the same time."""
+"""The maximum number of acks of one socket for which the server waits at the same time."""
 
 
 class RoomManager(socketio.AsyncManager):
@@ -145,10 +145,10 @@ class RoomManager(socketio.AsyncManager):
         return len(self.server.eio.sockets)
 
     def expect_ack(self, sid: str) -> tuple[int, AwaitedAck]:
-        """Register an ack that a socket should send; return the id of the event, and the ack.
+        """Register an ack that a socket should send; return the event's id and the ack.
 
         Raises:
-            RuntimeError: The server waits for too many acks of this socket.
+            RuntimeError: The server is waiting for too many acks of this socket.
         """
         if len(self.callbacks.get(sid, ())) > MAX_AWAITED_ACKS:
             raise RuntimeError(f"more than {MAX_AWAITED_ACKS} acks of the client are awaited")
@@ -161,7 +161,7 @@ class RoomManager(socketio.AsyncManager):
         self.callbacks.get(sid, {}).pop(packet_id, None)
 
     def forget_callbacks(self, sid: str) -> None:
-        """Drop the callbacks for acks that a socket has not sent, and end the waits for them."""
+        """Drop the callbacks for acks that a socket has not sent; their waiters get an error."""
         for ack in self.callbacks.pop(sid, {}).values():
             if isinstance(ack, AwaitedAck):
                 ack.abandon()

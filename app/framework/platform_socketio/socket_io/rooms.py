@@ -55,7 +55,7 @@ class RoomMember(Recipient, Protocol):
 
 
 class RoomOwner(Protocol):
-    """The part of the server that a namespace's rooms need; implemented by `RoomManager`."""
+    """The parts of the server that `NamespaceRooms` uses. `RoomManager` implements it."""
 
     rooms: dict[str, "NamespaceRooms"]
     """The rooms of all namespaces."""
@@ -87,7 +87,7 @@ _NO_MEMBERS: Mapping[str, RoomMember] = {}
 
 
 class NamespaceRooms:
-    """The rooms of one namespace. Implements `Hub` of ``websockets/socket.py``.
+    """The rooms of one namespace. Implements `Hub` of ``websockets/broadcast.py``.
 
     Only admitted sockets are members. Broadcasts to a socket that is being admitted are queued by
     its link. Each socket also has a room named after its id. Such rooms are stored only if another
@@ -97,7 +97,7 @@ class NamespaceRooms:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
-        params: The parameters in the name, such as ``id`` of the pattern ``/rooms/:id``.
+        params: The values of the pattern's parameters, such as ``id`` of ``/rooms/:id``.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
@@ -110,7 +110,7 @@ class NamespaceRooms:
         self._batcher = batcher
         """Writes frames to the members of rooms."""
         self.owner = owner
-        """The server's part that all namespaces share."""
+        """The parts of the server that all namespaces share."""
 
     def broadcast(
         self,
@@ -151,7 +151,7 @@ class NamespaceRooms:
                 recipient.send_frame(frame)
 
     def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
-        """Return the frame of an event; of an event with bytes, all its frames.
+        """Return the frame of an event, or the joined frames of an event with bytes.
 
         Args:
             packet_id: The id of an event whose ack the server awaits.

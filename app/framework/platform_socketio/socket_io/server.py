@@ -65,10 +65,10 @@ few of these packets, and each costs more than a ping or a rejected event.
 """
 
 _MAX_REJECTED_CONNECTS = 10
-"""The number of rejected CONNECT packets that are answered before closing."""
+"""The maximum number of rejected CONNECT packets; one more closes the connection."""
 
 _MAX_NAMESPACES = 16
-"""A connection that is in this many namespaces cannot connect to dynamic ones."""
+"""A connection that is in this number of namespaces cannot connect to a dynamic one."""
 
 
 class Acknowledgement:
@@ -83,7 +83,7 @@ class Acknowledgement:
         """The id of the client's event."""
 
     def __call__(self, *args: Any) -> bool:
-        """Answer the client's event; return False if it was answered before.
+        """Answer the client's event; return False if the event was answered before.
 
         After a disconnect, nothing is sent.
 
@@ -207,7 +207,7 @@ class SocketServer(socketio.AsyncServer):
         try:
             packet = _parse(message, attachments)
         except MalformedPacketError:
-            return False  # the inbox handles it later, and closes the connection
+            return False  # the packet goes to the inbox, which closes the connection
         link = connection.links.get(packet.namespace or "/")
         if link is None or packet.packet_type != packet_types.ACK:
             return False
@@ -295,10 +295,11 @@ class SocketServer(socketio.AsyncServer):
         return None
 
     def _check_stray_packet(self, connection: ClientConnection, namespace: str) -> None:
-        """Raise MalformedPacketError unless a client that is not in the namespace may send to it.
+        """Check a packet for a namespace that the client is not in; raise MalformedPacketError.
 
-        Node closes the connection, even if the client sent the packet before it received the
-        server's DISCONNECT. Here a client that is in another namespace keeps it.
+        Node always closes the connection, even if the client sent the packet before it received the
+        server's DISCONNECT. Here, a client that is in another namespace stays connected, unless the
+        server does not have the namespace of the packet.
         """
         dynamic = self.manager.dynamic.values()
         is_served = namespace in self._namespaces or any(

@@ -54,8 +54,9 @@ class _Rejection(NamedTuple):
     frames: list[bytes]
     """The frames to send before closing."""
     close_code: WSCloseCode | None = None
-    """The WebSocket close code with which to close the whole connection; None to end only this
-    socket, unless it is the client's only one.
+    """The WebSocket close code for the whole connection.
+
+    None ends only this socket, unless it is the client's only socket.
     """
 
 
@@ -66,7 +67,7 @@ class _PendingChanges:
 
     def __init__(self, sid: str) -> None:
         self.frames: list[bytes] = []
-        """The frames of the events to send when the socket is admitted, broadcasts included."""
+        """The frames of events and broadcasts to send when the socket is admitted."""
         self.emitted: list[bytes] = []
         """The frames that were emitted to this socket alone; a rejected socket gets only these."""
         self.size = 0
@@ -74,10 +75,10 @@ class _PendingChanges:
         self.rejection: _Rejection | None = None
         """How to reject the socket; None if nothing has rejected it."""
         self.rooms: dict[str, None] = {sid: None}
-        """The rooms to join, in order; the first is the socket's own."""
+        """The rooms to join, in order; the first one is named after the socket's id."""
 
     def add(self, frame: bytes) -> None:
-        """Queue an event for the admission."""
+        """Queue an event until the socket is admitted."""
         self.frames.append(frame)
         self.size += len(frame)
 
@@ -137,7 +138,7 @@ class ServerSocketLink:
 
     @property
     def connected(self) -> bool:
-        """Whether the client has not disconnected, and nothing has rejected it."""
+        """Whether the socket is neither disconnected nor rejected."""
         if self._pending is not None:
             return self._pending.rejection is None
         return self.state is ADMITTED
@@ -207,7 +208,7 @@ class ServerSocketLink:
             self._close_connection()
 
     def _close_connection(self) -> None:
-        """Disconnect the client's other sockets too, so that none reconnects; then close."""
+        """Disconnect the client's other sockets, so that none reconnects; close the connection."""
         for link in self.connection.links.values():
             if link is not self:
                 self.connection.send_text(packets.encode_disconnect(link.namespace))
@@ -248,7 +249,7 @@ class ServerSocketLink:
             self.queue_broadcast(frame)
 
     def queue_broadcast(self, frame: bytes) -> None:
-        """Queue an event for the admission. A socket that is sent too much meanwhile is cut off."""
+        """Queue an event until the admission. If the queue is too large, disconnect the client."""
         pending = self._pending
         if pending is not None:
             pending.add(frame)
@@ -264,8 +265,8 @@ class ServerSocketLink:
         """Send an event, and wait for the client's ack.
 
         Raises:
-            ConnectionError: The state is not ADMITTED, or does not stay so.
-            TimeoutError: The client has not acked in time.
+            ConnectionError: The socket is not ADMITTED, or disconnects before the ack.
+            TimeoutError: The client did not ack in time.
         """
         if self.state is not ADMITTED:
             state = "is still connecting" if self.state is LinkState.PENDING else "has disconnected"
@@ -294,7 +295,7 @@ class ServerSocketLink:
             self.hub.remove_from_room(self.sid, room)
 
     def on(self, event: str, listener: Listener, *, once: bool) -> None:
-        """Give this socket handlers of its own, which also call the listener."""
+        """Give this socket its own table of handlers, which also calls the listener."""
         compiled = self.compiled
         if event == DISCONNECT:
             hook = DisconnectListener(listener)
@@ -346,7 +347,8 @@ class ServerSocketLink:
     def close_transport(self, *, answer_connect: bool) -> None:
         """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket.
 
-        If the client is in other namespaces, a pending socket is rejected alone.
+        If the client is in other namespaces, only the pending socket is rejected, and the
+        connection stays open.
         """
         if self._pending is not None and len(self.connection.links) > 1:
             if answer_connect:

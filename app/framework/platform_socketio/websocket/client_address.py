@@ -9,7 +9,7 @@ from aiohttp import web
 Network = IPv4Network | IPv6Network
 
 TRUSTED_PROXIES = web.AppKey("TRUSTED_PROXIES", tuple[Network, ...])
-"""The key under which the aiohttp application of a `NestApplication` has its trusted proxies."""
+"""The key of the trusted proxies in the aiohttp application of a `NestApplication`."""
 
 # Azure's gateways append the port to the address.
 _WITH_PORT = re.compile(r"([0-9.]+):[0-9]+|\[([^]]+)\](?::[0-9]+)?")

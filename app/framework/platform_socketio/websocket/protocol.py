@@ -27,7 +27,7 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 )
 
 CLOSE_TIMEOUT_SECONDS = 0.8
-"""The time limit of a close handshake and the writes before it.
+"""The time limit of a close handshake, including the writes before it.
 
 After this time, the server aborts the connection.
 """
@@ -120,7 +120,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         """Handle one text message; must not raise."""
 
     def on_binary(self, data: bytes) -> None:  # noqa: ARG002 - for subclasses
-        """Handle one binary message; by default it is an error. Must not raise."""
+        """Handle one binary message. By default this is a protocol error. Must not raise."""
         self.on_protocol_error(WSCloseCode.PROTOCOL_ERROR)
 
     @abstractmethod

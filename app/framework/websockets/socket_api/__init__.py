@@ -1,1 +1,1 @@
-"""Parts of socket.io's server API that most gateways do not use: registries, middlewares."""
+"""Rarely used parts of socket.io's server API, such as registries and middlewares."""

@@ -1,4 +1,4 @@
-"""Acks that this server asks of its clients: socket.io's ``emitWithAck``."""
+"""Acks that clients send for events of this server: socket.io's ``emitWithAck``."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable
@@ -9,7 +9,7 @@ ACK_SECONDS = 10.0
 
 
 class AckTimeoutError(TimeoutError):
-    """Some clients have not acked a broadcast in time.
+    """Some clients did not ack a broadcast in time.
 
     Attributes:
         responses: The acks of the other clients.
@@ -21,7 +21,7 @@ class AckTimeoutError(TimeoutError):
 
 
 class AwaitedAck:
-    """The future of an ack. A call with the client's arguments resolves it with the first one."""
+    """A callback for an ack. It resolves ``future`` with the first argument of the client."""
 
     __slots__ = ("future",)
 
@@ -34,7 +34,7 @@ class AwaitedAck:
             self.future.set_result(args[0] if args else None)
 
     def abandon(self) -> None:
-        """Fail: the client has disconnected."""
+        """Fail the future with a ConnectionError, because the client has disconnected."""
         if not self.future.done():
             self.future.set_exception(ConnectionError("the client has disconnected"))
 
@@ -43,7 +43,7 @@ async def collect_acks(waits: Iterable[Awaitable[Any]]) -> list[Any]:
     """Return the acks of all clients, except those that have disconnected.
 
     Raises:
-        AckTimeoutError: A client has not acked in time.
+        AckTimeoutError: A client did not ack in time.
     """
     results = await asyncio.gather(*waits, return_exceptions=True)
     responses = [each for each in results if not isinstance(each, BaseException)]

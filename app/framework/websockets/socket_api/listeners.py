@@ -34,15 +34,15 @@ _answer_error = compile_filters(())
 class _Entry(NamedTuple):
     listener: Listener
     call: Listener
-    """The listener, without the arguments that it does not take."""
+    """Calls the listener, without the arguments that it does not take."""
     once: bool
 
 
 class _Listeners:
     """Handles an event of one socket: runs the gateway's handler, if any, and then the listeners.
 
-    As in Nest, no guards, pipes or filters of a gateway run for listeners. An error is answered by
-    `BaseWsExceptionFilter`.
+    As in Nest, no guards, pipes or filters of a gateway run for listeners. `BaseWsExceptionFilter`
+    answers their errors.
     """
 
     def __init__(self, event: str, handler: Handler | None) -> None:
@@ -87,7 +87,7 @@ def add_listener(handlers: Handlers, event: str, listener: Listener, *, once: bo
 
 
 def remove_listener(handlers: Handlers, event: str, listener: Listener | None) -> Handlers:
-    """Return a table that does not call the listener any more (None: no listener of the event)."""
+    """Return a table without the listener; None removes all listeners of the event."""
     current = handlers.get(event)
     if not isinstance(current, _Listeners):
         return handlers
@@ -101,7 +101,7 @@ def remove_listener(handlers: Handlers, event: str, listener: Listener | None) -
 
 
 def accepting(listener: Listener, count: int) -> Listener:
-    """Return a function that takes ``count`` arguments and drops those that the listener does not.
+    """Return a function of ``count`` arguments that drops the arguments the listener does not take.
 
     Raises:
         TypeError: The listener needs more arguments.

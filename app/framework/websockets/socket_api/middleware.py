@@ -33,7 +33,7 @@ def compile_middleware(
     """Return a function that runs a middleware, and returns False if the middleware refused.
 
     The client receives ``connect_error`` with the error's message; ``data`` is the error's object,
-    or its code and details. After a temporary error, the client reconnects by itself.
+    or its code and details. For a temporary error, see `Socket.close_transport`.
 
     Raises:
         BootError: The function takes other arguments than the socket, such as Node's ``next``.

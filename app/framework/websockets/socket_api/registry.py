@@ -51,7 +51,7 @@ class RoomMap(Mapping[str, frozenset[str]]):
         return frozenset(socket.id for socket in sockets)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the rooms, including the own room of each socket."""
+        """Iterate over the rooms, including the room of each socket's id."""
         return iter({room for socket in self._hub.sockets(_ALL, _ALL) for room in socket.rooms})
 
     def __len__(self) -> int:
