@@ -185,8 +185,15 @@ class BroadcastOperator:
 
 
 def room_names(rooms: Iterable[Room]) -> list[str]:
-    """Return the names of rooms that are given one by one or as lists."""
-    return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
+    """Return the names of rooms that are given one by one or as lists.
+
+    Raises:
+        TypeError: A room is neither a string nor a list.
+    """
+    try:
+        return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
+    except TypeError:
+        raise TypeError(f"the names of rooms must be strings, not {rooms!r}") from None
 
 
 def reserved(event: str) -> ValueError:

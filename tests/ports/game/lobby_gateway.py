@@ -47,8 +47,8 @@ class LobbyGateway:
         self.server.emit(GameEvent.LEADERBOARD, self._matches.victories.most_common(10))
 
     async def _pair(self, first: Socket, second: Socket) -> None:
-        table = f"table:{first.id}"
-        for each in (first, second):
+        table, pair = f"table:{first.id}", (first, second)
+        for each in pair:
             await each.leave("queue")
             await each.join(table)
         try:
@@ -57,7 +57,7 @@ class LobbyGateway:
             )
         except AckTimeoutError as error:
             raise WsException("the opponent is not ready", code="not_ready") from error
-        if len(ready) < len((first, second)):
+        if len(ready) < len(pair):
             raise WsException("the opponent has left", code="not_ready")
         match = self._matches.create(first.data["player"], second.data["player"])
         self.server.to(table).emit(GameEvent.MATCH_FOUND, {"namespace": f"/match-{match.id}"})

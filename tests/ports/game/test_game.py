@@ -1,6 +1,7 @@
+import pytest
 import pytest_asyncio
 
-from app.framework.background.clock import Clock
+from app.framework.schedule import Clock
 from app.framework.testing import ManualClock, Test
 from tests.e2e.js_client import JsClient
 from tests.ports.conftest import Port, Serve
@@ -11,8 +12,8 @@ from tests.ports.game.module import AppModule
 TURN_SECONDS = 15
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def clock() -> ManualClock:
+@pytest.fixture
+def clock() -> ManualClock:
     return ManualClock()
 
 

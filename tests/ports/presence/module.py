@@ -3,9 +3,8 @@
 from dependency_injector import containers, providers
 
 from app.framework import imported
-from app.framework.background.clock import Clock
 from app.framework.event_emitter import EventEmitter2, EventEmitterModule
-from app.framework.schedule import ScheduleModule, SchedulerRegistry
+from app.framework.schedule import Clock, ScheduleModule, SchedulerRegistry
 from tests.ports.presence.last_seen_store import LastSeenStore
 from tests.ports.presence.member_socket import EventInterceptor, WriterGuard
 from tests.ports.presence.presence_controller import PresenceController

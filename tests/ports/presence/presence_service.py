@@ -1,8 +1,7 @@
 """Decides who is online, away or offline."""
 
-from app.framework.background.clock import Clock
 from app.framework.event_emitter import EventEmitter2
-from app.framework.schedule import SchedulerRegistry
+from app.framework.schedule import Clock, SchedulerRegistry
 from tests.ports.presence.last_seen_store import LastSeenStore
 from tests.ports.presence.presence import PRESENCE_CHANGED, Presence, State
 

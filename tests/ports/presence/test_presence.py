@@ -5,7 +5,7 @@ import pytest
 import pytest_asyncio
 
 from app.framework import IoOptions, NestApplication
-from app.framework.background.clock import Clock
+from app.framework.schedule import Clock
 from app.framework.testing import ManualClock, Test
 from tests.e2e.js_client import JsClient
 from tests.ports.conftest import Port, Serve

@@ -3,9 +3,8 @@
 from datetime import timedelta
 
 from app.framework import ModuleRef
-from app.framework.background.clock import Clock
 from app.framework.event_emitter import EventEmitter2
-from app.framework.schedule import interval
+from app.framework.schedule import Clock, interval
 from tests.ports.tickets.database import TicketRepository
 from tests.ports.tickets.ticket import Priority, Status, Ticket, TicketEvent
 

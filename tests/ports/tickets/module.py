@@ -3,9 +3,8 @@
 from dependency_injector import containers, providers
 
 from app.framework import AppGuard, AppPipe, ModuleRef, ValidationPipe, imported
-from app.framework.background.clock import Clock
 from app.framework.event_emitter import EventEmitter2, EventEmitterModule
-from app.framework.schedule import ScheduleModule
+from app.framework.schedule import Clock, ScheduleModule
 from app.framework.throttler import ThrottlerGuard, ThrottlerModule, ThrottlerOptions
 from tests.ports.tickets.database import DatabaseModule, TicketRepository
 from tests.ports.tickets.escalation import EscalationService, HighPolicy, LowPolicy

@@ -4,7 +4,7 @@ import pytest
 import pytest_asyncio
 
 from app.framework import NestApplication
-from app.framework.background.clock import Clock
+from app.framework.schedule import Clock
 from app.framework.testing import ManualClock, Test
 from tests.ports.conftest import Port, Serve
 from tests.ports.tickets.database import MemoryRepository, TicketRepository

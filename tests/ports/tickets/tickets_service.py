@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 from app.framework import ConflictException, NotFoundException
-from app.framework.background.clock import Clock
 from app.framework.event_emitter import EventEmitter2
+from app.framework.schedule import Clock
 from tests.ports.tickets.database import TicketRepository
 from tests.ports.tickets.escalation import EscalationService
 from tests.ports.tickets.history import History

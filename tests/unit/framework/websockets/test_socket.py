@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -102,6 +103,13 @@ def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: 
         emitters[target].emit(event)
 
     assert ([], []) == (link.emitted, link.broadcasts)
+
+
+@pytest.mark.parametrize("room", [5, UUID(int=5)])
+def test_join_explains_a_room_that_is_not_a_string(room: Any) -> None:
+    """Applications often name rooms after ids, which must be converted."""
+    with pytest.raises(TypeError, match=r"^the names of rooms must be strings, not \("):
+        fake_socket(Socket).join(room)
 
 
 async def test_join_and_leave_may_be_awaited_as_in_socket_io() -> None:
