@@ -29,8 +29,8 @@ class Clock:
 
 
 def clock_provider(clock: Clock | providers.Provider[Clock] | None) -> providers.Provider[Clock]:
-    """Return the provider for the option ``clock`` of a module: its clock, or the machine's.
+    """Return a provider of the option ``clock`` of a module; by default of the machine's clock.
 
-    A value that is no provider would be wrapped in two providers.
+    dependency-injector would wrap a value that is not a provider in two providers.
     """
     return clock if isinstance(clock, providers.Provider) else providers.Object(clock or Clock())

@@ -49,8 +49,8 @@ class Server(BroadcastOperator):
     def of(self, namespace: str) -> "Server":
         """Return another namespace of this server.
 
-        Do not keep the result for a namespace by parameter or regular expression: such a namespace
-        is closed with its last socket.
+        Do not keep the result if the namespace has parameters or a regular expression, because such
+        a namespace closes with its last socket.
 
         Raises:
             ValueError: No gateway has the namespace.

@@ -280,7 +280,7 @@ class Database(WriteAdmission):
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
-        # The shutdown opens the circuit breaker as well, but lets waiting operations run.
+        # The shutdown also opens the circuit breaker, but waiting operations may still run then.
         if was_closed and not side.breaker.is_closed and not self._closed:
             raise Unavailable
 

@@ -60,7 +60,8 @@ class DynamicNamespace:
     def find_closed(self, name: str) -> Hub | None:
         """Return a namespace without sockets, or None if the name does not match.
 
-        Emitting to it reaches nobody. It is not stored, so the names cannot fill the memory.
+        Events that are emitted to this namespace reach nobody. The namespace is not stored, so the
+        names cannot fill the memory.
         """
         match = self.pattern.fullmatch(name)
         return None if match is None else _ClosedRooms(name, self._batcher, self, match)
@@ -139,7 +140,7 @@ class _ClosedRooms(_ChildRooms):
     """A namespace without sockets, for code that emits to it by name."""
 
     def use(self, middleware: Middleware) -> None:
-        """Raise ValueError: the sockets that connect later are in another object."""
+        """Raise ValueError, because sockets that connect later will belong to another object."""
         del middleware
         raise ValueError(
             f"the namespace {self.namespace} is not open; register the middleware for "
