@@ -118,7 +118,7 @@ class _Carrier(Coroutine[Any, Any, Any]):
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
         self.given: asyncio.Future[None] = loop.create_future()
-        """Completed when the task receives a coroutine, or cancelled together with the task."""
+        """A future that completes when the task receives a coroutine; cancelled with the task."""
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         """The started coroutine that the task continues."""
         self._context = context

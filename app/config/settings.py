@@ -160,7 +160,7 @@ class Settings(BaseSettings):
         ge=0,
         le=86_400,
         allow_inf_nan=False,
-        description="from a token's expiry to the disconnection; events are refused meanwhile",
+        description="from a token's expiry to the disconnection; in this time, events are refused",
     )
     auth_expiring_lead_seconds: float = Field(
         15,

@@ -51,9 +51,9 @@ def name_of(handler: Callable[..., Any]) -> str:
 class HandlerTasks:
     """Runs sync and async handlers, and keeps track of the handlers that have not ended.
 
-    As in Node, an async handler runs up to its first wait before `start` returns. The
-    log line of an error contains the type, the stack and the handler's name. It does not contain
-    the error's text, which may include the handler's arguments.
+    As in Node, an async handler runs up to its first wait before `start` returns. The log line
+    of an error contains the type, the stack and the handler's name. It does not contain the error's
+    text, which may include the handler's arguments.
 
     Args:
         log_name: The name of the logger.

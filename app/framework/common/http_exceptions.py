@@ -216,7 +216,7 @@ _HTTP_KINDS: dict[type[WsException], type[_StatusException]] = {
 
 
 def as_http_exception(error: Exception) -> Exception:
-    """Convert an error that guards and pipes raise for gateways to the one that Nest uses for HTTP.
+    """Convert a gateway error of guards and pipes, such as `WsForbidden`, to Nest's HTTP exception.
 
     All other errors are returned unchanged. These include a plain `WsException`: for HTTP it is an
     unexpected error, as in Nest.

@@ -195,8 +195,8 @@ class ParseDatePipe(ParsePipe):
     """Converts an ISO date, or milliseconds since 1970, to a datetime in UTC.
 
     A time without a zone is UTC; in Nest it is the server's local time. Nest also accepts texts
-    that are not ISO 8601, such as ``March 1, 2024``. ``default`` is a function that
-    returns the result for a missing value.
+    that are not ISO 8601, such as ``March 1, 2024``. ``default`` is a function that returns
+    the result for a missing value.
     """
 
     def __init__(self, *, default: Callable[[], datetime] | None = None, **options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Refuses attributes of modules from which no instance would be built, or would be closed."""
+"""Refuses attributes of modules that the application could not build, or could not close."""
 
 import inspect
 from typing import Any

@@ -11,7 +11,7 @@ from app.framework.background.handler_tasks import HandlerTasks, Started, name_o
 from app.framework.event_emitter.wildcards import matches, specificity
 
 NEW_LISTENER = "new_listener"
-"""An event that pyee emits for each new listener, unlike eventemitter2 by default."""
+"""pyee emits this event for each new listener. By default, eventemitter2 does not."""
 
 _StartedListener = tuple[Callable[..., Any], Started]
 

@@ -13,7 +13,7 @@ SKIP_THROTTLE = "@skip_throttle"
 """The metadata key of `skip_throttle`: booleans by the name of the throttler."""
 
 DEFAULT = "default"
-"""The name of a throttler without a name."""
+"""The default name of a throttler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class ThrottleLimits(TypedDict, total=False):
 
 
 def complaint_about(ttl: object, limit: object, block_duration: object) -> str | None:
-    """Return what is wrong with these options; None if they are valid."""
+    """Return a complaint about invalid options, or None if the options are valid."""
     if not _is_number(ttl) or not ttl > 0:  # type: ignore[operator]
         return f"ttl={ttl!r} must be a positive number of milliseconds"
     if type(limit) is not int or limit < 0:

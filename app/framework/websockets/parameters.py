@@ -143,7 +143,7 @@ def _default_pipes(
 ) -> tuple[PipeTransform, ...]:
     """Return the pipe that replaces a missing argument with the parameter's default.
 
-    It runs after the parameter's other pipes, as default values of TypeScript do in Nest.
+    As in Nest, the parameter's other pipes run before the default is used.
     """
     if declaration.default is inspect.Parameter.empty or declaration.default is None:
         return ()

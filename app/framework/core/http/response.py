@@ -15,7 +15,7 @@ _LINE_ENDS = frozenset("\r\n\0")
 
 
 class HttpResponse:
-    """The response of one request, with the methods of Express. It is sent after the handler.
+    """The response to one request, with Express' names. It is sent when the handler has ended.
 
     A handler returns the body; a filter calls `json` or `send`. The last call replaces the others.
 

@@ -75,7 +75,7 @@ class BinaryConnection(Connection[ServerSocketLink]):
     def on_text(self, text: str) -> None:
         """Handle one Engine.IO packet, or keep the head of a binary packet for its attachments."""
         head = read_head(text)
-        if self._missing and text[:1] == _MESSAGE:  # as in Node
+        if self._missing and text[:1] == _MESSAGE:  # Node closes the connection, too
             self.close(DisconnectReason.PARSE_ERROR)
         elif head is None:
             super().on_text(text)
@@ -124,7 +124,7 @@ class BinaryConnection(Connection[ServerSocketLink]):
         super()._append_job(job)
         if isinstance(job, _BinaryMessage):
             self._inbox_chars += job.size
-            if self.is_handling and not self.is_reading:  # otherwise it is handled at once
+            if self.is_handling and not self.is_reading:  # otherwise the packet is handled at once
                 self.pause_reading()
 
     def _drop_waiting_packets(self) -> None:
