@@ -39,7 +39,7 @@ class WsThrottlerGuard(BaseThrottlerGuard):
         self._receipt_limit = receipts
 
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limit of events, or that of receipts."""
+        """Return the limit of receipts for receipt handlers, and else the limit of events."""
         del cls
         if _reflector.get(LIMITED_AS_RECEIPTS, handler):
             return (HandlerLimit(self._receipt_limit.take, cost_of=_receipts_in),)
