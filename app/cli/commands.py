@@ -22,6 +22,8 @@ from app.modules.app_module import database_limits
 from app.ports import Membership
 from app.services.session_service import Revoked, SessionService
 
+_REDIS_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -149,7 +151,11 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 def _settings_to_revoke(settings: Settings) -> Settings:
     if settings.redis_url is not None:
         # Redis stores the revocations, so this command must work without the database.
-        return settings.model_copy(update={"database_url": IN_MEMORY})
+        # Nobody else waits for this command, so it gives Redis more time than a server does.
+        patience = max(settings.redis_timeout_seconds, _REDIS_SECONDS)
+        return settings.model_copy(
+            update={"database_url": IN_MEMORY, "redis_timeout_seconds": patience}
+        )
     if settings.database_url == IN_MEMORY:
         raise StartError(
             "DATABASE_URL is memory:, which no server shares, so nothing was revoked; "
