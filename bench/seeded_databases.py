@@ -113,8 +113,9 @@ def seeded_databases() -> Iterator[SeededDatabases]:
             server.execute(f"{_TABLES.read_text()};{_rows()}", _ORIGINAL)
             server.create_database(_OURS, _ORIGINAL)
             _run_app(server.url(_OURS), "migrate")
-            for database in (_ORIGINAL, _OURS):
-                server.execute("VACUUM ANALYZE", database)
+            # Not the empty tables, because nothing vacuums the empty tables of a new database.
+            server.execute("VACUUM ANALYZE users, channels, channel_members", _ORIGINAL)
+            server.execute("VACUUM ANALYZE users, channels, channel_members, memberships", _OURS)
             yield SeededDatabases(folder, server)
         finally:
             server.remove()

@@ -102,8 +102,10 @@ WITH report AS MATERIALIZED (
             SELECT FROM channel_members
             WHERE "channelId" = locked.channel_id AND "userId" = locked.author_id
         ) AS author_is_member
-    FROM locked LEFT JOIN message_receipts AS receipt
-        ON receipt.position = locked.position AND receipt.recipient_id = locked.user_id
+    FROM locked LEFT JOIN LATERAL (
+        SELECT status, updated_at FROM message_receipts
+        WHERE position = locked.position AND recipient_id = locked.user_id LIMIT 1
+    ) AS receipt ON true
     WHERE revision = begun_revision
 ), changed AS MATERIALIZED (
     SELECT * FROM pair WHERE is_sent OR (before = 'DELIVERED' AND state = 'READ')
@@ -165,15 +167,9 @@ WITH report AS MATERIALIZED (
         AND range.first_seq > grown.first_seq AND range.first_seq <= grown.end_seq
         AND (range.first_seq < grown.end_seq OR grown.later_end IS NOT NULL)
 ), extended AS (
-    UPDATE delivered_ranges AS range
-    SET end_seq = GREATEST(range.end_seq, grown.end_seq, grown.later_end)
-    FROM grown
-    WHERE range.channel_id = grown.channel_id AND range.user_id = grown.user_id
-        AND range.first_seq = grown.earlier_first
-), added AS (
     INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
-    SELECT channel_id, user_id, first_seq, COALESCE(later_end, end_seq)
-    FROM grown WHERE earlier_first IS NULL
+    SELECT channel_id, user_id, COALESCE(earlier_first, first_seq), GREATEST(end_seq, later_end)
+    FROM grown
     ON CONFLICT (channel_id, user_id, first_seq)
         DO UPDATE SET end_seq = GREATEST(delivered_ranges.end_seq, excluded.end_seq)
 ), touched AS MATERIALIZED (
@@ -225,17 +221,18 @@ WITH report AS MATERIALIZED (
         reached = overall.reached, waiting_for = overall.waiting_for
     FROM overall WHERE sequence.position = overall.position
 ), sent_message AS (
-    UPDATE messages SET "deliveryStatus" = 'SENT' FROM overall
-    WHERE messages.id = overall.message_id AND overall.reached = 'SENT'
-        AND overall.status IN ('SENDING', 'FAILED')
+    UPDATE messages SET "deliveryStatus" = 'SENT' WHERE id = ANY (ARRAY(
+        SELECT message_id FROM overall WHERE reached = 'SENT' AND status IN ('SENDING', 'FAILED')
+    ))
 ), delivered_message AS (
-    UPDATE messages SET "deliveryStatus" = 'DELIVERED' FROM overall
-    WHERE messages.id = overall.message_id AND overall.reached = 'DELIVERED'
-        AND COALESCE(overall.status, '') NOT IN ('DELIVERED', 'READ')
+    UPDATE messages SET "deliveryStatus" = 'DELIVERED' WHERE id = ANY (ARRAY(
+        SELECT message_id FROM overall
+        WHERE reached = 'DELIVERED' AND COALESCE(status, '') NOT IN ('DELIVERED', 'READ')
+    ))
 ), read_message AS (
-    UPDATE messages SET "deliveryStatus" = 'READ' FROM overall
-    WHERE messages.id = overall.message_id AND overall.reached = 'READ'
-        AND COALESCE(overall.status, '') <> 'READ'
+    UPDATE messages SET "deliveryStatus" = 'READ' WHERE id = ANY (ARRAY(
+        SELECT message_id FROM overall WHERE reached = 'READ' AND COALESCE(status, '') <> 'READ'
+    ))
 )
 SELECT number, true, before, updated_at, is_sent, author_id, author_is_member, NULL, NULL
 FROM pair

@@ -121,12 +121,10 @@ WITH draft AS MATERIALIZED (
         ORDER BY first_seq DESC LIMIT 1 FOR UPDATE
     ) AS earlier ON earlier.end_seq = own.first_seq
 ), extended AS (
-    UPDATE delivered_ranges AS range SET end_seq = grown.end_seq FROM grown
-    WHERE range.channel_id = grown.channel_id AND range.user_id = grown.user_id
-        AND range.first_seq = grown.earlier_first
-), added AS (
+    -- Not an UPDATE: its plan may read the whole table, if it was made while the table was empty.
     INSERT INTO delivered_ranges (channel_id, user_id, first_seq, end_seq)
-    SELECT channel_id, user_id, first_seq, end_seq FROM grown WHERE earlier_first IS NULL
+    SELECT channel_id, user_id, COALESCE(earlier_first, first_seq), end_seq FROM grown
+    ON CONFLICT (channel_id, user_id, first_seq) DO UPDATE SET end_seq = excluded.end_seq
 )
 SELECT number, seq, name, image_url, false, false FROM numbered
 UNION ALL
