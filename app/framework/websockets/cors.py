@@ -67,7 +67,7 @@ def origin_matcher(origins: Origins) -> Callable[[str], bool]:
 
     def allows(origin: str) -> bool:
         return (
-            normal_origin(origin) in texts
+            origin in texts  # browsers send the normal form
             or any(pattern.search(origin) for pattern in patterns)
             # Compare with True, because a coroutine would count as true as well.
             or any(function(origin) is True for function in functions)

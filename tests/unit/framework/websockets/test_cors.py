@@ -20,7 +20,7 @@ async def _later(_: str) -> bool:
     [
         (A, [A], [B, SHORT, ""]),
         ([A, "https://B.example:443"], [A, B], [SHORT]),
-        (B, [B, f"{B}:443", "https://B.example"], [f"{B}:444", f"{B}/", f"{B}:443:443"]),
+        (B, [B], [f"{B}:443", "https://B.example", f"{B}:444", f"{B}/"]),
         ("*", [A, "null"], []),
         (True, [A, "null"], []),
         (False, [], [A]),
