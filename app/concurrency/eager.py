@@ -43,8 +43,8 @@ class EagerTasks:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = context
         self._task_context = Context()
-        """The empty context of the tasks. The creator's context would keep the creator's objects in
-        memory as long as the spare task.
+        """An empty context. A task that started with a copy of its creator's context would keep the
+        objects in that context in memory.
         """
         self._spares: list[_Carrier] = []
         """At most one unused task; further unused tasks are cancelled."""

@@ -83,7 +83,7 @@ class RecordingLink:
         self.emitted.append((event, args))
 
     def emit_volatile(self, event: str, args: tuple[Any, ...]) -> None:
-        """Record the event, and its name among the volatile ones."""
+        """Record the event, and add its name to ``volatile``."""
         self.volatile.append(event)
         self.emit(event, args)
 

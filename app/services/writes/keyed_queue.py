@@ -99,11 +99,11 @@ class KeyedQueue:
         return True
 
     def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
-        """Add a callback to the line for the turn of a key; another job or batch holds the turn.
+        """Queue a callback that is called when the key is free.
 
         Args:
-            key: A key whose turn is taken.
-            on_turn: Called when the turn has come. Returns False to decline the turn.
+            key: A key that a job or batch occupies.
+            on_turn: Returns False to leave the key to the next callback.
         """
         self._lines[key].append(on_turn)
 

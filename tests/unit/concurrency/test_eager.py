@@ -230,7 +230,7 @@ async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks)
         holder.set(Payload())
 
         async def nested() -> None:
-            """Do nothing, but leave a spare task that was created in the caller's context."""
+            """Make `tasks` create a spare task while the caller's context is active."""
 
         tasks.start(nested())
         return weakref.ref(holder.get())

@@ -44,7 +44,7 @@ def refusal_log(clock: Clock | None = None) -> RefusalLog:
 
 @asynccontextmanager
 async def serving(controller: object, *guards: object) -> AsyncIterator[Client]:
-    """Serve the controller, whose decorators may name the classes of the guards."""
+    """Serve the controller; a class in its ``use_guards`` means the guard of that class."""
     found = {type(guard): guard for guard in guards}
     app = web.Application()
     app.router.add_routes(

@@ -19,7 +19,7 @@ REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT"
 PRIVILEGES: Mapping[str, Sequence[str]] = {
     **REVISION_PRIVILEGES,
     **dict.fromkeys(sorted(metadata.tables), _EVERY),
-    # This server does not change users, but PostgreSQL requires UPDATE to lock their rows.
+    # This server only locks rows of users, for which PostgreSQL demands the privilege UPDATE.
     "users": ("SELECT", "UPDATE"),
 }
 """The privileges that this server needs on each table."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import Connection, text
 
-# First remove ranges from the time before the user joins, because they would overlap with the new
-# range. The adoption of a message adds such a range if the author is not a member.
+# The adoption of a message adds a range for an author who is not a member. Delete such ranges when
+# the user joins, because the range that is added for the time before the join contains them.
 _RECORD_JOIN = """
 DELETE FROM delivered_ranges
 WHERE channel_id = NEW."channelId" AND user_id = NEW."userId"

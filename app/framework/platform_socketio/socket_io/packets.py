@@ -94,8 +94,8 @@ def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
     """Decode an event of the default namespace; return the packet id and the array.
 
     This is the fast path: nearly all packets are such events. Returns None for any other packet;
-    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`. The caller
-    must check an array if no handler has the name in the first entry.
+    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`: if
+    the namespace has no handler for its first entry, the event name, the caller must check it.
 
     Raises:
         MalformedPacketError: The array is not valid JSON.

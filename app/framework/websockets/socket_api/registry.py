@@ -1,4 +1,4 @@
-"""The sockets and rooms of a namespace on this node, under Node's names."""
+"""The sockets and rooms of a namespace on this server, with the names of socket.io in Node.js."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet

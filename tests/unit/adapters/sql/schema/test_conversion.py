@@ -159,7 +159,7 @@ async def test_messages_have_reached_the_state_of_all_recipients_when_they_are_c
 async def test_deliveries_are_the_same_when_old_servers_write_between_the_steps(
     own_postgres_database: Database, old_server: OldServer
 ) -> None:
-    """Old servers send, report, and change members at each stage, and after the conversion."""
+    """Old servers store messages, receipts and members at each stage, and after the last one."""
     database = own_postgres_database
     await fill(database, old_server)
     is_finished = False

@@ -93,7 +93,7 @@ async def connected(**options: Any) -> AsyncIterator[_Client]:
 
 
 async def test_event_is_handled_when_its_last_attachment_has_arrived() -> None:
-    """Pongs may come in between, and the next event is an ordinary one."""
+    """A pong may come before the attachment, and an event without attachments after it."""
     async with connected() as client:
         await client.send(HEAD, "3", b"x" * 9, '422["size","four"]')
 

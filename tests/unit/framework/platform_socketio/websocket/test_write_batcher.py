@@ -22,7 +22,7 @@ RECIPIENTS, ROOMS = range(3), range(3)
 
 
 class Rooms:
-    """Numbered recipients and rooms, which use the batcher as `NamespaceRooms` does."""
+    """Calls the batcher like `NamespaceRooms`, with numbered recipients and rooms."""
 
     def __init__(self) -> None:
         self.batcher = WriteBatcher()
