@@ -132,7 +132,7 @@ class EventEmitter2(pyee.EventEmitter):
         return names or [event]
 
     def _add_event_handler(self, event: str, k: Callable[..., Any], v: Callable[..., Any]) -> None:
-        """Add a listener: pyee calls ``v``, which is ``k`` itself or, for `once`, a wrapper of it."""
+        """Add the listener ``k``; pyee calls ``v``, which is ``k`` or, for `once`, a wrapper."""
         if v is not k:
             v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the name of `k`
         super()._add_event_handler(event, k, v)
