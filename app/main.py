@@ -76,7 +76,7 @@ def create_application(settings: Settings) -> NestApplication:
         max_frame_bytes=settings.max_frame_bytes,
         socket_queue_max_bytes=settings.socket_queue_max_bytes,
         max_packets_per_second=settings.max_packets_per_second,
-        # Only these parts of a handshake are kept. Add the names that a gateway needs to read.
+        # Only these fields of a handshake are kept. If a gateway needs another field, add it here.
         auth_fields=frozenset({"token"}),
         header_names=frozenset(),
         query_names=frozenset(),
@@ -214,7 +214,10 @@ def start_errors() -> Iterator[None]:
 
 
 def _lock_sqlite_file(settings: Settings) -> AbstractContextManager[None]:
-    """Lock the SQLite file: events of one server would not reach the clients of another server."""
+    """Lock the SQLite file, so that only one server uses it.
+
+    The events of one server would not reach the clients of a second server.
+    """
     if settings.database_url == IN_MEMORY:
         return nullcontext()
     file = sqlite_file(parse_database_url(settings.database_url))

@@ -98,8 +98,8 @@ async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -
     Removes white space around the text, and ``Bearer`` before a token.
 
     Raises:
-        StartError: The text is not valid for this kind, no server uses the storage, or the result
-            could not be confirmed.
+        StartError: The text is not valid for this kind, no server uses the storage (for example,
+            because it is in memory), or the result could not be confirmed.
     """
     with start_errors():
         needed = _settings_to_revoke(settings)
@@ -151,7 +151,7 @@ def issue_token(settings: Settings, user_id: UserId, ttl_seconds: int) -> str:
 def _settings_to_revoke(settings: Settings) -> Settings:
     if settings.redis_url is not None:
         # Redis stores the revocations, so this command must work without the database.
-        # Nobody else waits for this command, so it gives Redis more time than a server does.
+        # No client waits for this command, so Redis has more time to answer than in a server.
         patience = max(settings.redis_timeout_seconds, _REDIS_SECONDS)
         return settings.model_copy(
             update={"database_url": IN_MEMORY, "redis_timeout_seconds": patience}

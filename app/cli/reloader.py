@@ -33,11 +33,11 @@ _GUARDIAN = (
     'while read -r line; do group=$line; done; [ -n "$group" ] || exit; '
     'kill -s INT -- "-$group" && sleep 5 && kill -s KILL -- "-$group"'
 )
-"""A shell script that reads process group ids, and ends the last group when its input ends.
+"""A shell script that reads process group ids until its input ends, then ends the last group.
 
-The input ends when the reloader dies, even if it is killed. A separate process is needed, because
-macOS cannot signal the death of a parent process, and a server that hangs would not react to the
-end of a pipe.
+The input ends when the reloader dies, even if the reloader is killed. A separate process is needed,
+because macOS cannot signal the death of a parent process, and a server that hangs would not react
+to the end of a pipe.
 """
 
 _DELAYED_COMMAND = 'read -r _ <"/dev/fd/$0" && exec "$@"'
@@ -94,8 +94,8 @@ class _Reloader:
         self._stopped.set()
 
     def _on_terminate(self) -> None:
-        # A second SIGTERM does not kill the child: one request may send two signals, one to the
-        # process group and one through make.
+        # A second SIGTERM does not kill the child: one request to stop may send two signals, one to
+        # the process group and one through make.
         self._stop_signal = signal.SIGTERM
         self._stopped.set()
 
@@ -186,7 +186,7 @@ def _foreground() -> Iterator[None]:
         yield
         return
     # SIGTTOU would stop this process when it restores the foreground from the background. SIGTSTP
-    # (Ctrl-Z) would stop this process without make, which would block the terminal.
+    # (Ctrl-Z) would stop this process but not make, and the terminal would be blocked.
     for number in (signal.SIGTTOU, signal.SIGTSTP):
         signal.signal(number, signal.SIG_IGN)
     os.setpgid(0, 0)

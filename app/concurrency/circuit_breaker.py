@@ -13,7 +13,7 @@ _logger = logging.getLogger(__name__)
 
 
 class CircuitBreaker:
-    """Rejects calls to a service that does not answer, and probes the service until it does.
+    """Rejects calls while a service does not answer, and probes the service until it answers.
 
     - Closed: calls pass.
     - Half open, for `HALF_OPEN_WAIT_SECONDS` after a failure: callers may wait for the first probe,

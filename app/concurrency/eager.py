@@ -135,14 +135,14 @@ class _Carrier(Coroutine[Any, Any, Any]):
         self._coroutine, self._context = coroutine, context
         self._awaited, self._has_awaited = awaited, True
         if asyncio.isfuture(awaited):
-            # ``await`` has set this flag for the task. Clear the flag until the task waits, so that
-            # other coroutines can await the same future.
+            # The coroutine's ``await`` has set this flag. Clear the flag until the task waits for
+            # the future, so that other coroutines can await the same future.
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
         if not self.given.done():  # done if the coroutine has just cancelled its own task
             self.given.set_result(None)
 
     def send(self, value: Any) -> Any:
-        """Run the next step for the task; the first result is the future to wait for."""
+        """Run the next step of the task. The first step after `carry` returns ``awaited``."""
         if self._has_awaited:
             return self._take_awaited()
         if self._coroutine is None:

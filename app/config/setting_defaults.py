@@ -1,6 +1,7 @@
 """Defaults that depend on other settings.
 
-pydantic calls each function with the validated settings that are declared above its own.
+pydantic calls each function with the validated settings that are declared above the function's
+setting.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ def local_origins(settings: dict[str, int]) -> tuple[str, ...]:
 
 
 def authorized_parties(settings: dict[str, Any]) -> tuple[str, ...]:
-    """Return the ``CORS_ORIGINS`` for which tokens have an ``azp``, or else local origins."""
+    """Return the ``CORS_ORIGINS`` for which tokens have an ``azp``; if none, local origins."""
     origins: tuple[str, ...] = settings["cors_origins"]
     parties = tuple(each for each in origins if each not in ORIGINS_WITHOUT_PARTY)
     return parties or local_origins(settings)

@@ -138,11 +138,14 @@ Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
 LinkSeconds = Annotated[float, Field(ge=0.05, le=86_400, allow_inf_nan=False)]
 """A time limit for clients. A limit below the network delay would disconnect every client."""
 DatabaseSeconds = Annotated[float, Field(ge=0.01, le=2.5)]
-"""A time limit that is shorter than the limit of an operation: see app/domain/time_limits.py."""
+"""A time limit shorter than the limit of a storage operation: see app/domain/time_limits.py."""
 Rate = Annotated[float, Field(gt=0, le=1_000_000_000, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 ReceiptBurst = Annotated[int, Field(ge=100, le=1_000_000_000)]
-"""A limit of at least `app.domain.delivery.MAX_RECEIPTS`, the longest list of receipts."""
+"""A limit that is at least the length of the longest list of receipts.
+
+The longest list has `app.domain.delivery.MAX_RECEIPTS` receipts.
+"""
 Bytes = Annotated[int, Field(ge=1_024, le=1_000_000_000)]
 Origins = Annotated[
     tuple[Annotated[str, AfterValidator(_check_origin)], ...],

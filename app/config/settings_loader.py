@@ -16,7 +16,8 @@ _SIMILARITY = 0.85
 _KNOWN_TO_OTHERS = frozenset({"CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
 """Variables that deployments of ChatGenius set, but this server does not read."""
 
-# The beginnings of pydantic's messages, and their replacements after a setting's name.
+# For each text with which a message of pydantic begins: the text that replaces it in a
+# `SettingsError`, where the message follows the setting's name.
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
 _PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
 

@@ -65,7 +65,7 @@ class DevelopmentIdentityController:
 
     @get("/dev/users")
     async def users(self, request: web.Request) -> dict[str, object]:
-        """Answer with the data of the demo page: the first 50 users by id, and the length limit.
+        """Answer with the data of the demo page: the first 50 users by id, and the message limit.
 
         ``{"users": [{id, name, channels}], "messageMaxChars": 4000}``
         """
@@ -82,7 +82,7 @@ class DevelopmentIdentityController:
         return {"users": users, "messageMaxChars": self._message_max_chars}
 
     def _require_local(self, request: web.Request) -> None:
-        """Reject requests that foreign pages send from the user's browser or by DNS rebinding."""
+        """Reject requests of other machines and of foreign origins, also with DNS rebinding."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

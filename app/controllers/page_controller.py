@@ -57,13 +57,16 @@ class PageController:
 
 
 def _from_here(folder: Path) -> str:
-    """Quote the folder for a shell: relative in a checkout, absolute in an installed package."""
+    """Return the folder's path, quoted for a shell.
+
+    The path is relative if the folder is in the working directory, as in a checkout.
+    """
     here = Path.cwd()
     return shlex.quote(str(folder.relative_to(here) if folder.is_relative_to(here) else folder))
 
 
 def _file(path: Path) -> web.FileResponse:
-    # Set the content type: the one that aiohttp guesses depends on the machine.
+    # Set the content type, because the type that aiohttp guesses depends on the machine.
     return web.FileResponse(
         path, headers={**_HEADERS, hdrs.CONTENT_TYPE: _CONTENT_TYPES[path.suffix]}
     )

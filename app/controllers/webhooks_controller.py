@@ -98,6 +98,6 @@ def _revoked_kind(message: WebhookMessage) -> RevocationKind | None:
 def _subject(message: WebhookMessage) -> str:
     try:
         return checked_id(message.data.get("id"))
-    except ValueError as error:  # reject it: if it were ignored, the user would stay signed in
+    except ValueError as error:  # if the message were ignored, the user would stay signed in
         sentence = f"data.id of {message.type} {error}."
         raise WebhookRefused(WebhookFault.MALFORMED, sentence) from None

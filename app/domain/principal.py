@@ -28,7 +28,10 @@ class Principal:
     issued_at: float = 0.0
 
     def may_follow(self, other: "Principal") -> bool:
-        """Whether this token may replace the token of ``other``: same user and same sign-in."""
+        """Whether this token may replace the token of ``other``.
+
+        Both tokens must have the same user, and the same sign-in if both name one.
+        """
         is_same_sign_in = (
             self.session_id is None
             or other.session_id is None

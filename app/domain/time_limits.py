@@ -11,10 +11,10 @@ because it opens only after a failure.
 """
 
 OPERATION_SECONDS = 2.8
-"""The maximum time of a storage operation: waiting for its turn, statements and commit."""
+"""The maximum time of a storage operation: waiting until it may start, statements, commit."""
 
 WAIT_SECONDS = 2.9
-"""The maximum time that a service waits for its turn and for the storage operation."""
+"""The maximum time that a service waits in a queue and for the storage operation together."""
 
 CLIENT_SECONDS = 3.0
 """The maximum time until a client receives an answer, as ``docs/protocol.md`` guarantees."""
@@ -29,4 +29,4 @@ DRAIN_TIMEOUT_SECONDS = 5.0
 """The maximum time that a service waits for its writes at shutdown."""
 
 CLOSING_SECONDS = 5.0
-"""The part of ``DRAIN_SECONDS`` for closing clients and storage; never more than half of it."""
+"""The part of ``DRAIN_SECONDS`` for closing clients and storage: at most half of the setting."""

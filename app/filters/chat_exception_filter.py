@@ -27,7 +27,7 @@ _REFUSED = "authentication failed"
 _RETRY_AFTER_MS = (1_000, 5_000)
 """The range of the random retry time after a temporary rejection without ``retryAfterMs``.
 
-The time is random, so that clients that were rejected together do not return together.
+The time is random, so that clients that were rejected together retry at different times.
 """
 
 _LIMIT_HINT = (
@@ -68,7 +68,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
                 client.end_session(exception)
 
     def answer(self, error: WsException, host: ExecutionContext) -> None:
-        """Log the error without the payload, and send it to the client."""
+        """Send the error to the client, and log the error without the payload."""
         client: AuthenticatedSocket = host.get_client()
         context: dict[str, str | int | None] = {
             "code": error.code,

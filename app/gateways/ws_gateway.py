@@ -76,7 +76,7 @@ class WsGateway(BaseGateway):
         for channel_id in channel_ids:
             self._events.subscribe(channel_id, client.id, user_id)
         # Another program may have added the user to a channel after the user's other sockets
-        # connected, so these sockets join the rooms too.
+        # connected, so the other sockets join the rooms too.
         self._room_sync.join(user_id, channel_ids)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:

@@ -15,7 +15,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def allow_expired_session() -> Callable[[Decorated], Decorated]:
-    """Let an expired session call the handler within the grace period, but not a revoked one."""
+    """Let a session that expired, but is not revoked, call the handler in the grace period."""
     return set_metadata(_ALLOWS_EXPIRED_SESSION, value=True)
 
 

@@ -39,7 +39,7 @@ class WsThrottlerGuard(BaseThrottlerGuard):
         self._receipt_limit = receipts
 
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limit of receipts for receipt handlers, and else the limit of events."""
+        """Return the limit of receipts for a handler of receipts, or else the limit of events."""
         del cls
         if _reflector.get(LIMITED_AS_RECEIPTS, handler):
             return (HandlerLimit(self._receipt_limit.take, cost_of=_receipts_in),)
@@ -57,7 +57,7 @@ class WsThrottlerGuard(BaseThrottlerGuard):
 def _receipts_in(data: object) -> int:
     """Count the messages in a payload that is not validated yet: 1 to `MAX_RECEIPTS`.
 
-    A longer list costs as much as the longest valid one; validation rejects it later.
+    A longer list costs as much as the longest valid list; validation then rejects the payload.
     """
     listed = data.get("messageIds") if isinstance(data, dict) else None
     return min(max(1, len(listed)), MAX_RECEIPTS) if isinstance(listed, list) else 1

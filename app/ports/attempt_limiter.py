@@ -13,8 +13,8 @@ class AttemptLimiter(Protocol):
     """Keeps two token buckets per address, one for attempts and one for failures.
 
     Nodes may share the buckets. If sharing fails, each node counts separately, so no method raises
-    `Unavailable`. `MemoryAttemptLimiter` and `RedisAttemptLimiter` implement it. Memory is bounded:
-    inactive addresses are dropped.
+    `Unavailable`. `MemoryAttemptLimiter` and `RedisAttemptLimiter` implement this port. Memory is
+    bounded: inactive addresses are dropped.
     """
 
     async def attempt(self, address: str) -> float:

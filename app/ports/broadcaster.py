@@ -8,7 +8,7 @@ from app.domain.ids import SocketId
 
 @runtime_checkable
 class Broadcaster(Protocol):
-    """Sends events to rooms. `RoomBroadcaster` implements it."""
+    """Sends events to rooms. `RoomBroadcaster` implements this port."""
 
     def publish(
         self,

@@ -10,7 +10,7 @@ class SocketQuota(Protocol):
     """Counts sockets per user up to a maximum.
 
     While nodes cannot share their counts, each node counts its own sockets, so no method raises
-    `Unavailable`. `MemorySocketQuota` and `RedisSocketQuota` implement it.
+    `Unavailable`. `MemorySocketQuota` and `RedisSocketQuota` implement this port.
     """
 
     async def acquire(self, user_id: UserId) -> bool:

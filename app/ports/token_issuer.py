@@ -14,7 +14,7 @@ TOKEN_TTL_SECONDS = 60
 
 @runtime_checkable
 class TokenIssuer(Protocol):
-    """Issues a token to anyone who asks, so only a developer's machine may use it."""
+    """Issues a token to anyone who asks, so it may run only on a developer's machine."""
 
     def jwks(self) -> Mapping[str, object]:
         """Return the public keys as a JSON Web Key Set."""

@@ -7,7 +7,7 @@ from app.domain.principal import Principal
 
 @runtime_checkable
 class TokenVerifier(Protocol):
-    """Verifies session tokens by Clerk's rules. `ClerkTokenVerifier` implements it."""
+    """Verifies session tokens by Clerk's rules. `ClerkTokenVerifier` implements this port."""
 
     async def verify(self, token: str) -> Principal:
         """Return the principal that the token authenticates.

@@ -21,7 +21,10 @@ MAX_SET_ASIDE = 1_000
 """The maximum number of rejected messages that are skipped until the server restarts."""
 
 MAX_LEFT_OUT = 1_000
-"""`adopt` returns after leaving out this many channels, as each is a parameter of the query."""
+"""When a call of `adopt` has left out this many channels, the call returns.
+
+Each channel that is left out is a parameter of the query.
+"""
 
 _logger = logging.getLogger(__name__)
 
@@ -116,7 +119,7 @@ class AdoptionPoller:
         return 0 < adopted == acceptable
 
     async def _adopt(self, channel_id: ChannelId, message_ids: Sequence[MessageId]) -> int:
-        """Adopt messages of a channel; set aside the messages that the storage rejects."""
+        """Adopt messages of a channel; from now on, skip the messages that the storage rejects."""
         try:
             adopted = await self._adoption.adopt(message_ids)
         except Unconfirmed:

@@ -68,7 +68,7 @@ class AuthenticationService:
             raise await self.counted(error, address) from error.__cause__
 
     async def counted(self, error: AuthenticationError, address: str) -> AuthenticationError:
-        """Count the error against the address, unless it is temporary, and return it.
+        """Return the error; unless the error is temporary, count it against the address.
 
         Sets ``error.failures`` to the number of recent failures from this address.
         """

@@ -37,7 +37,7 @@ DELETION_WAIT_SECONDS = 300.0
 """The maximum time a caller waits for a deletion: deleting a million messages takes a minute."""
 
 Change: TypeAlias = tuple[ServerEvent, ChannelId, UserId]
-"""The event that reports a change, the channel, and the affected user or the channel's creator."""
+"""Identifies a change by its event, its channel, and the affected user or the channel's creator."""
 
 _logger = logging.getLogger(__name__)
 
@@ -158,8 +158,8 @@ class ChannelService:
                 await self._channels.create(channel, roles)
         except ChannelExists:
             existing, member_ids = await self._find_created(draft)
-            # Another program may have created the channel, so its members' sockets may not be in
-            # the room yet.
+            # Another program may have created the channel, so the sockets of the members may not
+            # be in the room yet.
             await self._move_sockets(MembershipEvent.JOINED, existing.id, frozenset(member_ids))
             if self._unconfirmed.forget(change):
                 self._publish_created(existing, member_ids)

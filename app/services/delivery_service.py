@@ -54,8 +54,8 @@ class DeliveryService:
     Reports that arrive at the same time share a transaction. A change is published after the commit
     and before the recipient receives the ack. The author receives the changes of a recipient in
     order: never DELIVERED after READ. An author who has left the channel receives nothing. A list
-    of reports is stored in one transaction; if some of its reports are refused, the others are
-    stored.
+    of reports is stored in one transaction; if some of its reports are refused, the other
+    reports are stored.
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.

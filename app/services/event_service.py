@@ -49,7 +49,7 @@ class EventService:
         return tuple(sorted(channel_id for channel_id in belongs if belongs[channel_id]))
 
     def changed(self, channel_id: ChannelId, user_ids: Iterable[UserId], *, belong: bool) -> None:
-        """Apply a membership change of these users to the running queries."""
+        """Apply a membership change of these users to the results of their running queries."""
         for user_id in user_ids:
             for query in self._queries.get(user_id, ()):
                 query.belongs[channel_id] = belong

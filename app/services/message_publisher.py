@@ -52,8 +52,8 @@ class MessagePublisher:
 
     Attributes:
         turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn
-            from before the commit until `publish` returns; `publish_change` and `catch_up` take the
-            turn themselves.
+            (see `KeyedQueue`) from before the commit until `publish` returns. `publish_change` and
+            `catch_up` take the turn themselves.
     """
 
     def __init__(

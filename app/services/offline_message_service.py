@@ -44,7 +44,7 @@ class OfflineMessageService:
     async def count(self, user_id: UserId) -> OfflineCount:
         """Count the messages that have not been delivered to the user yet.
 
-        The storage runs at most one count per user at a time, for any number of concurrent calls.
+        This node runs at most one count per user at a time, for any number of concurrent calls.
         """
         counts = await self._counts.get(user_id)
         return OfflineCount(sum(counts.channels.values()), counts.channels, more=counts.more)

@@ -55,7 +55,7 @@ class RoomSync:
         return self._members.fresh_until(channel_id)
 
     async def refresh(self, channel_id: ChannelId) -> None:
-        """Make the channel's room equal to its members; call this before publishing to the room.
+        """Update the channel's room to its current members; call this before each publication.
 
         Does nothing if the members are fresh in the cache. Concurrent calls share one load. While
         the storage does not answer, the rooms stay as they are. The call suspends only if it loads

@@ -101,8 +101,9 @@ class TokenBlacklistService:
         """Subscribe to the bus, skip the stored revocations, and start polling.
 
         `SessionService` depends on this service, so it calls `watch` after this method has read the
-        stored revocations. If the store does not answer now, a later poll passes them to the
-        listener. This is harmless: they only end sessions whose tokens are revoked.
+        stored revocations. If the store does not answer now, a later poll passes these
+        revocations to the listener. This is harmless: they only end sessions whose tokens are
+        revoked.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()

@@ -121,7 +121,8 @@ class TypingService:
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
         """Return the typing members of the channel, including the user, sorted by user.
 
-        If there are more than `MAX_LISTED`, the most recent ones are returned.
+        If there are more than `MAX_LISTED`, the members who called `start` or `stop` last are
+        returned.
 
         Raises:
             NotAMember: The user is not a member of the channel.
@@ -135,7 +136,7 @@ class TypingService:
         return tuple(typists[typist_id].indicator for typist_id in sorted(latest))
 
     def end(self, user_id: UserId, channel_id: ChannelId) -> None:
-        """End the user's typing on all sockets; if the user was typing, publish to the channel.
+        """End the user's typing on all sockets; publish the end if the user was typing.
 
         The caller must have refreshed the channel's members, as before every publication.
         """
@@ -146,8 +147,9 @@ class TypingService:
         """End the user's typing after a socket has left, if the user has no other socket there.
 
         The end is published after the channel's members have been loaded. If the user has other
-        sockets in the channel, only this socket's entry is removed: the user's typing ends when one
-        of them calls `stop` (the same device may have reconnected), or when the typing expires.
+        sockets in the channel, only this socket's entry is removed: the user's typing ends when
+        `stop` is called for another socket (the same device may have reconnected), or when the
+        typing expires.
         """
         if not self._events.is_listening(channel_id, user_id):
             self._end_for_members(user_id, channel_id)

@@ -20,7 +20,7 @@ RETRY_SECONDS = 30.0
 UNKNOWN_KEY_SECONDS = 30.0
 """The minimum time between two fetches for unknown key ids, which an attacker can invent."""
 COLD_SECONDS = 1.0
-"""The minimum time between two fetches while no key is cached, so that every token is rejected."""
+"""The minimum time between two fetches while no key is cached. Tokens are rejected meanwhile."""
 FETCH_TIMEOUT_SECONDS = 2.0
 MAX_BODY_BYTES = 65_536
 
@@ -62,7 +62,7 @@ class JwksClient(SigningKeys):
         raise AuthenticationError(AuthenticationCode.TOKEN_KEY_UNKNOWN)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the running fetch and the scheduled one."""
+        """Cancel the running fetch and the scheduled fetch."""
         if self._fetch is not None:
             self._fetch.cancel()
             await asyncio.wait([self._fetch])
@@ -70,7 +70,7 @@ class JwksClient(SigningKeys):
             self._next_fetch.cancel()
 
     async def _fetch_unless_recent(self) -> None:
-        """Wait for the running fetch or a new one. Do nothing if the last fetch was too recent."""
+        """Wait for the running fetch, or start a fetch unless the last one was too recent."""
         fetch = self._fetch
         if fetch is None:
             now = self._clock.monotonic()
@@ -89,8 +89,8 @@ class JwksClient(SigningKeys):
         # Schedule the next fetch before this one starts, so that an error cannot stop the
         # refreshing.
         self._refresh_in(RETRY_SECONDS)
-        # Use an empty context: the fetch serves all clients, so its log lines must not name one of
-        # them.
+        # Use an empty context: the fetch serves all clients, so its log lines must not contain the
+        # ids of a single client.
         self._fetch = asyncio.create_task(self._fetch_keys(), name="jwks fetch", context=Context())
         return self._fetch
 

@@ -12,7 +12,7 @@ class SigningKeys(Protocol):
     """Finds the public key that verifies a token."""
 
     async def find(self, key_id: str | None) -> RSAPublicKey:
-        """Return the key with this id. ``key_id`` is None if the token's header has none.
+        """Return the key with this id. ``key_id`` is None if the token's header has no ``kid``.
 
         The token is not verified yet, so ``key_id`` may be anything.
 

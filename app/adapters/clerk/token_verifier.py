@@ -42,7 +42,8 @@ class ClerkTokenVerifier(TokenVerifier):
                 the token was requested without an Origin header, as backends and some native apps
                 do.
             audience: The accepted values of ``aud``: a token must contain one of these values. If
-                the collection is empty, ``aud`` is not checked: Clerk's session tokens have none.
+                the collection is empty, ``aud`` is not checked, because Clerk's session tokens do
+                not contain ``aud``.
             max_token_seconds: The maximum lifetime of a token after its ``iat``, even if its
                 ``exp`` is later. Revocations are stored for the same time, so a revoked token never
                 becomes valid again. Clerk always sets ``iat``; a token without it is valid until

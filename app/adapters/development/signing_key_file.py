@@ -1,4 +1,4 @@
-"""Stores the development issuer's private key, so that tokens survive a restart."""
+"""Stores the development issuer's private key, so that tokens stay valid after a restart."""
 
 import os
 from pathlib import Path

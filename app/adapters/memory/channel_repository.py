@@ -111,5 +111,5 @@ class MemoryChannelRepository(ChannelRepository):
 
 
 def _seeded(channel_id: ChannelId, creator_id: UserId) -> Channel:
-    now = datetime.now(UTC)  # Like a database, which sets this column by its own clock.
+    now = datetime.now(UTC)  # SQL databases also set this column by their own clock.
     return Channel(channel_id, channel_id, None, ChannelType.PUBLIC, creator_id, created_at=now)

@@ -36,7 +36,7 @@ class ExpiringMap(Generic[K, V]):
         return value if expires_at > self._clock.monotonic() else None
 
     def put(self, key: K, value: V, ttl_seconds: float) -> None:
-        """Set the value. It expires after ``ttl_seconds``, or at its current expiry if later."""
+        """Set the value. It expires after ``ttl_seconds``, but not before its current expiry."""
         now = self._clock.monotonic()
         entry = self._entries.get(key)
         current_expiry = now if entry is None else entry[1]

@@ -30,10 +30,10 @@ class TokenBuckets(Throttle):
         self._seconds_per_token = 1 / rate_per_second
         self._seconds_to_fill = burst / rate_per_second
         self._clock = clock
-        # `_recent` holds the buckets that were used in this generation, and `_older` those of the
-        # previous one. A generation lasts as long as an empty bucket takes to fill up. So at its
-        # end, all buckets in `_older` are full, and the whole dict is dropped. Two dicts were
-        # measured to be faster than a `BoundedDict`.
+        # `_recent` holds the buckets that were used in this generation, and `_older` the buckets
+        # that were used in the previous generation. A generation lasts as long as an empty bucket
+        # takes to fill up. So when a generation ends, all buckets in `_older` are full, and
+        # `_older` is dropped. Two dicts were measured to be faster than a `BoundedDict`.
         self._recent: dict[str, float] = {}
         self._older: dict[str, float] = {}
         self._recent_until = clock.monotonic() + self._seconds_to_fill
@@ -68,7 +68,7 @@ class TokenBuckets(Throttle):
             full_at = self._older.get(key, now)
         if tokens == 1:
             return max(now, full_at) + self._seconds_per_token
-        # Take at most a full bucket: otherwise an event with a large weight would always be
+        # Take at most ``burst`` tokens: otherwise an event with a larger weight would always be
         # rejected.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
@@ -91,7 +91,7 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt, unless the bucket of attempts or that of failures is empty."""
+        """Take one attempt, unless the bucket of attempts or the bucket of failures is empty."""
         wait_seconds = self._failures.peek(address)
         if wait_seconds > 0:
             return max(wait_seconds, self._attempts.peek(address))

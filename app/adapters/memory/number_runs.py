@@ -14,7 +14,7 @@ class NumberRuns:
     __slots__ = ("_bounds", "_size")
 
     def __init__(self) -> None:
-        # The start and the excluded end of each run alternate, in ascending order.
+        # The start and the excluded end of the first run, of the second run, and so on.
         self._bounds: list[int] = []
         self._size = 0
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 ScriptName = Literal["attempt", "failed", "remember", "take_socket", "write_sockets"]
 
 WAIT_SECONDS = 4.0
-"""The maximum time that a call waits for its turn."""
+"""The maximum time that a call waits for a free connection."""
 ERROR_LOG_SECONDS = 60.0
 """The minimum time between two log lines about error replies."""
 
@@ -41,9 +41,9 @@ _logger = logging.getLogger(__name__)
 class RedisConnection:
     """Sends calls to one Redis server, each with a deadline and without retries.
 
-    The pool's number of connections limits the concurrent calls. Other calls wait for their turn,
-    for at most ``wait_seconds``. This wait does not count towards the deadline of a call, so the
-    deadline measures only the response time of Redis.
+    The pool's number of connections limits the concurrent calls. Further calls wait for a free
+    connection, for at most ``wait_seconds``. This wait does not count towards the deadline of a
+    call, so the deadline measures only the response time of Redis.
 
     A circuit breaker opens when a call loses its connection, or reaches its deadline while no other
     call is answered. While the circuit breaker is open, calls raise `Unavailable` at once, and a
@@ -73,8 +73,8 @@ class RedisConnection:
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
         self._scripts: dict[ScriptName, AsyncScript] = {}
-        # Callers take turns here, because the pool raises an error when all connections are in use,
-        # and redis-py's blocking pool may lose the connection of a caller that is cancelled twice.
+        # This semaphore makes callers wait for a free connection. redis-py's pool would raise an
+        # error, and its blocking pool may lose the connection of a caller that is cancelled twice.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
         self._backoff = Backoff(clock)
         self._listeners: list[Callable[[], None]] = []
@@ -115,8 +115,8 @@ class RedisConnection:
         """Run ``command``, which may use one connection at a time, and return its result.
 
         Raises:
-            Unavailable: The circuit breaker is open, the wait for a turn or for Redis timed out, or
-                Redis answered with an error.
+            Unavailable: The circuit breaker is open, the wait for a free connection or for Redis
+                timed out, or Redis answered with an error.
         """
         # Check the circuit breaker before starting a timer, so that a rejection is cheap.
         if not self._breaker.is_closed:
@@ -178,7 +178,7 @@ class RedisConnection:
         raise Unavailable("Redis")
 
     def _lose(self, error: Exception) -> None:
-        if not self._breaker.is_closed:  # Another call has opened it.
+        if not self._breaker.is_closed:  # Another call has opened the breaker.
             return
         self._breaker.open()
         self._lost_at = self._clock.monotonic()

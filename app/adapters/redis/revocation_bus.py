@@ -28,8 +28,8 @@ class RedisRevocationBus(RevocationBus):
 
     The subscriber sends a ping after ``ping_seconds`` without a message. The subscriber reconnects
     if the reply takes longer than another ``ping_seconds``, or if the connection fails. So a broken
-    subscription is detected within twice ``ping_seconds``. Every ``on_connected`` is called when
-    the subscription begins, and after each reconnect.
+    subscription is detected within twice ``ping_seconds``. The ``on_connected`` of every listener
+    is called when the subscription begins, and after each reconnect.
 
     Args:
         timeout_seconds: The timeout for subscribing, including the time to connect.

@@ -39,8 +39,8 @@ class SocketCountWriter:
     the TTL of this key.
 
     After a failure, the node's counts in Redis may be wrong. So the node takes a new id and writes
-    all counts again under this id. The counts under the old id become invalid, even those of users
-    who have disconnected meanwhile.
+    all counts again under this id. The counts under the old id become invalid, including the counts
+    of users who have disconnected meanwhile.
 
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
@@ -130,12 +130,12 @@ class SocketCountWriter:
                     self._wake_up.set()
 
     def _lose(self) -> None:
-        """Require a new registration, at the next heartbeat or as soon as Redis answers again."""
+        """Mark the node as unregistered. The next heartbeat or reconnection registers it again."""
         self._is_registered = False
         self._changed.clear()
 
     async def _register(self) -> None:
-        """Register the node with a new id, remove the old one, and schedule every count."""
+        """Register the node with a new id, remove its old id, and schedule writing every count."""
         old, new = keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:

@@ -34,8 +34,8 @@ def belongs(channel_id: ChannelId | ColumnElement[str], user_id: UserId) -> Colu
 def select_messages() -> Select[*tuple[Any, ...]]:
     """Select the columns of messages that `to_message` reads.
 
-    In an altered database, more columns may be NULL than in the original tables. NULL is read as
-    empty text in ``content``, and as the value of ``createdAt`` in ``updatedAt``.
+    In an altered database, more columns may be NULL than in the original tables. NULL in
+    ``content`` is read as empty text, and NULL in ``updatedAt`` as the value of ``createdAt``.
     """
     return (
         select(

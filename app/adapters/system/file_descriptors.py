@@ -50,7 +50,8 @@ class DescriptorWatch:
     """Logs an error, at most once a minute, when no file descriptor is left.
 
     Checks every second: without descriptors, the event loop closes new connections and logs
-    nothing. Connected clients are not affected, and new clients can connect once others disconnect.
+    nothing. Connected clients are not affected. New clients can connect after other clients
+    disconnect.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -34,7 +34,7 @@ def with_gateway(source: str, name: PartName) -> str | None:
     before = sum(_natural(each.module or "") < wanted for each in imports)
     import_line, provider_line = registration(name)
     lines = source.splitlines()
-    # Insert the lower line first, so that the line number of the other one stays valid.
+    # Insert the lower line first, so that the line number of the other line stays valid.
     lines.insert(module.end_lineno, f"    {provider_line}")
     lines.insert(_line_after(imports, before), import_line)
     return "\n".join(lines) + "\n"

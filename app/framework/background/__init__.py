@@ -1,1 +1,1 @@
-"""Finds the methods that no client's event calls, such as jobs, and runs them as tasks."""
+"""Finds methods that run without an event from a client, such as jobs; runs them as tasks."""

@@ -29,8 +29,8 @@ class Clock:
 
 
 def clock_provider(clock: Clock | providers.Provider[Clock] | None) -> providers.Provider[Clock]:
-    """Return a provider of the option ``clock`` of a module; by default of the machine's clock.
+    """Return a provider of a module's option ``clock``; if None, of the machine's clock.
 
-    dependency-injector would wrap a value that is not a provider in two providers.
+    If a module received the clock itself, dependency-injector would wrap it in two providers.
     """
     return clock if isinstance(clock, providers.Provider) else providers.Object(clock or Clock())

@@ -32,7 +32,7 @@ class Explorer(ABC):
 
 
 def refuse_unread_decorators(cls: type, why: str) -> None:
-    """Raise `BootError` if a method of the class has a `MethodDecorator`; ``why`` is the reason."""
+    """Raise `BootError` if a method has a `MethodDecorator`; ``why`` says why it has no effect."""
     for name, method in methods_with_metadata(cls, METHOD_DECORATORS):
         decorator: MethodDecorator = get_metadata(method, METHOD_DECORATORS)[0]
         raise BootError(

@@ -40,7 +40,7 @@ def outcome_of(started: Started) -> Outcome:
 def name_of(handler: Callable[..., Any]) -> str:
     """Return the name of a handler for logs.
 
-    A `functools.partial` has the name of its function, because arguments must not be logged.
+    For a `functools.partial`, this is the name of its function: arguments must not be logged.
     """
     function = unwrap(handler)
     while isinstance(function, partial):

@@ -23,7 +23,7 @@ def write_new(root: Path, files: Mapping[Path, str]) -> None:
 
 @contextmanager
 def deleted_after_an_error(root: Path, hint: str = "") -> Iterator[list[Path]]:
-    """Yield a list for written files; if the block raises an OSError, delete these files.
+    """Yield an empty list for the paths of new files; after an OSError, delete these files.
 
     Args:
         root: Messages name paths relative to this folder.

@@ -19,7 +19,7 @@ def new_project(root: Path, requirement: str) -> list[Path]:
 
     Args:
         root: The project's folder, which must be empty or missing.
-        requirement: The requirement of this library for the project's ``requirements.txt``.
+        requirement: The line for this library in the project's ``requirements.txt``.
 
     Raises:
         StarterError: The folder is not empty or cannot be written, or its name is invalid.
@@ -79,5 +79,5 @@ def _use(kind: str, name: str, class_name: str) -> str:
 
 
 def _filled(template: Path, **fields: str) -> str:
-    # The dollar signs of a Makefile are not fields.
+    # `substitute` would fail: the template of the Makefile contains other dollar signs.
     return Template(template.read_text(encoding="utf-8")).safe_substitute(fields)

@@ -8,7 +8,8 @@ async def maybe_await(value: Any) -> Any:
     """Await a value until it is no longer awaitable, as JavaScript flattens promises.
 
     An ``async def`` can return a coroutine without awaiting it. A single ``await`` would then
-    return that coroutine. A coroutine is truthy, so such a guard would admit every client.
+    return that coroutine. Because a coroutine is truthy, a guard that returns one would admit every
+    client.
     """
     while isawaitable(value):
         value = await value

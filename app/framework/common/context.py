@@ -66,7 +66,7 @@ class ArgumentsHost:
         return self._client
 
     def get_data(self) -> Any:
-        """Return the payload: None, the only argument, or a list if there are several arguments."""
+        """Return the payload: None, the only argument, or a list of several arguments."""
         return self._data
 
     def get_pattern(self) -> str:

@@ -25,8 +25,8 @@ class WsException(Exception):
 
     Attributes:
         error: A text, or an object that is sent unchanged, as in Nest.
-        message: The text of the error. If ``error`` is an object, this is the object's ``message``.
-            An object without a ``message`` gives the name of the exception class in words.
+        message: The text of the error. If ``error`` is an object, this is the object's ``message``
+            or, if that is missing, the name of the exception class in words.
         details: Additional fields of the answer, such as ``retryAfterMs``.
     """
 
@@ -69,7 +69,7 @@ class WsException(Exception):
     def to_wire(self) -> dict[str, object]:
         """Return the ack of a handler that returns the error instead of raising it.
 
-        Nest sends ``{error, message}``. Here ``code`` and ``temporary`` follow.
+        Nest sends ``{error, message}``. This port adds ``code``, ``temporary`` and the `details`.
         """
         return {
             "error": self.error,

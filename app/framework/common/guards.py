@@ -29,7 +29,7 @@ _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
-    """Run guards in turn; raise `WsForbidden` if one refuses, or the TypeError of `verdict_of`."""
+    """Run guards in turn; raise `WsForbidden` if a guard refuses. `verdict_of` may raise too."""
     for check in checks:
         verdict: Any = check(context)
         if iscoroutine(verdict):  # for async guards, faster than `verdict_of`

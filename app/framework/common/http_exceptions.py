@@ -39,7 +39,7 @@ class HttpException(Exception):
         super().__init__(self.message)
 
     def get_response(self) -> ResponseBody:
-        """Return the response that the constructor received, or the body that it made."""
+        """Return the response that the constructor received or, in a subclass, created."""
         return self.response
 
     def get_status(self) -> int:
@@ -216,7 +216,7 @@ _HTTP_KINDS: dict[type[WsException], type[_StatusException]] = {
 
 
 def as_http_exception(error: Exception) -> Exception:
-    """Convert a gateway error of guards and pipes, such as `WsForbidden`, to Nest's HTTP exception.
+    """Convert a gateway error, such as a guard's `WsForbidden`, to Nest's HTTP exception.
 
     All other errors are returned unchanged. These include a plain `WsException`: for HTTP it is an
     unexpected error, as in Nest.

@@ -22,7 +22,7 @@ class CallHandler:
 
 @runtime_checkable
 class NestInterceptor(Protocol):
-    """Runs around pipes and handler, and can catch their errors. As in Nest, guards run before."""
+    """Runs around pipes and handler, and can catch their errors. Guards run earlier, as in Nest."""
 
     def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         """Return the result, usually that of ``await call_handler.handle()``; may be async."""

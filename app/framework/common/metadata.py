@@ -37,7 +37,7 @@ def metadata_keys(target: object) -> list[str]:
 
 
 def has_metadata(target: object) -> bool:
-    """Return whether an object has metadata, apart from inherited metadata."""
+    """Return whether an object has metadata of its own; inherited metadata does not count."""
     return _ATTRIBUTE in getattr(target, "__dict__", ())
 
 
@@ -58,7 +58,7 @@ def member_names(cls: type) -> Iterable[str]:
 
 
 def extend_metadata(target: object, key: str, values: Sequence[object]) -> None:
-    """Append items to a value, which is a tuple. Inherited items come first, as in Nest."""
+    """Append items to a value that is a tuple. Inherited items come first, as in Nest."""
     define_metadata(target, key, (*(get_metadata(target, key) or ()), *values))
 
 
@@ -80,7 +80,7 @@ class Reflector:
         return get_metadata(target, key)
 
     def get_all(self, key: str, targets: Iterable[object]) -> list[Any]:
-        """Return the value of each target; None for a target without one."""
+        """Return the value of each target; None for a target without a value."""
         return [get_metadata(target, key) for target in targets]
 
     def get_all_and_override(self, key: str, targets: Iterable[object]) -> Any:
@@ -91,7 +91,8 @@ class Reflector:
         """Merge the values of all targets, by Nest's rules.
 
         If all values are dicts, the result is one dict, in which values of later targets replace
-        earlier ones. Otherwise the result is a list, to which a list or tuple adds its items.
+        earlier ones. Otherwise the result is a list of all values; the items of a list or tuple
+        count as separate values.
         Without any value, the result is an empty list.
         """
         values = [value for value in self.get_all(key, targets) if value is not None]

@@ -11,7 +11,7 @@ MAX_SUBJECTS = 1_000
 """The default maximum of pairs (text and subject) that are counted separately within a minute."""
 
 OTHERS = "others"
-"""The subject under which occurrences beyond the maximum are counted together."""
+"""The common subject of all pairs beyond the maximum: one count for each text."""
 
 
 def _call_later(seconds: float, callback: Callable[[], None]) -> object:

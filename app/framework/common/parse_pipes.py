@@ -39,7 +39,7 @@ _ISO_DATE = re.compile(
     r"(?:T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?"
 )
 _FIRST_DAY = "0000-01-01"
-"""The end of this text completes a date that has only a year, or a year and a month."""
+"""For a date without a month or day, the missing part is taken from the end of this text."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 400
@@ -49,7 +49,7 @@ JavaScript's largest number has 309 digits, and `int` refuses a string of more t
 """
 
 _EXPONENTIAL_FROM = 10**21
-"""The first number that JavaScript writes with an exponent; Nest's ``ParseIntPipe`` refuses it."""
+"""JavaScript writes numbers from here on with an exponent; Nest's ``ParseIntPipe`` refuses them."""
 
 _HEX = "[0-9a-f]"
 _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-%s{_HEX}{{3}}-[89ab]{_HEX}{{3}}-{_HEX}{{12}}"
@@ -215,7 +215,7 @@ class ParseDatePipe(ParsePipe):
         return lambda value: default() if value is None else parse(value)
 
     def parse(self, value: Any) -> datetime:
-        """Return the moment."""
+        """Return the datetime."""
         if value is None or value == "":
             raise _Refused("Validation failed (no Date provided)")
         moment = _moment(value)
@@ -345,4 +345,4 @@ _SCALARS: dict[Any, Callable[[int, Any], Any]] = {
     bool: _bool_item,
     str: _str_item,
 }
-"""Converts one item of each scalar type, as in Nest."""
+"""For each scalar type, the function that converts one item, as in Nest."""

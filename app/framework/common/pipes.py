@@ -22,7 +22,7 @@ _EXTRA: dict[bool | None, _Extra] = {True: "ignore", False: "allow", None: None}
 """The rule for each value of ``whitelist``."""
 
 _STRICTNESS: tuple[_Extra, ...] = ("forbid", "ignore", "allow", None)
-"""The rules, in the order in which several pipes apply them. None means no explicit rule."""
+"""The rules in the order in which pipes apply them, strictest first; None: no explicit rule."""
 
 MAX_LISTED_ERRORS = 100
 """If a payload has more errors, the answer contains only their number."""
@@ -88,7 +88,7 @@ class PipeTransform:
 
 
 def bind_pipe(pipe: PipeTransform, metadata: ArgumentMetadata) -> Transform | None:
-    """Bind a pipe to a parameter. A mock of a pipe runs ``transform``, which the test sets up."""
+    """Bind a pipe to a parameter. For a mock, return its ``transform``, which the test sets up."""
     if issubclass(type(pipe), PipeTransform):
         return pipe.bind(metadata)
     return partial(pipe.transform, metadata=metadata)
@@ -127,7 +127,7 @@ class ValidationPipe(PipeTransform):
         """Check the options, which have Nest's names.
 
         Args:
-            whitelist: True drops unknown fields, also those of models that forbid them. False keeps
+            whitelist: True drops unknown fields, even if the model forbids them. False keeps
                 them in the model's ``model_extra``. By default the ``extra`` of each model's
                 ``model_config`` decides; without it, pydantic drops unknown fields.
             forbid_non_whitelisted: Whether a payload with unknown fields is invalid.
@@ -210,11 +210,11 @@ def in_order(
 
     The order is: pipes of the application, of the class, of the method, of the parameter. But
     `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. In
-    Nest, `ValidationPipe` skips scalar types. Here it checks the annotated type, and these pipes
-    produce values of that type.
+    Nest, `ValidationPipe` skips scalar types. Here it checks the annotated type, and only the
+    results of the parameter's own pipes have that type.
 
-    Among several `ValidationPipe`s, the one with the strictest explicit rule for unknown fields
-    runs first, because its result is a model, in which the others find no unknown fields.
+    If there are several `ValidationPipe`s, they run in the order of their rules for unknown fields,
+    strictest first. The first returns a model, in which the others find no unknown fields.
     """
     pipes = (*outer, *own)
     if any(getattr(type(pipe), "precedes_validation", False) for pipe in own):

@@ -43,7 +43,7 @@ def imported(
 
     ``token`` is a class or a runtime-checkable Protocol; ``ConfigService[AppSettings]`` means
     ``ConfigService``. The provided object must be an instance of ``token``. Tests override the
-    dependency by passing the same ``token``.
+    dependency by the same ``token``.
 
     The provider comes from the parent module, which passes it in. Otherwise it comes from a
     `global_` module. If there is none either, ``default`` is used.
@@ -54,8 +54,8 @@ def imported(
 def global_(module: type[ModuleClass]) -> type[ModuleClass]:
     """Nest's ``@Global``: every module may import the providers of this module.
 
-    Other modules write ``imported(SomeClass)``, and no parent module passes the provider in. The
-    global module itself is the root module, or is nested in it at any depth.
+    Other modules write ``imported(SomeClass)``; their parent modules need not pass the provider in.
+    The global module is the root module, or is nested in it at any depth.
     """
     if not issubclass(module, containers.DeclarativeContainer):
         raise BootError(

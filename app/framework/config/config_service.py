@@ -38,7 +38,7 @@ class ConfigService(Generic[S]):
         value: Any = self.settings
         for part in path.split("."):
             value = self._field(value, part, path)
-        if not isinstance(value, kind):  # the text must not contain the value, perhaps a secret
+        if not isinstance(value, kind):  # omit the value: it may be a secret
             raise BootError(
                 f"'{path}' of {self._name} has the type {type(value).__name__}, not "
                 f"{kind.__name__}; ask for its type, or change the field"

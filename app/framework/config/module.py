@@ -28,7 +28,7 @@ class ConfigModule(containers.DeclarativeContainer):
 
     @staticmethod
     def for_root(settings_class: type[BaseSettings]) -> "providers.Container[ConfigModule]":
-        """Return the module for settings of this class. They are read when they are first needed.
+        """Return the module for a settings class. The settings are read when they are first needed.
 
         The ``model_config`` of the class names the files to read, such as ``.env``.
         """
@@ -38,12 +38,12 @@ class ConfigModule(containers.DeclarativeContainer):
 
 
 def _loader(settings_class: type[S]) -> Callable[[], S]:
-    """Return a function that loads the settings; its annotation makes them injectable by class."""
+    """Return a function that loads the settings; its return type makes them injectable by class."""
 
     def load() -> S:
         try:
             return settings_class()
-        except ValidationError as error:  # its own text would contain the values, perhaps secrets
+        except ValidationError as error:  # its text contains values, which may be secret
             faults = "; ".join(f"{each['path']}: {each['message']}" for each in field_errors(error))
         except SettingsError as error:
             faults = str(error)

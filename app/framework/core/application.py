@@ -43,7 +43,7 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""The maximum time for sending a request's head. Node has the same default, aiohttp an hour."""
+"""The maximum time to send a request head. This is Node's default; aiohttp's default is an hour."""
 
 
 class NestApplication:
@@ -74,7 +74,7 @@ class NestApplication:
         return await ModuleRef(self._injector).resolve(token)
 
     def use_web_socket_adapter(self, adapter: IoAdapter) -> None:
-        """Nest's ``useWebSocketAdapter``: replace the adapter, for example by one with a provider.
+        """Nest's ``useWebSocketAdapter``: replace the adapter, for example by one that uses `get`.
 
         Raises:
             BootError: `init` was called before, or the argument is not an `IoAdapter`.
@@ -131,7 +131,7 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored. If this
+        Providers that are async functions are awaited, before gateways are explored. If `init`
         raises, call `close`, which closes the instances that were built.
 
         Raises:
@@ -214,17 +214,17 @@ class NestApplication:
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called. If `init` is
-        running, this waits for its end first.
+        running, `close` first waits until `init` has ended.
 
         Raises:
-            BootError: A start hook awaits this method, which would wait for that hook.
+            BootError: A start hook awaits `close`: each would wait for the other.
         """
         if self._starter is not None and self._starter is asyncio.current_task():
             raise BootError("close was called while init runs its hooks; raise an error instead")
         async with self._starting:
             if not self._started:
                 self._started = True
-                with suppress(Exception):  # an instance that cannot be built needs no closing
+                with suppress(Exception):  # if a provider fails, close the instances built so far
                     await self._build()
             self._initialized = False
         name = None if signal is None else signal.name
@@ -235,12 +235,12 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # a command closes without a signal, and must not log this
+        if name is not None:  # commands close without a signal, and must not log this
             _log.info("stopped", signal=name)
 
     async def _build(self) -> None:
         async for instance in self._injector.instances():
-            self._providers.append(instance)  # if a later instance fails, `close` closes these
+            self._providers.append(instance)  # `close` needs it even if a later one fails
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         self._refuse_if_started(method)

@@ -30,7 +30,7 @@ def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, 
 
 
 def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
-    """Yield the providers in the same order, except that each comes after its dependencies."""
+    """Yield providers in the given order, but dependencies before the providers that use them."""
     visited: set[AnyProvider] = set()
 
     def visit(provider: AnyProvider) -> Iterator[AnyProvider]:
@@ -46,14 +46,14 @@ def dependencies_first(ordered: Iterable[AnyProvider]) -> Iterator[AnyProvider]:
 
 
 def effective(provider: AnyProvider) -> AnyProvider:
-    """Return the provider that a call reaches: the last override, if there is one."""
+    """Return the provider that a call reaches: the last override or, without one, this provider."""
     while provider.overridden:
         provider = provider.overridden[-1]
     return provider
 
 
 def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
-    """Return the module that a provider holds: a nested module, or the one that overrides it."""
+    """Return the module that a provider holds: a nested module, or a module that overrides it."""
     held: object = None
     if isinstance(provider, providers.Container):
         held = provider.container

@@ -25,8 +25,8 @@ class ForwardRef(Generic[T]):
         """Return the instance.
 
         Raises:
-            BootError: A constructor calls this, and the class needs an instance of that
-                constructor's class.
+            BootError: The caller is the constructor of a class on which the returned instance
+                depends.
         """
         if self._instance is None:
             token = self._token()
@@ -50,8 +50,8 @@ class ForwardRef(Generic[T]):
 def forward_ref(token: Callable[[], type[T]]) -> providers.Provider[ForwardRef[T]]:
     """Nest's ``forwardRef``: write ``forward_ref(lambda: DogsService)`` in place of a provider.
 
-    The constructor receives a `ForwardRef`. One side of a cycle is enough, and the class may belong
-    to any module.
+    The constructor receives a `ForwardRef`. Only one of the two classes needs it, and the other
+    class may belong to any module.
 
     Raises:
         BootError: The argument is the class itself.

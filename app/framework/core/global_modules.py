@@ -32,7 +32,7 @@ def fill_imports(container: containers.Container, shared: AnyProvider) -> None:
     for each in ordered:
         if not isinstance(each, providers.Dependency) or each.overridden:
             continue
-        if each.instance_of is object:  # a child of a module that is not known yet
+        if each.instance_of is object:  # a provider of a module that is not passed in yet
             continue
         found = find_by_class(offered, each.instance_of)
         if len(found) > 1:

@@ -48,7 +48,7 @@ Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class: the argument of `NestFactory.create`."""
 
 _NO_INSTANCE = " is not an instance of "
-"""dependency-injector's words after the text of an object that an import refuses."""
+"""In dependency-injector's error for a wrong import, the words after the object's text."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -145,7 +145,7 @@ class Injector:
         """Return an instance unchanged; for a class, return its instance or raise `BootError`.
 
         A class with a ``providers.Factory`` gets a new instance for each decorator that names the
-        class. So does a pipe class without a provider whose constructor needs no arguments.
+        class. A pipe class without a provider does too, if its constructor needs no arguments.
         """
         if not isinstance(reference, type):
             return reference
@@ -210,7 +210,7 @@ class Injector:
                 f"{fault}: pass it to the module's constructor, provide it in a global module, or "
                 "override its provider"
             ) from None
-        except RecursionError:  # dependency-injector cannot name such an import
+        except RecursionError:  # raised when dependency-injector names the import
             names = [each.instance_of.__name__ for each in self._missing_imports()]
             raise BootError(
                 f"A subclass of a module replaces its import of {', '.join(names)}, which the "
@@ -293,7 +293,7 @@ async def build_async(provider: AnyProvider) -> Any:
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await asyncio.shield(instance)  # dependency-injector cannot cancel its future
+        instance = await asyncio.shield(instance)  # this future must not be cancelled
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -327,7 +327,7 @@ def call(provider: AnyProvider) -> Any:
 
 
 def _refuse_pending(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse the result of an async function outside of `init`. `init` may await a future later."""
+    """Refuse the result of an async function. A future stays open: `init` may await it later."""
     if inspect.iscoroutine(instance):
         instance.close()
     raise BootError(

@@ -77,7 +77,7 @@ def is_discovered(cls: type) -> bool:
 
 
 def refuse_undiscovered(cls: type, how: str) -> None:
-    """Raise `BootError` if the class is a gateway or controller, which the injector cannot find."""
+    """Raise `BootError` if a class that the injector cannot find is a gateway or controller."""
     for key in (GATEWAY_OPTIONS, CONTROLLER_PREFIX):
         if get_metadata(cls, key) is not None:
             raise BootError(

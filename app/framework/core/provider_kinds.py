@@ -1,4 +1,4 @@
-"""Refuses attributes of modules that the application could not build, or could not close."""
+"""Refuses module attributes whose instances the application could not build or close."""
 
 import inspect
 from typing import Any
@@ -57,7 +57,7 @@ def _provider_for(value: object) -> str | None:
 
 
 def refuse_class_arguments(provider: AnyProvider) -> None:
-    """Raise `BootError` if an argument is the class whose instance the parameter needs."""
+    """Raise `BootError` if an argument is a class, but the parameter needs its instance."""
     if not isinstance(provider, providers.Singleton | providers.Factory):
         return
     provides: Any = provider.provides

@@ -35,7 +35,7 @@ class EventEmitterOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Listener:
-    """A method with `on_event`, as the emitter calls it."""
+    """A method with `on_event`, wrapped so that the emitter can call it."""
 
     name: str
     call: Callable[..., Any]
@@ -72,8 +72,8 @@ class EventEmitter2(pyee.EventEmitter):
 
         Raises:
             RuntimeError: At least ``max_running`` listeners are running. No listener was called.
-            Exception: The event is ``error`` and has no listener, as in Node. If the argument is an
-                exception, it is raised, and otherwise a `PyeeError`.
+            Exception: The event is ``error`` and has no listener, as in Node. This raises the
+                argument if it is an exception, and a `PyeeError` otherwise.
         """
         return event != NEW_LISTENER and bool(self._start_listeners(event, args, kwargs))
 
@@ -83,8 +83,8 @@ class EventEmitter2(pyee.EventEmitter):
         The result of a listener that failed or was cancelled is None.
 
         Raises:
-            Exception: The error of the first listener with ``suppress_errors=False``, or of one
-                that was added with ``on``.
+            Exception: The first error of a listener that has ``suppress_errors=False`` or was added
+                with ``on``.
             RuntimeError: As in `emit`.
         """
         started = self._start_listeners(event, args, kwargs)
@@ -122,7 +122,7 @@ class EventEmitter2(pyee.EventEmitter):
             self._started = outer
 
     def _names_matching(self, event: str) -> list[str]:
-        """Return the names of listeners that match an event; the event itself if there are none."""
+        """Return the listeners' names that match an event; if none matches, the event's name."""
         if not self._options.wildcard:
             return [event]
         delimiter = self._options.delimiter
@@ -132,9 +132,9 @@ class EventEmitter2(pyee.EventEmitter):
         return names or [event]
 
     def _add_event_handler(self, event: str, k: Callable[..., Any], v: Callable[..., Any]) -> None:
-        """Add the listener ``k``; pyee calls ``v``, which is ``k`` or, for `once`, a wrapper."""
+        """Add a listener. pyee calls ``v``: the listener or, after `once`, a wrapper of it."""
         if v is not k:
-            v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the name of `k`
+            v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the listener's name
         super()._add_event_handler(event, k, v)
 
     def _emit_run(

@@ -28,7 +28,7 @@ _UNKNOWN_HOOKS = {
     "allow_request": _ALLOW_REQUEST,
     "allowRequest": _ALLOW_REQUEST,
 }
-"""Remedies for methods that a subclass of `IoAdapter` may have by mistake, by their names."""
+"""The fix for each method that a subclass of `IoAdapter` may define by mistake."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,15 +50,16 @@ def dump(value: Any) -> bytes:
 
 
 def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
-    """Encode like `dump`, but write a placeholder for each bytes object, and return these objects.
+    """Encode like `dump`, but with placeholders for bytes objects; also return the bytes objects.
 
     The bytes of pydantic models are written as text, as in pydantic's own JSON; if they are not
     UTF-8, pydantic raises an error.
 
     Raises:
-        TypeError: The value has no JSON form, or already contains a placeholder. A client may have
-            sent that placeholder in an event without bytes to disconnect other clients: their
-            decoders fail if a placeholder has no attachment.
+        TypeError: The value has no JSON form, or already contains a placeholder. A client can
+            send such a placeholder in an event without bytes. If the server sent it on to other
+            clients, their decoders would fail, because the attachment is missing, and they would
+            disconnect.
     """
     attachments: list[bytes] = []
 

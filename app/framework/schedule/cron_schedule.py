@@ -65,7 +65,7 @@ class CronSchedule:
             second_at_beginning=True,
         )
         due = times.get_next()
-        while due.fold and self._has_fixed_hours:  # due before the clocks changed, too
+        while due.fold and self._has_fixed_hours:  # this local time is repeated
             due = times.get_next()
         return due
 

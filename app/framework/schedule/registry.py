@@ -85,7 +85,7 @@ class SchedulerRegistry:
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
     def add_timeout(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, once, after 0 milliseconds or more."""
+        """Call a function, which may be async, once after a delay, which may be 0."""
         seconds = 0.0 if milliseconds == 0 else _seconds(milliseconds)
         self._add(JobKind.TIMEOUT, name, partial(run_once, seconds), callback)
 

@@ -121,7 +121,7 @@ class RecordingLink:
         self.listeners.append((event, listener))
 
     def off(self, event: str, listener: Listener | None) -> None:
-        """Forget the listener, or all listeners of the event."""
+        """Remove the listener, or all listeners of the event."""
         self.listeners = [
             each for each in self.listeners if each[0] != event or listener not in {None, each[1]}
         ]
@@ -207,7 +207,7 @@ def fake_context(
 def fake_http_context(
     request: object, *, handler: Callable[..., Any] = fake_socket, controller: type = object
 ) -> HttpContext:
-    """Create the context of a request, such as the result of aiohttp's ``make_mocked_request``."""
+    """Create the context of a request. aiohttp's ``make_mocked_request`` creates requests."""
     return HttpContext(request, HttpResponse(200), "GET /", controller, handler)
 
 

@@ -16,7 +16,7 @@ _SETTLING_ROUNDS = 10
 class ManualClock(Clock):
     """A clock that stands still until `advance` moves it.
 
-    Pass it to a module, ``ScheduleModule.for_root(clock=clock)``.
+    Pass it to a module: ``ScheduleModule.for_root(clock=clock)``.
     """
 
     def __init__(self, start: datetime = DEFAULT_START) -> None:

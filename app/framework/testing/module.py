@@ -34,7 +34,7 @@ class Test:
 
     @staticmethod
     def create_testing_module(module: Module, **imports: Any) -> "TestingModuleBuilder":
-        """Return a builder for a module; ``imports`` are the providers of the module's imports."""
+        """Return a builder for a module; ``imports`` provides what the module imports."""
         return TestingModuleBuilder(instantiate(module, **imports))
 
 

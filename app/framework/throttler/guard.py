@@ -113,7 +113,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
         is_http = context.get_type() == "http"
         caller_of = HttpContext.get_request if is_http else ExecutionContext.get_client
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
-        # A loop costs time, so a single check is called directly.
+        # If there is only one check, it is called directly, because a loop would take longer.
         check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
         self._checks[cls, handler] = check
         return check
@@ -147,8 +147,8 @@ class ThrottlerGuard(BaseThrottlerGuard):
 
     Args:
         throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
-        get_tracker: Identifies a caller; None means `address_of`. The argument is required, so that
-            an `AppGuard` cannot forget the function that was given to the module.
+        get_tracker: Identifies a caller; None means `address_of`. The argument is required
+            as a reminder: an `AppGuard` must receive the function that was passed to the module.
     """
 
     def __init__(

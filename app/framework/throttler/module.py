@@ -72,8 +72,8 @@ class ThrottlerModule(containers.DeclarativeContainer):
         Args:
             throttlers: The throttlers, or a provider of them, as in Nest's ``forRootAsync``. They
                 are checked at boot.
-            get_tracker: Returns the text that identifies a client, a `Socket` or a request; by
-                default its address.
+            get_tracker: Takes a `Socket` or a request, and returns the text that identifies the
+                client; by default the client's address.
             clock: A clock, or a provider of one. Tests pass a `ManualClock`, or override `Clock`.
         """
         is_provider = isinstance(throttlers, providers.Provider)
@@ -99,7 +99,7 @@ def _check_options(throttlers: Any) -> None:
         complaint = complaint_about(each.ttl, each.limit, each.block_duration)
         if complaint is not None:
             raise BootError(f"ThrottlerModule: {complaint}, for '{each.name}'")
-        if iscoroutinefunction(each.skip_if):  # a coroutine is true: it would skip all
+        if iscoroutinefunction(each.skip_if):  # a coroutine is truthy, so no call would count
             raise BootError(f"ThrottlerModule: skip_if must not be async, for '{each.name}'")
 
 

@@ -25,8 +25,8 @@ class ThrottlerOptions:
         limit: The number of calls that are allowed.
         name: Unique among the throttlers of the module.
         block_duration: The time during which calls are refused after the limit was exceeded, in
-            milliseconds; by default ``ttl``. With 0, a call is allowed as soon as an earlier one no
-            longer counts.
+            milliseconds; by default ``ttl``. With 0, a call is allowed as soon as an earlier call
+            no longer counts.
         skip_if: Returns True for calls that the throttler does not count.
     """
 

@@ -41,7 +41,7 @@ class ThrottlerStorage:
         self._calls = 0
 
     def take(self, options: ThrottlerOptions, scope: str, tracker: str, cost: int = 1) -> float:
-        """Count ``cost`` calls; return 0.0, or the seconds to wait if they are refused.
+        """Count ``cost`` calls and return 0.0; or refuse them and return the seconds to wait.
 
         Args:
             scope: The start of the key, which names the handler and the throttler.

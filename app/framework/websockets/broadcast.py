@@ -141,7 +141,7 @@ class BroadcastOperator:
         Sockets that are still connecting, or that disconnect before their acks, are left out.
 
         Raises:
-            AckTimeoutError: A client did not ack in time. The error has the acks of the others.
+            AckTimeoutError: A client did not ack in time. The error has the received acks.
             ValueError: The name of the event is reserved.
         """
         return await collect_acks(

@@ -72,9 +72,9 @@ def compile_connect(
     guards and hooks run before the socket is admitted.
 
     If a gateway's guards refuse the socket with a `WsException` that is not temporary, the hook of
-    this gateway does not run. If the guards of all gateways do so, the socket is refused. A gateway
-    without guards, events and the hook does not count. Any other error refuses the socket, because
-    a broken guard must not admit anybody.
+    this gateway does not run. The socket is refused if this happens in all gateways that have
+    events, guards or the hook. Any other error refuses the socket, because a broken guard must not
+    admit anybody.
 
     After ``timeout_seconds``, guards and hooks are cancelled, and the socket is refused as
     ``unavailable``.
@@ -115,7 +115,7 @@ async def _admit(admissions: list[_Admission], attempt: _Attempt) -> None:
 async def _run_guards(admissions: list[_Admission], attempt: _Attempt) -> list[_Admission]:
     """Return the admissions whose guards accept the socket; raise the first refusal if all refuse.
 
-    After this, ``attempt.admission`` is the admission whose error was raised, or else the last one.
+    If an error was raised, ``attempt.admission`` is its admission, otherwise the last admission.
     """
     passed: list[_Admission] = []
     first_refusal: tuple[WsException, _Admission] | None = None
@@ -154,7 +154,7 @@ def _admission(definition: GatewayDefinition) -> _Admission:
 
 
 def _no_hook() -> None:
-    """Replace the hook in the context if a gateway has guards, but no hook."""
+    """The value of ``context.get_handler()`` for a gateway without the hook."""
 
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:

@@ -39,7 +39,7 @@ def parse_origins(origins: Origins) -> tuple[Origin, ...]:
     """Return the origins in an order that does not depend on how they were listed.
 
     Raises:
-        BootError: As `Cors`.
+        BootError: See `Cors`.
     """
     if origins is True or origins == "*":
         return (ANY_ORIGIN,)
@@ -58,7 +58,7 @@ def parse_origins(origins: Origins) -> tuple[Origin, ...]:
 def origin_matcher(origins: Origins) -> Callable[[str], bool]:
     """Return a function that decides whether a page of an origin may connect.
 
-    The function raises the errors of the functions in ``origins``.
+    The function does not catch errors of functions in ``origins``.
     """
     listed = parse_origins(origins)
     texts = frozenset(normal_origin(each) for each in listed if isinstance(each, str))

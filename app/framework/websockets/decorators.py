@@ -24,9 +24,9 @@ GatewayClass = TypeVar("GatewayClass", bound=type)
 class GatewayOptions:
     """The options of one gateway; None means that the adapter's option applies.
 
-    Gateways on one path share a server, so an option that one of them sets applies to all of them.
-    If two of them set different values for an option, the application does not start. (In Nest, the
-    options of the first gateway win.)
+    Gateways on one path share a server, so an option of one gateway applies to all of them. If two
+    gateways set different values for an option, the application does not start. (In Nest, the
+    options of the first gateway apply.)
     """
 
     port: int = 0
@@ -58,7 +58,7 @@ class WebSocketServer:
     def __get__(self, instance: object, owner: type) -> Server: ...
 
     def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
-        """Raise AttributeError for an instance, which has no server before ``after_init``."""
+        """Raise AttributeError if the attribute of an instance is not set yet."""
         if instance is None:
             return self
         message = (
@@ -91,7 +91,7 @@ def web_socket_gateway(
             binary payloads are not allowed; see `EngineOptions`.
 
     Raises:
-        BootError: The parentheses are missing, or the namespace or ``cors`` is of another type.
+        BootError: The parentheses are missing, or the namespace or ``cors`` has a wrong type.
     """
     if not isinstance(port, int):
         raise BootError(f"@web_socket_gateway: {port!r} is not a port; write @web_socket_gateway()")
@@ -147,10 +147,10 @@ def _read_namespace(namespace: object) -> tuple[str, re.Pattern[str] | None]:
 def subscribe_message(pattern: str | Enum) -> Callable[[Decorated], Decorated]:
     """Nest's ``@SubscribeMessage``: the method handles this event.
 
-    If a method has several of these decorators, the top one counts.
+    If a method has several of these decorators, only the top decorator has an effect.
 
     Args:
-        pattern: The event's name; for a member of an enum, its value.
+        pattern: The event's name, or an enum member whose value is the name.
 
     Raises:
         BootError: The name is not a string.

@@ -24,7 +24,7 @@ from app.framework.common.metadata import get_metadata
 from app.framework.common.pipes import PipeTransform, ignores_transform
 
 Resolve = Callable[[object, str], Any]
-"""Returns the instance for a decorator's argument; the string is the start of error messages."""
+"""Takes a decorator's argument and the start of error messages; returns the instance."""
 
 _METHODS: dict[type, str] = {
     CanActivate: "can_activate",

@@ -30,7 +30,7 @@ class ParamMarker:
         kind: Nest's ``metadata.type`` for pipes.
         read: Takes the context and returns the argument.
         pipes: The parameter's own pipes, which run after those of method, class and application.
-        host: ``ws`` or ``http`` if only gateways or only controllers can use the marker.
+        host: ``ws`` if only gateways can use the marker, ``http`` if only controllers can.
         is_pipeable: Whether the pipes of method, class and application run for the argument.
     """
 

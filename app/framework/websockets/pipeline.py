@@ -190,7 +190,7 @@ def _compile_call_with_awaits(
 class _Argument(NamedTuple):
     """Computes an argument: ``read`` takes the context, each step takes the previous result.
 
-    Only the result of a step may be awaitable.
+    The result of a step may be awaitable; the result of ``read`` is not.
     """
 
     read: Callable[[Any], Any]

@@ -50,7 +50,7 @@ class Server(BroadcastOperator):
         """Return another namespace of this server.
 
         Do not keep the result if the namespace has parameters or a regular expression, because such
-        a namespace closes with its last socket.
+        a namespace closes when its last socket disconnects.
 
         Raises:
             ValueError: No gateway has the namespace.

@@ -244,7 +244,7 @@ class Socket:
         return self._link.run_in_background(coroutine)
 
     async def pause_events(self, seconds: float) -> None:
-        """Delay this client's next events. Only the handlers of its events may await this.
+        """Delay this client's next events. Only a handler of this client's events may call this.
 
         The pipeline calls this after `WsTooManyRequests`. Events that arrive during the pause are
         queued. When the queue is full, the server stops reading from the client. Queued events are

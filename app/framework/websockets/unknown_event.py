@@ -23,7 +23,7 @@ The handler raises only `CancelledError`.
 """
 
 _MAX_NAME_CHARS = 100
-"""The length of the part of an unknown name that is compared with known names."""
+"""The number of characters of an unknown name that are compared with known names."""
 
 
 def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:
@@ -35,7 +35,8 @@ def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEv
     definitions = tuple(definitions)
     guards = {id(guard): guard for each in definitions for guard in each.enhancers.guards}
     # Every gateway lists the global filters last. Keep only the last occurrence of each filter, so
-    # that the global filters come after the filters of all classes: fill the dict in reverse order.
+    # that the global filters come after the filters of all classes. For this, fill the dict in
+    # reverse order.
     filters = {
         id(each): each for one in reversed(definitions) for each in one.enhancers.filters[::-1]
     }

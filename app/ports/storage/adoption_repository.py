@@ -34,8 +34,8 @@ class AdoptionRepository(Protocol):
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:
         """Assign a ``seq`` to each of these messages that has none, in the order of creation.
 
-        The recipients of a message are the members, except the author, who joined before the
-        message was created. A recipient with a read receipt of the original backend gets the state
+        The recipients of a message are the members who joined before the message was created,
+        except the author. A recipient with a read receipt of the original backend gets the state
         READ.
 
         Returns the number of adopted messages. Messages that are locked by another program are not

@@ -22,7 +22,7 @@ def seeded_name(user_id: UserId) -> str:
 class ChannelRepository(Protocol):
     """Reads and changes users, channels and memberships.
 
-    `SqlChannelRepository` and `MemoryChannelRepository` implement it.
+    `SqlChannelRepository` and `MemoryChannelRepository` implement this port.
 
     Each method except `delete` is one transaction. Every method raises `Unavailable` if the storage
     fails. Nothing was changed in this case, unless the error is `Unconfirmed`: then a commit was

@@ -119,7 +119,7 @@ class DeliveryRepository(Protocol):
           sent.
 
         The outcome is `Unavailable` if another program holds a lock on the message or the reporter
-        for too long, or if the message of the original backend is not adopted yet.
+        for too long, or if the message is from the original backend and not adopted yet.
         """
         ...
 

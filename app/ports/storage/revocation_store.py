@@ -38,6 +38,7 @@ class RevocationStore(Protocol):
         The batches include every such revocation that covers a ``live`` credential, and may repeat
         revocations. The first call may omit revocations that were stored before it, because
         authentication checks new clients with `contains`. The result of ``live`` is consumed
-        without an await in between, so it may be an iterator over a collection that changes.
+        without an await in between, so ``live`` may return an iterator over a collection that
+        changes later.
         """
         ...

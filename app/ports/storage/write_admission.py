@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 class WriteAdmission(Protocol):
     """A storage that limits concurrent writes, and rejects writes while it does not answer.
 
-    `Database` and `MemoryStore` implement it.
+    `Database` and `MemoryStore` implement this port.
 
     Attributes:
         writers: The maximum number of concurrent write transactions; at least one.

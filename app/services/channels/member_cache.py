@@ -84,7 +84,7 @@ class MemberCache:
             self._updates[update.channel_id].append(update)
 
     async def close(self) -> None:
-        """Cancel the running loads, and the spare task of `EagerTasks`."""
+        """Cancel the running loads, and close the `EagerTasks`."""
         loads = set(self._loads.values())
         for load in loads:
             load.cancel()

@@ -66,7 +66,7 @@ class GroupCommit(Generic[Item, Result]):
         self._max_weight = max_weight
         # The waiting items of each key.
         self._queues: dict[Hashable, deque[_Entry[Item, Result]]] = {}
-        # The keys whose turn has come and that wait for a free writer, oldest first.
+        # The keys whose turn was taken for a batch that has not started yet, oldest first.
         self._ready: dict[Hashable, None] = {}
         self._waiting = 0
         self._running = 0
@@ -197,12 +197,12 @@ class GroupCommit(Generic[Item, Result]):
             # their tracebacks.
             for entry in entries:
                 entry.fail(type(error)())
-        except Exception as error:  # noqa: BLE001 - each caller raises it
+        except Exception as error:  # noqa: BLE001 - each caller raises the error
             for entry in entries:
                 entry.fail(error)
         else:
             for entry, result in outcomes:
-                if not entry.result.done():  # its caller still waits
+                if not entry.result.done():  # the item's caller still waits
                     entry.result.set_result(result)
 
     async def _store_halves(

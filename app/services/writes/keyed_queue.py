@@ -12,7 +12,7 @@ from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.time_limits import WAIT_SECONDS
 
 MAX_PENDING = 10_000
-"""The maximum number of waiting jobs or items in a queue; more are rejected."""
+"""The maximum number of waiting jobs or items in a queue; further calls are rejected."""
 
 T = TypeVar("T")
 
@@ -27,8 +27,9 @@ class KeyedQueue:
     was stored must also be published. Cancelling a caller does not remove a waiting job from the
     queue either.
 
-    The running job of a key holds the key's turn. `GroupCommit` takes turns in the same way for its
-    batches, so jobs and batches of a key can share a queue.
+    The turn of a key works like a lock: a job takes the turn before it runs, and passes it on when
+    it ends. `GroupCommit` takes the turn for its batches in the same way, so jobs and batches of a
+    key can share a queue.
     """
 
     def __init__(self) -> None:
@@ -48,12 +49,12 @@ class KeyedQueue:
 
         Args:
             timeout_seconds: The maximum total time that the caller waits for the turn and the job.
-                None is for a job that has to run: the caller waits without a limit, and the job is
-                accepted even when the queue is full.
+                Pass None for a job that has to run: then the caller waits without a limit, and the
+                job is accepted even when the queue is full.
 
         Raises:
             Unavailable: The job will not run, because `MAX_PENDING` jobs are waiting or running, or
-                because its turn did not come in time.
+                because the job's turn did not come in time.
             Unconfirmed: The job was started and takes longer than the timeout. It continues.
             Exception: The job raised this exception.
         """
@@ -99,11 +100,11 @@ class KeyedQueue:
         return True
 
     def line_up(self, key: Hashable, on_turn: Callable[[], bool]) -> None:
-        """Queue a callback that is called when the key is free.
+        """Queue a callback that is called when the key's turn is passed to it.
 
         Args:
-            key: A key that a job or batch occupies.
-            on_turn: Returns False to leave the key to the next callback.
+            key: A key whose turn is taken by a job or batch.
+            on_turn: The callback. It returns False to leave the turn to the next callback.
         """
         self._lines[key].append(on_turn)
 
@@ -139,7 +140,7 @@ class KeyedQueue:
 
 
 def _grant(turn: "asyncio.Future[None]") -> bool:
-    if turn.done():  # cancelled: its caller no longer waits
+    if turn.done():  # cancelled: the caller no longer waits
         return False
     turn.set_result(None)
     return True

@@ -52,7 +52,7 @@ class Database(WriteAdmission):
     `transaction`, `reading` and `asking` raise `Unavailable` if
 
     - the database fails,
-    - the operation takes longer than ``answer_seconds``, including the wait for its turn,
+    - the operation takes longer than ``answer_seconds``, including the wait for a free connection,
     - the circuit breaker is open,
     - the SQLite file is missing or was replaced, or
     - the database was closed.
@@ -66,8 +66,8 @@ class Database(WriteAdmission):
     an example).
 
     Args:
-        migrate: If True, opening runs missing migrations; if False, opening fails if some are
-            missing.
+        migrate: If True, opening runs missing migrations; if False, opening fails if a
+            migration is missing.
 
     Attributes:
         lock_seconds: The maximum time that an operation waits for a lock of another program.
@@ -91,9 +91,9 @@ class Database(WriteAdmission):
         self.writers = self._engines.writers
         writer = CircuitBreaker("database-writer", self._probe_writing, PROBE_SECONDS)
         reader = CircuitBreaker("database-reader", self._probe_reading, PROBE_SECONDS)
-        # A server that does not answer writers does not answer readers either, so their circuit
-        # breakers are linked. With SQLite they are separate, because readers continue while another
-        # program holds the write lock.
+        # A server that does not answer writers does not answer readers either, so the two
+        # circuit breakers are linked. With SQLite they are separate, because readers continue
+        # while another program holds the write lock.
         is_linked = self._file is None
         self._writing = _Side(
             asyncio.Semaphore(self.writers), writer, reader if is_linked else None
@@ -155,7 +155,7 @@ class Database(WriteAdmission):
         """Open a transaction that may write, and commit it durably at the end of the block.
 
         If the caller is cancelled or times out during the commit, the commit continues in the
-        background, and occupies its turn until it ends.
+        background, and occupies its connection until it ends.
 
         Raises:
             Unconfirmed: The operation failed or timed out after the commit had begun.
@@ -173,8 +173,8 @@ class Database(WriteAdmission):
         With a pooler in front of PostgreSQL, the write takes more than one round trip.
 
         If the caller is cancelled or times out, a write to SQLite continues in the background, and
-        keeps its turn until it ends. With PostgreSQL, the connection is closed, but the database
-        server may still commit the write.
+        occupies its connection until it ends. With PostgreSQL, the connection is closed, but
+        the database server may still commit the write.
 
         Raises:
             Unconfirmed: The write was interrupted, or timed out.
@@ -186,8 +186,8 @@ class Database(WriteAdmission):
             attempt.commits = True
             writing = self._engines.write(pooled, write)
             if self._file is None:
-                # Do not continue in the background: if PostgreSQL does not answer, the turn must be
-                # given back to other operations.
+                # Do not continue in the background: if PostgreSQL does not answer, this write must
+                # not keep other operations waiting.
                 result: Result = await writing
                 return result
             return await self._outlive_caller(_finish(writing, attempt.resources.pop_all()))
@@ -225,7 +225,7 @@ class Database(WriteAdmission):
     async def _operation(
         self, side: "_Side", engine: AsyncEngine, *, is_health_check: bool = False
     ) -> AsyncIterator["_Operation"]:
-        """Take a turn and a connection; at the end, commit or roll back, and give both back."""
+        """Open a connection; at the end, commit or roll back, and return it to the pool."""
         async with self._attempt(side, is_health_check=is_health_check) as attempt:
             resources = attempt.resources
             connection = await resources.enter_async_context(engine.connect())
@@ -243,11 +243,10 @@ class Database(WriteAdmission):
     async def _attempt(
         self, side: "_Side", *, is_health_check: bool = False
     ) -> AsyncIterator["_Attempt"]:
-        """Hold a turn during an operation, and translate failures into domain errors.
+        """Limit the number of concurrent operations, and translate failures into domain errors.
 
         Unless this is a health check, success closes the side's circuit breaker, and a slow failure
-        opens it. The wait for the turn is not measured, because it shows only that other operations
-        are running.
+        opens it. The wait for other operations to end does not count towards a slow failure.
         """
         began = None
         attempt = None
@@ -280,7 +279,7 @@ class Database(WriteAdmission):
                 "the database is busy: no turn within %g s", self._limits.pool_timeout_seconds
             )
             raise Unavailable from None
-        # The shutdown also opens the circuit breaker, but waiting operations may still run then.
+        # The shutdown also opens the circuit breaker, but operations that already wait may run.
         if was_closed and not side.breaker.is_closed and not self._closed:
             raise Unavailable
 
@@ -325,7 +324,7 @@ async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The limit and the circuit breaker of all operations that write, or of all that read."""
+    """The limit and the circuit breaker of either all writing or all reading operations."""
 
     turns: asyncio.Semaphore
     breaker: CircuitBreaker

@@ -89,7 +89,8 @@ def _is_rejection(failure: BaseException) -> bool:
 
 def _is_rolled_back(failure: BaseException) -> bool:
     # Most errors of SQLite, such as a full disk, mean that the commit failed. But after a failure
-    # to write or sync the log, the log may contain the commit, which a recovery would restore.
+    # to write or sync the write-ahead log, this log may contain the commit, and a recovery would
+    # restore it.
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     state = sqlstate(failure)

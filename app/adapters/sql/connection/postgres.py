@@ -56,8 +56,8 @@ WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
 """Changes ``synchronous_commit`` from ``off`` to ``on``.
 
-With ``off``, a crash could lose acknowledged commits. Other values differ only for replicas, and
-are not changed.
+With ``off``, a crash could lose acknowledged commits. The differences between the other values
+concern only replicas, so these values are not changed.
 """
 
 _WRITTEN = (
@@ -84,7 +84,7 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     pooled = is_pooled(url)
     if not pooled:
         settings |= time_limits
-        # For statements that run outside the transactions of SQLAlchemy.
+        # The isolation level of statements that run outside the transactions of SQLAlchemy.
         settings["default_transaction_isolation"] = "read committed"
     engine = create_async_engine(
         url.set(query={}),

@@ -19,7 +19,8 @@ REVISION_PRIVILEGES: Mapping[str, Sequence[str]] = {"alembic_version": ("SELECT"
 PRIVILEGES: Mapping[str, Sequence[str]] = {
     **REVISION_PRIVILEGES,
     **dict.fromkeys(sorted(metadata.tables), _EVERY),
-    # This server only locks rows of users, for which PostgreSQL demands the privilege UPDATE.
+    # This server never changes rows of ``users``, but locks them. PostgreSQL allows this only with
+    # the privilege UPDATE.
     "users": ("SELECT", "UPDATE"),
 }
 """The privileges that this server needs on each table."""

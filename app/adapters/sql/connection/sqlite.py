@@ -132,7 +132,7 @@ class BufferedConnection(aiosqlite.Connection):
 
     def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
         super().__init__(connector, iter_chunk_size)
-        self._thread.daemon = True  # As in SQLAlchemy, so that a hanging thread cannot block exit
+        self._thread.daemon = True  # A hanging thread must not block exit (as in SQLAlchemy)
 
     def cursor(self, *_: Any, **__: Any) -> Any:
         """Return a cursor without accessing the database."""
@@ -154,7 +154,7 @@ class BufferedConnection(aiosqlite.Connection):
             result = function(connection)
             connection.execute("COMMIT")
         except BaseException:
-            with suppress(sqlite3.Error):  # some errors have already rolled back
+            with suppress(sqlite3.Error):  # SQLite may have rolled back already
                 connection.execute("ROLLBACK")
             raise
         return result
@@ -171,7 +171,7 @@ class BufferedConnection(aiosqlite.Connection):
 
 
 class BufferedCursor:
-    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` have not been fetched yet."""
+    """The part of aiosqlite's cursor that SQLAlchemy uses; ``rows`` holds the unfetched rows."""
 
     __slots__ = ("_connection", "description", "lastrowid", "rowcount", "rows")
 

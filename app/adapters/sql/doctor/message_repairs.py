@@ -34,8 +34,9 @@ from app.domain.ids import ChannelId, MessageId, UserId
 
 _STEP_MESSAGES: Final = 500
 
-# The latest positions come first, because `_KEEP_NUMBERS` requires that the new channel has no
-# smaller numbers. If a channel's id has changed twice, the oldest messages have the smallest ones.
+# The latest positions come first, because `_KEEP_NUMBERS` requires that the messages already in the
+# new channel have greater numbers and positions. If a channel's id has changed twice, the messages
+# with the first id have the smallest positions.
 _CHANGED_IDS = text(
     """
     SELECT sequence.channel_id AS old, message."channelId" AS new,
@@ -48,8 +49,9 @@ _CHANGED_IDS = text(
     ORDER BY last_position DESC
     """
 )
-# Messages keep their numbers only if all of these are smaller than those of the channel's other
-# messages, and do not exceed the channel's last number. Then the members' delivered ranges match.
+# Messages keep their numbers only if all of these numbers are smaller than those of the channel's
+# other messages, and do not exceed the channel's last number. Then the members' delivered
+# ranges match.
 _KEEP_NUMBERS = text(
     """
     UPDATE message_sequences SET channel_id = :new

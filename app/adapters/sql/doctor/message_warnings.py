@@ -20,7 +20,7 @@ STATEMENT_SECONDS: Final = 120.0
 """The time limit for a statement that reads or changes all messages."""
 _MAX_COUNT: Final = 1_000
 _MAX_READ_RECEIPTS: Final = 200_000
-"""The maximum number of read receipts that an examination reads; newest messages come first."""
+"""The maximum number of read receipts that an examination reads, newest messages first."""
 
 MISPLACED = """
 SELECT message.id FROM message_sequences AS sequence

@@ -41,7 +41,7 @@ from app.domain.ids import ChannelId, MessageId
 from app.ports import AdoptionRepository
 
 OVERLAP = timedelta(seconds=60)
-"""The time from the start of the searched dates to the date of the newest adopted message.
+"""The search for new messages begins this long before the date of the newest adopted message.
 
 A message may be committed after messages with later dates.
 """
@@ -302,7 +302,7 @@ def adopt_all(connection: Connection, message_ids: Sequence[MessageId]) -> int:
     if not locked:
         return 0
     channel_ids = set(locked.values())
-    take_sequences(connection, dict.fromkeys(channel_ids, 0))  # A count of 0 only locks.
+    take_sequences(connection, dict.fromkeys(channel_ids, 0))  # Only lock the channels.
     left = connection.execute(_UNSEQUENCED_AMONG, {"message_ids": list(locked)})
     found = [(row.id, row.channelId) for row in left]
     if not found:

@@ -68,7 +68,7 @@ def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]
 
 
 class SqlMessageRepository(MessageRepository):
-    """Stores messages in the original backend's table, and sequence numbers in this server's."""
+    """Stores messages in ``messages``, and their sequence numbers in ``message_sequences``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -112,7 +112,7 @@ class SqlMessageRepository(MessageRepository):
         outcomes: dict[MessageId, AddOutcome] = {}
         for draft in drafts:
             first, message = found.get((draft.user_id, draft.client_message_id), (None, None))
-            # If there is no row, an operator has deleted it. The client can send with a new id.
+            # If `first` is None, an operator has deleted its row. The client can use a new id.
             if first is None or not first.is_repeated_by(draft, message):
                 outcomes[draft.id] = ClientMessageIdReused()
             elif message is None:

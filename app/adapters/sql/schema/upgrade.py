@@ -26,7 +26,7 @@ from app.adapters.sql.schema.tables import metadata
 MIGRATION_SECONDS = 600.0
 """The time limit for all migrations together. With many old messages, they take minutes."""
 LOCK_SECONDS = 20
-"""The maximum time that a migration waits for a lock, while later users of the table wait too."""
+"""The maximum time that a migration waits for a lock. Later queries of the table wait too."""
 STEP_SECONDS = 60
 """The time limit for a step of the conversion. A step usually takes a tenth of a second."""
 _STEP_LOCK_MILLISECONDS = 400
@@ -47,7 +47,7 @@ class SchemaError(Exception):
 
 
 def upgrade_schema(connection: Connection) -> tuple[str, ...]:
-    """Run the missing migrations in the caller's transaction; return each one's number and title.
+    """Run the missing migrations in the caller's transaction; return their numbers and titles.
 
     Takes over the tables of the original backend unchanged. If several processes migrate at the
     same time, one of them runs the migrations, and the others wait for it. Afterwards, the caller
@@ -109,7 +109,7 @@ def convert_step(connection: Connection, rows: int = STEP_ROWS) -> ConversionSte
     """
     if connection.dialect.name == "postgresql":
         _prepare_server(connection, STEP_SECONDS, _STEP_LOCK_MILLISECONDS)
-        # Without this, each step would read and sort all remaining rows instead of one page.
+        # With bitmap scans, each step would read and sort all remaining rows instead of one page.
         connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
     return convert_some(connection, rows)
 

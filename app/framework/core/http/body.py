@@ -46,7 +46,7 @@ async def read_body(
 
 
 def decode_json(request: web.Request, body: bytes) -> Any:
-    """Decode a body, which must be an object or an array, as in Express; None if it is empty.
+    """Decode a body, which must be an object or an array, as in Express; return None if empty.
 
     Raises:
         UnsupportedMediaTypeException: The ``Content-Type`` is not JSON in UTF-8.

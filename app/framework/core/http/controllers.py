@@ -113,7 +113,7 @@ def body_limit(max_bytes: int) -> Callable[[Decorated], Decorated]:
 def cors_middleware(origins: Origins) -> Middleware:
     """Return a middleware that lets pages of these origins read responses, with credentials.
 
-    If any origin may read, it may do so without credentials only.
+    If ``origins`` allows any origin, pages read responses without credentials only.
     """
     allows, is_any = origin_matcher(origins), ANY_ORIGIN in parse_origins(origins)
 

@@ -53,7 +53,7 @@ class HttpResponse:
         return self._answer(dump(value), _JSON)
 
     def send(self, value: Any) -> Self:
-        """Answer with a text or bytes, without a body if the value is None, and else with JSON."""
+        """Answer with a text or bytes; None sends no body, and any other value is sent as JSON."""
         if value is None:
             return self._answer(None, None)
         if isinstance(value, str):
@@ -91,7 +91,7 @@ class HttpResponse:
 
 
 def check_header(name: object, value: object) -> None:
-    """Raise ValueError unless both are texts of one line: a second line would be another header."""
+    """Raise ValueError unless name and value are one line: a second line would be a new header."""
     for each in (name, value):
         if not isinstance(each, str) or _LINE_ENDS & {*each}:
             raise ValueError(f"the header {name!r} must be a text of one line")

@@ -81,7 +81,7 @@ def routes_of(
     """Yield the aiohttp routes of a controller; the routes of base classes come first.
 
     Raises:
-        BootError: A mistake in the controller.
+        BootError: The controller contains a mistake.
     """
     for route in _explore(instance, application or Enhancers(), resolve):
         path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
@@ -188,7 +188,7 @@ def refuse_duplicate_routes(routes: Iterable[web.RouteDef]) -> None:
 
 
 def _only_response(context: HttpContext, response: web.StreamResponse) -> web.StreamResponse:
-    """Return the response; raise RuntimeError if the handler has begun to send another one."""
+    """Return the response; raise RuntimeError if the handler has begun to send another."""
     if _has_begun(context.get_request()) and not response.prepared:
         raise RuntimeError(f"{context.log_name} has sent a web.StreamResponse; return that one")
     return response
@@ -216,7 +216,7 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
 
 
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters in Nest's form, and markers of parameters that the path lacks."""
+    """Refuse path parameters in Nest's form, and a `Param` whose name the path does not contain."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(

@@ -119,7 +119,7 @@ class HttpConnection(RequestHandler):
         self._body: StreamReader = EMPTY_PAYLOAD
         """The body of the last request. Data up to the end of this body is not part of a head."""
         self._head_bytes = 0
-        """The number of bytes received so far of a head that is not complete."""
+        """The number of bytes received so far of an incomplete head."""
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -23,7 +23,7 @@ _CLOSE, _PONG, _MESSAGE = "1", "3", "4"
 """The Engine.IO packet types that a client may send over a WebSocket."""
 
 _ACK = "3"
-"""Socket.IO's packet type of an ack, which follows the Engine.IO packet type."""
+"""Socket.IO's packet type for an ack; in a message, it follows the Engine.IO packet type."""
 
 Job = Callable[[], Handling | None]
 """A function that the server calls in order with the client's packets. Returns None if the work is
@@ -118,7 +118,7 @@ class Connection(WebSocket, Generic[Link]):
         self._heartbeat = owner.heartbeat
         """Counts the ticks, and pings the client."""
         self._second_began_at = owner.heartbeat.tick
-        """The tick in which the current second of the packet rate limit began."""
+        """The tick in which ``packets_left`` was last renewed."""
         self._inbox = _EMPTY_INBOX
         """Packets and jobs that wait until the current one is handled."""
         self._inbox_chars = 0
@@ -244,7 +244,7 @@ class Connection(WebSocket, Generic[Link]):
             self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """Renew ``packets_left`` if a second has passed; otherwise close the connection."""
+        """Renew ``packets_left`` once per second; if called earlier, close the connection."""
         tick = self._heartbeat.tick
         if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
             self._second_began_at = tick

@@ -72,5 +72,5 @@ def _is_generator(function: object) -> bool:
 
 
 def _log_fault(what: str, subject: str, times: int) -> None:
-    # The first line of a minute is written while an error is handled, so it has a traceback.
+    # If this is called in an ``except`` block, the log line has the traceback of the error.
     _log.error(what, subject=subject, times=times, exc_info=sys.exc_info()[0] is not None)

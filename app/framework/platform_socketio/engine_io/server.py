@@ -42,8 +42,8 @@ _log = structlog.stdlib.get_logger("EngineServer")
 _PROTOCOL = "4"
 
 _MAX_QUERY_FIELDS = 64
-"""The limit for query parameters, which stay in memory as long as the connection. A URL of 8 kB can
-hold 2,700 parameters, which take 0.5 MB.
+"""The maximum number of query parameters. They stay in memory until the connection closes. A URL of
+8 kB can hold 2,700 parameters, which take 0.5 MB.
 """
 
 _TRANSPORT_HINT = 'Only websocket is supported. Set transports: ["websocket"] in the client.'
@@ -64,7 +64,7 @@ class EngineOptions:
         origins: The origins whose pages may connect, besides the server's own origin; see `Cors`.
         allow_request: Decides for each upgrade request whether the client may connect, after the
             checks of this server. Its time limit is ``connect_timeout_seconds``.
-        origins_setting: The name of the setting for ``origins``, which is written to the log.
+        origins_setting: The name that log lines use for the setting of ``origins``.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
@@ -162,7 +162,8 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     async def handle_request(self, request: web.Request) -> web.StreamResponse:
         """Answer a client's upgrade request: accept the WebSocket, or reject it with an error."""
-        # Warn first: behind an untrusted proxy, `_check_request` rejects the server's own origin.
+        # Warn before the check: behind an untrusted proxy, the check rejects even pages of the
+        # server's own origin.
         self._warn_of_forwarded(request)
         rejection = self._check_request(request)
         if rejection is not None:

@@ -17,7 +17,7 @@ _MESSAGE = "4"
 
 
 class _BinaryMessage:
-    """A complete binary packet. As a job of the connection, it counts in the inbox's limit."""
+    """A complete binary packet, as a job in the inbox. Its size counts in the inbox's limit."""
 
     __slots__ = ("_connection", "attachments", "size", "text")
 

@@ -20,14 +20,14 @@ _HEAD = re.compile("4([56])([0-9]{1,4})-")
 """The packet types of Engine.IO and Socket.IO, and the number of attachments."""
 
 _PLAIN_TYPES = {"5": "42", "6": "43"}
-"""The packet types of the same packets without attachments, by Socket.IO packet type."""
+"""Maps a binary Socket.IO packet type to the packet types of a packet without attachments."""
 
 
 class BinaryHead(NamedTuple):
     """The text message of a binary packet."""
 
     plain: str
-    """The message, converted to that of a packet without attachments."""
+    """The message, converted to a packet without attachments."""
     attachments: int
     """The number of attachments that follow."""
 
@@ -79,10 +79,11 @@ def _frames(types: str, namespace: str, packet_id: int | None, data: list[Any]) 
 
 
 def _fill(value: Any, attachments: dict[int, bytes]) -> Any:
-    """Replace each placeholder with its attachment, and remove the attachment from the dict.
+    """Replace each placeholder with its attachment, which is removed from ``attachments``.
 
-    A second use of an attachment is malformed: otherwise the answer to a small packet could be very
-    large. Node accepts it, but no client sends it. `json_codec.loads` limits the depth.
+    A packet that uses an attachment twice is malformed: otherwise the answer to a small packet
+    could be very large. Node accepts such packets, but no client sends them. `json_codec.loads`
+    limits the depth.
     """
     if isinstance(value, list):
         return [_fill(each, attachments) for each in value]

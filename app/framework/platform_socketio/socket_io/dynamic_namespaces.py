@@ -13,10 +13,10 @@ from app.framework.websockets.socket_api.middleware import Middleware
 
 
 class DynamicNamespace:
-    """All namespaces whose names match a pattern. A broadcast of this `Hub` reaches them all.
+    """All namespaces whose names match a pattern; a broadcast is sent to all of them.
 
-    A namespace opens with its first socket, and closes with its last one, so the names that
-    clients choose do not fill the memory.
+    A namespace opens when its first socket connects, and closes when its last socket disconnects.
+    Thus the names that clients choose do not fill the memory.
 
     Attributes:
         namespace: The pattern as text.
@@ -123,15 +123,15 @@ class _ChildRooms(NamespaceRooms):
         super().__init__(namespace, batcher, parent.owner)
         self.params = match.groupdict("")
         self._parent = parent
-        """The pattern's namespaces, to which this one belongs."""
+        """The `DynamicNamespace` that has created this namespace."""
 
     def remove_socket(self, sid: str) -> None:
-        """Remove a socket, and close the namespace after its last one."""
+        """Remove a socket; if it was the last socket, close the namespace."""
         super().remove_socket(sid)
         self.close_if_empty()
 
     def close_if_empty(self) -> None:
-        """Close the namespace if it has no socket, including sockets that are connecting."""
+        """Close the namespace if it has no sockets, not even sockets that are connecting."""
         if not self.socket_count:
             self._parent.close(self.namespace)
 
@@ -140,7 +140,7 @@ class _ClosedRooms(_ChildRooms):
     """A namespace without sockets, for code that emits to it by name."""
 
     def use(self, middleware: Middleware) -> None:
-        """Raise ValueError, because sockets that connect later will belong to another object."""
+        """Raise ValueError: a socket that connects later would not run the middleware."""
         del middleware
         raise ValueError(
             f"the namespace {self.namespace} is not open; register the middleware for "

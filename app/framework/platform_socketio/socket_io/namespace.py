@@ -15,8 +15,7 @@ class CompiledNamespace:
 
     Attributes:
         socket_class: The class of the namespace's sockets; see `IoOptions`.
-        connect: The result of `compile_connect`, if there is one. The functions are called in this
-            order until one rejects the socket.
+        connect: The function that `compile_connect` returned; empty if it returned None.
         disconnect: The results of `compile_disconnect`. They are called in this order after a
             disconnect.
     """

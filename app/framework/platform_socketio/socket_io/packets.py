@@ -37,7 +37,7 @@ _NOT_AN_EVENT = -1
 
 AUTH_MAX_CHARS, AUTH_MAX_VALUES = 8_192, 128
 """The maximum length and number of values of a CONNECT packet, not counting the token. The data
-stays in memory as long as the socket, and even an empty list takes 60 bytes.
+stays in memory until the socket disconnects, and even an empty list takes 60 bytes.
 """
 
 _PACKET = re.compile(
@@ -94,8 +94,8 @@ def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
     """Decode an event of the default namespace; return the packet id and the array.
 
     This is the fast path: nearly all packets are such events. Returns None for any other packet;
-    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`: if
-    the namespace has no handler for its first entry, the event name, the caller must check it.
+    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`. The
+    caller must do this check if the namespace has no handler for the event name (the first entry).
 
     Raises:
         MalformedPacketError: The array is not valid JSON.

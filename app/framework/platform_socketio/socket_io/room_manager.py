@@ -51,7 +51,7 @@ class RoomManager(socketio.AsyncManager):
         self._batcher = batcher
         """Writes frames to the members of rooms."""
         self._no_rooms = NamespaceRooms("", batcher, self)
-        """An empty set of rooms, for every namespace that is not open."""
+        """A namespace without sockets, which stands for every namespace that is not open."""
 
     def open_namespace(self, namespace: str) -> NamespaceRooms:
         """Create the rooms of a namespace."""
@@ -161,7 +161,7 @@ class RoomManager(socketio.AsyncManager):
         self.callbacks.get(sid, {}).pop(packet_id, None)
 
     def forget_callbacks(self, sid: str) -> None:
-        """Drop the callbacks for acks that a socket has not sent; their waiters get an error."""
+        """Drop the callbacks for acks that a socket has not sent; awaiting such an ack fails."""
         for ack in self.callbacks.pop(sid, {}).values():
             if isinstance(ack, AwaitedAck):
                 ack.abandon()

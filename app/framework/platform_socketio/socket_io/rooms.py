@@ -248,7 +248,7 @@ class NamespaceRooms:
     def add_to_room(self, sid: str, room: str | None) -> None:
         """Add a socket to one room.
 
-        If the room is the id of another socket, a group of both sockets replaces the lookup.
+        If the room is the id of another socket, a group of both sockets is stored.
 
         Raises:
             ValueError: The socket is not admitted.

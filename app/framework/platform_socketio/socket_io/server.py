@@ -68,7 +68,7 @@ _MAX_REJECTED_CONNECTS = 10
 """The maximum number of rejected CONNECT packets; one more closes the connection."""
 
 _MAX_NAMESPACES = 16
-"""A connection that is in this number of namespaces cannot connect to a dynamic one."""
+"""A connection that is in this number of namespaces cannot join a dynamic namespace."""
 
 
 class Acknowledgement:
@@ -207,7 +207,7 @@ class SocketServer(socketio.AsyncServer):
         try:
             packet = _parse(message, attachments)
         except MalformedPacketError:
-            return False  # the packet goes to the inbox, which closes the connection
+            return False  # the connection is closed later, when the inbox is handled
         link = connection.links.get(packet.namespace or "/")
         if link is None or packet.packet_type != packet_types.ACK:
             return False
@@ -295,11 +295,11 @@ class SocketServer(socketio.AsyncServer):
         return None
 
     def _check_stray_packet(self, connection: ClientConnection, namespace: str) -> None:
-        """Check a packet for a namespace that the client is not in; raise MalformedPacketError.
+        """Ignore a packet that the client may have sent too late, or raise MalformedPacketError.
 
-        Node always closes the connection, even if the client sent the packet before it received the
-        server's DISCONNECT. Here, a client that is in another namespace stays connected, unless the
-        server does not have the namespace of the packet.
+        The client is not in this namespace, but may have sent the packet before it received the
+        server's DISCONNECT. Node closes the connection in any case. Here, the packet is ignored if
+        the client is in another namespace, and the server has the namespace of the packet.
         """
         dynamic = self.manager.dynamic.values()
         is_served = namespace in self._namespaces or any(

@@ -295,7 +295,7 @@ class ServerSocketLink:
             self.hub.remove_from_room(self.sid, room)
 
     def on(self, event: str, listener: Listener, *, once: bool) -> None:
-        """Give this socket its own table of handlers, which also calls the listener."""
+        """Replace this socket's handlers with a copy that also calls the listener."""
         compiled = self.compiled
         if event == DISCONNECT:
             hook = DisconnectListener(listener)
@@ -327,7 +327,7 @@ class ServerSocketLink:
         await self.connection.pause_events(seconds)
 
     def disconnect(self, *, close: bool) -> None:
-        """Disconnect the socket; a pending socket is rejected when its handlers have ended."""
+        """Disconnect the socket; a pending socket is rejected after its connect handlers."""
         if self._pending is not None:
             disconnect = text_frame(packets.encode_disconnect(self.namespace))
             answers = [*self._answers(self._pending), disconnect]

@@ -238,7 +238,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self.write = self._transport.write
 
     def feed_data(self, message: Any, size: int) -> None:  # noqa: ARG002 - the base's signature
-        """Handle a message: a tuple of which the first item is the type. Called by the parser."""
+        """Handle a message: a tuple that begins with its type. Called by the parser."""
         kind = message[0]
         self.packets_left -= 1
         if kind is _TEXT:

@@ -89,7 +89,7 @@ RecipientGroups = list[RecipientGroup[Any]] | dict[RecipientGroup[Any], None]
 """The groups of one recipient. A short list takes 136 bytes less than a dict."""
 
 _MAX_LISTED_GROUPS = 16
-"""With more groups, a recipient has a dict: leaving all groups of a list is quadratic."""
+"""With more groups, a dict is used: removing all groups from a list takes quadratic time."""
 
 
 def add_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
@@ -214,7 +214,7 @@ def _separate_recipients(
     """Return the recipients that cannot be sent a group's joined frames unchanged.
 
     These are recipients that also have single frames, are excluded from a frame, or are in several
-    of the groups. In most ticks only one group has frames; then its members are not compared.
+    of the groups. In most ticks only one group has frames; then no members are compared.
     """
     separate = set(single_frames)
     seen: set[Recipient] = set()

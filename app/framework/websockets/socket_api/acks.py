@@ -12,7 +12,7 @@ class AckTimeoutError(TimeoutError):
     """Some clients did not ack a broadcast in time.
 
     Attributes:
-        responses: The acks of the other clients.
+        responses: The first argument of each ack that has arrived.
     """
 
     def __init__(self, responses: list[Any]) -> None:
@@ -21,7 +21,7 @@ class AckTimeoutError(TimeoutError):
 
 
 class AwaitedAck:
-    """A callback for an ack. It resolves ``future`` with the first argument of the client."""
+    """A callback for an ack. It resolves ``future`` with the first argument of the ack."""
 
     __slots__ = ("future",)
 
