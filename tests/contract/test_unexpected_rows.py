@@ -102,7 +102,7 @@ def odd_database(request: pytest.FixtureRequest, oddity: Oddity) -> Database:
 
 @pytest.fixture
 async def odd_storage(odd_database: Database, oddity: Oddity) -> Storage:
-    """A storage whose only message has the unexpected value. The message is already adopted."""
+    """A storage whose only message has the unexpected value, and a sequence number."""
     storage = await seeded(odd_database)
     if oddity.before:
         await run(odd_database, oddity.before)

@@ -176,7 +176,7 @@ class Stored:
     Attributes:
         last_seqs: The last sequence number of each channel.
         client_messages: Rows of user, client message id and message id.
-        members: Rows of channel and user.
+        members: Pairs of channel id and user id.
     """
 
     messages: Sequence[StoredMessage]

@@ -1,4 +1,4 @@
-"""Stores revocations in Redis. NestJS nodes share the keys of revoked tokens."""
+"""Stores revocations in Redis, with the keys that the NestJS backend uses for revoked tokens."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isnan

@@ -65,7 +65,7 @@ _Check = Callable[[ExecutionContext], bool]
 
 
 class BaseThrottlerGuard(CanActivate, ABC):
-    """Limits calls by the `HandlerLimit` objects of a subclass. Connecting is not limited.
+    """Limits the rate of calls, but not connecting. A subclass supplies `HandlerLimit` objects.
 
     Args:
         get_tracker: Returns the text that identifies a caller: a `Socket`, or a request of aiohttp.
@@ -79,7 +79,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
             )
         self._get_tracker = get_tracker
         self._checks: dict[tuple[type, Callable[..., Any]], _Check] = {}
-        """A function for each handler that was called, by class and method.
+        """Caches the limit function of each called handler; the key is the class and the method.
 
         The key contains the class, because classes may inherit one method and have different
         limits. The dict is bounded by the number of handlers.

@@ -23,7 +23,7 @@ Room = str | Iterable[str]
 
 
 class Done:
-    """An awaitable without work: ``await client.join(room)`` is the same as ``client.join(room)``.
+    """An awaitable that completes immediately, so ``client.join(room)`` may be awaited or not.
 
     All calls return the same instance, so a call allocates nothing.
     """

@@ -130,8 +130,8 @@ class _Bounded(FunctionElement[datetime]):
 
 @compiles(_Bounded, "postgresql")
 def _bounded_on_postgresql(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
-    # Limit each time in the query: if Python cannot express one of the times, asyncpg fails for the
-    # whole result. LEAST and GREATEST ignore NULL.
+    # Clamp every time in the query: if a time is out of Python's range, asyncpg fails for the whole
+    # result. LEAST and GREATEST ignore NULL.
     column = compiler.process(bounded.clauses, **options)
     earliest, latest = (each.replace(tzinfo=None).isoformat(" ") for each in (EARLIEST, LATEST))
     return f"LEAST(GREATEST({column}, TIMESTAMP '{earliest}'), TIMESTAMP '{latest}')"

@@ -72,7 +72,7 @@ def listenable(event: str) -> str:
 
 
 def add_listener(handlers: Handlers, event: str, listener: Listener, *, once: bool) -> Handlers:
-    """Return a table that also calls the listener.
+    """Return a copy of this table with the listener added.
 
     Raises:
         TypeError: The listener needs more arguments than ``(data, ack)``.

@@ -249,7 +249,7 @@ def test_validation_pipes_run_strictest_first_when_there_are_several(
 
 
 def test_pipe_that_looks_up_an_object_may_run_before_validation() -> None:
-    """Like ``UserByIdPipe`` in Nest's documentation, whose result is not the client's value."""
+    """Replaces an id by the user, like ``UserByIdPipe`` in Nest's documentation."""
 
     class _ById(PipeTransform):
         precedes_validation = True

@@ -87,7 +87,7 @@ async def test_boot_fails_when_a_module_has_a_class_instead_of_a_provider(
 
 
 async def test_boot_fails_when_an_argument_is_a_class_instead_of_a_provider() -> None:
-    """The constructor would receive the class, and the first event would fail."""
+    """Without this error, the constructor would get the class, and the first event would fail."""
 
     class _OwnPets(_Pets):
         pass

@@ -57,7 +57,7 @@ def test_item_is_called_once_when_it_is_moved_away_and_back() -> None:
 
 
 def test_item_is_called_at_once_when_its_time_is_over() -> None:
-    """`set` does not call the item itself; the event loop does so next."""
+    """`set` schedules the item; the event loop calls it in its next iteration."""
     waiting = Waiting()
     waiting.clock.advance(7)
 

@@ -87,7 +87,7 @@ def test_frame_is_refused_at_its_second_byte_when_it_is_not_masked() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, MAX_MESSAGE_BYTES])
 def test_message_is_read_when_it_keeps_the_rules(length: int) -> None:
-    """The lengths are at the bounds of each encoding; the data is split in header and payload."""
+    """Each encoding of the length is tested at its bounds, with data cut in header and payload."""
     data = text(b"x" * length)
     expected = [(WSMsgType.TEXT, "x" * length, ""), (WSMsgType.TEXT, "next", "")]
 
