@@ -6,6 +6,7 @@ there is an ``exception_factory``, it receives the message and returns the excep
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -60,7 +61,7 @@ class _Refused(Exception):
     """The value cannot be parsed; the text is the message for the client."""
 
 
-class ParsePipe(PipeTransform):
+class ParsePipe(PipeTransform, ABC):
     """Base class of the pipes in this module, which override `parse`."""
 
     precedes_validation: ClassVar[bool] = True
@@ -84,9 +85,9 @@ class ParsePipe(PipeTransform):
         self._optional = optional
         self._exception_factory = exception_factory
 
+    @abstractmethod
     def parse(self, value: Any) -> Any:
         """Return the parsed value; raise `_Refused` if the value cannot be parsed."""
-        raise NotImplementedError
 
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
         """Parse one value. Only tests call this: events use the function returned by `bind`."""
