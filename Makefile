@@ -24,6 +24,9 @@ PIP_COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --n
 DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")); \
 	print(*project["dependency-groups"]["dev"], sep="\n")
 
+# Without files of bytecode, each worker of the tests and each server would compile the code again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install run clients test versions lint types check lock screenshots bench storage soak profile \
 	path reliability framework
 

@@ -92,7 +92,8 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Create a database. No client may be connected to the template."""
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        # To copy files takes half the time of writing their contents to the WAL, the default.
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
     def drop_database(self, name: str) -> None:
         """Drop a database, and disconnect its clients."""
