@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -132,10 +133,7 @@ def empty_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
 def postgres_template(postgres_server: PostgresServer) -> str:
     """The name of a migrated database to copy."""
     postgres_server.create_database("migrated")
-    # Use a separate event loop: pytest closes the session's loop when a module chooses another
-    # type.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(asyncio.run, _migrate(postgres_server.url("migrated"))).result()
+    _migrate(postgres_server.url("migrated"))
     return "migrated"
 
 
@@ -161,11 +159,19 @@ def shared_postgres_url(postgres_server: PostgresServer, _shared_postgres_url: s
     return _shared_postgres_url
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy, because a migration takes longer than most tests."""
+    file = tmp_path_factory.mktemp("template") / "chat.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
 @pytest.fixture
-async def sqlite_database(tmp_path: Path) -> AsyncIterator[Database]:
+async def sqlite_database(tmp_path: Path, sqlite_template: Path) -> AsyncIterator[Database]:
     """An open, migrated database in a SQLite file."""
-    url = f"sqlite:///{tmp_path / 'chat.db'}"
-    async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
+    url = f"sqlite:///{shutil.copy(sqlite_template, tmp_path)}"
+    async with opened(Database(url, migrate=False, limits=UNHURRIED)) as database:
         yield database
 
 
@@ -190,6 +196,12 @@ def database(request: pytest.FixtureRequest) -> Database:
     return database
 
 
-async def _migrate(url: str) -> None:
-    async with opened(Database(url, migrate=True)):
-        pass
+def _migrate(url: str) -> None:
+    async def open_and_close() -> None:
+        async with opened(Database(url, migrate=True)):
+            pass
+
+    # Use a separate event loop: pytest closes the session's loop when a module chooses another
+    # type.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, open_and_close()).result()

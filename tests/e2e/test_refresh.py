@@ -1,5 +1,6 @@
 """Tests in real time that sockets outlive their tokens, which last three seconds."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -59,8 +60,9 @@ class Asked:
 
 
 async def asking(client: JsClient, channel: str) -> AsyncIterator[Asked]:
-    """Send events one after another, and yield the answers."""
+    """Send an event every 20 ms, and yield the answers."""
     while True:
+        await asyncio.sleep(0.02)
         at = time.time()
         answer = await client.ask("typing:get", {"channelId": channel})
         yield Asked(at, time.time(), answer)

@@ -1,5 +1,6 @@
 """Databases, and repositories that use them."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,9 +22,17 @@ def url(file: Path) -> str:
 
 
 @pytest.fixture
-async def database(url: str) -> AsyncIterator[Database]:
+def migrated_sqlite_url(file: Path, url: str, sqlite_template: Path) -> str:
+    """The same as `url`. The file has the tables, and no rows."""
+    file.parent.mkdir()
+    shutil.copy(sqlite_template, file)
+    return url
+
+
+@pytest.fixture
+async def database(migrated_sqlite_url: str) -> AsyncIterator[Database]:
     """An SQLite database, migrated and open."""
-    database = Database(url, migrate=True)
+    database = Database(migrated_sqlite_url, migrate=False)
     await database.on_module_init()
     yield database
     await database.on_application_shutdown(None)
@@ -53,9 +62,10 @@ async def either_storage(either_database: Database) -> Storage:
 
 
 @pytest.fixture
-async def counting_sqlite_database(url: str) -> AsyncIterator[CountingDatabase]:
+async def counting_sqlite_database(migrated_sqlite_url: str) -> AsyncIterator[CountingDatabase]:
     """An SQLite database that counts writes, migrated and open."""
-    async with opened(CountingDatabase(url, migrate=True, limits=UNHURRIED)) as database:
+    database = CountingDatabase(migrated_sqlite_url, migrate=False, limits=UNHURRIED)
+    async with opened(database):
         yield database
 
 
