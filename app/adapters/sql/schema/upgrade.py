@@ -1,5 +1,6 @@
 """Checks the revision of a database, and upgrades the database to the newest revision."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -60,8 +61,8 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     if connection.dialect.name == "postgresql":
         _prepare_server(connection)
     config = alembic_config()
-    _forget_dropped_tables(connection, config)
-    if _is_current(connection, config):
+    _forget_dropped_tables(connection)
+    if _is_current(connection):
         return ()
     config.attributes["connection"] = connection  # read by env.py
     if _is_of_original_backend(connection):
@@ -72,13 +73,13 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
         # No server of revision 0005 can be using this database.
         drop_old_server_triggers(connection)
         connection.exec_driver_sql("DROP TABLE message_deliveries")
-    ran = ScriptDirectory.from_config(config).iterate_revisions("head", before)
+    ran = _scripts().iterate_revisions("head", before)
     return tuple(f"{script.revision} ({script.doc.rstrip('.')})" for script in ran)[::-1]
 
 
 def check_schema(connection: Connection) -> None:
     """Raise `SchemaError` if migrations are missing or unfinished, or unknown to this version."""
-    if not _is_current(connection, alembic_config()) or is_unfinished(connection):
+    if not _is_current(connection) or is_unfinished(connection):
         raise SchemaError("The database is not up to date; run `python -m app migrate` first.")
 
 
@@ -126,7 +127,7 @@ def _prepare_server(
     connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{lock_milliseconds}ms'")
 
 
-def _forget_dropped_tables(connection: Connection, config: Config) -> None:
+def _forget_dropped_tables(connection: Connection) -> None:
     """Delete the stored revision if all tables of this project were dropped.
 
     The migrations then create the tables again. Unknown revisions are kept, because they may belong
@@ -134,7 +135,7 @@ def _forget_dropped_tables(connection: Connection, config: Config) -> None:
     """
     present = set(inspect(connection).get_table_names())
     if present.isdisjoint(metadata.tables.keys() - SHARED_TABLES):
-        for revision in _known_revisions(config).intersection(_revisions(connection)):
+        for revision in _known_revisions().intersection(_revisions(connection)):
             connection.exec_driver_sql(
                 f"DELETE FROM alembic_version WHERE version_num = '{revision}'"  # noqa: S608 - ours
             )
@@ -169,7 +170,7 @@ def _is_of_original_backend(connection: Connection) -> bool:
     return not _revisions(connection) and not present.isdisjoint(SHARED_TABLES)
 
 
-def _is_current(connection: Connection, config: Config) -> bool:
+def _is_current(connection: Connection) -> bool:
     revisions = _revisions(connection)
     if len(revisions) > 1:
         raise SchemaError(
@@ -177,18 +178,22 @@ def _is_current(connection: Connection, config: Config) -> bool:
             "have one; delete the rows that do not belong to this database."
         )
     revision = next(iter(revisions), None)
-    if revision is not None and revision not in _known_revisions(config):
+    if revision is not None and revision not in _known_revisions():
         message = (
             f"The database has revision {revision}, which this version does not know; "
             "start the newer version that migrated it."
         )
         raise SchemaError(message)
-    return revision == ScriptDirectory.from_config(config).get_current_head()
+    return revision == _scripts().get_current_head()
 
 
-def _known_revisions(config: Config) -> set[str]:
-    scripts = ScriptDirectory.from_config(config)
-    return {script.revision for script in scripts.walk_revisions()}
+def _known_revisions() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(alembic_config())
 
 
 def _revisions(connection: Connection) -> list[str]:
