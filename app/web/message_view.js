@@ -74,7 +74,10 @@ export class MessageView {
       .join(" ");
     li.dataset.status = message.deliveryStatus;
     const name = isOwn ? "You" : message.user.name;
-    li.replaceChildren(
+    const buttons = isOwn && isStored ? (this.#buttons ??= this.#newButtons()) : null;
+    // Leave the buttons where they are: a click needs its button from the press to the release.
+    for (const child of [...li.children]) if (child !== buttons) child.remove();
+    li.prepend(
       ...(isNewDay ? [element("p", { class: "day" }, dayOf(message))] : []),
       ...(isOwn ? [] : [avatar(message.userId, message.user.name)]),
       element(
@@ -84,8 +87,8 @@ export class MessageView {
         edit === undefined ? this.#bubble(isOwn) : element("div", { class: "bubble" }, edit.form),
         ...(isFailed && edit === undefined ? [this.#failure()] : []),
       ),
-      ...(isOwn && isStored ? [(this.#buttons ??= this.#newButtons())] : []),
     );
+    if (buttons !== null && !li.contains(buttons)) li.append(buttons);
     if (focused === null) return;
     li.focus(); // this shows its buttons
     if (li.contains(focused)) focused.focus();

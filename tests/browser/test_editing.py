@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest_asyncio
 
 from tests.browser.browser import Tab
@@ -36,6 +38,23 @@ async def test_edit_keeps_what_was_typed_when_it_fails(author: Tab, bob: Tab) ->
     assert "second, and long thought about" == kept
     await author.loses(".edit")
     await bob.sees(message("second, and long thought about"))
+
+
+async def test_edit_opens_when_the_message_is_read_during_the_click(alice: Tab, bob: Tab) -> None:
+    """Drawing the new ticks between press and release does not lose the click."""
+    await alice.click("#channels button:has-text('random')")
+    await alice.say("first")
+    await alice.sees(f"{message('first')}[data-status=DELIVERED]")
+    await alice.element(message("first"), "hover")
+
+    button = f"{message('first')} >> role=button[name=Edit]"
+    clicking = asyncio.create_task(alice.element(button, "click", {"delay": 3_000}))
+    await alice.sees(f"{message('first')} button:active")
+    await bob.click("#channels button:has-text('random')")
+    await alice.sees(f"{message('first')}[data-status=READ]")
+    await clicking
+
+    assert "first" == await alice.element(FIELD, "inputValue")
 
 
 async def test_edit_is_left_when_another_begins(author: Tab) -> None:
