@@ -217,4 +217,4 @@ class DeliveryService:
 
     def _remember_unconfirmed(self, report: Report, now: datetime) -> None:
         earlier = self._unconfirmed.get(report) or ()
-        self._unconfirmed.remember(report, (*earlier[-MAX_ATTEMPTS:], now))
+        self._unconfirmed.remember(report, (*earlier[1 - MAX_ATTEMPTS :], now))
