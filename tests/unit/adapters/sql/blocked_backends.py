@@ -25,10 +25,10 @@ async def held_lock(url: str) -> AsyncIterator[None]:
         yield
 
 
-async def wait_for_row(server: PostgresServer, query: str) -> None:
+async def wait_for_row(server: PostgresServer, query: str, database: str = "postgres") -> None:
     """Poll until the query returns a row; pytest's timeout is the only limit."""
-    while not await asyncio.to_thread(server.execute, query):
-        pass
+    while not await asyncio.to_thread(server.execute, query, database):
+        await asyncio.sleep(0.02)
 
 
 async def wait_for_lock(server: PostgresServer) -> None:
