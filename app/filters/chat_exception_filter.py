@@ -41,11 +41,11 @@ _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHAN
 
 @catch()
 class ChatExceptionFilter(BaseWsExceptionFilter):
-    """Converts domain errors to `WsException`, rejects connections as configured, and logs errors.
+    """Converts domain errors to `WsException`, rejects connections that fail, and logs errors.
 
     Any error while a client connects rejects the connection, so authentication fails closed. A
-    client that is rejected for a temporary reason retries by itself, so these rejections are logged
-    once a minute.
+    client that is rejected for a temporary reason retries by itself, so for each code and address
+    a warning is logged at most once a minute.
     """
 
     def __init__(self, clock: Clock, *, refuse_with_connect_error: bool) -> None:
@@ -54,7 +54,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
         self._temporary_refusals = MinuteLog(_log_temporary_refusals, clock.call_later)
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
-        """Send the error as ack or ``exception``, or reject a client that is connecting.
+        """Send the error in the ack or as ``exception``, or reject a client that is connecting.
 
         Requests to controllers get the error body of `BaseExceptionFilter`.
         """

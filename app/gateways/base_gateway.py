@@ -20,7 +20,7 @@ class BaseGateway:
         self._sessions = session_service
 
     def validate_client(self, client: AuthenticatedSocket) -> bool:
-        """Return whether the client has a session, and the session is not revoked.
+        """Return whether the client has a session that is not revoked.
 
         A client without a session is disconnected, so a subclass without `WsGuard` admits no
         client.

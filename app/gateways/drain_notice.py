@@ -11,7 +11,7 @@ _SOONEST_MS, _LATEST_MS = 500, 5_000
 
 @web_socket_gateway()
 class DrainNotice:
-    """Sends ``server:draining`` before the server closes, except after Ctrl-C."""
+    """Sends ``server:draining`` before a signal other than SIGINT (Ctrl-C) closes the server."""
 
     server = WebSocketServer()
 

@@ -30,7 +30,8 @@ class GatewaySocketRooms(SocketRooms):
         if not user_ids:
             return {}
         sockets = self.server.in_(*map(user_room, user_ids))
-        # Compute the difference: searching the rooms of each socket may take thousands of steps.
+        # Compute the sockets in the room as a difference: `Socket.rooms` copies all rooms of a
+        # socket, and a socket may be in thousands of rooms.
         outside = set(sockets.except_(room).local_sockets())
         inside = [each for each in sockets.local_sockets() if each not in outside]
         for socket in inside:
@@ -39,5 +40,5 @@ class GatewaySocketRooms(SocketRooms):
 
 
 def _owners(sockets: Iterable[Socket]) -> dict[SocketId, UserId]:
-    # The namespace creates only authenticated sockets; the check narrows their type.
+    # Every socket of the namespace is an `AuthenticatedSocket`; the check tells mypy the type.
     return {each.id: each.user_id for each in sockets if isinstance(each, AuthenticatedSocket)}

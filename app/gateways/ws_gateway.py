@@ -46,7 +46,7 @@ Client = Annotated[AuthenticatedSocket, ConnectedSocket()]
 @web_socket_gateway(transports=("websocket",))
 @use_guards(WsThrottlerGuard, WsGuard)
 class WsGateway(BaseGateway):
-    """The chat's gateway. Each handler calls a service and returns; the filter handles errors."""
+    """The chat's gateway. Each handler calls a service; `ChatExceptionFilter` handles errors."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class WsGateway(BaseGateway):
         self._offline = offline_message_service
 
     async def handle_connection(self, client: AuthenticatedSocket) -> None:
-        """Join the user's personal room and the rooms of the user's channels."""
+        """Add the socket to the user's personal room and to the rooms of the user's channels."""
         if not self.validate_client(client):
             return
         user_id = client.user_id
@@ -164,7 +164,7 @@ class WsGateway(BaseGateway):
     async def stop_typing(
         self, client: Client, body: Body[ChannelDto]
     ) -> SocketResponse[TypingIndicator]:
-        """Publish that the user stopped typing, unless the user types on another device."""
+        """Publish that the user stopped typing, unless the user is typing on another socket."""
         return SocketResponse(
             data=await self._typing.stop(client.user_id, body.channel_id, client.id)
         )

@@ -37,7 +37,7 @@ def event_weight(weight: int) -> Callable[[Decorated], Decorated]:
 def check_event_weights(routes: Iterable[EventRoute]) -> None:
     """Raise `BootError` if an `event_weight` has no effect.
 
-    It has no effect without a `WsThrottlerGuard`, or together with `limited_as_receipts`.
+    The decorator has no effect without a `WsThrottlerGuard`, or with `limited_as_receipts`.
     """
     reflector = Reflector()
     for route in routes:

@@ -15,7 +15,11 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 def allow_expired_session() -> Callable[[Decorated], Decorated]:
-    """Let a session that expired, but is not revoked, call the handler in the grace period."""
+    """Allow the handler's event even if the session has expired.
+
+    Events of revoked sessions are still rejected. After the grace period, the socket is
+    disconnected, so it can send no more events.
+    """
     return set_metadata(_ALLOWS_EXPIRED_SESSION, value=True)
 
 
@@ -37,7 +41,7 @@ class WsGuard(CanActivate):
         For a socket with a session this returns a bool, which is faster than a coroutine.
 
         Raises:
-            AuthenticationError: The socket is not authenticated; the code gives the reason.
+            AuthenticationError: The socket has no valid session; the code gives the reason.
         """
         client: AuthenticatedSocket = context.get_client()
         session = client.session

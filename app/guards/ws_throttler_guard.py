@@ -39,7 +39,7 @@ class WsThrottlerGuard(BaseThrottlerGuard):
         self._receipt_limit = receipts
 
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
-        """Return the limit of receipts for a handler of receipts, or else the limit of events."""
+        """Return the receipt limit if the handler is `limited_as_receipts`, or the event limit."""
         del cls
         if _reflector.get(LIMITED_AS_RECEIPTS, handler):
             return (HandlerLimit(self._receipt_limit.take, cost_of=_receipts_in),)

@@ -18,12 +18,12 @@ MAX_ADOPTED = 500
 """The maximum number of messages that one transaction adopts."""
 
 MAX_SET_ASIDE = 1_000
-"""The maximum number of rejected messages that are skipped until the server restarts."""
+"""The maximum number of messages that polls skip because the storage has rejected them."""
 
 MAX_LEFT_OUT = 1_000
-"""When a call of `adopt` has left out this many channels, the call returns.
+"""A call of `adopt` ends when this many channels could not be adopted.
 
-Each channel that is left out is a parameter of the query.
+Each further query of the call excludes these channels, with one parameter per channel.
 """
 
 _logger = logging.getLogger(__name__)
@@ -32,8 +32,10 @@ _logger = logging.getLogger(__name__)
 class AdoptionPoller:
     """Publishes unpublished changes and adopts new messages, every ``interval_seconds``.
 
+    To adopt a message of the original backend means to assign a ``seq`` to it.
+
     A stored change is unpublished if its commit was not confirmed, or if the storage failed before
-    the publication. The poller continues with the next poll after a failure of the storage.
+    the publication. After a failure of the storage, the poller tries again at the next poll.
     """
 
     def __init__(
@@ -49,7 +51,8 @@ class AdoptionPoller:
         self._messages = messages
         self._clock = clock
         self._interval_seconds = interval_seconds
-        # For each channel that has failed: the maximum number of messages per transaction.
+        # For each channel whose adoption has failed: the maximum number of messages in the next
+        # transaction.
         self._limits: BoundedDict[ChannelId, int] = BoundedDict(MAX_LEFT_OUT)
         self._set_aside: BoundedDict[MessageId, None] = BoundedDict(MAX_SET_ASIDE)
         self._polling: asyncio.Task[None] | None = None
@@ -73,8 +76,8 @@ class AdoptionPoller:
 
         Raises:
             Unavailable: The storage failed for at least one channel. The next call publishes the
-                adopted messages that this call could not publish. It adopts fewer messages per
-                transaction of the failed channels.
+                adopted messages that this call could not publish. For the failed channels, the next
+                call adopts fewer messages per transaction.
         """
         left_out: set[ChannelId] = set()
         failure: Unavailable | None = None
@@ -114,7 +117,8 @@ class AdoptionPoller:
             raise
         if 2 * limit < MAX_ADOPTED:
             self._limits[channel_id] = 2 * limit
-        # The messages that were not adopted are locked, or were just adopted by another node.
+        # If acceptable messages were not adopted, another program has locked them, or another node
+        # has just adopted them: leave the channel out for the rest of the call.
         acceptable = sum(message_id not in self._set_aside for message_id in message_ids)
         return 0 < adopted == acceptable
 

@@ -1,4 +1,4 @@
-"""Creates and deletes channels, and adds and removes members, for backends."""
+"""Creates and deletes channels, and adds and removes members, at the request of a backend."""
 
 import logging
 from collections.abc import Collection
@@ -46,10 +46,10 @@ class ChannelService:
     """Stores changes of channels, moves the sockets of their members, then publishes events.
 
     The changes of a channel run one after another, and their events are published in that order.
-    When a call returns, the sockets of this node have joined or left the channel's room. Repeating
-    a stored change is harmless and publishes nothing, unless the first call raised `Unconfirmed` on
-    this node: then the repeated call publishes the event. A change that has started is completed
-    even if its caller is cancelled.
+    When a call returns, the affected users' sockets on this node have joined or left the channel's
+    room. Repeating a stored change is harmless and publishes nothing, unless the first call raised
+    `Unconfirmed` on this node: then the repeated call publishes the event. A change that has
+    started is completed even if its caller is cancelled.
 
     Every method raises `Unavailable` if the storage fails. Nothing was stored in this case, unless
     the error is `Unconfirmed`: then the change may be stored.
@@ -79,7 +79,7 @@ class ChannelService:
         member, that channel is returned unchanged.
 
         Raises:
-            ChannelExists: Another channel has this id.
+            ChannelExists: The existing channel with this id does not meet these conditions.
             UserNotFound: The creator or a member does not exist; nothing was stored.
         """
         return await self._changes.run(draft.id, partial(self._create, draft))
@@ -87,8 +87,9 @@ class ChannelService:
     async def delete(self, channel_id: ChannelId) -> None:
         """Delete a channel with its messages, and notify each member.
 
-        Returns when everything is deleted. Deleting a channel again is harmless. If the previous
-        call was `Unconfirmed`, the users in the channel's room are notified.
+        Returns when everything is deleted. Deleting a channel again on this node is harmless. If an
+        earlier call has removed the members, the users whose sockets are still in the channel's
+        room are notified.
 
         Raises:
             ChannelNotFound: The channel does not exist, and this node did not delete it.
@@ -133,7 +134,7 @@ class ChannelService:
         """Create missing users, channels and memberships in one transaction.
 
         Existing rows are left unchanged. Nobody is notified. Connected sockets join the channels'
-        rooms within seconds, as after a change by another program.
+        rooms when the members are reloaded, as after a change by another program.
         """
         await self._channels.seed(membership)
 
@@ -196,7 +197,7 @@ class ChannelService:
         for user_id in recipients:
             self._broadcaster.publish(user_room(user_id), ServerEvent.CHANNEL_DELETED, deleted)
         await self._channels.delete(channel_id)
-        # The deletion may take long, and other programs may have added members meanwhile.
+        # Other programs may have added members during the deletion, so remove the sockets again.
         await self._move_sockets(MembershipEvent.DELETED, channel_id, frozenset())
 
     async def _add_member(

@@ -33,10 +33,13 @@ MAX_REPORTS = 1_000
 """The maximum number of reports in a transaction, counting each report of a list."""
 
 MAX_ATTEMPTS = 10
-"""The maximum number of remembered attempts for each unconfirmed report."""
+"""The maximum number of remembered attempts per unconfirmed report, besides the latest one."""
 
 _LISTS = "lists"
-"""The queue key of all lists: concurrent lists could lock the same rows in different orders."""
+"""The queue key of all lists of reports, so that their batches run one after another.
+
+Concurrent transactions with lists could lock the same rows in different orders.
+"""
 
 _Pair: TypeAlias = tuple[MessageId, UserId]
 
@@ -74,8 +77,8 @@ class DeliveryService:
         self._deliveries = deliveries
         self._broadcaster = broadcaster
         self._clock = clock
-        # For each unconfirmed report: the times of the batches that may have stored it. The stored
-        # status has the time of its batch.
+        # For each unconfirmed report: the times of the batches that may have stored the report. If
+        # a stored status has one of these times, that batch has not published the status.
         self._unconfirmed = UnconfirmedChanges[Report, tuple[datetime, ...]](MAX_UNCONFIRMED)
         self._reports = GroupCommit(
             self._store_reports,
@@ -86,8 +89,8 @@ class DeliveryService:
             max_items=MAX_REPORTS,
             max_weight=MAX_REPORTS,
         )
-        # For each running batch: the receipts that other batches have published as READ since that
-        # batch started.
+        # For each running batch: the pairs of message and recipient that other batches have
+        # published as READ since this batch started.
         self._read_meanwhile: list[set[_Pair]] = []
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
@@ -192,10 +195,11 @@ class DeliveryService:
         return [tuple(islice(remaining, len(item))) for item in batch]
 
     def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
-        """Publish an advance to the author, unless the recipient's READ was published before.
+        """Publish an advance to the author, except a DELIVERED after the recipient's READ.
 
-        A list and a single report about the same message may be in two concurrent batches, and the
-        batch that commits first may call this method last.
+        A list of reports and a single report about the same message may be in concurrent batches.
+        If the batch with DELIVERED commits first but publishes last, its DELIVERED must not follow
+        the READ of the other batch.
         """
         status = advance.status
         pair = (status.message_id, status.recipient_id)

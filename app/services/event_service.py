@@ -75,7 +75,7 @@ class EventService:
             del self._sockets[user_id]
 
     def channels_of_socket(self, socket_id: SocketId, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the subscriptions of a socket, sorted by id; empty for an unknown socket."""
+        """Return the ids of the socket's channels, sorted; empty for an unknown socket."""
         channels = self._sockets.get(user_id, {})
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 

@@ -18,10 +18,13 @@ from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
 
 MAX_CHANNELS = 100_000
-"""The maximum number of remembered channels; the least recently published is forgotten first."""
+"""The maximum number of remembered channels; the least recently used is forgotten first."""
 
 MAX_GAP = 1_000
-"""At most this many missed messages are published before a new one; older messages are skipped."""
+"""The maximum number of missed messages that are published before a new message.
+
+Older missed messages are skipped.
+"""
 
 _PAGE = 100
 
@@ -72,7 +75,7 @@ class MessagePublisher:
         self._clock = clock
         self._channels: BoundedDict[ChannelId, _Channel] = BoundedDict(MAX_CHANNELS)
         # For each channel that may have unpublished messages: the monotonic time until which an
-        # unconfirmed commit may still add one.
+        # unconfirmed commit may still add a message.
         self._behind: dict[ChannelId, float] = {}
         room_sync.when_deleted(self.forget)
 
@@ -91,8 +94,8 @@ class MessagePublisher:
         if unknown:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
-                # During the query, another call may have prepared the channel, and new messages may
-                # have been published.
+                # During the query, another call may have prepared the channel and published new
+                # messages: keep its entry.
                 if channel_id not in self._channels:
                     self._add(channel_id, published=last_seqs[channel_id])
         await self._room_sync.refresh_all(channel_ids)
@@ -100,9 +103,10 @@ class MessagePublisher:
             self._set_prepared(channel_id)
 
     async def reload_members(self, channel_id: ChannelId) -> None:
-        """Reload the members now, ignoring the cache: the cached list turned out to be stale.
+        """Reload the members now, ignoring the cache.
 
-        If the storage does not answer, the channel is no longer prepared.
+        Call this if the cached members are out of date. If the storage does not answer, the
+        channel is no longer prepared.
         """
         try:
             await self._room_sync.reload(channel_id)
@@ -129,7 +133,7 @@ class MessagePublisher:
         new = [each.message for each in stored if each.message.seq > published]
         if len(new) < len(stored):
             # If a new message has a ``seq`` that was published before, the channel was deleted and
-            # created again.
+            # created again: publish the message.
             again = [
                 each.message for each in stored if each.is_new and each.message.seq <= published
             ]

@@ -94,11 +94,11 @@ class MessageService:
         client_message_id: ClientMessageId | None,
         socket_id: SocketId | None = None,
     ) -> Message:
-        """Store a message durably, end the typing of its sender, and publish it to the channel.
+        """Store a message durably, end the sender's typing, and publish the message to the channel.
 
-        A message that is sent again with the same ``client_message_id`` is neither stored nor
-        published again; the message stored first is returned. If the storage fails, the sender's
-        other sockets receive ``message:failed``.
+        If the user has already sent this message with the same ``client_message_id``, the message
+        that was stored first is returned; it is stored and published only once. If the storage
+        fails, the sender's other sockets receive ``message:failed``.
 
         Args:
             content: The text of the message; surrounding white space is removed.

@@ -15,7 +15,7 @@ MAX_PAGE_BYTES = 256 * 1024
 """The maximum size of a page as JSON."""
 
 _ENVELOPE_BYTES = 2048
-"""The size of a page without its messages, including the next cursor."""
+"""The size that a page reserves for everything except messages, such as the next cursor."""
 
 
 class OfflineMessageService:

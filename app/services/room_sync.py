@@ -1,4 +1,4 @@
-"""Updates the sockets in each channel's room, so that only members receive its events."""
+"""Updates the sockets in each channel's room, so that only members receive the events."""
 
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
@@ -36,14 +36,15 @@ class RoomSync:
         membership.listen(self.apply)
 
     def when_left(self, on_left: Callable[[UserId, ChannelId], None]) -> None:
-        """Set the listener for users who left a channel, called after their sockets have left.
+        """Set the only listener, which is called for each user who has left a channel.
 
-        There is only one listener. The listener must neither raise nor take long.
+        At the time of the call, the user's sockets have left the channel's room. The listener must
+        return quickly and must not raise.
         """
         self._on_left = on_left
 
     def when_deleted(self, on_deleted: Callable[[ChannelId], None]) -> None:
-        """Add a listener for deleted channels. The listener must neither raise nor take long."""
+        """Add a listener for deleted channels. It must return quickly and must not raise."""
         self._on_deleted.append(on_deleted)
 
     def is_fresh(self, channel_id: ChannelId) -> bool:
@@ -70,9 +71,10 @@ class RoomSync:
         await self._members.load(channel_ids)
 
     async def reload(self, channel_id: ChannelId) -> None:
-        """Reload the members now, ignoring the cache: the cached list turned out to be stale.
+        """Reload the members now, ignoring the cache.
 
-        If the storage does not answer, the room stays as it is, and the members are not fresh.
+        Call this if the cached members are out of date. If the storage does not answer, the
+        room stays as it is, and the next `refresh` tries again.
         """
         self._members.invalidate(channel_id)
         await self.refresh(channel_id)
@@ -80,9 +82,9 @@ class RoomSync:
     async def require_member(self, channel_id: ChannelId, user_id: UserId) -> None:
         """Raise unless the user is a member. Call this before any access to the channel's data.
 
-        Queries the storage, so channel ids that a client made up are rejected too. `MessageService`
-        calls this only if the user has no socket in the channel's room. `TypingService` also calls
-        this if the channel's members are not fresh.
+        Queries the storage, so channel ids that a client made up are rejected too. A user with a
+        socket in the channel's room counts as a member: `MessageService` does not call this for
+        such a user, and `TypingService` calls this only if the channel's members are not fresh.
 
         Raises:
             NotAMember: The user is not a member of the channel.
@@ -120,7 +122,7 @@ class RoomSync:
                 on_deleted(channel_id)
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Cancel the running loads. They are not needed, because all writes were published."""
+        """Cancel the running loads: all writes were published, so nothing needs the members."""
         await self._members.close()
 
     def _set_members(self, channel_id: ChannelId, members: frozenset[UserId]) -> None:

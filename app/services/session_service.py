@@ -27,11 +27,12 @@ class SessionPolicy:
     """The settings of sessions.
 
     Attributes:
-        expiring_lead_seconds: Warn a session this long before its token expires.
-        expiry_grace_seconds: Keep an expired session connected for this long, rejecting its events.
-        enforce_expiry: If false, the expiry of a token is checked only when the socket connects.
+        expiring_lead_seconds: Warn the client this long before its token expires.
+        expiry_grace_seconds: Keep the socket of an expired session connected for this long, and
+            reject its events.
+        enforce_expiry: If false, the expiry of a token is checked only when the client sends it.
         max_token_seconds: The longest lifetime of a token. A revocation of a user or a sign-in is
-            kept for this long.
+            kept for at least this long.
     """
 
     expiring_lead_seconds: float
@@ -106,8 +107,8 @@ class SessionService:
         A valid token that expires before the current one changes nothing: a client that sends a
         cached token late must not shorten its session.
 
-        If this raises, the session is unchanged. If the code is ``subject_changed`` or ``revoked``,
-        the caller must disconnect the socket.
+        If this raises, the session is unchanged. If the code of the error is ``subject_changed`` or
+        ``revoked``, the caller must disconnect the socket.
 
         Raises:
             AuthenticationError: The token is rejected; the code gives the reason. The code is
@@ -165,9 +166,10 @@ class SessionService:
                 return Revocation.of_user(UserId(value), now), longest
 
     async def _reserve_socket(self, user_id: UserId) -> bool:
-        """Count one more socket of the user; if the quota is full, close an unresponsive socket.
+        """Count one more socket of the user; return whether the user's quota allows the socket.
 
-        Without this, a phone that changed networks could be rejected because of its own dead
+        If the quota is full, closes one of the user's sockets that does not answer pings, and tries
+        again. Without this, a phone that changed networks could be rejected because of its own dead
         connections. Only sockets of this node are closed here. Other nodes close their dead
         connections after the ping timeout.
         """

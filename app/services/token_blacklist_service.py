@@ -26,8 +26,9 @@ class TokenBlacklistService:
     ``poll_interval_seconds``, and when the bus reconnects. While the store does not answer, it is
     polled every `RETRY_SECONDS`. The listener may receive a revocation more than once.
 
-    Every method except `is_available` raises `Unavailable` when the store does not answer. After
-    this error a revocation may or may not be stored, and the caller must try again.
+    `revoke`, `blacklist_token`, `is_revoked`, `is_blacklisted` and `catch_up` raise `Unavailable`
+    when the store does not answer. After this error of `revoke` or `blacklist_token`, the
+    revocation may or may not be stored, and the caller must try again.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class TokenBlacklistService:
     ) -> None:
         """Set the only listener. It receives every revocation from now on.
 
-        The listener is called on the event loop and must neither raise nor take long.
+        The listener is called on the event loop. It must return quickly and must not raise.
 
         Args:
             live: Returns the credentials of the open sessions.
@@ -98,12 +99,12 @@ class TokenBlacklistService:
                 self._on_revoked(revocation)
 
     async def on_module_init(self) -> None:
-        """Subscribe to the bus, skip the stored revocations, and start polling.
+        """Subscribe to the bus and start polling.
 
-        `SessionService` depends on this service, so it calls `watch` after this method has read the
-        stored revocations. If the store does not answer now, a later poll passes these
-        revocations to the listener. This is harmless: they only end sessions whose tokens are
-        revoked.
+        Before polling starts, the revocations that the store returns now are read and discarded:
+        `SessionService` depends on this service, so it calls `watch` after this method. If the
+        store does not answer now, a later poll passes these revocations to the listener. This is
+        harmless: they only end sessions whose tokens are revoked.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()
@@ -126,7 +127,8 @@ class TokenBlacklistService:
         while True:
             interval_seconds = self._poll_interval_seconds
             if self._store_failed:
-                # The bus may reconnect before the store is back, so do not rely on its signal.
+                # The bus may reconnect before the store is back, so do not wait for the signal of
+                # the bus.
                 interval_seconds = min(interval_seconds, RETRY_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(polled_at + interval_seconds):

@@ -41,10 +41,10 @@ class TypingService:
     message ends typing on all of the user's sockets. Typing on a socket expires ``expiry_seconds``
     after the last `start`; the end is published after the channel's members have been loaded.
 
-    A user with a socket in the channel's room counts as a member while the room is fresh. For other
-    users the service queries the storage, and waits at most ``wait_seconds``. If the storage does
-    not answer, `start`, `stop` and `list` raise `Unavailable` without changing or publishing
-    anything.
+    A user with a socket in the channel's room counts as a member while the channel's members are
+    fresh (see `RoomSync.is_fresh`). In all other cases the service queries the storage, and waits
+    at most ``wait_seconds``. If the storage does not answer, `start`, `stop` and `list` raise
+    `Unavailable` without changing or publishing anything.
 
     Attributes:
         typists: A read-only map that contains a channel only while a member is typing there.
@@ -119,9 +119,9 @@ class TypingService:
         return indicator
 
     async def list(self, user_id: UserId, channel_id: ChannelId) -> tuple[TypingIndicator, ...]:
-        """Return the typing members of the channel, including the user, sorted by user.
+        """Return the typing members of the channel, including the user, sorted by user id.
 
-        If there are more than `MAX_LISTED`, the members who called `start` or `stop` last are
+        If more than `MAX_LISTED` members are typing, those with the latest `start` or `stop` are
         returned.
 
         Raises:
@@ -144,7 +144,7 @@ class TypingService:
             self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
-        """End the user's typing after a socket has left, if the user has no other socket there.
+        """End the user's typing if the socket that has left was the user's last one in the room.
 
         The end is published after the channel's members have been loaded. If the user has other
         sockets in the channel, only this socket's entry is removed: the user's typing ends when

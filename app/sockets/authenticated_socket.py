@@ -56,5 +56,5 @@ class AuthenticatedSocket(Socket):
 
 
 def error_notice(message: str, code: str, detail: str) -> dict[str, str]:
-    """Create the payload of the ``error`` event, which only authentication uses."""
+    """Create the payload of ``error``, which a client receives before it is disconnected."""
     return {"message": message, "code": code, "detail": detail}

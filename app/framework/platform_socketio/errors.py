@@ -2,4 +2,4 @@
 
 
 class MalformedPacketError(ValueError):
-    """A client has broken the protocol, so the server closes the connection."""
+    """A client has broken the Socket.IO protocol, so the server closes the connection."""

@@ -55,14 +55,15 @@ class IoAdapter:
 
     @property
     def engine(self) -> EngineOptions:
-        """Limits and rules for every gateway that does not override them."""
+        """The limits and rules of every gateway that does not override them."""
         return self._options.engine
 
     def bind(self, definitions: Iterable[GatewayDefinition]) -> None:
         """Compile every gateway, open its namespace, and set its `WebSocketServer` attribute.
 
         Raises:
-            BootError: Two gateways on the same path have different values for an option.
+            BootError: Two gateways on the same path have different values for an option, or
+                `create_io_server` did not return a `SocketServer`.
         """
         by_path: dict[str, list[GatewayDefinition]] = {}
         for definition in definitions:
@@ -89,11 +90,12 @@ class IoAdapter:
                     setattr(definition.instance, name, self.server_of(definition))
 
     def create_io_server(self, path: str, options: EngineOptions) -> SocketServer:
-        """Create the server of one path at boot; Nest's ``createIOServer``.
+        """Create the server of one path at boot, like Nest's ``createIOServer``.
 
-        A subclass may change options, ``super().create_io_server(path, replace(options, ...))``,
-        or return a subclass of `SocketServer`. The options here do not change the limits of HTTP
-        connections, because all paths share one HTTP server.
+        A subclass may change options with
+        ``super().create_io_server(path, replace(options, ...))``, or return a subclass of
+        `SocketServer`. These options do not change the limits of HTTP connections, because all
+        paths share one HTTP server.
         """
         del path
         return SocketServer(options)
@@ -105,7 +107,7 @@ class IoAdapter:
         return Server(manager.find_hub(options.namespace))
 
     def attach(self, http: web.Application) -> None:
-        """Add a route per path, for all HTTP methods; `EngineServer` rejects all except GET."""
+        """Add a route per path, for all HTTP methods; `EngineServer` rejects all but GET."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
 

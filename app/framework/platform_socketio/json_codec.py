@@ -36,7 +36,7 @@ def dump(value: Any) -> bytes:
 
     Pydantic models are written with their aliases. A field that was not set and is None is left
     out, as ``JSON.stringify`` leaves out undefined. Dataclasses are written as objects, sets as
-    arrays, decimals as texts, and dates as ``YYYY-MM-DD``. An object with a method ``to_wire`` is
+    arrays, decimals as strings, and dates as ``YYYY-MM-DD``. An object with a method ``to_wire`` is
     written as the value that the method returns.
 
     Raises:
@@ -58,8 +58,8 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     Raises:
         TypeError: The value has no JSON form, or already contains a placeholder. A client can
             send such a placeholder in an event without bytes. If the server sent it on to other
-            clients, their decoders would fail, because the attachment is missing, and they would
-            disconnect.
+            clients, their decoders would fail, because the attachment is missing, and the clients
+            would disconnect.
     """
     attachments: list[bytes] = []
 
@@ -74,7 +74,8 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     except orjson.JSONEncodeError:
         attachments.clear()
         encoded = _dump_surrogates(value, to_json_value)
-    # Only a real field matches: inside a text, the quotation marks are escaped.
+    # Count the placeholders. A string that contains the same characters does not match, because
+    # JSON escapes the quotation marks in it.
     if encoded.count(b'"%b":true' % PLACEHOLDER.encode()) != len(attachments):
         raise TypeError(f"data with bytes must not contain an object with '{PLACEHOLDER}': true")
     return encoded, attachments
@@ -86,7 +87,7 @@ def _dump_surrogates(value: Any, to_json_value: Callable[[Any], Any]) -> bytes:
 
 
 def dumps(value: Any, **_: Any) -> str:
-    """Encode like `dump`, but to text; ignores the keyword arguments of python-socketio."""
+    """Encode like `dump`, but return a str; ignores the keyword arguments of python-socketio."""
     return dump(value).decode()
 
 
@@ -121,7 +122,8 @@ def _to_json_value(value: Any) -> Any:
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, set | frozenset):
         return list(value)
-    if isinstance(value, Decimal | date | UUID | Enum):  # orjson writes UUIDs and enums itself
+    # orjson writes UUIDs and enums itself, but ``json.dumps`` in `_dump_surrogates` does not.
+    if isinstance(value, Decimal | date | UUID | Enum):
         return value.value if isinstance(value, Enum) else str(value)
     if isinstance(value, _BYTES):
         raise BytesFound("bytes have no JSON form")
@@ -135,7 +137,7 @@ def _iso_text(moment: datetime) -> str:
 
 
 def _as_node_writes(dumped: Any, value: Any) -> Any:
-    """Return a dumped value without the fields of models that were not set and are None.
+    """Return a dumped value without the model fields that are None and were not set.
 
     Datetimes are written as in `_iso_text`, unless the model has its own serializer for them.
     """
@@ -158,7 +160,7 @@ def _as_node_writes(dumped: Any, value: Any) -> Any:
 
 
 def _check_depth(text: str) -> None:
-    """Reject deep nesting, because both parsers recurse. Brackets in strings do not count."""
+    """Reject deep nesting: orjson and ``json`` recurse. Brackets in strings do not count."""
     depth, in_string, escaped = 0, False, False
     for character in text:
         if in_string:

@@ -4,6 +4,6 @@ from app.gateways.dto.client_payload import CheckedChannelId, ClientPayload
 
 
 class ChannelDto(ClientPayload):
-    """``{channelId}``."""
+    """The payload ``{channelId}``."""
 
     channel_id: CheckedChannelId

@@ -21,7 +21,7 @@ CheckedMessageId = Annotated[MessageId, _CHECKED]
 CheckedClientMessageId = Annotated[ClientMessageId, _CHECKED]
 
 StorableText = Annotated[str, AfterValidator(checked_storable)]
-"""A text of any length without NUL and lone surrogates; add ``Field(max_length=...)``."""
+"""A text without NUL and lone surrogates. To limit the length, add ``Field(max_length=...)``."""
 
 Integer = Annotated[int, BeforeValidator(_to_integer)]
 """A whole number, written as 50 or 50.0. Rejects 50.5, "50" and true."""

@@ -20,7 +20,7 @@ class GetOfflineDto(ClientPayload):
 
     @property
     def since(self) -> tuple[ChannelId, int] | None:
-        """The channel, and the ``seq`` of the client's last message in it; None if omitted."""
+        """The channel, and the ``seq`` of its last message that the client has; None if omitted."""
         if self.channel_id is None or self.after_seq is None:
             return None
         return self.channel_id, self.after_seq

@@ -4,6 +4,6 @@ from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class MessageDto(ClientPayload):
-    """``{messageId}``."""
+    """The payload ``{messageId}``."""
 
     message_id: CheckedMessageId

@@ -10,7 +10,7 @@ from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class ReceiptDto(ClientPayload):
-    """``{messageId}`` or ``{messageIds}``."""
+    """The payload ``{messageId}`` or ``{messageIds}``."""
 
     # Declare `message_ids` first, because the validator of `message_id` reads it.
     message_ids: (

@@ -4,7 +4,7 @@ from app.gateways.dto.client_payload import CheckedMessageId, ClientPayload
 
 
 class UpdateMessageDto(ClientPayload):
-    """``{messageId, content}``."""
+    """The payload ``{messageId, content}``."""
 
     message_id: CheckedMessageId
     content: str

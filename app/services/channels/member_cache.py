@@ -28,8 +28,8 @@ class MemberCache:
     callers may be waiting for it.
 
     Args:
-        on_loaded: A callback that receives a channel and its members. The callback must neither
-            raise nor take long.
+        on_loaded: A callback that receives a channel and its members. The callback must return
+            quickly and must not raise.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""Page cursors, shared by the services for messages."""
+"""The page cursors of `OfflineMessageService` and `DeliveryService`."""

@@ -65,7 +65,7 @@ def decode_cursor(cursor: str) -> UndeliveredCursor | ChannelCursor:
 
 
 def decode_recipient_cursor(cursor: str) -> RecipientCursor:
-    """Decode the cursor of a page of recipients; it may name a recipient of another message.
+    """Decode the cursor of a page of recipients. A client may send the cursor of another message.
 
     Raises:
         InvalidPayload: The cursor is invalid.

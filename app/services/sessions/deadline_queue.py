@@ -73,7 +73,8 @@ class DeadlineQueue(Generic[T]):
             self._timer = self._clock.call_later(delay_seconds, self._run_due)
 
     def _run_due(self) -> None:
-        # Event loops round delays, so this may run a millisecond early.
+        # Event loops round delays, so this may run a millisecond early: treat the timer's
+        # deadline as reached.
         now = max(self._timer_at, self._clock.monotonic())
         self._timer_at = -inf  # deadlines that are set in callbacks must not start a timer yet
         try:

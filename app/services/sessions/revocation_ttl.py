@@ -5,9 +5,15 @@ from math import ceil
 from app.domain.principal import CLOCK_SKEW_SECONDS
 
 LEAST_SECONDS = 86_400
-"""The minimum: if this machine's clock is fast, a token is valid for longer than calculated."""
+"""The minimum time for which a revocation is stored.
+
+If this machine's clock is fast, a token is valid for longer than calculated.
+"""
 MOST_SECONDS = 100 * 365 * 86_400
-"""The maximum: no Clerk token lives longer, and a much later time overflows `datetime`."""
+"""The maximum time for which a revocation is stored.
+
+No Clerk token lives longer, and a much later time would overflow `datetime`.
+"""
 
 
 def revocation_seconds(expires_at: float, now: float) -> int:

@@ -15,7 +15,7 @@ class SessionHolder(Protocol):
 
     @property
     def answers_pings(self) -> bool:
-        """Whether the client has answered its last ping."""
+        """Whether the client has answered the last ping."""
 
     def warn_of_expiry(self, expires_at: datetime) -> None:
         """Warn the client that its token expires soon. Called at most once per token."""

@@ -1,1 +1,1 @@
-"""Writes to the storage: in batches, in order for each key, and within a time limit."""
+"""Runs storage operations in batches, in order for each key, and within a time limit."""

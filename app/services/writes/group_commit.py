@@ -29,10 +29,11 @@ _logger = logging.getLogger(__name__)
 class GroupCommit(Generic[Item, Result]):
     """Commits items in batches, without waiting for a batch to fill.
 
-    If a writer and the item's key are free, the item is committed immediately. The items that
-    arrive while all writers are busy form the next batch. The items of one key are committed in the
-    order of their arrival, by one batch at a time. An item is committed even if its caller is
-    cancelled, because a message that was stored must also be published.
+    At most ``admission.writers`` batches run concurrently. If fewer are running, and the item's key
+    is free, the item is committed immediately. Items that arrive while the maximum is running form
+    the next batch. The items of one key are committed in the order of their arrival, by one batch
+    at a time. An item is committed even if its caller is cancelled, because a message that was
+    stored must also be published.
 
     If the storage rejects a batch with `StorageRejected`, each half is stored separately. A
     rejected half is divided again, so in the end only the rejected items fail.
@@ -78,7 +79,7 @@ class GroupCommit(Generic[Item, Result]):
         """Commit an item, and return its result.
 
         Args:
-            key: The items of one key are committed in the order in which they are admitted.
+            key: The items of one key are committed in the order in which they enter the queue.
             waiting_since: The monotonic time at which the caller began to wait, by default now. The
                 caller waits at most `WAIT_SECONDS` from this time.
 
@@ -112,7 +113,7 @@ class GroupCommit(Generic[Item, Result]):
             timer.cancel()
 
     async def drain(self, timeout_seconds: float) -> None:
-        """Store all waiting items; after the timeout, cancel batches and reject waiting items."""
+        """Store the waiting items; after the timeout, cancel batches and reject the items left."""
         await self._turns.drain(timeout_seconds)
         self._is_drained = True
         for queue in self._queues.values():

@@ -12,7 +12,10 @@ from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.time_limits import WAIT_SECONDS
 
 MAX_PENDING = 10_000
-"""The maximum number of waiting jobs or items in a queue; further calls are rejected."""
+"""The maximum number of jobs of a `KeyedQueue`, or of items that wait in a `GroupCommit`.
+
+Further calls are rejected.
+"""
 
 T = TypeVar("T")
 
@@ -24,12 +27,12 @@ class KeyedQueue:
 
     Jobs of different keys do not wait for each other. A job starts immediately if its key is free.
     A started job runs to its end even if its caller is cancelled or stops waiting: a change that
-    was stored must also be published. Cancelling a caller does not remove a waiting job from the
-    queue either.
+    was stored must also be published. A waiting job also stays in the queue if its caller is
+    cancelled, but it is dropped when its caller's timeout ends.
 
-    The turn of a key works like a lock: a job takes the turn before it runs, and passes it on when
-    it ends. `GroupCommit` takes the turn for its batches in the same way, so jobs and batches of a
-    key can share a queue.
+    The turn of a key works like a lock: a job takes the turn before it runs, and passes the turn on
+    afterwards. `GroupCommit` takes the turn for its batches in the same way, so jobs and batches of
+    a key can share a queue.
     """
 
     def __init__(self) -> None:

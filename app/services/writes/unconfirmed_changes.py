@@ -14,8 +14,8 @@ Change = TypeVar("Change")
 class UnconfirmedChanges(Generic[Key, Change]):
     """Remembers, for each key, the last change that was `Unconfirmed`.
 
-    The owning service publishes such a change when a client requests it again, or after it has
-    checked that the change was stored. Changes are kept in memory only.
+    The service that owns the instance publishes such a change when a client repeats the request, or
+    when the service finds that the change was stored. Changes are kept in memory only.
 
     Args:
         limit: The maximum number of remembered changes; the oldest is forgotten first.
@@ -38,7 +38,7 @@ class UnconfirmedChanges(Generic[Key, Change]):
         self._changes[key] = change
 
     def get(self, key: Key) -> Change | None:
-        """Return the remembered change of a key."""
+        """Return the remembered change of a key, or None."""
         return self._changes.get(key)
 
     def items(self) -> list[tuple[Key, Change]]:

@@ -26,8 +26,8 @@ _ACK = "3"
 """Socket.IO's packet type for an ack; in a message, it follows the Engine.IO packet type."""
 
 Job = Callable[[], Handling | None]
-"""A function that the server calls in order with the client's packets. Returns None if the work is
-done, or a coroutine that completes the work. Must not raise.
+"""A function in the inbox. The server calls it after handling the packets that arrived before it.
+It returns None if the work is done, or a coroutine that completes the work. It must not raise.
 """
 
 INBOX_MAX_JOBS = 64
@@ -39,7 +39,9 @@ unparsed, because parsed packets may take twenty times the memory.
 """
 
 MAX_BACKGROUND_TASKS = 16
-"""The maximum number of background tasks (streams) of one client."""
+"""The maximum number of concurrent `run_in_background` tasks of one client, such as handlers that
+stream their results.
+"""
 
 _EMPTY_INBOX: "deque[str | Job]" = deque(maxlen=0)
 """The inbox that all idle clients share, because even an empty deque takes 760 bytes."""
@@ -100,11 +102,13 @@ class Connection(WebSocket, Generic[Link]):
         self.sid = sid
         """The connection's Engine.IO id."""
         self.request = request
-        """The kept parts of the upgrade request."""
+        """The parts of the upgrade request that stay in memory."""
         self.links: dict[str, Link] = {}
-        """The links to the client's namespaces, by name, including links that are PENDING."""
+        """The client's links by namespace, including links in the state `LinkState.PENDING`."""
         self.rejected_connects = 0
-        """The number of CONNECT packets that were rejected without closing the connection."""
+        """The number of CONNECT packets that were rejected without closing the connection, except
+        packets whose ``auth`` is too large.
+        """
         self.last_received_tick = owner.heartbeat.tick
         """The heartbeat's tick in which the client last sent anything."""
         self.heartbeat_slot = 0
@@ -118,19 +122,21 @@ class Connection(WebSocket, Generic[Link]):
         self._heartbeat = owner.heartbeat
         """Counts the ticks, and pings the client."""
         self._second_began_at = owner.heartbeat.tick
-        """The tick in which ``packets_left`` was last renewed."""
+        """The tick in which ``packets_left`` was last reset to its maximum."""
         self._inbox = _EMPTY_INBOX
         """Packets and jobs that wait until the current one is handled."""
         self._inbox_chars = 0
         """The total length of the packets in the inbox."""
         self._task: asyncio.Future[None] | None = None
-        """The task that handles the current packet or job; None if no handler is waiting."""
+        """The task of the current packet or job if its handler has to wait; otherwise None."""
         self._pause: asyncio.Future[None] | None = None
         """The future that ends `pause_events`; None if no handler is paused."""
         self._background_tasks: frozenset[asyncio.Future[None]] = frozenset()
         """The running tasks of `run_in_background`."""
         self._tcp_closed: asyncio.Future[None] | None = None
-        """A future for the end of the TCP connection; None until `wait_until_idle` creates it."""
+        """A future, created by `wait_until_idle`, that is resolved when the TCP connection
+        closes.
+        """
 
     @property
     def is_reading(self) -> bool:
@@ -205,8 +211,9 @@ class Connection(WebSocket, Generic[Link]):
     def close(self, reason: DisconnectReason, code: int | None = None) -> None:
         """Write the queued frames and a close frame, and close the connection.
 
-        Packets received before this call are still passed to the guards, which reject them if the
-        session was revoked. Closing again has no effect.
+        Earlier packets of admitted sockets are still handled, for at most
+        ``EngineOptions.backlog_seconds``. Guards may reject these packets. If ``reason`` is
+        PARSE_ERROR, the packets are ignored. Closing again has no effect.
         """
         if not self.closed:
             self.start_closing(code or _CLOSE_CODES.get(reason, WSCloseCode.OK))
@@ -233,7 +240,7 @@ class Connection(WebSocket, Generic[Link]):
             if pending:
                 await asyncio.wait(pending)
             elif self.has_unparsed_data:
-                await asyncio.sleep(0)  # each tick parses one slice
+                await asyncio.sleep(0)  # the next tick parses the next slice
             else:
                 return
 
@@ -244,7 +251,11 @@ class Connection(WebSocket, Generic[Link]):
             self._task.cancel()
 
     def check_packet_rate(self) -> None:
-        """Renew ``packets_left`` once per second; if called earlier, close the connection."""
+        """Reset ``packets_left``, or close the connection of a client that sends too fast.
+
+        Called when ``packets_left`` is negative. The value is reset if at least a second has passed
+        since the last reset.
+        """
         tick = self._heartbeat.tick
         if tick - self._second_began_at >= self._heartbeat.ticks_per_second:
             self._second_began_at = tick
@@ -295,7 +306,7 @@ class Connection(WebSocket, Generic[Link]):
         self.abort(DisconnectReason.TRANSPORT_ERROR)
 
     def on_queue_limit(self, queued_bytes: int) -> None:
-        """Log the slow client and abort. The client would not read a close frame."""
+        """Log the slow client, and abort: the client would not read a close frame."""
         socket_ids = [link.sid for link in self.links.values()]
         _log.warning("slow client cut off", socket_ids=socket_ids, queued_bytes=queued_bytes)
         self.abort(DisconnectReason.TRANSPORT_ERROR)
@@ -351,7 +362,7 @@ class Connection(WebSocket, Generic[Link]):
         was_reading = self.is_reading
         self._handle_inbox()
         if not was_reading and self.is_reading and not self.closed:
-            # Answers to pings may be unread, so do not let the heartbeat abort the connection.
+            # Answers to pings may be unread. Update the tick, so that the heartbeat does not abort.
             self.last_received_tick = self._heartbeat.tick
             self.continue_reading()
 

@@ -54,7 +54,7 @@ class ConnectionOwner(Protocol[Connection_contra]):
     ) -> bool:
         """Handle an ack at once, ahead of the packets in the inbox, if a handler may await it.
 
-        Returns False for any other packet. The caller puts this packet into the inbox.
+        Returns False for any other packet, which the caller then puts into the inbox.
         """
 
     def connection_closed(self, connection: Connection_contra, reason: DisconnectReason) -> None:

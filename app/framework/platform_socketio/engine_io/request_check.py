@@ -1,4 +1,4 @@
-"""`RequestCheck`: lets the application refuse clients; Socket.IO's ``allowRequest``."""
+"""`RequestCheck`: lets the application refuse clients, like Socket.IO's ``allowRequest``."""
 
 import inspect
 import sys
@@ -15,7 +15,7 @@ from app.framework.common.minute_log import MinuteLog
 AllowRequest = Callable[[web.Request], bool | Awaitable[bool]]
 """Takes the upgrade request, and returns whether the client may connect. It may be async.
 
-A `WsException` refuses the client with the exception's message.
+If it raises a `WsException`, the client is refused with the exception's message.
 """
 
 FORBIDDEN = "Forbidden"
@@ -30,7 +30,7 @@ class _TooSlow(Exception):
 class RequestCheck:
     """Calls ``allow_request`` for each upgrade request, with a time limit.
 
-    A client is admitted only if the result is True. Any other result, an error and a timeout refuse
+    A client may connect only if the result is True. Any other result, an error or a timeout refuses
     the client.
     """
 

@@ -64,7 +64,7 @@ class EngineOptions:
         origins: The origins whose pages may connect, besides the server's own origin; see `Cors`.
         allow_request: Decides for each upgrade request whether the client may connect, after the
             checks of this server. Its time limit is ``connect_timeout_seconds``.
-        origins_setting: The name that log lines use for the setting of ``origins``.
+        origins_setting: The name of the setting that defines ``origins``; used in log lines.
         warn_of_forwarded: Whether to log once when ``X-Forwarded-For`` arrives but no proxy is
             trusted.
         client_network: Returns the network of a client's address: the address itself or, for IPv6,
@@ -130,14 +130,14 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         self.admission_limiter = ConnectionLimiter(
             options.max_connecting_per_address, options.client_network
         )
-        """Limits the number of connections without an admitted socket. Clients can open such
-        connections without a token, and keep them open until the connect timeout. `HttpRunner`
-        limits HTTP connections separately.
+        """Limits the number of connections without an admitted socket, per client network. Clients
+        can open such connections without a token, and keep them open until the connect timeout.
+        `HttpRunner` limits HTTP connections separately.
         """
         self._owner = owner
         """The Socket.IO server."""
         self._create_connection = create_connection
-        """Takes the arguments of `Connection`."""
+        """Creates a `Connection` from its arguments."""
         self._is_accepting = True
         """Whether new connections are accepted."""
         self._origin_rule = OriginRule(
@@ -151,11 +151,11 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         )
         """Calls ``allow_request``; None if the option is not set."""
         self._hint_log = MinuteLog(_log_hint)
-        """Logs wrong requests of clients that are probably misconfigured."""
+        """Logs invalid upgrade requests of clients that are probably misconfigured."""
         self._too_many_log = MinuteLog(_log_too_many)
         """Logs networks that have too many connections without an admitted socket."""
         self._open_packet = _encode_open_packet(options)
-        """The first packet to each client, with ``%b`` for the connection's id."""
+        """The first packet to each client, with the placeholder ``%b`` for the connection's id."""
         self.next_id = chain.from_iterable(iter(_random_ids, ())).__next__
         self._warns_of_forwarded = options.warn_of_forwarded and not options.trusted_proxies
         """Whether to warn on the next request that has an ``X-Forwarded-For`` header."""
@@ -222,9 +222,9 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
     async def _ask_application(
         self, check: RequestCheck, request: web.Request, sid: str
     ) -> web.Response | None:
-        """Return the error response if the application refuses the client, or None.
+        """Call ``allow_request``; return an error response, or None if the client may connect.
 
-        While this runs, the client counts as connecting.
+        Also removes a refused client from `admission_limiter`.
         """
         is_allowed = False
         try:
@@ -251,7 +251,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             )
 
     def _check_request(self, request: web.Request) -> web.Response | None:
-        """Return the error response of Node's engine.io if the request is wrong, or None."""
+        """Return the same error response as Node's engine.io, or None if the request is valid."""
         query = request.query
         checks = (
             (not self._is_accepting, 503, 3, "Server shutting down", None),

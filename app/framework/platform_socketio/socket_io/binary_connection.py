@@ -17,7 +17,7 @@ _MESSAGE = "4"
 
 
 class _BinaryMessage:
-    """A complete binary packet, as a job in the inbox. Its size counts in the inbox's limit."""
+    """A complete binary packet, as a job in the inbox; `INBOX_MAX_CHARS` includes its size."""
 
     __slots__ = ("_connection", "attachments", "size", "text")
 
@@ -73,9 +73,10 @@ class BinaryConnection(Connection[ServerSocketLink]):
         """The maximum total size of the missing attachments, in bytes."""
 
     def on_text(self, text: str) -> None:
-        """Handle one Engine.IO packet, or keep the head of a binary packet for its attachments."""
+        """Handle a packet, or keep the text of a binary packet until its attachments arrive."""
         head = read_head(text)
-        if self._missing and text[:1] == _MESSAGE:  # Node closes the connection, too
+        # As in Node, no other Socket.IO packet may arrive before the last attachment.
+        if self._missing and text[:1] == _MESSAGE:
             self.close(DisconnectReason.PARSE_ERROR)
         elif head is None:
             super().on_text(text)

@@ -14,10 +14,10 @@ from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.platform_socketio.websocket.write_batcher import binary_frame, text_frame
 
 BINARY_EVENT, BINARY_ACK = "45", "46"
-"""The packet types of Engine.IO and Socket.IO."""
+"""The packet types of Engine.IO and Socket.IO with which a binary event or ack begins."""
 
 _HEAD = re.compile("4([56])([0-9]{1,4})-")
-"""The packet types of Engine.IO and Socket.IO, and the number of attachments."""
+"""Matches the beginning of a binary packet: its types and its number of attachments."""
 
 _PLAIN_TYPES = {"5": "42", "6": "43"}
 """Maps a binary Socket.IO packet type to the packet types of a packet without attachments."""
@@ -60,7 +60,7 @@ def event_frames(
     """Return the frames of an event, joined so that no other frame comes between them.
 
     Args:
-        packet_id: The id of an event whose ack the server awaits.
+        packet_id: The event's id if the server awaits an ack; otherwise None.
     """
     return _frames(BINARY_EVENT, namespace, packet_id, [name, *args])
 
@@ -82,8 +82,8 @@ def _fill(value: Any, attachments: dict[int, bytes]) -> Any:
     """Replace each placeholder with its attachment, which is removed from ``attachments``.
 
     A packet that uses an attachment twice is malformed: otherwise the answer to a small packet
-    could be very large. Node accepts such packets, but no client sends them. `json_codec.loads`
-    limits the depth.
+    could be very large. Node accepts such packets, but no client sends them. The recursion is
+    limited, because `json_codec.loads` limits the depth.
     """
     if isinstance(value, list):
         return [_fill(each, attachments) for each in value]

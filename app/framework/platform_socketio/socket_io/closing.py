@@ -15,7 +15,7 @@ class ClosedConnections:
     The backlog consists of the packets that were received before the connection was closed.
 
     Args:
-        backlog_seconds: Time limit for the backlog. Without a limit, slow storage could delay the
+        backlog_seconds: Time limit for the backlog. Without a limit, slow handlers could delay the
             disconnect hooks for a long time.
     """
 

@@ -1,4 +1,7 @@
-"""Namespaces by pattern, such as ``/rooms/:id``: Node's ``ParentNamespace`` and its children."""
+"""`DynamicNamespace`: namespaces by pattern, such as ``/rooms/:id``.
+
+The class is the counterpart of Node's ``ParentNamespace``.
+"""
 
 import re
 from collections.abc import Mapping
@@ -44,7 +47,10 @@ class DynamicNamespace:
         """The middlewares of every child."""
 
     def open(self, name: str) -> NamespaceRooms | None:
-        """Return the namespace of this name, or None if the name does not match."""
+        """Return the namespace of this name, or None if the name does not match the pattern.
+
+        Opens the namespace if it is not open.
+        """
         child = self.children.get(name)
         if child is not None:
             return child
@@ -58,7 +64,7 @@ class DynamicNamespace:
         return child
 
     def find_closed(self, name: str) -> Hub | None:
-        """Return a namespace without sockets, or None if the name does not match.
+        """Return a namespace without sockets, or None if the name does not match the pattern.
 
         Events that are emitted to this namespace have no recipients. The namespace is not stored,
         so the names cannot fill the memory.
@@ -67,7 +73,7 @@ class DynamicNamespace:
         return None if match is None else _ClosedRooms(name, self._batcher, self, match)
 
     def close(self, name: str) -> None:
-        """Forget an empty namespace."""
+        """Remove an empty namespace."""
         self.children.pop(name, None)
         self.owner.rooms.pop(name, None)
 
@@ -81,7 +87,7 @@ class DynamicNamespace:
         volatile: bool = False,
     ) -> None:
         """See `Hub.broadcast`."""
-        for child in tuple(self.children.values()):  # a disconnect may close a child
+        for child in tuple(self.children.values()):  # a copy: a disconnect may close a child
             child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:

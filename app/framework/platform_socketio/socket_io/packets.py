@@ -1,8 +1,8 @@
 """Encodes and decodes Socket.IO packets, as strictly as socket.io-parser.
 
 python-socketio 5.18's own decoder accepts reserved event names, payloads of any shape and billions
-of binary attachments (CVE-2026-48804). This decoder checks names and payloads, and
-rejects all binary packets.
+of binary attachments (CVE-2026-48804). This decoder checks names and payloads, and rejects all
+binary packets; `binary_packets` decodes them if the server allows them.
 
 This module relies on internals of the library's ``Packet``: the constructor calls ``decode``, and
 ``encode`` calls ``json.dumps`` and reads ``uses_binary_events``. ``test_library_internals.py``
@@ -26,7 +26,7 @@ _MESSAGE = "4"
 _DEFAULT_NAMESPACE = "/"
 
 _EVENT_HEAD_MAX_CHARS = 18
-"""The total length of the packet types of Engine.IO and Socket.IO, a 15-digit id, and a ``[``."""
+"""The maximum length of the beginning of an event: two packet types, a 15-digit id, a ``[``."""
 
 _CACHED_HEADS = 4_096
 """The number of event heads (packet type and id) to cache. Heads repeat, because every client
@@ -50,7 +50,7 @@ _PACKET = re.compile(
 
 
 class StrictPacket(packet.Packet):
-    """A Socket.IO packet, encoded by the library with our codec and without binary attachments."""
+    """A Socket.IO packet, encoded by the library with `json_codec`, without binary attachments."""
 
     uses_binary_events = False
     json = json_codec
@@ -93,8 +93,8 @@ class StrictPacket(packet.Packet):
 def decode_event(message: str) -> tuple[int | None, list[Any]] | None:
     """Decode an event of the default namespace; return the packet id and the array.
 
-    This is the fast path: nearly all packets are such events. Returns None for any other packet;
-    use `StrictPacket.parse` for these. The array is not checked with `is_event_array`. The
+    This is the fast path: nearly all packets are such events. Returns None for any other packet,
+    which `StrictPacket.parse` decodes. The array is not checked with `is_event_array`. The
     caller must do this check if the namespace has no handler for the event name (the first entry).
 
     Raises:
@@ -133,7 +133,7 @@ def exceeds_auth_limits(message: str, auth: Mapping[str, Any]) -> bool:
 
 
 def is_event_array(data: Any) -> bool:
-    """Return whether this is an array that begins with an event name that clients may send."""
+    """Return whether this is a list, and its first entry is an unreserved event name."""
     return (
         isinstance(data, list)
         and bool(data)

@@ -75,7 +75,7 @@ class RoomManager(socketio.AsyncManager):
         raise ValueError(f"no gateway has the namespace {namespace}")
 
     def rooms_in(self, namespace: str) -> NamespaceRooms:
-        """Return the rooms of a namespace; there are none if the namespace is not open."""
+        """Return the rooms of a namespace, or an object without rooms if it is not open."""
         return self.rooms.get(namespace, self._no_rooms)
 
     async def emit(
@@ -89,7 +89,10 @@ class RoomManager(socketio.AsyncManager):
         to: str | list[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Broadcast an event. With a callback, the library sends the event and waits for acks."""
+        """Broadcast an event.
+
+        With a callback, the library sends the event, and calls the callback for each ack.
+        """
         target = to or room
         if callback is not None:
             await super().emit(event, data, namespace, target, skip_sid, callback, **kwargs)
@@ -135,7 +138,7 @@ class RoomManager(socketio.AsyncManager):
         return room in self.rooms_in(namespace).all_members
 
     def eio_sid_from_sid(self, sid: str, namespace: str) -> str | None:
-        """Return the id of a socket's connection."""
+        """Return the id of a socket's connection; None if the socket is not admitted."""
         connection = self.rooms_in(namespace).all_members.get(sid)
         return None if connection is None else connection.sid
 
@@ -157,7 +160,7 @@ class RoomManager(socketio.AsyncManager):
         return packet_id, ack
 
     def forget_ack(self, sid: str, packet_id: int) -> None:
-        """Ignore the ack from now on."""
+        """Stop waiting for an ack. If the client still sends the ack, it is ignored."""
         self.callbacks.get(sid, {}).pop(packet_id, None)
 
     def forget_callbacks(self, sid: str) -> None:

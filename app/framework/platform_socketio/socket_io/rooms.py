@@ -30,7 +30,7 @@ class RoomLink(Protocol):
     """The socket's id."""
 
     socket: Socket
-    """The socket as handlers see it."""
+    """The `Socket` that handlers receive."""
 
     @property
     def pending_rooms(self) -> AbstractSet[str]:
@@ -77,7 +77,7 @@ class RoomOwner(Protocol):
         """Register an ack that a socket should send; return the id of the event, and the ack."""
 
     def forget_ack(self, sid: str, packet_id: int) -> None:
-        """Ignore the ack from now on."""
+        """Stop waiting for an ack. If the client still sends the ack, it is ignored."""
 
     def forget_callbacks(self, sid: str) -> None:
         """Drop the callbacks for acks that a socket has not sent."""
@@ -97,7 +97,8 @@ class NamespaceRooms:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
         pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
             so that removing all sockets from a room also cancels the joins that are queued.
-        params: The values of the pattern's parameters, such as ``id`` of ``/rooms/:id``.
+        params: In a dynamic namespace, the values of the pattern's parameters, such as ``id`` of
+            ``/rooms/:id``; otherwise empty.
         middlewares: The results of `compile_middleware`, in the order of their registration.
     """
 
@@ -154,7 +155,7 @@ class NamespaceRooms:
         """Return the frame of an event, or the joined frames of an event with bytes.
 
         Args:
-            packet_id: The id of an event whose ack the server awaits.
+            packet_id: The event's id if the server awaits an ack; otherwise None.
 
         Raises:
             TypeError: An argument has no JSON form, or bytes are not allowed.
@@ -202,7 +203,7 @@ class NamespaceRooms:
 
         If ``rooms`` is empty, all sockets are selected. A socket that is being admitted counts as a
         member of the rooms that it will join. The time is linear in the numbers of members of
-        ``rooms`` and of pending sockets; the members of ``except_rooms`` do not matter.
+        ``rooms`` and of pending sockets. It does not depend on the members of ``except_rooms``.
         """
         connections = self.members_of_any(rooms or _ALL_SOCKETS)
         excluded = [self._members_of(room) for room in except_rooms]
@@ -305,7 +306,7 @@ class NamespaceRooms:
         return _NO_MEMBERS if own is None or room is None else {room: own}
 
     def _groups_of(self, connection: RoomMember) -> list[RecipientGroup[RoomMember]]:
-        # A connection may also be in groups of other namespaces.
+        # Select this namespace's groups: a connection may also be in groups of other namespaces.
         groups = self.groups
         return [group for group in connection.groups if groups.get(group.name) is group]
 

@@ -6,8 +6,8 @@ an unlimited number of unordered tasks, and lets clients call lifecycle handlers
 `SocketServer` inherits ``emit`` and the encoding of packets.
 
 `SocketServer` relies on the library's constructor to create ``eio`` from ``_engineio_server_class``
-and the unknown keyword arguments, and to pass the server to ``manager``. The library sends packets
-with ``eio.send``. ``test_library_internals.py`` checks this.
+and the unknown keyword arguments, and to give ``manager`` a reference to the server. The library
+sends packets with ``eio.send``. ``test_library_internals.py`` checks this.
 """
 
 import logging
@@ -65,10 +65,10 @@ few of these packets, and each costs more than a ping or a rejected event.
 """
 
 _MAX_REJECTED_CONNECTS = 10
-"""The maximum number of rejected CONNECT packets; one more closes the connection."""
+"""The maximum number of rejected CONNECT packets of a connection; one more closes it."""
 
 _MAX_NAMESPACES = 16
-"""A connection that is in this number of namespaces cannot join a dynamic namespace."""
+"""A connection that is in this number of namespaces cannot join another dynamic namespace."""
 
 
 class Acknowledgement:
@@ -85,10 +85,11 @@ class Acknowledgement:
     def __call__(self, *args: Any) -> bool:
         """Answer the client's event; return False if the event was answered before.
 
-        After a disconnect, nothing is sent.
+        After a disconnect, nothing is sent, but the first call still returns True.
 
         Raises:
-            TypeError: An argument has no JSON form. Nothing is sent; a later call can still answer.
+            TypeError: An argument has no JSON form, or bytes are not allowed. Nothing is sent; a
+                later call can still answer.
         """
         link = self._link
         if link is None:
@@ -221,8 +222,9 @@ class SocketServer(socketio.AsyncServer):
     def connection_closed(self, connection: ClientConnection, reason: DisconnectReason) -> None:
         """Leave all rooms at once; then handle the waiting packets; then run the disconnect hooks.
 
-        Guards may reject the packets of a closed connection, as `WsGuard` does after a revocation.
-        `ClosedConnections` limits the time for handling these packets.
+        Guards may reject the packets of a closed connection; for example, the application's
+        `WsGuard` rejects them if the session is revoked. `ClosedConnections` limits the time for
+        handling the packets.
         """
         self.heartbeat.stop_pinging(connection)
         self.eio.sockets.pop(connection.sid, None)
@@ -323,7 +325,8 @@ class SocketServer(socketio.AsyncServer):
         self, connection: ClientConnection, namespace: str, auth: dict[str, Any], message: str
     ) -> Handling | None:
         # Do not admit a socket on a closed connection, because it would never be disconnected.
-        # While the server shuts down, send no answer: after close code 1001, clients reconnect.
+        # While the server shuts down, send no answer: the connection is about to be closed with
+        # code 1001, after which clients reconnect.
         if connection.closed or self.is_closing:
             return None
         if packets.exceeds_auth_limits(message, auth):

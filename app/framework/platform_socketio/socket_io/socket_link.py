@@ -39,15 +39,15 @@ class LinkState(Enum):
     ADMITTED = auto()
     """The client is in the namespace."""
     DETACHED = auto()
-    """The connection is closed, and the socket has left its rooms. The packets received before that
-    are still passed to the guards, which reject them if the session was revoked.
+    """The connection is closed, and the socket has left its rooms. Packets that were received
+    earlier are still handled, unless a guard rejects them.
     """
     ENDED = auto()
     """The socket has left the namespace; its disconnect hooks are enqueued."""
 
 
 ADMITTED = LinkState.ADMITTED
-"""A module constant, because access to an enum member is slower than a function call."""
+"""A module constant, because reading a global is faster than reading an enum member."""
 
 
 class _Rejection(NamedTuple):
@@ -69,7 +69,9 @@ class _PendingChanges:
         self.frames: list[bytes] = []
         """The frames of events and broadcasts to send when the socket is admitted."""
         self.emitted: list[bytes] = []
-        """The frames that were emitted to this socket alone; a rejected socket gets only these."""
+        """The frames of events that were emitted to this socket alone. `disconnect` sends them
+        to a socket that is not admitted; broadcasts are not sent to such a socket.
+        """
         self.size = 0
         """The total length of ``frames``."""
         self.rejection: _Rejection | None = None
@@ -134,11 +136,11 @@ class ServerSocketLink:
             path=request.path,
         )
         self.socket: Socket = compiled.socket_class(sid, handshake, self)
-        """The socket as handlers see it."""
+        """The `Socket` that handlers receive."""
 
     @property
     def connected(self) -> bool:
-        """Whether the socket is neither disconnected nor rejected."""
+        """Whether the socket is admitted, or is pending and has not been rejected."""
         if self._pending is not None:
             return self._pending.rejection is None
         return self.state is ADMITTED
@@ -189,7 +191,8 @@ class ServerSocketLink:
             return
         self._pending = None
         self.connection.send_text(packets.encode_connect(self.namespace, self.sid))
-        # Set the state first: if a join fails, only an ADMITTED socket is removed from its rooms.
+        # Set the state before joining: if a join raises an error, the connection is closed, and
+        # `detach` removes the socket from its rooms only if the state is ADMITTED.
         self.state = ADMITTED
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
         for frame in pending.frames:
@@ -217,8 +220,8 @@ class ServerSocketLink:
     def detach(self, reason: DisconnectReason) -> None:
         """Leave every room, because the connection is closed.
 
-        The waiting packets are still handled; the caller then calls `end_link`. If the socket is
-        not admitted, or the client has broken the protocol, this method calls `end_link`
+        The waiting packets are still handled; then `ClosedConnections` calls `end_link`. If the
+        socket is not admitted, or the client has broken the protocol, this method calls `end_link`
         immediately, and the waiting packets are not handled.
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
@@ -249,7 +252,7 @@ class ServerSocketLink:
             self.queue_broadcast(frame)
 
     def queue_broadcast(self, frame: bytes) -> None:
-        """Queue an event until the admission. If the queue is too large, disconnect the client."""
+        """Queue an event for a pending socket. If the queue is too large, abort the connection."""
         pending = self._pending
         if pending is not None:
             pending.add(frame)
@@ -267,6 +270,7 @@ class ServerSocketLink:
         Raises:
             ConnectionError: The socket is not ADMITTED, or disconnects before the ack.
             TimeoutError: The client did not ack in time.
+            RuntimeError: The server is waiting for too many acks of this socket.
         """
         if self.state is not ADMITTED:
             state = "is still connecting" if self.state is LinkState.PENDING else "has disconnected"
@@ -305,7 +309,7 @@ class ServerSocketLink:
             self.compiled = replace(compiled, events=events)
 
     def off(self, event: str, listener: Listener | None) -> None:
-        """Remove a listener, or all listeners of the event."""
+        """Remove one listener of the event, or all of them if ``listener`` is None."""
         compiled = self.compiled
         if event == DISCONNECT:
             hooks = [
@@ -327,7 +331,7 @@ class ServerSocketLink:
         await self.connection.pause_events(seconds)
 
     def disconnect(self, *, close: bool) -> None:
-        """Disconnect the socket; a pending socket is rejected after its connect handlers."""
+        """Disconnect the socket; reject a pending socket when its connect handlers have run."""
         if self._pending is not None:
             disconnect = text_frame(packets.encode_disconnect(self.namespace))
             answers = [*self._answers(self._pending), disconnect]
@@ -347,8 +351,8 @@ class ServerSocketLink:
     def close_transport(self, *, answer_connect: bool) -> None:
         """Close the connection with code 1013, but send no DISCONNECT; reject a pending socket.
 
-        If the client is in other namespaces, only the pending socket is rejected, and the
-        connection stays open.
+        If the socket is pending and the client is in other namespaces, only this socket is
+        rejected, and the connection stays open. See `Socket.close_transport`.
         """
         if self._pending is not None and len(self.connection.links) > 1:
             if answer_connect:

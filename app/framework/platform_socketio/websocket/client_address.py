@@ -1,4 +1,4 @@
-"""Finds the IP address of a client, also behind proxies."""
+"""Finds the IP address of a client, even if the client connects through proxies."""
 
 import re
 from collections.abc import Sequence

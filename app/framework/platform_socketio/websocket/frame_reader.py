@@ -47,7 +47,7 @@ class FrameQueue(WebSocketDataQueue):
 class FrameReader(WebSocketReader):
     """Rejects frames that a client must not send, with close code 1002.
 
-    - a frame without a mask (section 5.1)
+    - a frame without a mask (RFC 6455, section 5.1)
     - a length that is not in its shortest form (5.2)
     - a new message before the last fragment of the previous one (5.4)
 

@@ -46,7 +46,7 @@ class Heartbeat:
 
     A timer wheel has one slot for each tick of an interval. A connection stays in the slot of the
     tick in which it was added. In each interval, the connection is pinged in the tick of its slot,
-    and the answer is checked one timeout later. Time is counted in ticks, so clients are not
+    and the answer is checked one ping timeout later. Time is counted in ticks, so clients are not
     aborted after a pause of this process.
 
     Attributes:

@@ -9,7 +9,8 @@ both name the same host, that host served the page. A client that can forge one 
 not a browser and could forge a configured origin, too. With DNS rebinding, a page from another host
 name can connect, but without the user's credentials: browsers keep tokens in the storage of the
 real origin, and send cookies only to the host that set them. Such a page can do no more than any
-client without a token. Therefore a gateway must not treat a client's network as proof of identity.
+client without a token, but it connects from the user's network. Therefore a gateway must not treat
+a client's network as proof of identity.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """The asyncio protocol of a WebSocket, which replaces aiohttp's protocol after the upgrade.
 
-The docstring of `upgrade` lists the internals of aiohttp 3.14 that this module relies on.
+The docstring of the module `upgrade` lists the internals of aiohttp 3.14 that are used here.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ After this time, the server aborts the connection.
 """
 
 _TEXT = WSMsgType.TEXT
-"""A module constant, because access to an enum member is slower than a function call."""
+"""A module constant, because reading a global is faster than reading an enum member."""
 
 _SLICE_BYTES = 16_384
 """The maximum number of bytes of one client that are parsed per tick. One read may contain
@@ -113,7 +113,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
 
     @abstractmethod
     def check_packet_rate(self) -> None:
-        """Renew ``packets_left`` or close the connection. Called when the value is negative."""
+        """Reset ``packets_left`` or close the connection. Called when the value is negative."""
 
     @abstractmethod
     def on_text(self, text: str) -> None:
@@ -154,8 +154,8 @@ class WebSocket(FrameQueue, asyncio.Protocol):
         self.write(close_frame(code))
         self._mark_closed()
         loop = asyncio.get_running_loop()
-        # Run the timer in the batcher's context, because the caller's context would keep the
-        # caller's event in memory.
+        # Run the timer in the batcher's context: otherwise the timer would keep the caller's
+        # context, with the event that the caller handles, in memory.
         self._close_timer = loop.call_later(
             CLOSE_TIMEOUT_SECONDS, self._transport.abort, context=self._batcher.context
         )
@@ -199,7 +199,7 @@ class WebSocket(FrameQueue, asyncio.Protocol):
             self._parse_slice()
         elif self._reader is not None:
             if self._reader.is_between_messages and _is_one_text(data):
-                parse(self._reader, data)  # most reads; no further check is needed
+                parse(self._reader, data)  # most reads need no further check
             else:
                 self._reader.feed_data(data)
             if self.packets_left < 0 and not self.closed:
@@ -316,4 +316,4 @@ def _is_one_text(data: bytes) -> bool:
 
 
 def _discard(_: bytes) -> None:
-    """Replace ``write`` for a connection that is closed or will be aborted."""
+    """Discard the data. Replaces ``write`` of a connection that is closed or will be aborted."""

@@ -6,7 +6,7 @@ pass each message through a queue and a task. Therefore `accept` gives the trans
 client to our protocol, and aiohttp releases the connection.
 
 This module and `protocol` use these internals of aiohttp 3.14. `tests/unit/framework/
-platform_socketio/test_library_internals.py` fails when an upgrade changes one of them.
+platform_socketio/test_library_internals.py` fails when a new version of aiohttp changes them.
 
 - ``web_protocol.RequestHandler``: ``_message_tail`` (the bytes received after the request),
   ``transport``, and ``connection_lost``, which releases everything and ends the handler's loop.
@@ -30,7 +30,7 @@ from aiohttp.abc import AbstractStreamWriter
 from app.framework.platform_socketio.websocket.client_address import Network, client_address
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""The constant in ``Sec-WebSocket-Accept`` (RFC 6455, section 1.3)."""
+"""The constant for computing ``Sec-WebSocket-Accept`` (RFC 6455, section 1.3)."""
 
 _USUAL_HEADERS = {
     name: name

@@ -41,18 +41,21 @@ def close_frame(code: int) -> bytes:
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """Build the answer to a ping with this payload; a ping has at most 125 bytes."""
+    """Build the answer to a ping with this payload, which has at most 125 bytes."""
     return b"\x8a%c%b" % (len(payload), payload)
 
 
 class Writable(Protocol):
-    """A client that can be written to."""
+    """A connection that can be written to."""
 
     write: Callable[[bytes], Any]
     """Writes bytes to the client's TCP connection at once."""
 
     def write_failed(self, error: Exception) -> None:
-        """Called after an error in ``write``. Must close the connection, but not in this tick."""
+        """Close the connection after an error in ``write``, but not in the same tick.
+
+        In that tick, the caller may be iterating over the members of the connection's groups.
+        """
 
 
 class Recipient(Writable, Protocol):
@@ -63,7 +66,7 @@ class Recipient(Writable, Protocol):
 
 
 _QueuedFrame = tuple[int, bytes, Collection[Recipient]]
-"""The number of a frame in sending order, the bytes, and the excluded recipients."""
+"""The number of a frame in sending order, its bytes, and the excluded recipients."""
 
 
 Member = TypeVar("Member", bound=Recipient)
@@ -113,12 +116,12 @@ def remove_group(recipient: Recipient, group: RecipientGroup[Any]) -> None:
 
 
 class WriteBatcher:
-    """Collects frames and writes them in the order in which they were sent.
+    """Collects frames and writes them in the order in which they were queued.
 
     Attributes:
         stalled: The recipients that currently do not read; they get no volatile frames.
-        context: The server's context. Writes run in this context, because the sender's context
-            would keep the sender's objects in memory.
+        context: The server's ``contextvars`` context. Writes run in this context, because the
+            sender's context would keep the sender's objects in memory.
     """
 
     def __init__(self) -> None:
