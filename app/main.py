@@ -143,7 +143,10 @@ async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: 
 
 
 def seed_of(settings: Settings) -> Membership:
-    """Return the content of ``SEED_FILE``; without it, the demo users of the development issuer."""
+    """Return the content of ``SEED_FILE``.
+
+    Without a ``SEED_FILE``, return the demo users if the development issuer is used.
+    """
     if settings.seed_file is not None:
         return read_seed(settings.seed_file)
     return read_seed(DEMO_SEED_FILE) if settings.uses_development_issuer else {}

@@ -92,7 +92,7 @@ class PostgresServer:
 
     def create_database(self, name: str, template: str = "template1") -> None:
         """Create a database. No client may be connected to the template."""
-        # To copy files takes half the time of writing their contents to the WAL, the default.
+        # Copying files takes half as long as the default, which writes their contents to the WAL.
         self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
 
     def drop_database(self, name: str) -> None:
@@ -119,7 +119,7 @@ class PostgresServer:
     def frozen(self) -> Iterator[None]:
         """Freeze the server inside the block: it accepts connections, but never answers."""
         first = self.pid
-        os.kill(first, signal.SIGSTOP)  # The main process must not start others.
+        os.kill(first, signal.SIGSTOP)  # Stop it first, so that it starts no others.
         others = _children(first)
         for process in others:
             os.kill(process, signal.SIGSTOP)

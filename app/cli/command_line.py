@@ -211,7 +211,10 @@ def _what(revocation: Revocation) -> str:
 
 
 def _hint_at_unknown(user: str, seeded: Iterable[str]) -> None:
-    """Warn if the user is not seeded: the id may be misspelt, or only in the database."""
+    """Warn if the user is not seeded.
+
+    The id may be misspelt, or the user may exist only in the database.
+    """
     known = list(seeded)
     if user not in known:
         nearest = get_close_matches(user, known, n=1)

@@ -79,7 +79,7 @@ async def examine(settings: Settings) -> Examination:
 async def seed_database(settings: Settings, file: Path) -> Membership:
     """Run ``python -m app seed FILE``, and return the content of the file.
 
-    A running server adds connected users to the rooms within seconds.
+    A running server adds connected users to the rooms of their new channels within seconds.
 
     Raises:
         StartError: The file or the database cannot be used.
@@ -98,8 +98,8 @@ async def revoke_sessions(settings: Settings, kind: RevocationKind, text: str) -
     Removes white space around the text, and ``Bearer`` before a token.
 
     Raises:
-        StartError: The text is not valid for this kind, no server uses the storage (for example,
-            because it is in memory), or the result could not be confirmed.
+        StartError: The text is not valid for this kind, the storage is in memory (which no
+            server shares), or the result could not be confirmed.
     """
     with start_errors():
         needed = _settings_to_revoke(settings)

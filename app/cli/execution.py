@@ -48,7 +48,7 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def _new_event_loop() -> asyncio.AbstractEventLoop:
     try:
-        import uvloop  # noqa: PLC0415 - it does not exist on Windows
+        import uvloop  # noqa: PLC0415 - uvloop does not exist on Windows
     except ImportError:
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

@@ -1,7 +1,7 @@
 """Runs a development server in a child process and restarts it when its source changes.
 
-``python -m app run --reload`` calls this module. The reloader needs process groups, so it runs on
-Linux and macOS.
+``python -m app run --reload`` calls this module. The reloader needs process groups, so it runs
+only on Linux and macOS.
 
 ``watchfiles.run_process`` is not sufficient: it does not detect the exit of the server, loses the
 exit code, and does not forward SIGTERM. With ``run_process``, a second Ctrl-C would not kill a
@@ -55,9 +55,9 @@ def run_reloading(command: Sequence[str], watch: Path) -> int:
     this process. This process forwards the first SIGINT or SIGTERM to the child, and kills the
     child five seconds later or at a second SIGINT.
 
-    The run ends when the child exits with 0, or when its first start fails. If the child crashes
-    later, it is restarted at the next change. The child never outlives this process, even if this
-    process is killed.
+    The function returns after such a signal, when the child exits with 0, or when its first start
+    fails. If the child crashes later, it is restarted at the next change. The child never outlives
+    this process, even if this process is killed.
 
     Returns:
         The last child's exit code, in the form that a shell reports.
@@ -83,7 +83,8 @@ class _Reloader:
             loop.add_signal_handler(number, self._on_terminate)
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(self._watch_files())
-            await asyncio.sleep(0)  # Let the watcher start before the child.
+            # Let the watcher start before the child, so that no later change is missed.
+            await asyncio.sleep(0)
             exit_code = await self._run_children()
             watcher.cancel()
         return exit_code
@@ -161,7 +162,7 @@ class _SourceFilter(DefaultFilter):
 
 @contextlib.contextmanager
 def _guardian() -> Iterator[Callable[[int], None]]:
-    """Yield a callback; when this process dies, end the process group last passed to it."""
+    """Yield a callback; the group last passed to the callback is ended if this process dies."""
     with subprocess.Popen(  # noqa: S603 - a constant
         ["/bin/sh", "-c", _GUARDIAN],
         stdin=subprocess.PIPE,
@@ -176,7 +177,7 @@ def _guardian() -> Iterator[Callable[[int], None]]:
 
 @contextlib.contextmanager
 def _foreground() -> Iterator[None]:
-    """Leave make's process group, become the terminal's foreground, and undo this at exit.
+    """Leave make's process group, become the terminal's foreground group, and undo this at exit.
 
     Ctrl-C interrupts the whole foreground process group. If this group included make, ``make run``
     would report a failure even though the server exits cleanly.

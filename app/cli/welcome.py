@@ -32,7 +32,10 @@ def welcome(settings: Settings, url: str, seeded: Membership) -> None:
 
 
 def _same_settings(settings: Settings) -> str:
-    """Return the variables that make ``token`` use this server's settings in another terminal."""
+    """Return the environment variables for ``python -m app token`` in another terminal.
+
+    With these variables, the command uses this server's data folder and port.
+    """
     given = settings.model_fields_set & {"data_dir", "port"}
     return "".join(
         f"{name.upper()}={shlex.quote(str(getattr(settings, name)))} " for name in sorted(given)

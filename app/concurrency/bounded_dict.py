@@ -11,8 +11,8 @@ class BoundedDict(OrderedDict[K, V]):
     """A dict of at most ``max_items`` items, in the order in which they were last set.
 
     Setting a new key in a full dict deletes the oldest item. Setting an existing key makes its item
-    the newest; reading does not change the order. Every operation takes constant time. In a plain
-    dict, finding the first item gets slower with each deleted item.
+    the newest; reading does not change the order. Every operation takes constant time, unlike in a
+    plain dict, where finding the first item gets slower with each deleted item.
     """
 
     def __init__(self, max_items: int) -> None:

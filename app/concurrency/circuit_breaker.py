@@ -7,7 +7,7 @@ from contextlib import suppress
 from contextvars import Context
 
 HALF_OPEN_WAIT_SECONDS = 0.05
-"""The maximum time after a failure for which callers wait for the first probe."""
+"""The time after a failure during which callers may wait for the first probe."""
 
 _logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class CircuitBreaker:
             self._closed.set()
 
     def open(self) -> None:
-        """Reject calls until a probe succeeds."""
+        """Reject calls until `close` is called, and repeat the probe until then."""
         if not self.is_closed:
             return
         self.is_closed = False
@@ -89,7 +89,8 @@ class CircuitBreaker:
                     await self._probe()
                 except Exception:
                     _logger.exception("the probe of %s raised an error", self._name)
-                # A call that started before the failure may also close the circuit breaker.
+                # Do not only sleep: a call that started before the failure may also succeed, and
+                # close the circuit breaker.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._retry_seconds):
                         await self._closed.wait()

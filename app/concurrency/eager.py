@@ -210,7 +210,7 @@ def _continue(coroutine: Coroutine[Any, Any, T], awaited: Any) -> Generator[Any,
         while True:
             try:
                 value = yield awaited
-            except BaseException as error:  # noqa: BLE001 - the coroutine handles it
+            except BaseException as error:  # noqa: BLE001 - the coroutine receives it
                 awaited = coroutine.throw(error)
             else:
                 awaited = coroutine.send(value)

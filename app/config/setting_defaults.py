@@ -32,7 +32,10 @@ def authorized_parties(settings: dict[str, Any]) -> tuple[str, ...]:
 
 
 def redis_url(settings: dict[str, str | int | None]) -> str | None:
-    """Join the original settings ``REDIS_HOST``, ``REDIS_PORT`` and ``REDIS_PASSWORD``."""
+    """Return a URL with the host, port and password in the original backend's settings.
+
+    Return None if both host and password are missing.
+    """
     host, port, password = (settings[f"redis_{part}"] for part in ("host", "port", "password"))
     if host is None and password is None:
         return None
@@ -42,7 +45,7 @@ def redis_url(settings: dict[str, str | int | None]) -> str | None:
 
 
 def max_packets_per_second(settings: dict[str, float]) -> int:
-    """Return a limit above the packet rate of every client that respects the limits for events."""
+    """Return ten times the limits for events, but at least 1,000 and `least_packets_per_second`."""
     events = settings["rate_limit_events_per_second"] + settings["rate_limit_burst"]
     return max(1_000, 10 * ceil(events), least_packets_per_second(settings))
 

@@ -16,8 +16,8 @@ _SIMILARITY = 0.85
 _KNOWN_TO_OTHERS = frozenset({"CLERK_SECRET_KEY", "DIRECT_URL", "JWT_SECRET"})
 """Variables that deployments of ChatGenius set, but this server does not read."""
 
-# For each text with which a message of pydantic begins: the text that replaces it in a
-# `SettingsError`, where the message follows the setting's name.
+# Maps the first words of pydantic's messages to the words that replace them. In a `SettingsError`,
+# the name of the setting precedes these words, as in "PORT must be ...".
 _OPENINGS = {"Value error, ": "", "Input should": "must", "Value should": "must", "value ": ""}
 _PYDANTIC_OPENING = re.compile("|".join(f"^{opening}" for opening in _OPENINGS))
 
@@ -30,8 +30,8 @@ def load_settings() -> Settings:
     """Read and check the environment and `.env`.
 
     Raises:
-        SettingsError: Settings are invalid. The text names the invalid and the misspelt settings,
-            but quotes no value, because a value may be a secret.
+        SettingsError: Settings are invalid, or `.env` cannot be read. The text names the invalid
+            and the misspelt settings, but quotes no value, because a value may be a secret.
     """
     try:
         return Settings()
@@ -69,7 +69,8 @@ def _sentences(details: list[ErrorDetails]) -> list[str]:
     return [
         _sentence(detail)
         for detail in details
-        # Leave out a default that depends on an invalid setting: that setting has its own error.
+        # Omit the error of a default that depends on an invalid setting: the invalid setting has
+        # an error of its own.
         if detail["type"] != "default_factory_not_called"
     ]
 

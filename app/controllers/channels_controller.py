@@ -112,8 +112,9 @@ class ChannelsController:
     async def delete_channel(self, channel_id: _ChannelId) -> dict[str, object]:
         """Answer 200 with ``{channelId}`` when everything is deleted.
 
-        Repeating the request on the same node is harmless. Answers 409 if a table that does not
-        belong to the chat refers to the channel.
+        If the request is repeated, the node that deleted the channel answers 200 again, and other
+        nodes answer 404. Answers 409 if a table that does not belong to the chat refers to the
+        channel.
         """
         await self._channels.delete(channel_id)
         return {"channelId": channel_id}

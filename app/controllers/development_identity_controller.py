@@ -82,7 +82,7 @@ class DevelopmentIdentityController:
         return {"users": users, "messageMaxChars": self._message_max_chars}
 
     def _require_local(self, request: web.Request) -> None:
-        """Reject requests of other machines and of foreign origins, also with DNS rebinding."""
+        """Reject requests from other machines and unknown origins, even with DNS rebinding."""
         origin = request.headers.get(hdrs.ORIGIN)
         is_local = (
             request.remote in _LOOPBACK

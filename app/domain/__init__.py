@@ -1,1 +1,1 @@
-"""The values, wire names and errors of the chat. They import only the standard library."""
+"""The values, wire names and errors of the chat. These modules import only the standard library."""

@@ -64,20 +64,20 @@ class Revocation:
 
     @classmethod
     def of_token(cls, token: str) -> "Revocation":
-        """Revoke one token."""
+        """Return the revocation of one token."""
         return cls(RevocationKind.TOKEN, token_digest(token), token=token)
 
     @classmethod
     def of_session(cls, session_id: str) -> "Revocation":
-        """Revoke every token of one sign-in, including tokens that are issued later."""
+        """Return the revocation of every token of one sign-in, including tokens issued later."""
         return cls(RevocationKind.SESSION, session_id)
 
     @classmethod
     def of_user(cls, user_id: UserId, now: float) -> "Revocation":
-        """Revoke every token that was issued to a user before ``now``, in seconds since the epoch.
+        """Return the revocation of every token issued to a user until ``now`` (epoch seconds).
 
-        A token's ``iat`` has whole seconds, so a token issued within the current second is revoked
-        too.
+        A token's ``iat`` has whole seconds, so the revocation also covers a token that is issued
+        later within the current second.
         """
         return cls(RevocationKind.USER, user_id, issued_until=now)
 

@@ -14,7 +14,10 @@ MAX_RECEIPTS = 100
 
 
 class DeliveryState(StrEnum):
-    """The documented statuses. Only the sending client uses SENDING and FAILED."""
+    """The delivery states of the documented protocol.
+
+    Only the sending client uses SENDING and FAILED.
+    """
 
     SENDING = "SENDING"
     SENT = "SENT"
@@ -39,7 +42,8 @@ _TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.SENT: frozenset({DeliveryState.DELIVERED, DeliveryState.READ}),
     DeliveryState.DELIVERED: frozenset({DeliveryState.READ}),
     DeliveryState.READ: frozenset(),
-    # The client marks a send without an answer as FAILED, but the message may have been stored.
+    # A client marks a send without an answer as FAILED. The message may have been stored anyway, so
+    # FAILED may change to every other state.
     DeliveryState.FAILED: frozenset(
         {
             DeliveryState.SENDING,

@@ -129,7 +129,7 @@ class OfflineCount(WireValue):
     Attributes:
         count: The sum of the numbers in ``channels``.
         channels: The number for each channel; channels without such messages are omitted.
-        more: Whether counting stopped early, so that there may be more messages.
+        more: Whether there may be more messages than the counts say.
     """
 
     count: int

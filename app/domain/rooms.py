@@ -1,4 +1,7 @@
-"""Names of rooms. Each kind has a prefix, so a client's id cannot name a room of another kind."""
+"""Names of rooms.
+
+Each kind of room has a prefix, so an id from a client cannot name a room of another kind.
+"""
 
 from app.domain.ids import ChannelId, UserId
 

@@ -57,7 +57,7 @@ def checked_storable(text: str) -> str:
 
 
 def is_storable(text: str) -> bool:
-    """Return whether a text has neither NUL, which databases reject, nor a lone surrogate.
+    """Return whether a text is free of NUL, which databases reject, and of lone surrogates.
 
     A lone surrogate cannot be encoded as UTF-8, so sending the text to a recipient would fail.
     """

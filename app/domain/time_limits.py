@@ -14,7 +14,7 @@ OPERATION_SECONDS = 2.8
 """The maximum time of a storage operation: waiting until it may start, statements, commit."""
 
 WAIT_SECONDS = 2.9
-"""The maximum time that a service waits in a queue and for the storage operation together."""
+"""The maximum total time that a service waits in a queue and for a storage operation."""
 
 CLIENT_SECONDS = 3.0
 """The maximum time until a client receives an answer, as ``docs/protocol.md`` guarantees."""
@@ -29,4 +29,7 @@ DRAIN_TIMEOUT_SECONDS = 5.0
 """The maximum time that a service waits for its writes at shutdown."""
 
 CLOSING_SECONDS = 5.0
-"""The part of ``DRAIN_SECONDS`` for closing clients and storage: at most half of the setting."""
+"""The maximum time for closing clients and storage after draining.
+
+If half of ``DRAIN_SECONDS`` is less, the maximum is this half.
+"""

@@ -62,7 +62,7 @@ class AppModule(containers.DeclarativeContainer):
 
 
 def database_limits(settings: Settings) -> DatabaseLimits:
-    """Convert the settings of the database to its limits."""
+    """Return the settings of the database as `DatabaseLimits`."""
     return DatabaseLimits(
         pool_size=settings.database_pool_size,
         pool_timeout_seconds=settings.database_pool_timeout_seconds,

@@ -31,7 +31,10 @@ from app.services.typing_service import TypingService
 
 
 def _page_bytes(queue_max_bytes: int) -> int:
-    """Limit a page to half of a client's send queue: a full queue disconnects the client."""
+    """Return the maximum size of a page of messages, at most half of a client's send queue.
+
+    A page that fills the queue would disconnect the client.
+    """
     return min(MAX_PAGE_BYTES, queue_max_bytes // 2)
 
 

@@ -1,4 +1,4 @@
-"""Keeps revocations and the counters of limits: in Redis, or in the storage and in memory.
+"""Keeps revocations and the counters of limits in Redis, or else in the storage and in memory.
 
 Both modules provide the same names. `AppModule` uses the Redis module if ``REDIS_URL`` is set.
 """
@@ -35,7 +35,7 @@ def buckets_per_minute(per_minute: float, clock: Clock) -> TokenBuckets:
 
 
 def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLimiter:
-    """Return a limiter that applies the settings to this node alone."""
+    """Return a limiter with the limits in ``settings``; it counts only this node's attempts."""
     return MemoryAttemptLimiter(
         attempts=buckets_per_minute(settings.rate_limit_connects_per_minute, clock),
         failures=buckets_per_minute(settings.rate_limit_failed_auth_per_minute, clock),

@@ -6,9 +6,11 @@ from app.framework.common.context import current_context
 
 
 def add_current_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Add request id, event, socket and user, unless the line already contains them.
+    """Add the ids of the current event to a log line, unless the line already contains them.
 
-    The ids are collected only when a line is logged, so events that log nothing have no cost.
+    For a Socket.IO event, these are the request id, the event's name, the socket id and the user
+    id. For an HTTP request, these are the request id and the route. The ids are collected only when
+    a line is logged, so events that log nothing have no cost.
     """
     context = current_context.get()
     if context is None:

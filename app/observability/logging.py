@@ -31,8 +31,8 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     line contains the values bound by ``structlog.contextvars`` and the ids of the current event.
     Tracebacks never show local variables.
 
-    Libraries log only at level WARNING and above, because some libraries log packets and SQL
-    parameters at lower levels. Calling this again replaces the earlier configuration.
+    Log lines of libraries below level WARNING are dropped, because some libraries log packets and
+    SQL parameters at these levels. Calling this again replaces the earlier configuration.
     """
     handler = _StderrHandler(sys.stderr)
     handler.set_name(_HANDLER_NAME)
@@ -67,7 +67,8 @@ class _StderrHandler(logging.StreamHandler[TextIO]):
 
 
 def _is_ours_or_serious(record: logging.LogRecord) -> bool:
-    # Only structlog's records have this attribute. Services and adapters use logging instead.
+    # Only structlog's records have the attribute ``_logger``. Services and adapters do not use
+    # structlog, so check the logger's name too.
     is_ours = hasattr(record, "_logger") or record.name.split(".")[0] == "app"
     return is_ours or record.levelno >= logging.WARNING
 

@@ -28,8 +28,8 @@ _SECRET_WORDS = frozenset(
 )
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # Matches a JSON Web Token: base64url of '{"', and two more parts. The length is limited,
-    # because a client may send a text with many such beginnings, which would take quadratic time.
+    # Matches a JSON Web Token: base64url of '{"', and two more parts. The length of the first part
+    # is limited. Otherwise, a text with many such beginnings would take quadratic time.
     (re.compile(r"eyJ[\w-]{1,500}\.[\w-]+\.[\w-]*"), REDACTED),
     (re.compile(r"(?i)\b(bearer)\s+[\w.~+/=-]+"), rf"\1 {REDACTED}"),
     # Matches the password in a database or Redis URL.
@@ -45,8 +45,8 @@ def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> Event
 
     Redacts the value of every key that contains a word such as ``token`` (``accessToken``,
     ``clerk_jwt_key``). In texts, redacts JWTs, bearer tokens, URL passwords and quoted SQL
-    parameters. Values that are not of a JSON type are converted with ``str`` first. Values nested
-    deeper than six levels are omitted.
+    parameters. Values that are not of a JSON type are converted with ``str`` first. Collections
+    nested deeper than six levels are replaced with a short text.
     """
     return {key: _redact_field(key, value, _MAX_DEPTH) for key, value in event_dict.items()}
 

@@ -1,4 +1,4 @@
-"""Time and timers. Tests replace the clock, so they need neither sleeping nor patching."""
+"""Time and timers. Tests pass their own clock instead of sleeping or patching."""
 
 from collections.abc import Callable
 from datetime import datetime

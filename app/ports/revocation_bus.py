@@ -13,7 +13,7 @@ class RevocationBus(Protocol):
     def listen(
         self, on_revoked: Callable[[Revocation], None], on_connected: Callable[[], None]
     ) -> None:
-        """Call ``on_revoked`` for every revocation while the module runs.
+        """Call ``on_revoked`` for every revocation while the application runs.
 
         ``on_connected`` is called whenever a subscription begins: earlier revocations may have been
         missed. Both callbacks run on the event loop, and must neither raise nor block. A node may

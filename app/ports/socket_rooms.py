@@ -10,7 +10,7 @@ from app.domain.ids import SocketId, UserId
 class SocketRooms(Protocol):
     """Moves the sockets of this node, including sockets that are still connecting.
 
-    The methods neither wait nor send events. An event published before a move is sent to the
+    The methods return at once and send no events. An event published before a move is sent to the
     sockets that were in the room at that time.
     """
 
@@ -23,5 +23,5 @@ class SocketRooms(Protocol):
         ...
 
     def leave(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
-        """Remove every socket of these users; return each removed socket with its user."""
+        """Remove these users' sockets from the room; return each removed socket with its user."""
         ...

@@ -14,7 +14,7 @@ class WebhookFault(StrEnum):
 
 
 class WebhookRefused(Exception):
-    """The webhook is too old, malformed or not authentic; the text tells the sender why."""
+    """The webhook is too old, malformed or not authentic; the text is for the sender."""
 
     def __init__(self, code: WebhookFault, sentence: str) -> None:
         self.code = code
@@ -35,9 +35,10 @@ class WebhookVerifier(Protocol):
     """Verifies webhooks with a secret shared with the sender."""
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> WebhookMessage:
-        """Return the message if it was signed within the last five minutes.
+        """Return the message if its signature is valid and its timestamp is recent.
 
-        An attacker may replay a message within that time; `WebhookLog` detects the repetition.
+        The timestamp may differ from the system clock by five minutes. Within this time, an
+        attacker may replay the message; `WebhookLog` detects the repetition.
 
         Raises:
             WebhookRefused: The message is rejected. Other errors are never raised.

@@ -70,7 +70,7 @@ class Tab:
         return await self._ask("evaluate", source=source)
 
     async def get_tokens_that_live(self, ttl_seconds: int) -> None:
-        """Answer token requests with tokens of this lifetime. A negative one means expired."""
+        """Answer token requests with tokens of this lifetime, or with expired ones if negative."""
         await self._ask("tokenLife", ttlSeconds=ttl_seconds)
 
     async def get_the_token(self, token: str) -> None:
@@ -78,7 +78,7 @@ class Tab:
         await self._ask("fixedToken", token=token)
 
     async def block(self, pattern: str, text: str | None = None) -> None:
-        """Abort requests for these addresses; given a text, answer them with 404 and the text."""
+        """Abort requests for these addresses, or answer 404 with the text if one is given."""
         await self._ask("block", pattern=pattern, text=text)
 
     async def unblock(self) -> None:

@@ -34,7 +34,7 @@ _ANSWER_SECONDS = 60
 
 
 def find_chromium() -> str | None:
-    """Return the program that the environment variable CHROMIUM names, or the first that starts."""
+    """Return the program in the environment variable CHROMIUM, or the first browser that starts."""
     named = os.environ.get("CHROMIUM")
     candidates = (named,) if named else (*NAMES, *_downloaded_by_playwright())
     return next(

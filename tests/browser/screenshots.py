@@ -30,7 +30,7 @@ async def take_screenshots(executable: str) -> None:
                 await alice.page("emulateMedia", {"colorScheme": theme})
                 await _shoot(alice, f"page-{theme}")
             await alice.page("setViewportSize", NARROW)
-            await alice.loses("#channels")  # Wait until the drawer has moved out.
+            await alice.loses("#channels")  # Wait until the drawer has closed.
             await alice.page("emulateMedia", {"colorScheme": "light"})
             await _shoot(alice, "page-narrow")
     await browser.stop()

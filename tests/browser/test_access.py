@@ -22,7 +22,8 @@ async def test_everything_is_reached_when_there_is_only_a_keyboard(
     await alice.press("Enter")
     await bob.sees(message("helo"))
     await alice.sees(message("helo"))
-    await alice.loses("li[data-status=SENDING]")  # A SENDING message cannot be edited.
+    # Wait for the ack: a message that is SENDING cannot be edited.
+    await alice.loses("li[data-status=SENDING]")
     await alice.press("ArrowUp", "Home", "Delete", "H", "End", "Enter")
     await bob.sees(message("Helo"))
     await alice.sees("#draft:focus")

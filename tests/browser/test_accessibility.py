@@ -58,7 +58,8 @@ async def conversation(alice: Tab, bob: Tab) -> States:
     await alice.say("helo")
     await bob.sees(message("helo"))
     await alice.sees(message("helo"))
-    await alice.loses("li[data-status=SENDING]")  # A SENDING message cannot be edited.
+    # Wait for the ack: a message that is SENDING cannot be edited.
+    await alice.loses("li[data-status=SENDING]")
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "hello")
     yield alice, "editing"

@@ -50,12 +50,13 @@ async def test_edits_and_deletions_are_seen_when_they_were_missed(alice: Tab, bo
         await bob.sees(message(content))
     await bob.click("#toggle-connection")
     await alice.sees(message("second"))
-    await alice.loses("li[data-status=SENDING]")  # A SENDING message cannot be edited.
+    # Wait for the ack: a message that is SENDING cannot be edited.
+    await alice.loses("li[data-status=SENDING]")
 
     await alice.press("ArrowUp")
     await alice.element(".edit textarea", "fill", "second, edited")
     await alice.press("Enter")
-    # Wait until the page has drawn its messages for the last time.
+    # Wait for the edit to be drawn: drawing it can move the first message away from the pointer.
     await alice.sees(f"{message('second, edited')} >> .edited")
     await alice.element(message("first"), "hover")
     await alice.click(f"{message('first')} >> role=button[name=Delete]")

@@ -1,4 +1,4 @@
-"""Compares the SQL adapters with the memory adapter, a slow reference, after random histories."""
+"""Compares the SQL adapters with the slow but simple memory adapter after random histories."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -78,7 +78,7 @@ _tells_of_one = st.builds(
     _states,
     st.lists(_messages, min_size=2, max_size=8, unique=True),
 )
-"""Reports of several messages by one user, so that ranges of delivered messages are merged."""
+"""A batch in which one user reports several messages: such batches merge delivered ranges."""
 
 _BEGINNING = Send([(number % 2, 0, None, "x") for number in range(8)])
 STEPS = st.lists(

@@ -1,4 +1,4 @@
-"""The suite for adopting the original backend's messages, on each storage that can be shared."""
+"""The suite for adopting the original backend's messages, on SQLite and PostgreSQL."""
 
 import asyncio
 from datetime import timedelta

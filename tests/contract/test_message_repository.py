@@ -119,7 +119,7 @@ async def test_list_after_pages_by_number_when_some_are_deleted(storage: Storage
 async def test_list_after_refuses_when_the_reader_is_not_a_member(
     storage: Storage, channel_id: ChannelId
 ) -> None:
-    """An unknown channel has no members."""
+    """Reading an unknown channel is refused in the same way."""
     await add(storage, draft(channel_id=NOBODY_ELSE))
 
     with pytest.raises(NotAMember):

@@ -194,7 +194,7 @@ async def test_add_all_answers_with_the_first_message_when_the_client_id_is_sent
 async def test_add_all_stores_the_first_when_a_client_id_comes_twice_in_it(
     storage: Storage,
 ) -> None:
-    """A repetition within a batch returns the first message. Another content is refused."""
+    """A repetition within a batch returns the first message; with other content it is refused."""
     drafts = [draft(content=each, client_message_id="c-1") for each in ("one", "one", "two")]
 
     first, repeated, reused = await storage.messages.add_all(drafts, NOW)

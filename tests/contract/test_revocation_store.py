@@ -20,7 +20,7 @@ BY_KIND = pytest.mark.parametrize(
 
 
 async def all_missed(store: RevocationStore, live: Sequence[Credential]) -> list[Revocation]:
-    """Return the revocations of all batches."""
+    """Return the revocations in all batches that `missed` yields."""
     return [each async for portion in store.missed(lambda: live) for each in portion]
 
 

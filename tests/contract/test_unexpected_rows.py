@@ -225,7 +225,7 @@ async def test_a_message_goes_with_its_recipients_when_its_status_is_unknown_her
 
 
 async def test_all_are_adopted_when_many_have_odd_dates(own_postgres_database: Database) -> None:
-    """The repository searches for one message at a time, so the ranges of dates are short."""
+    """Each call searches for only one message, so the search needs many ranges of dates."""
     storage = await seeded(own_postgres_database)
     short = replace(storage, adoption=SqlAdoptionRepository(own_postgres_database, 1))
     await run(own_postgres_database, 'ALTER TABLE messages ALTER "createdAt" DROP NOT NULL')

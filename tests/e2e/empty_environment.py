@@ -17,8 +17,9 @@ from tests.run_program import run_program
 def create_environment(folder: Path, wheel: Path, *tools: str) -> Path:
     """Create a virtual environment with the wheel and tools, and return its ``bin`` folder.
 
-    The dependencies are copied from this environment, so that they have the pinned versions and no
-    network is needed. pip fails if one is missing or has a version that the wheel does not accept.
+    The dependencies are copied from the tests' environment, so that they have the pinned versions
+    and no network is needed. pip fails if a dependency is missing, or has a version that the wheel
+    does not accept.
     """
     _run(folder, sys.executable, "-m", "venv", "--without-pip", folder)
     (site_packages,) = folder.glob("lib/python*/site-packages")

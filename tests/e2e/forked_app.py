@@ -99,7 +99,7 @@ def _run_app(
     sys.stdin = open(0, encoding="utf-8")  # noqa: SIM115 - open until exit
     sys.stdout = open(1, "w", encoding="utf-8")  # noqa: SIM115 - open until exit
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - open until exit
-    # If the suite runs under nohup, its child processes ignore SIGHUP by default.
+    # Under nohup, the suite ignores SIGHUP, and so would its child processes.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.chdir(folder)
     os.environ.clear()

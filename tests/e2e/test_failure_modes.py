@@ -8,7 +8,7 @@ from tests.e2e.server_process import Serve, ServerProcess
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(serve: Serve) -> ServerProcess:
-    """A server with the settings for frontends that differ from the design document."""
+    """A server for frontends that expect ``connect_error``, and send tokens as ``Bearer TOKEN``."""
     return await serve(AUTH_FAILURE_MODE="connect_error", AUTH_ACCEPT_BEARER="true")
 
 
@@ -22,7 +22,7 @@ async def server(serve: Serve) -> ServerProcess:
 async def test_client_gets_connect_error_when_refused_that_way(
     chat: Chat, auth: object, message: str, code: str
 ) -> None:
-    """The client receives no other event, because it never connected."""
+    """The client receives no other event."""
     alice = chat.connecting("alice", auth)
 
     error = await alice.sees("connect_error")

@@ -1,4 +1,4 @@
-"""Tests modules and providers with the JavaScript client, and Nest's acks: `nest_modules.ts`."""
+"""Tests that an application of many modules acks the JavaScript client as in Nest."""
 
 import asyncio
 import json
@@ -176,7 +176,7 @@ async def url() -> AsyncIterator[str]:
 async def test_gateway_answers_as_in_nest_when_its_modules_use_every_form(
     driver: JsDriver, url: str
 ) -> None:
-    """The two files have the same modules and handlers."""
+    """`nest_modules.ts` has the same modules and handlers."""
     client = driver.connect(url, "pets", {})
 
     acks = [{"event": each["event"], "ack": await client.ask(each["event"])} for each in ACKS]

@@ -1,4 +1,4 @@
-"""Tests events, schedules and the throttler with the JavaScript client, and Nest's acks.
+"""Tests that events, schedules and the throttler work with the JavaScript client as in Nest.
 
 `nest_packages.ts` has the same application for Nest.
 """
@@ -176,7 +176,7 @@ async def url() -> AsyncIterator[str]:
 async def test_gateway_answers_as_in_nest_when_it_uses_the_packages(
     driver: JsDriver, url: str
 ) -> None:
-    """An event whose ack is None in the file is sent without asking for an ack."""
+    """If the ack of an event is None in `nest_packages.json`, the client requests no ack."""
     client = driver.connect(url, "shop", {})
     answered = []
     for each in ACKS:

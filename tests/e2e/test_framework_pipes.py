@@ -1,4 +1,4 @@
-"""Tests pipes with the JavaScript client, and Nest's answers: `nest_gateway_pipes.ts`."""
+"""Tests that pipes answer the JavaScript client as in Nest (`nest_gateway_pipes.ts`)."""
 
 import json
 from collections.abc import AsyncIterator
@@ -122,14 +122,14 @@ async def url() -> AsyncIterator[str]:
 
 
 def _as_in_nest(ack: Any) -> Any:
-    """Nest sends errors as ``exception``; here they are in the ack."""
+    """Convert an ack with an error to the form in which `nest_gateway_pipes.ts` records errors."""
     return {"refused": ack["error"]} if "error" in ack else ack
 
 
 async def test_gateway_answers_as_in_nest_when_its_parameters_have_pipes(
     driver: JsDriver, url: str
 ) -> None:
-    """The two files have the same handlers. Only the last answer has one field more."""
+    """Only the last answer differs from that of `nest_gateway_pipes.ts`: it has one field more."""
     client = driver.connect(url, "pages", {})
 
     answers = [
@@ -139,5 +139,5 @@ async def test_gateway_answers_as_in_nest_when_its_parameters_have_pipes(
 
     *same, last = answers
     assert same == CASES[:-1]
-    # Nest's class-level pipe runs first and does not know of unknown fields.
+    # In Nest, the gateway's own pipe rejects the payload first; it does not check unknown fields.
     assert ("size", "size,admin") == (CASES[-1]["answer"]["refused"], last["answer"]["refused"])

@@ -25,12 +25,12 @@ from tests.unit.framework.assembling import application
 
 @web_socket_gateway()
 class LobbyGateway:
-    """The root namespace: greets newcomers with broadcasts, and disconnects on request."""
+    """The gateway of the root namespace."""
 
     server = WebSocketServer()
 
     async def handle_connection(self, client: Socket) -> None:
-        """Emit as ports from Nest do: to the room just joined, and to everybody."""
+        """Emit to the room that the client has just joined, to all clients, and to all others."""
         await client.join("lobby")
         self.server.to("lobby").emit("room", client.connected, sorted(client.rooms - {client.id}))
         self.server.emit("everybody", client.id in client.rooms)
@@ -147,14 +147,14 @@ async def url() -> AsyncIterator[str]:
 
 
 def connect(driver: JsDriver, url: str, namespace: str = "", **auth: str) -> JsClient:
-    """Connect; the clients of one URL share a connection, as namespaces of one page do."""
+    """Connect a client; all clients of a URL share a connection, as the namespaces of a page do."""
     return driver.connect(url, namespace or "lobby", auth, namespace=namespace, forceNew=False)
 
 
 async def test_newcomer_receives_its_own_broadcasts_after_connect(
     driver: JsDriver, url: str
 ) -> None:
-    """As in Nest, where the socket is connected before the hook runs."""
+    """As in Nest, the socket is connected before ``handle_connection`` runs."""
     client = connect(driver, url)
 
     await client.sees("everybody")
@@ -169,7 +169,7 @@ async def test_newcomer_receives_its_own_broadcasts_after_connect(
 async def test_refused_namespace_leaves_the_others_when_they_share_a_connection(
     driver: JsDriver, url: str
 ) -> None:
-    """The refused namespace sees the error and ``io server disconnect``."""
+    """The refused client receives the error and ``io server disconnect``."""
     lobby = connect(driver, url)
     await lobby.sees("everybody")
     admin = connect(driver, url, "/admin", key="wrong")
@@ -187,20 +187,20 @@ async def test_refused_namespace_leaves_the_others_when_they_share_a_connection(
 async def test_disconnect_ends_one_namespace_or_all_of_the_connection(
     driver: JsDriver, url: str, *, close: bool
 ) -> None:
-    """With ``close``, each namespace sees ``io server disconnect``, so none reconnects."""
+    """With ``close``, all clients receive ``io server disconnect``, so no client reconnects."""
     lobby = connect(driver, url)
     await lobby.sees("everybody")
     admin = connect(driver, url, "/admin", key="sesame")
     await admin.sees("connect")
 
     admin.emit("kick", close)
-    admin.emit("kick", close)  # arrives after the socket has left the namespace
+    admin.emit("kick", close)  # This arrives after the socket has left the namespace.
     reason = await admin.sees("disconnect")
 
     assert "io server disconnect" == reason
     if close:
         assert "io server disconnect" == await lobby.sees("disconnect")
-        await asyncio.sleep(0.4)  # longer than the client's longest reconnect delay
+        await asyncio.sleep(0.4)  # Longer than the client's longest reconnect delay.
         assert (1, 1) == (admin.events.count("connect"), lobby.events.count("connect"))
     else:
         assert 1 == await lobby.ask("echo", 1)
@@ -223,7 +223,7 @@ async def test_late_error_is_an_exception_event_and_a_returned_error_is_an_ack(
 
 
 async def test_socket_joins_the_room_of_another_socket(driver: JsDriver, url: str) -> None:
-    """The other socket's id is a room like any other."""
+    """Each socket's id is a room, which other sockets can join."""
     leader = driver.connect(url, "leader", {})
     follower = driver.connect(url, "follower", {})
     leader_id, follower_id = await leader.sees("connect"), await follower.sees("connect")
@@ -273,7 +273,7 @@ async def test_namespace_and_handshake_are_described_under_nodes_names(
 async def test_listeners_of_a_socket_run_besides_the_gateways_handlers(
     driver: JsDriver, url: str
 ) -> None:
-    """A listener may ack an event that no gateway handles, and hears of the disconnect."""
+    """A listener can ack an event that no gateway handles, or run at the socket's disconnection."""
     lobby = connect(driver, url)
     await lobby.sees("everybody")
     one, two = (
@@ -315,7 +315,7 @@ async def test_server_awaits_acks_of_clients_while_it_handles_their_event(
 async def test_namespaces_with_a_parameter_are_separate_and_share_a_gateway(
     driver: JsDriver, url: str
 ) -> None:
-    """The gateway's server reaches all of them, as Nest's ParentNamespace does."""
+    """As in Nest, the gateway's server publishes to all of these namespaces."""
     red, blue = (
         driver.connect(url, team, {}, namespace=f"/teams/{team}") for team in ("red", "blue")
     )

@@ -111,9 +111,9 @@ async def url(project: Path) -> AsyncIterator[str]:
                     break
         yield line.decode().split()[-1]
     finally:
-        os.killpg(server.pid, signal.SIGINT)  # Ctrl-C reaches make and the server
+        os.killpg(server.pid, signal.SIGINT)  # Ctrl-C reaches make and the server.
         async with asyncio.timeout(ANSWER_SECONDS):
-            await server.communicate()  # until both have ended
+            await server.communicate()  # Wait until both have ended.
 
 
 def test_make_test_passes_in_a_new_project(project: Path) -> None:
@@ -122,7 +122,7 @@ def test_make_test_passes_in_a_new_project(project: Path) -> None:
 
 
 async def test_javascript_client_uses_the_new_project(url: str, driver: JsDriver) -> None:
-    """The gateway, its guard, its DTO, and the controller."""
+    """Tests the gateway, the guard and the DTO with the client, and the controller over HTTP."""
     ada, nameless = driver.connect(url, "ada", {"name": "Ada"}), driver.connect(url, "x", {})
     await ada.sees("connect")
 
@@ -182,6 +182,6 @@ def parts(project: Path) -> Path:
 
 
 def test_new_parts_work_together(parts: Path) -> None:
-    """They boot in one module, and ruff finds no fault in them or in the rest of the project."""
+    """An application with all parts starts, and ruff finds no fault in the whole project."""
     run(parts, ".venv/bin/python", "-c", ALL_PARTS)
     run(parts, sys.executable, "-m", "ruff", "check", "--isolated", ".")

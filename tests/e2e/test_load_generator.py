@@ -35,7 +35,7 @@ async def test_refusals_are_counted_when_events_are_answered_with_an_error(
 async def test_every_report_is_acked_when_members_report_deliveries(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """The generator counts reports as units. The growth is the second reading minus the first."""
+    """The generator counts the reports, and `run_beside` returns the increase of ``read()``."""
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"user_alice": ["a1"], "user_bob": ["a1"]}))
     server = await serve(SEED_FILE=str(seed), DATABASE_URL="memory:")

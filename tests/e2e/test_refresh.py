@@ -118,7 +118,7 @@ async def test_socket_is_refused_and_then_closed_on_time_when_it_does_not_refres
     reason = await alice.sees("disconnect")
 
     assert an_error("token_expired", detail=refused.answer["detail"]) == refused.answer
-    # The server decides at some time between sending and receiving.
+    # The server checks the token at some time between sending and receiving.
     assert accepted.at - ROUNDING < end < refused.answered_at + ROUNDING
     assert end + GRACE - ROUNDING <= closed_at < end + GRACE + LATE
     assert ("token_expired", "io server disconnect") == (error["code"], reason)

@@ -104,7 +104,7 @@ def guided(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, with a gateway that was written as the guide says."""
     folder = copy_checkout(tmp_path_factory.mktemp("checkout"))
     remove_own_gateways(folder)
-    # The checkout may have had no gateways to remove, so add one and remove it.
+    # Test the removal even if the checkout had no gateways of its own.
     run(folder, sys.executable, "-m", "app", "new", "gateway", "announce")
     remove_own_gateways(folder)
     (folder / JS_FOLDER.relative_to(CHECKOUT) / "node_modules").symlink_to(

@@ -27,7 +27,7 @@ class Port:
         self._clients: list[JsClient] = []
 
     def begin(self, name: str, namespace: str = "", **options: Any) -> JsClient:
-        """Begin to connect a client. Without ``auth`` in ``options``, its ``auth`` has its name."""
+        """Begin to connect a client. By default, its ``auth`` contains its name."""
         auth = options.pop("auth", {"name": name})
         client = self._driver.connect(self.url, name, auth, namespace=namespace, **options)
         self._clients.append(client)

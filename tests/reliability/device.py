@@ -70,7 +70,7 @@ class Device:
         return self._reports_open > 0 or any(each.is_set() for each in self._incomplete.values())
 
     def has_all(self, channel_id: str, last_seq: int) -> bool:
-        """Whether the device has every message of the channel up to this number."""
+        """Whether the device has every message of the channel up to this ``seq``."""
         return self._complete[channel_id] >= last_seq
 
     def fetch_all(self) -> None:
@@ -190,10 +190,10 @@ class Device:
             if page["nextCursor"] is None:
                 break
             wanted = {"cursor": page["nextCursor"]}
-        # A lower number that is missing on the pages belongs to a deleted message.
+        # A lower seq that is missing on the pages belongs to a deleted message.
         self._complete[channel] = max(self._complete[channel], highest)
         if connections != self.link.connections:
-            raise ConnectionLost  # Events from between the two connections may be missing.
+            raise ConnectionLost  # The device may have missed events between the two connections.
 
     async def _report_always(self) -> None:
         while True:

@@ -105,8 +105,8 @@ class Absence:
     Attributes:
         since: The monotonic time by which all servers have applied the removal.
         until: The monotonic time at which the addition was requested.
-        last_seq: The channel's last number after the removal.
-        return_seq: The channel's last number after the return.
+        last_seq: The channel's last ``seq`` after the removal.
+        return_seq: The channel's last ``seq`` after the return.
     """
 
     user_id: str

@@ -56,7 +56,8 @@ async def fill_disk(stage: Stage) -> None:
     """Limit the server's files to a few pages in size. Larger writes fail, as on a full disk."""
     (server,) = stage.servers
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    # SQLite rewrites the write-ahead log from its start, so a transaction fails in the middle.
+    # After a checkpoint, SQLite overwrites the write-ahead log from its start, so the transaction
+    # that reaches the limit fails in the middle of its writes.
     limit = stage.dice.randrange(_ROOM_BYTES)
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (limit, before[1]))
     await stage.progress.is_unavailable_again(_REFUSALS)

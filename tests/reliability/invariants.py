@@ -76,7 +76,7 @@ def each_send_is_stored_once(notes: Notes, stored: Stored) -> Violations:
 
 
 def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
-    """In each channel, the numbers from 1 are used once. Only deleted messages leave gaps."""
+    """In each channel, each ``seq`` from 1 is used once. Only deleted messages leave gaps."""
     deleted = {
         (ack.message.channel_id, ack.message.seq)
         for send in notes.sends
@@ -96,7 +96,7 @@ def numbers_have_no_gaps(notes: Notes, stored: Stored) -> Violations:
 
 
 def numbers_follow_the_order_of_storing(notes: Notes, stored: Stored) -> Violations:
-    """Within a channel, later messages have higher numbers."""
+    """Within a channel, messages that were stored later have a higher ``seq``."""
     del notes
     by_channel = defaultdict(list)
     for message in stored.messages:
@@ -123,7 +123,7 @@ def everybody_sees_one_order(notes: Notes, stored: Stored) -> Violations:
 
 
 def nothing_is_received_that_is_not_stored(notes: Notes, stored: Stored) -> Violations:
-    """Every received message is stored with its number and author, or was deleted."""
+    """Every received message is stored with its ``seq`` and author, or was deleted."""
     known = {message.key for message in stored.messages} | _deleted(notes)
     for device in notes.devices:
         for key in {reception.message for reception in device.receptions} - known:

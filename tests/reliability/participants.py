@@ -25,7 +25,7 @@ SERVICE_KEY = "the-key-of-a-backend"
 
 SETTINGS = {
     "SERVICE_KEY": SERVICE_KEY,
-    # All devices connect from one address, and connect often.
+    # All devices connect often, and from one address, so the limits must be high.
     "RATE_LIMIT_CONNECTS_PER_MINUTE": "100000",
     "RATE_LIMIT_FAILED_AUTH_PER_MINUTE": "100000",
     "RATE_LIMIT_EVENTS_PER_SECOND": "100000",

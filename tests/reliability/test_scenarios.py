@@ -15,7 +15,7 @@ async def test_every_invariant_holds_when_faults_occur(
 ) -> None:
     """No acked message is lost or stored twice, and all devices see one order."""
     postgres = request.getfixturevalue("postgres_server") if scenario.uses_postgres else None
-    seed = random.randrange(1_000_000)  # pytest-randomly seeds `random`.
+    seed = random.randrange(1_000_000)  # pytest-randomly has seeded `random`.
 
     outcome = await play(scenario, SHORT, seed, tmp_path, postgres)
 

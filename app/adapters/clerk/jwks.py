@@ -14,7 +14,8 @@ def parse_jwks(body: bytes) -> dict[str, RSAPublicKey]:
         ValueError: The body is not a key set, or contains no usable key. The error does not quote
             the body.
     """
-    # For deep nesting, orjson raises ValueError. The json module would raise RecursionError.
+    # Use orjson, which raises ValueError for deep nesting. The json module would raise
+    # RecursionError.
     document = orjson.loads(body)
     entries = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(entries, list):

@@ -1,4 +1,4 @@
-"""Fetches the issuer's public keys from a URL for the first token, and then refreshes the keys."""
+"""Fetches the issuer's public keys from a URL for the first token, and then at intervals."""
 
 import asyncio
 import logging
@@ -14,9 +14,12 @@ from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.ports import Clock, Timer
 
 REFRESH_SECONDS = 240.0
-"""The time between two fetches. A withdrawn key is accepted until the next successful fetch."""
+"""The time from a successful fetch to the next fetch.
+
+A key that the issuer withdraws is accepted until the next successful fetch.
+"""
 RETRY_SECONDS = 30.0
-"""The time between a failed fetch and the next fetch."""
+"""The time from the start of a failed fetch to the next fetch."""
 UNKNOWN_KEY_SECONDS = 30.0
 """The minimum time between two fetches for unknown key ids, which an attacker can invent."""
 COLD_SECONDS = 1.0
@@ -111,7 +114,7 @@ class JwksClient(SigningKeys):
             self._fetch = None
 
     async def _download(self) -> bytes:
-        # Open a new session for each fetch, because the next fetch is minutes away.
+        # Do not keep an HTTP session between fetches, because the next fetch is minutes away.
         async with (
             aiohttp.ClientSession(timeout=self._timeout) as session,
             # Do not follow redirects: they could lead into the server's own network.

@@ -83,11 +83,11 @@ def read_unverified_claims(token: str) -> JsonObject:
 
 
 def read_timestamp(claims: JsonObject, name: str) -> int | None:
-    """Return a claim in seconds since the epoch, or None if it is missing.
+    """Return a claim that is a time in seconds since the epoch; None if the claim is missing.
 
     Raises:
-        AuthenticationError: ``token_malformed`` if the claim is not an integer (such as true or
-            1.5), is negative, or is after the year 9999.
+        AuthenticationError: ``token_malformed`` if the claim is negative, is after the year 9999,
+            or is not an integer. JSON's ``true`` and ``1.5`` are not integers.
     """
     if name not in claims:
         return None
@@ -102,7 +102,7 @@ def read_timestamp(claims: JsonObject, name: str) -> int | None:
 @lru_cache(maxsize=MAX_KNOWN_HEADERS)
 def _check_header(segment: str) -> TokenHeader:
     header = _json_object(segment)
-    # Clerk does not use these extensions of RFC 7515 and RFC 7797.
+    # Reject these extensions of RFC 7515 and RFC 7797, which Clerk does not use.
     if "crit" in header or "b64" in header:
         raise AuthenticationError(AuthenticationCode.TOKEN_MALFORMED)
     key_id = _key_id(header)

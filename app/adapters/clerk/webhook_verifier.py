@@ -25,7 +25,7 @@ class _Event(BaseModel):
 
 
 class ClerkWebhookVerifier(WebhookVerifier):
-    """Accepts the header names of Svix (``svix-id``) and of the standard (``webhook-id``)."""
+    """Accepts the header names of Svix (``svix-id``) and of Standard Webhooks (``webhook-id``)."""
 
     def __init__(self, secret: str) -> None:
         """Read the secret.
@@ -46,8 +46,8 @@ class ClerkWebhookVerifier(WebhookVerifier):
         except WebhookVerificationError as error:
             raise WebhookRefused(WebhookFault.SIGNATURE, f"{error}.") from None
         except ValueError:
-            # The library raises ValueError for malformed base64 or Unicode, and for a missing
-            # version.
+            # The library raises ValueError for malformed base64 or Unicode, and for a signature
+            # without a version.
             sentence = "The signature headers cannot be read."
             raise WebhookRefused(WebhookFault.SIGNATURE, sentence) from None
         message_id = standard["webhook-id"]
@@ -62,7 +62,7 @@ class ClerkWebhookVerifier(WebhookVerifier):
 
 
 def _key(secret: str) -> bytes:
-    # The library would ignore invalid base64 and use a wrong key without an error.
+    # The library would skip invalid characters of the base64 text, and so use a wrong key.
     text = secret.removeprefix(_SECRET_PREFIX).rstrip("=")
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)

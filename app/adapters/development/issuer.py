@@ -76,7 +76,7 @@ class DevelopmentIssuer(TokenIssuer):
     def token(
         self, user_id: UserId, ttl_seconds: int = TOKEN_TTL_SECONDS, session_id: str | None = None
     ) -> str:
-        """Return a new session token (version 2) for the user."""
+        """Return a new session token for the user, in version 2 of Clerk's format."""
         key = self._load()
         now = int(self._clock.now().timestamp())
         claims = {

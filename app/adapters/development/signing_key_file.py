@@ -44,7 +44,7 @@ def _create(path: Path) -> bytes:
     """Write a new key to a temporary file, and link it to ``path`` unless ``path`` exists."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)  # mode 0600
+    descriptor, name = mkstemp(prefix=f"{path.name}.", dir=path.parent)  # Its mode is 0600
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -8,7 +8,7 @@ from app.ports import AdoptionRepository
 
 
 class MemoryAdoptionRepository(AdoptionRepository):
-    """Never finds a message: the original backend cannot write to the memory of this process."""
+    """Never finds a message to adopt: the original backend cannot write to this memory."""
 
     async def find_unsequenced(
         self,

@@ -111,5 +111,6 @@ class MemoryChannelRepository(ChannelRepository):
 
 
 def _seeded(channel_id: ChannelId, creator_id: UserId) -> Channel:
-    now = datetime.now(UTC)  # SQL databases also set this column by their own clock.
+    # Use the system clock, not a `Clock`: SQL databases also set this column by their own clock.
+    now = datetime.now(UTC)
     return Channel(channel_id, channel_id, None, ChannelType.PUBLIC, creator_id, created_at=now)

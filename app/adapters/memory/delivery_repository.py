@@ -25,7 +25,11 @@ from app.ports import (
 
 
 class MemoryDeliveryRepository(DeliveryRepository):
-    """Stores reports in each `MessageRow`, and delivered messages in each `MembershipRow`."""
+    """Stores deliveries in a `MemoryStore`.
+
+    A `MessageRow` contains the reports of the message's recipients. A `MembershipRow` contains the
+    messages that need no more delivery to the member.
+    """
 
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
@@ -42,7 +46,7 @@ class MemoryDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Return recipients sorted by id. A page that contains all recipients has no counts."""
+        """Return a page of recipients by id. A page that contains all recipients has no counts."""
         row, channel = self._store.message_for(message_id, reader_id)
         following = (
             user_id

@@ -8,15 +8,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 FIRST_SWEEP = 1_024
-"""The size at which expired entries are removed for the first time."""
+"""The minimum size at which expired entries are removed."""
 
 
 class ExpiringMap(Generic[K, V]):
     """A dict whose entries expire by the monotonic clock.
 
-    Expired entries are removed whenever the size has doubled since the last sweep. So adding is
-    cheap on average, and at most about half of the entries are expired. An entry is never removed
-    before it expires.
+    A sweep removes all expired entries. The next sweep begins when the size is twice the number of
+    entries that were left by the last sweep, but at least `FIRST_SWEEP`. So adding is cheap on
+    average. An entry is never removed before it expires.
     """
 
     def __init__(self, clock: Clock) -> None:

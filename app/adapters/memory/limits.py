@@ -68,8 +68,8 @@ class TokenBuckets(Throttle):
             full_at = self._older.get(key, now)
         if tokens == 1:
             return max(now, full_at) + self._seconds_per_token
-        # Take at most ``burst`` tokens: otherwise an event with a larger weight would always be
-        # rejected.
+        # Take at most ``burst`` tokens: otherwise an event that costs more than ``burst`` would
+        # always be rejected.
         return max(now, full_at) + min(tokens * self._seconds_per_token, self._seconds_to_fill)
 
     def _begin_generation(self, now: float) -> None:
@@ -91,14 +91,14 @@ class MemoryAttemptLimiter(AttemptLimiter):
         self._hours: BoundedDict[str, _Hour] = BoundedDict(MAX_ADDRESSES)
 
     async def attempt(self, address: str) -> float:
-        """Take one attempt, unless the bucket of attempts or the bucket of failures is empty."""
+        """Take one token from the bucket of attempts, unless one of the two buckets is empty."""
         wait_seconds = self._failures.peek(address)
         if wait_seconds > 0:
             return max(wait_seconds, self._attempts.peek(address))
         return self._attempts.take(address)
 
     def succeeded(self, address: str) -> None:
-        """Return one attempt to the address."""
+        """Return one token to the bucket of attempts."""
         self._attempts.give_back(address)
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:

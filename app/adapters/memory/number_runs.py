@@ -26,7 +26,8 @@ class NumberRuns:
 
     def add(self, first: int, end: int) -> None:
         """Add every number from ``first`` up to, but not including, ``end``."""
-        if self._bounds and self._bounds[-1] <= first < end:  # Fast path for the most frequent case
+        # Fast path for the most frequent case: the new numbers are greater than all others.
+        if self._bounds and self._bounds[-1] <= first < end:
             self._append(first, end)
             return
         missing = sum(stop - start for start, stop in self.gaps(first, end))

@@ -48,9 +48,9 @@ class MembershipRow:
     message is SENT to a member unless its ``seq`` is in ``done``.
 
     Attributes:
-        done: The ``seq`` of each message that needs no more delivery to the user. These are deleted
-            messages, those that the user wrote or received, and those sent while the user was no
-            member.
+        done: The ``seq`` of each message that needs no more delivery to the user. These are the
+            deleted messages, the messages that the user wrote or received, and the messages sent
+            while the user was no member.
         left_after: The channel's last ``seq`` when the user left; None for a present member.
         role: The present or last role of the member.
     """
@@ -95,7 +95,7 @@ class ChannelRow:
         self.memberships[user_id].done.add(seq, seq + 1)
 
     def delete(self, seq: int) -> None:
-        """Delete the message, and mark it as delivered for every user."""
+        """Delete the message, and record that it needs no more delivery to any user."""
         del self.messages[self._index_of(seq)]
         insort(self.deleted, seq)
         for user_id in self.memberships:

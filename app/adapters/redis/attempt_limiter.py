@@ -43,7 +43,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         self._given_back: BoundedDict[str, int] = BoundedDict(MAX_ADDRESSES)
         """The number of returned attempts that are not yet written to Redis, by address.
 
-        Dropping an entry loses little: its address only waits longer until its bucket has refilled.
+        A dropped entry has little effect: the bucket of its address is full again a little later.
         """
 
     async def attempt(self, address: str) -> float:
@@ -60,7 +60,10 @@ class RedisAttemptLimiter(AttemptLimiter):
         return wait_ms / _MS_PER_SECOND
 
     def succeeded(self, address: str) -> None:
-        """Return one attempt. The next `attempt` of the address also writes this to Redis."""
+        """Return one token to the bucket of attempts.
+
+        The change is written to Redis by the next `attempt` of the address.
+        """
         self._given_back[address] = self._given_back.get(address, 0) + 1
         self._fallback.succeeded(address)
 

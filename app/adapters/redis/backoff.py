@@ -21,8 +21,8 @@ class Backoff:
     There is no pause before the first attempt. The pause then doubles with each attempt, up to
     `MAX_SECONDS`. Each pause is shortened by up to half at random, so that nodes which lost Redis
     at the same time do not reconnect at the same time. The pauses start from the beginning only
-    after the service has worked for `STEADY_SECONDS`. Without this rule, a service that fails again
-    at once would be called without a pause.
+    after Redis has worked for `STEADY_SECONDS`. Otherwise, there would be no pause between the
+    attempts while Redis answers each attempt but then fails at once.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -32,7 +32,7 @@ class Backoff:
         self._works_since = inf
 
     def succeeded(self) -> None:
-        """Record that the service works from now until the next call of `next_seconds`."""
+        """Record that Redis works from now until the next call of `next_seconds`."""
         self._works_since = self._clock.monotonic()
 
     def next_seconds(self) -> float:

@@ -30,9 +30,9 @@ WAIT_SECONDS = 4.0
 ERROR_LOG_SECONDS = 60.0
 """The minimum time between two log lines about error replies."""
 
-# redis-py also raises connection errors if the server rejects the credentials or is loading its
-# data. `ReadOnlyError` means that the server is no longer the primary: after a failover, a new
-# connection to the same name may reach the new primary.
+# Errors that open the circuit breaker. redis-py also raises connection errors if the server rejects
+# the credentials or is loading its data. `ReadOnlyError` means that the server is no longer the
+# primary: after a failover, a new connection to the same name may reach the new primary.
 _LOST = (OSError, RedisConnectionError, RedisTimeoutError, InvalidResponse, ReadOnlyError)
 
 _logger = logging.getLogger(__name__)
@@ -85,14 +85,15 @@ class RedisConnection:
         self._next_log_at = -inf
 
     def new_connection(self) -> AbstractConnection:
-        """Create a connection outside the pool. Its first command opens it; the caller closes it.
+        """Create a connection outside the pool. The caller must close the connection.
 
-        The circuit breaker and the limit of concurrent calls do not apply to this connection.
+        The first command opens the connection. The circuit breaker and the limit of concurrent
+        calls do not apply to it.
         """
         return self._pool.connection_class(**self._pool.connection_kwargs)
 
     def on_reconnected(self, listener: Callable[[], None]) -> None:
-        """Call ``listener`` on the event loop after each outage. It must not raise or block."""
+        """Call ``listener``, which must not raise or block, on the event loop after each outage."""
         self._listeners.append(listener)
 
     async def on_module_init(self) -> None:
@@ -116,7 +117,7 @@ class RedisConnection:
 
         Raises:
             Unavailable: The circuit breaker is open, the wait for a free connection or for Redis
-                timed out, or Redis answered with an error.
+                timed out, the connection was lost, or Redis answered with an error.
         """
         # Check the circuit breaker before starting a timer, so that a rejection is cheap.
         if not self._breaker.is_closed:

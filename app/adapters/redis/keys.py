@@ -20,7 +20,7 @@ def revoked_session(session_id: str) -> bytes:
 
 
 def revoked_user(user_id: str) -> bytes:
-    """Return the key with the latest ``iat`` of the user's revoked tokens, in epoch seconds."""
+    """Return the key whose value is the latest ``iat`` of the user's revoked tokens."""
     return _encoded(f"{_PREFIX}revoked:user:{user_id}")
 
 

@@ -21,8 +21,8 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
 
     Args:
         url: A ``redis://``, ``rediss://`` or ``unix://`` URL. The URL's query may contain options
-            of redis-py, such as ``ssl_ca_certs``. Options in the URL that would override settings
-            of the adapters are ignored.
+            of redis-py, such as ``ssl_ca_certs``. Options that this function itself sets are
+            ignored in the URL.
         timeout_seconds: The timeout for connecting and closing. The callers set their own deadline
             for commands.
 

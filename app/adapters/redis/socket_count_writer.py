@@ -44,7 +44,7 @@ class SocketCountWriter:
 
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
-            change of a count.
+            change of a count, unless the owner itself has written the new count to Redis.
 
     Attributes:
         node_id: The id under which the node's counts are stored now.
@@ -68,7 +68,7 @@ class SocketCountWriter:
 
     def change(self, user_id: UserId) -> None:
         """Schedule a write of the user's count, which may differ from the count in Redis."""
-        # Before the node is registered, nothing needs scheduling: `_register` writes every count.
+        # Before the node is registered, nothing needs scheduling: `_register` schedules all counts.
         if self._is_registered:
             self._changed[user_id] = None
             self._wake_up.set()
@@ -158,8 +158,8 @@ class SocketCountWriter:
 
         was_alive = await self._connection.run(command)
         self._heartbeat_is_due = False
-        # If the key was missing, Redis lost its data, or other nodes have removed this node's
-        # counts.
+        # If the key was missing, write all counts again: Redis may have lost its data, or other
+        # nodes may have removed this node's counts.
         if not was_alive or self._clock.monotonic() >= self._rewrite_at:
             self._change_all()
 
@@ -184,7 +184,8 @@ class SocketCountWriter:
             *batch.values(),
         )
         for user_id, count in batch.items():
-            # If the count changed during the call, a concurrent write may have overwritten it.
+            # If the count changed during the call, the call may have overwritten the new count in
+            # Redis, so write the count again.
             if self._counts.get(user_id, 0) != count:
                 self.change(user_id)
 

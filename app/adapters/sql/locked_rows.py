@@ -32,10 +32,10 @@ async def retry_locked(
     write: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Locked]]],
     seconds: float,
 ) -> Sequence[Result | Unavailable]:
-    """Retry the skipped items until they are written, for at most ``seconds``.
+    """Retry the skipped items until no item is skipped, for at most ``seconds``.
 
-    If an item cannot be written, its result is `Unavailable`. This error is returned and not
-    raised, because the other items are stored.
+    If an item is still skipped after this time, or its retry fails, its result is `Unavailable`.
+    This error is returned and not raised, because the other items are stored.
     """
     done: list[Result | Locked | Unavailable] = list(results)
     until = time.monotonic() + seconds

@@ -88,7 +88,8 @@ async def read_page(
     query = (
         select_messages()
         .where(message_sequences.c.channel_id == channel_id)
-        # The client chooses ``after_seq``, which may exceed the range of the column's type.
+        # Pass ``after_seq`` as BIGINT: the client chooses this number, which may exceed the range
+        # of the column's type.
         .where(message_sequences.c.seq > literal(after_seq, BigInteger))
         .order_by(message_sequences.c.seq)
         .limit(limit)
@@ -103,7 +104,7 @@ async def lock_users(
     """Keep users from being deleted until the transaction ends; return the ids of missing users.
 
     Call this before `lock_message` if a new row will refer to both a message and a user. A
-    transaction that deletes a user locks rows in the same order, so it cannot cause a deadlock.
+    transaction that deletes a user locks rows in the same order, so the two cannot deadlock.
     """
     query = select(users.c.id).where(users.c.id.in_(user_ids)).order_by(users.c.id)
     found = await connection.scalars(query.with_for_update(read=True, key_share=True))

@@ -15,7 +15,7 @@ from app.ports import Clock, RevocationStore
 PAGE_ROWS = 1_000
 """The maximum number of revocations that `SqlRevocationStore.missed` yields at a time."""
 _ADDING = 0x7265766F  # "revo"
-"""The advisory lock that a transaction holds while it adds to the log."""
+"""The key of the advisory lock that a transaction holds while it adds to the log."""
 
 
 class SqlRevocationStore(RevocationStore):
@@ -31,7 +31,7 @@ class SqlRevocationStore(RevocationStore):
         self._position = 0
 
     async def on_module_init(self) -> None:
-        """Skip all earlier revocations, because this node has no sessions yet."""
+        """Begin reading after the last stored revocation, because this node has no sessions yet."""
         query = select(func.max(revocations.c.position))
         async with self._database.asking() as connection:
             self._position = await connection.scalar(query) or 0

@@ -26,7 +26,7 @@ class SqlWebhookLog(WebhookLog):
             return bool(await connection.scalar(select(found)))
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        """Store the message's id. If it is already stored, the later expiry time applies."""
+        """Store the message's id. If it is already stored, keep the later expiry time."""
         now = self._clock.now()
         is_expired = webhook_messages.c.expires_at < now
         expires_at = now + timedelta(seconds=ttl_seconds)

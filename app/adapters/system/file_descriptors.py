@@ -9,7 +9,10 @@ from contextlib import suppress
 from app.ports import Clock, Timer
 
 ENOUGH = 1_048_576
-"""The requested limit. A higher limit would slow down programs that close all descriptors."""
+"""The requested limit.
+
+A higher limit would slow down programs that try to close every descriptor up to the limit.
+"""
 
 FEW = 4_096
 """A limit below this causes a warning."""
@@ -21,7 +24,10 @@ _logger = logging.getLogger(__name__)
 
 
 def raise_limit() -> int:
-    """Raise the soft limit of open files to the hard limit, and return the new limit."""
+    """Raise the soft limit of open files, and return the current limit.
+
+    The soft limit is raised to the hard limit, but at most to `ENOUGH`.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH if hard == resource.RLIM_INFINITY else min(hard, ENOUGH)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -49,9 +55,8 @@ def current_limit() -> int:
 class DescriptorWatch:
     """Logs an error, at most once a minute, when no file descriptor is left.
 
-    Checks every second: without descriptors, the event loop closes new connections and logs
-    nothing. Connected clients are not affected. New clients can connect after other clients
-    disconnect.
+    Checks every second: without descriptors, uvloop closes new connections and logs nothing.
+    Connected clients are not affected. New clients can connect after other clients disconnect.
     """
 
     def __init__(self, clock: Clock) -> None:

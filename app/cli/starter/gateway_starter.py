@@ -1,4 +1,4 @@
-"""``python -m app new gateway NAME``, the counterpart of Nest's ``nest generate gateway``."""
+"""Implements ``python -m app new gateway NAME``, like Nest's ``nest generate gateway``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ def registration(name: PartName) -> tuple[str, str]:
 
 
 def with_gateway(source: str, name: PartName) -> str | None:
-    """Return the source with both lines, or None if their positions cannot be determined.
+    """Return the source with the lines of `registration`; None if they cannot be placed.
 
     The import is inserted in ruff's sort order, and the provider at the end of the class.
     """

@@ -1,1 +1,1 @@
-"""Shared by the controllers: reading and validating requests, and rejecting them."""
+"""Reads, validates and rejects requests for all controllers."""

@@ -14,7 +14,7 @@ _logger = logging.getLogger(__name__)
 
 
 class RefusalLog:
-    """Logs each reason once a minute per `client_network`."""
+    """Logs each reason at most once a minute per `client_network`."""
 
     def __init__(self, clock: Clock, trusted_proxies: Sequence[Network]) -> None:
         self._refusals = MinuteLog(_log_refusals, clock.call_later)

@@ -35,7 +35,7 @@ class Refusal(HttpException):
 
 @catch(HttpException, ChatError)
 class RefusalFilter(BaseExceptionFilter):
-    """Converts domain errors, and the framework's errors for a body, to a `Refusal`."""
+    """Converts domain errors, and errors in reading or decoding a request body, to a `Refusal`."""
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
         """Answer with the `Refusal` for the error; `BaseExceptionFilter` answers other errors."""

@@ -1,4 +1,4 @@
-"""`Clock`: the time that schedules and limits follow. Tests replace it, so they need not wait."""
+"""`Clock`: the time that schedules and limits follow. Tests replace it to avoid waiting."""
 
 import asyncio
 import time
@@ -24,13 +24,14 @@ class Clock:
         await asyncio.sleep(seconds)
 
     def __deepcopy__(self, memo: object) -> Self:
-        """Return this clock: dependency-injector copies the arguments of modules."""
+        """Return this clock, not a copy: dependency-injector copies the arguments of modules."""
         return self
 
 
 def clock_provider(clock: Clock | providers.Provider[Clock] | None) -> providers.Provider[Clock]:
-    """Return a provider of a module's option ``clock``; if None, of the machine's clock.
+    """Return a provider of the clock in a module's option; for None, of the machine's clock.
 
-    If a module received the clock itself, dependency-injector would wrap it in two providers.
+    A `Clock` that is passed to a module without a provider would be wrapped in two providers by
+    dependency-injector.
     """
     return clock if isinstance(clock, providers.Provider) else providers.Object(clock or Clock())

@@ -17,8 +17,8 @@ from app.framework.common.metadata import get_metadata, has_metadata, methods_wi
 class Explorer(ABC):
     """Base class of a provider that reads the decorated methods of all other providers.
 
-    In each phase, start hooks of explorers run after the hooks of all other providers, and stop
-    hooks of explorers run before them.
+    In each phase of the start, the hooks of explorers run after the hooks of all other providers.
+    In each phase of the stop, they run before the hooks of all other providers.
 
     Attributes:
         decorators: The decorators that `explore` reads.
@@ -75,7 +75,7 @@ def _check_is_read(subject: str, decorator: MethodDecorator, read: Sequence[obje
 
 
 def _refuse_lost_decorators(cls: type) -> None:
-    """Refuse a method that overrides a decorated one without repeating the decorators."""
+    """Raise `BootError` if a method overrides a decorated method without its decorators."""
     for owner in cls.__mro__[1:]:
         for name, replaced in vars(owner).items():
             method = inspect.getattr_static(cls, name)

@@ -13,7 +13,7 @@ from app.concurrency.eager import EagerTasks
 from app.framework.common.awaiting import maybe_await
 
 MAX_FRAMES = 20
-"""The maximum number of stack frames in a log line, innermost last."""
+"""The maximum number of stack frames in a log line; the outermost frames are dropped."""
 
 
 class Outcome(NamedTuple):
@@ -24,9 +24,9 @@ class Outcome(NamedTuple):
 
 
 Started = Outcome | asyncio.Future[Outcome]
-"""A started handler: the outcome if the handler has ended, or else a future of the outcome.
+"""The outcome of a started handler or, while the handler is running, a future of the outcome.
 
-The future never raises an error.
+The future has no exception: it has an outcome, or is cancelled.
 """
 
 
@@ -40,7 +40,8 @@ def outcome_of(started: Started) -> Outcome:
 def name_of(handler: Callable[..., Any]) -> str:
     """Return the name of a handler for logs.
 
-    For a `functools.partial`, this is the name of its function: arguments must not be logged.
+    For a `functools.partial`, this is the name of its function, because the text of the partial
+    would contain arguments, which must not be logged.
     """
     function = unwrap(handler)
     while isinstance(function, partial):
@@ -70,11 +71,11 @@ class HandlerTasks:
         self.is_stopped = False
 
     def __len__(self) -> int:
-        """Return the number of handlers that are waiting for something."""
+        """Return the number of async handlers that have started but not ended."""
         return len(self._running)
 
     def start(self, name: str, handler: Callable[..., Any], *args: object) -> Started:
-        """Run a handler up to its first wait.
+        """Run a handler up to its first wait; return its outcome, or a future of the outcome.
 
         The caller must not start handlers after `stop`.
         """
@@ -94,7 +95,7 @@ class HandlerTasks:
     async def stop(self) -> None:
         """Wait for the running handlers; cancel and log the handlers that take too long.
 
-        A handler that calls this, such as a job that closes the application, is not cancelled.
+        A handler that calls `stop`, such as a job that closes the application, is not cancelled.
         """
         self.is_stopped = True
         await self._wait(self._stop_seconds)
@@ -132,7 +133,7 @@ class HandlerTasks:
             await asyncio.wait(others, timeout=seconds)
 
     def _others(self) -> dict[asyncio.Future[Outcome], str]:
-        """Return the running handlers, except the handler that calls this."""
+        """Return the running handlers, except the handler that is calling `stop`."""
         caller = asyncio.current_task()
         return {each: name for each, name in self._running.items() if each is not caller}
 

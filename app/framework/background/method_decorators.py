@@ -1,4 +1,4 @@
-"""Method decorators that modules outside of ``core`` read, such as ``on_event``."""
+"""Method decorators, such as ``on_event``, that have an effect only if a module is imported."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ from app.framework.common.hooks import POSITIONAL
 from app.framework.common.metadata import extend_metadata, get_metadata, methods_with_metadata
 
 METHOD_DECORATORS = "background:method_decorators"
-"""The metadata key for the list of a method's `MethodDecorator` objects."""
+"""The metadata key for the tuple of a method's `MethodDecorator` objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class MethodDecorator:
 
     @property
     def key(self) -> str:
-        """The metadata key for the decorator's values: a tuple with one item for each use."""
+        """The metadata key for a tuple of the decorator's values, one for each use on a method."""
         return f"@{self.name}"
 
 
@@ -33,8 +33,9 @@ class Handler:
     Attributes:
         name: The class and the method, such as ``Orders.on_created``.
         call: The bound method.
-        max_arguments: The number of positional arguments that the method accepts; None if any.
-        required_arguments: The number of arguments without a default.
+        max_arguments: The maximum number of positional arguments; None if the method accepts
+            ``*args``.
+        required_arguments: The number of positional parameters without a default.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Handler:
 
 
 def add_to_method(decorator: MethodDecorator, value: object, method: Any) -> None:
-    """Add a value of a decorator to a method.
+    """Store one use of a decorator, with its value, in the metadata of a method.
 
     Raises:
         BootError: The decorated object is not a plain method.
@@ -59,7 +60,7 @@ def add_to_method(decorator: MethodDecorator, value: object, method: Any) -> Non
 def decorated_methods(
     provider: object, decorator: MethodDecorator
 ) -> Iterator[tuple[Handler, tuple[Any, ...]]]:
-    """Yield the provider's methods that have a decorator, with the decorator's values."""
+    """Yield each method of the provider that has the decorator, and the decorator's values."""
     cls = type(provider)
     for name, method in methods_with_metadata(cls, decorator.key):
         handler = _read_handler(f"{cls.__name__}.{name}", getattr(provider, name))

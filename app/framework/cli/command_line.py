@@ -1,4 +1,4 @@
-"""The command ``lychgate``: ``new project``, ``new guard`` and others, ``events``."""
+"""The command ``lychgate`` with ``new project``, ``new guard`` (or another part) and ``events``."""
 
 import argparse
 import sys
@@ -18,7 +18,7 @@ _APPLICATION = "app.main:create_application"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command, and return the exit code: 1 after an error message."""
+    """Run a command; return the exit code: 0 after success, 1 after an error message."""
     parsed = _parser().parse_args(arguments)
     try:
         match parsed.command:
@@ -74,14 +74,14 @@ def _print_events(application: str, *, as_json: bool) -> None:
 
 
 def _load(reference: str) -> NestApplication:
-    """Call ``MODULE:FUNCTION`` of the project in the working directory."""
+    """Call ``MODULE:FUNCTION`` of the working directory's project; return the application."""
     module, _, function = reference.partition(":")
     sys.path.insert(0, "")
     try:
         create = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module}.".startswith(f"{error.name}."):
-            raise  # an import of the application fails, and the traceback shows where
+            raise  # another module is missing; the traceback shows where it is imported
         raise StarterError(
             f"There is no module {module} here; run this command in the project's folder, "
             "or name the function with --application MODULE:FUNCTION."

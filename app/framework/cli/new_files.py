@@ -11,7 +11,8 @@ def write_new(root: Path, files: Mapping[Path, str]) -> None:
     """Write files below a folder, and create the folders that they need.
 
     Raises:
-        StarterError: One of the files exists, or cannot be written. No file is left behind.
+        StarterError: One of the files exists already, or cannot be written. The files that were
+            written before the error are deleted.
     """
     with deleted_after_an_error(root) as written:
         for path, text in files.items():
@@ -23,10 +24,12 @@ def write_new(root: Path, files: Mapping[Path, str]) -> None:
 
 @contextmanager
 def deleted_after_an_error(root: Path, hint: str = "") -> Iterator[list[Path]]:
-    """Yield an empty list for the paths of new files; after an OSError, delete these files.
+    """Yield an empty list, to which the caller adds the path of each new file.
+
+    After an OSError, delete these files and raise a `StarterError`.
 
     Args:
-        root: Messages name paths relative to this folder.
+        root: Error messages name paths relative to this folder.
         hint: A sentence to add to the error message if a path cannot be written or read.
     """
     written: list[Path] = []

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Self
 
 _MAX_CHARS = 24
-"""The maximum length of a name: longer names would make lines exceed 100 columns."""
+"""The maximum length of a name: longer names would make generated lines exceed 100 columns."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 class StarterError(Exception):
-    """Nothing was written. The text explains the problem and how to fix it."""
+    """A command failed, and has written nothing. The text names the problem and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class PartName:
 
         Args:
             text: The name as the user has typed it.
-            kind: The kind of the part, such as ``gateway``. The name may end with the kind.
+            kind: The kind of the part, such as ``gateway``. The text may end with the kind.
 
         Raises:
             StarterError: The text is not a valid name for a class, a file and an event.
@@ -45,7 +45,7 @@ class PartName:
 
     @property
     def fields(self) -> dict[str, str]:
-        """The forms of the name, keyed by the names of the templates' fields."""
+        """The forms of the name, keyed by the placeholders in the templates."""
         return {"name": self.snake, "Name": self.pascal, "event": self.camel}
 
     @property

@@ -11,11 +11,11 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _SUFFIX = ".tmpl"
 
 KINDS = tuple(sorted(each.name.partition(".")[0] for each in (_TEMPLATES / "parts").glob("*.tmpl")))
-"""The kinds of parts: gateway, guard and others."""
+"""The kinds of parts, such as ``gateway`` and ``guard``: one for each template."""
 
 
 def new_project(root: Path, requirement: str) -> list[Path]:
-    """Write a project, and return its files.
+    """Write a project, and return the paths of its files, relative to ``root``.
 
     Args:
         root: The project's folder, which must be empty or missing.
@@ -38,7 +38,7 @@ def new_project(root: Path, requirement: str) -> list[Path]:
 
 
 def new_part(kind: str, text: str, folder: Path) -> tuple[Path, str]:
-    """Write a part, and return its file and the lines to add by hand.
+    """Write a part, and return its path and the lines that the user must add by hand.
 
     ``new_part("guard", "admin", Path("app"))`` writes ``app/admin/admin_guard.py``.
 

@@ -1,4 +1,4 @@
-"""Awaits the results of guards, pipes, filters and hooks, which may or may not be awaitable."""
+"""`maybe_await`: awaits the result of a guard, pipe, filter or hook if it is awaitable."""
 
 from inspect import isawaitable
 from typing import Any
@@ -8,8 +8,7 @@ async def maybe_await(value: Any) -> Any:
     """Await a value until it is no longer awaitable, as JavaScript flattens promises.
 
     An ``async def`` can return a coroutine without awaiting it. A single ``await`` would then
-    return that coroutine. Because a coroutine is truthy, a guard that returns one would admit every
-    client.
+    return that coroutine. Because a coroutine is truthy, such a guard would admit every client.
     """
     while isawaitable(value):
         value = await value

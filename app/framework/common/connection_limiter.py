@@ -5,7 +5,12 @@ from collections.abc import Callable, Hashable
 
 
 class ConnectionLimiter:
-    """Counts the connections of each client network, from `try_add` to `discard`."""
+    """Counts the connections of each client network.
+
+    Args:
+        max_per_network: The maximum number of connections of one network.
+        client_network: Returns the network of an address.
+    """
 
     def __init__(self, max_per_network: int, client_network: Callable[[str], str]) -> None:
         self._max_per_network = max_per_network
@@ -23,7 +28,7 @@ class ConnectionLimiter:
         return True
 
     def discard(self, connection_id: Hashable) -> None:
-        """Stop counting a connection. Repeating this is harmless."""
+        """Stop counting a connection. Further calls for the same connection have no effect."""
         network = self._networks.pop(connection_id, None)
         if network is not None:
             self._counts[network] -= 1

@@ -1,7 +1,7 @@
-"""`ArgumentsHost` and `ExecutionContext`: the event that guards, interceptors and filters receive.
+"""`ArgumentsHost` and `ExecutionContext`: describe an event to guards, interceptors and filters.
 
-One object serves as both and as the result of ``switch_to_ws()`` or ``switch_to_http()``: an event
-needs one allocation instead of three.
+One object serves as both, and as the result of ``switch_to_ws()`` or ``switch_to_http()``. An event
+therefore needs one allocation instead of three.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,10 @@ Only the first call has an effect; further calls return False.
 """
 
 CONNECTION_PATTERN = "handleConnection"
-"""The value of ``get_pattern()`` while a socket connects; sent as ``cause.pattern`` of errors."""
+"""The value of ``get_pattern()`` while a socket connects.
+
+The ``exception`` event contains it as ``cause.pattern``.
+"""
 
 _process = token_hex(4)
 _requests = count(1)
@@ -66,7 +69,7 @@ class ArgumentsHost:
         return self._client
 
     def get_data(self) -> Any:
-        """Return the payload: None, the only argument, or a list of several arguments."""
+        """Return the client's argument; None if there is none, a list if there are several."""
         return self._data
 
     def get_pattern(self) -> str:
@@ -87,12 +90,12 @@ class UnknownEvent:
 
 
 class ExecutionContext(ArgumentsHost):
-    """The arguments of one event, with the gateway or controller and the handler for it."""
+    """The arguments of one event or request, and the class and the handler that receive it."""
 
     __slots__ = ("_class", "_handler", "_request_id")
 
     is_connection = False
-    """Whether a socket is connecting.
+    """Whether this is the context of a connecting socket instead of an event.
 
     Do not compare the pattern instead: a client may send an event named `CONNECTION_PATTERN`.
     """
@@ -155,8 +158,8 @@ class ConnectionContext(ExecutionContext):
 class HttpContext(ExecutionContext):
     """The context of a request to a controller.
 
-    The methods for WebSocket events raise a TypeError. Therefore a guard that was written only for
-    sockets refuses every request.
+    The methods for WebSocket events raise a TypeError. A guard that calls one of them therefore
+    fails, instead of admitting requests by mistake.
 
     Attributes:
         body: The decoded JSON body, if the handler has a ``Body`` parameter.

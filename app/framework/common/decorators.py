@@ -16,23 +16,35 @@ INTERCEPTORS = "__interceptors__"
 FILTERS = "__exceptionFilters__"
 CATCH = "__filterCatchExceptions__"
 NEEDED_GUARDS = "__needed_guards__"
-"""Pairs of a decorator's name and the class of the guard that reads the decorator."""
+"""The metadata key of pairs: a decorator's name, and the class of the guard that reads it."""
 
 FilterClass = TypeVar("FilterClass", bound=type)
 
 
 def use_guards(*guards: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@UseGuards``: classes (providers of a module) or instances, run left to right."""
+    """Nest's ``@UseGuards``: run guards from left to right.
+
+    Args:
+        guards: Instances, or classes that a module provides.
+    """
     return _extend(GUARDS, "use_guards", guards)
 
 
 def use_pipes(*pipes: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@UsePipes``: classes (providers of a module) or instances, run left to right."""
+    """Nest's ``@UsePipes``: run pipes from left to right.
+
+    Args:
+        pipes: Instances, or classes that a module provides.
+    """
     return _extend(PIPES, "use_pipes", pipes)
 
 
 def use_interceptors(*interceptors: object) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@UseInterceptors``: classes (module providers) or instances, outermost first."""
+    """Nest's ``@UseInterceptors``: run interceptors around the pipes and the handler.
+
+    Args:
+        interceptors: Instances, or classes that a module provides. The first one is outermost.
+    """
     return _extend(INTERCEPTORS, "use_interceptors", interceptors)
 
 
@@ -55,7 +67,7 @@ def catch(*exceptions: type[Exception]) -> Callable[[FilterClass], FilterClass]:
 
 
 def need_guard(target: object, decorator: str, guard: type) -> None:
-    """Let boot fail if a handler has this decorator, but the guard does not run for the handler."""
+    """Record that a decorator of a handler needs a guard: without the guard, boot fails."""
     extend_metadata(target, NEEDED_GUARDS, ((decorator, guard),))
 
 

@@ -2,15 +2,15 @@
 
 ::
 
-    WsException                 sent to the client: in the ack or as `exception`
+    WsException                 sent to the client: in the ack or as the event `exception`
     ├── WsUnauthorized          unauthorized
     ├── WsForbidden             forbidden (a guard refused)
-    ├── WsBadRequest            invalid_payload, with the fields
+    ├── WsBadRequest            invalid_payload, with the error of each field
     ├── WsUnknownEvent          unknown_event
     ├── WsTooManyRequests       rate_limited, temporary
     ├── WsUnavailable           unavailable, temporary
     ├── WsDraining              draining, temporary
-    └── WsInternalError         internal (a bug; its text is only logged)
+    └── WsInternalError         internal (any other error; its text is only logged)
 
     BootError                   prevents the start; its text says how to fix the application
 """
@@ -80,7 +80,7 @@ class WsException(Exception):
         }
 
     def to_event(self, cause: Mapping[str, object] | None) -> object:
-        """Return the payload of the ``exception`` event, which is Nest's payload plus the code.
+        """Return the payload of the ``exception`` event: Nest's payload, `code` and `details`.
 
         An `error` that is an object is returned unchanged.
         """
@@ -154,7 +154,8 @@ class WsBadRequest(WsException):
 class WsUnknownEvent(WsException):
     """No handler exists for this event.
 
-    The message names the most similar known event, if any, but not the name that the client sent.
+    The message suggests the most similar known event, if any. It does not repeat the name that the
+    client sent.
     """
 
     code = "unknown_event"

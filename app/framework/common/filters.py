@@ -19,17 +19,17 @@ class ExceptionFilter(Protocol):
 
     The method ``catch`` may annotate ``exception`` with the class that the decorator names.
 
-    For an event, a filter calls the ack or emits an event. If the filter raises, the error is
-    logged and the client gets no answer. For a request, a filter calls ``json`` or ``send`` of the
-    response. If the filter calls neither, or raises first, the client gets the status 500.
+    To answer an event, a filter calls the ack or emits an event. If the filter raises, the error is
+    logged and the client gets no answer. To answer a request, a filter calls ``json`` or ``send``
+    of the response. Without such a call, the client gets the status 500.
     """
 
     def catch(self, exception: Any, host: ExecutionContext) -> Awaitable[None] | None:
-        """Answer the client; may be async. The socket's next event waits until this returns."""
+        """Answer the client; may be async. The socket's next event waits until this ends."""
 
 
 class BaseWsExceptionFilter:
-    """The default filter: sends a `WsException`; logs anything else and sends ``internal``.
+    """The default filter: sends a `WsException`; logs any other error and sends ``internal``.
 
     If the client waits for an ack, the error is sent in the ack only, unlike in Nest. Without an
     ack, or after the ack was sent, the error is sent as Nest's ``exception`` event.
@@ -47,8 +47,8 @@ class BaseWsExceptionFilter:
     def catch(self, exception: Any, host: ExecutionContext) -> None:
         """Send the error to the client; log it first unless it is a `WsException`.
 
-        A global filter also runs for requests to controllers. `BaseExceptionFilter` answers these
-        requests.
+        If this filter is global, it also runs for requests to controllers. It then passes the error
+        to `BaseExceptionFilter`.
         """
         if host.get_type() == "http":
             BaseExceptionFilter().catch(exception, host)
@@ -84,7 +84,7 @@ class BaseWsExceptionFilter:
 class BaseExceptionFilter:
     """The default filter of controllers: sends an `HttpException`; logs other errors and sends 500.
 
-    `BaseWsExceptionFilter` answers the errors of a gateway's events.
+    The error of a gateway's event is passed to `BaseWsExceptionFilter`.
     """
 
     def catch(self, exception: Any, host: ExecutionContext) -> None:

@@ -15,7 +15,7 @@ Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 
 @runtime_checkable
 class CanActivate(Protocol):
-    """A guard: runs when a socket connects, and before the interceptors and pipes of each event."""
+    """A guard: runs when a socket connects, and before the interceptors of an event or request."""
 
     def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
         """Return whether to continue. If False, the client receives ``Forbidden resource``.
@@ -25,14 +25,22 @@ class CanActivate(Protocol):
 
 
 _NOT_VERDICTS = (Iterator, AsyncIterator, BaseException, Future)
-"""Types that no guard may return, because every instance is truthy. Callables are rejected too."""
+"""Types that a guard must not return, because their instances are always truthy.
+
+Callables are rejected too.
+"""
 
 
 async def try_activate(checks: Iterable[Check], context: ExecutionContext) -> None:
-    """Run guards in turn; raise `WsForbidden` if a guard refuses. `verdict_of` may raise too."""
+    """Run guards in turn.
+
+    Raises:
+        WsForbidden: A guard refuses.
+        TypeError: A guard returned an invalid result; see `verdict_of`.
+    """
     for check in checks:
         verdict: Any = check(context)
-        if iscoroutine(verdict):  # for async guards, faster than `verdict_of`
+        if iscoroutine(verdict):  # for async guards, this is faster than `verdict_of`
             verdict = await verdict
         if verdict is not True and not await verdict_of(check, verdict):
             raise WsForbidden

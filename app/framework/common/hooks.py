@@ -1,8 +1,8 @@
 """The lifecycle hooks that every provider may have, as Protocols.
 
-A provider implements a hook by defining a method of that name. ``core/lifecycle.py`` describes when
-hooks run. The method is sync or async, and may take fewer arguments than the Protocol lists:
-surplus arguments are dropped, as in JavaScript.
+A provider implements a hook by defining a method with the hook's name. The method is sync or async,
+and may take fewer arguments than the Protocol lists: surplus arguments are dropped, as in
+JavaScript. ``core/lifecycle.py`` describes when hooks run.
 """
 
 import inspect
@@ -30,7 +30,7 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 
 @runtime_checkable
 class OnModuleInit(Protocol):
-    """Opens connections and files, which a constructor must not do."""
+    """Opens connections and files at the start; a constructor must not open them."""
 
     def on_module_init(self) -> Awaitable[None] | None:
         """Open connections. If this raises, the application does not start."""
@@ -38,7 +38,7 @@ class OnModuleInit(Protocol):
 
 @runtime_checkable
 class OnApplicationBootstrap(Protocol):
-    """Runs when every module is initialized, before the application listens."""
+    """Runs after the ``on_module_init`` hooks of all providers, before the application listens."""
 
     def on_application_bootstrap(self) -> Awaitable[None] | None:
         """Start background work. If this raises, the application does not start."""
@@ -49,12 +49,12 @@ class OnDrain(Protocol):
     """Runs after the stop signal, while clients are still served. Nest has no such hook."""
 
     def on_drain(self) -> Awaitable[None] | None:
-        """Announce the shutdown. If this raises, the error is logged."""
+        """Announce the shutdown, for example to a load balancer. Errors are logged."""
 
 
 @runtime_checkable
 class OnModuleDestroy(Protocol):
-    """Stops the provider's own tasks; sockets are still connected."""
+    """Stops the provider's own tasks while sockets are still connected."""
 
     def on_module_destroy(self) -> Awaitable[None] | None:
         """Stop background work. If this raises, the error is logged."""
@@ -65,15 +65,15 @@ class BeforeApplicationShutdown(Protocol):
     """Runs after all ``on_module_destroy`` hooks, before the servers close."""
 
     def before_application_shutdown(self, signal: str | None) -> Awaitable[None] | None:
-        """Prepare for the shutdown. Errors are logged. ``signal`` is the signal's name, if any."""
+        """Prepare for the shutdown. Errors are logged. ``signal`` is a signal's name or None."""
 
 
 @runtime_checkable
 class OnApplicationShutdown(Protocol):
-    """Closes resources that handlers used; no socket is connected any more."""
+    """Closes resources that handlers used, after all sockets have disconnected."""
 
     def on_application_shutdown(self, signal: str | None) -> Awaitable[None] | None:
-        """Close resources. Errors are logged. ``signal`` is the name of the signal, if any."""
+        """Close resources. Errors are logged. ``signal`` is a signal's name or None."""
 
 
 def find_hook(provider: object, name: str, arguments: tuple[str, ...]) -> Callable[..., Any] | None:

@@ -216,10 +216,10 @@ _HTTP_KINDS: dict[type[WsException], type[_StatusException]] = {
 
 
 def as_http_exception(error: Exception) -> Exception:
-    """Convert a gateway error, such as a guard's `WsForbidden`, to Nest's HTTP exception.
+    """Convert an error such as a guard's `WsForbidden` to the HTTP exception of the same meaning.
 
-    All other errors are returned unchanged. These include a plain `WsException`: for HTTP it is an
-    unexpected error, as in Nest.
+    Errors without such an HTTP exception are returned unchanged. A plain `WsException` is one of
+    them: in a controller, it is an unexpected error, as in Nest.
     """
     if isinstance(error, WsBadRequest):
         return _chained(BadRequestException(error.http_message), error)

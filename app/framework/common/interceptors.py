@@ -7,13 +7,13 @@ from app.framework.common.context import ExecutionContext
 
 
 class CallHandler:
-    """Gives an interceptor the remaining steps: further interceptors, pipes and the handler."""
+    """The steps that an interceptor runs around: further interceptors, pipes and the handler."""
 
     __slots__ = ("handle",)
 
     def __init__(self, handle: Callable[[], Awaitable[Any]]) -> None:
         self.handle = handle
-        """Runs the remaining steps and returns the handler's result.
+        """Runs these steps and returns the handler's result.
 
         A streaming handler's result is an async iterator. An interceptor that does not call this
         function skips the handler and returns a result of its own.
@@ -22,7 +22,10 @@ class CallHandler:
 
 @runtime_checkable
 class NestInterceptor(Protocol):
-    """Runs around pipes and handler, and can catch their errors. Guards run earlier, as in Nest."""
+    """Runs around the pipes and the handler, and can catch their errors.
+
+    Guards run earlier, as in Nest.
+    """
 
     def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         """Return the result, usually that of ``await call_handler.handle()``; may be async."""

@@ -44,7 +44,7 @@ def has_metadata(target: object) -> bool:
 def methods_with_metadata(cls: type, key: str) -> Iterator[tuple[str, Callable[..., Any]]]:
     """Yield the methods that have this key, inherited ones first.
 
-    A method that overrides another must have the key itself.
+    A method that overrides another does not inherit the key.
     """
     for name in member_names(cls):
         member = inspect.getattr_static(cls, name)

@@ -11,11 +11,12 @@ MAX_SUBJECTS = 1_000
 """The default maximum of pairs (text and subject) that are counted separately within a minute."""
 
 OTHERS = "others"
-"""The common subject of all pairs beyond the maximum: one count for each text."""
+"""The subject under which pairs beyond the maximum are counted, separately for each text."""
 
 
 def _call_later(seconds: float, callback: Callable[[], None]) -> object:
-    # Use an empty context: the log line must not carry the ids of the event that started the timer.
+    # Use an empty context: otherwise the log line would contain the ids of the event that started
+    # the timer.
     return asyncio.get_running_loop().call_later(seconds, callback, context=Context())
 
 
@@ -27,7 +28,7 @@ class MinuteLog:
 
     Args:
         write: Logs one line for ``(what, subject, times)``; ``times`` is the number of occurrences
-            since the last line.
+            since the last line of this pair.
         max_subjects: The maximum number of pairs that are counted separately. Choose a low number
             where clients can invent subjects.
     """
@@ -48,7 +49,7 @@ class MinuteLog:
         """Count one occurrence.
 
         Args:
-            what: One of a few constant texts.
+            what: The text of the log line. Use constants, because the number of texts has no limit.
             subject: A short text that identifies the cause, such as a client's address.
         """
         key = (what, subject)

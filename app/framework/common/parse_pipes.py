@@ -1,8 +1,8 @@
 """Nest's pipes that parse one value: numbers, booleans, UUIDs, enums, dates and arrays.
 
-The messages and the accepted values are Nest's. A refused value raises `WsBadRequest`. If
-there is an ``exception_factory``, it receives the message and returns the exception to raise. With
-``optional=True`` a missing value stays None.
+The messages are Nest's and so are the accepted values, unless a class states a difference. A pipe
+raises `WsBadRequest` for a refused value. If there is an ``exception_factory``, it receives the
+message and returns the exception to raise. With ``optional=True`` a missing value stays None.
 """
 
 import re
@@ -44,13 +44,16 @@ _FIRST_DAY = "0000-01-01"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 400
-"""Longer strings are refused.
+"""`ParseIntPipe` refuses longer strings.
 
-JavaScript's largest number has 309 digits, and `int` refuses a string of more than 4,300 digits.
+JavaScript's largest number has 309 digits, and `int` raises an error for more than 4,300 digits.
 """
 
 _EXPONENTIAL_FROM = 10**21
-"""JavaScript writes numbers from here on with an exponent; Nest's ``ParseIntPipe`` refuses them."""
+"""JavaScript formats numbers from this one on with an exponent.
+
+Therefore Nest's ``ParseIntPipe`` refuses them.
+"""
 
 _HEX = "[0-9a-f]"
 _UUID = f"{_HEX}{{8}}-{_HEX}{{4}}-%s{_HEX}{{3}}-[89ab]{_HEX}{{3}}-{_HEX}{{12}}"
@@ -62,7 +65,7 @@ class _Refused(Exception):
 
 
 class ParsePipe(PipeTransform, ABC):
-    """Base class of the pipes in this module, which override `parse`."""
+    """Base class of the pipes in this module; each pipe overrides `parse`."""
 
     precedes_validation: ClassVar[bool] = True
 
@@ -228,9 +231,9 @@ class ParseDatePipe(ParsePipe):
 class ParseArrayPipe(ParsePipe):
     """Converts a list, or a string with separators, to a list; ``items`` is the type of each item.
 
-    As in Nest, a string item is read as JSON first, unless ``items`` is str. If ``items`` is not
-    str, int, float or bool, a `ValidationPipe` with the same ``whitelist`` and
-    ``forbid_non_whitelisted`` checks the items.
+    Without ``items``, the items of the list are not converted. As in Nest, a string item is read as
+    JSON first, unless ``items`` is str. If ``items`` is a type other than str, int, float or bool,
+    a `ValidationPipe` with the same ``whitelist`` and ``forbid_non_whitelisted`` checks the items.
     """
 
     def __init__(

@@ -19,10 +19,10 @@ _Extra = Literal["allow", "ignore", "forbid"] | None
 """Pydantic's rule for unknown fields; None means the rule of each model's ``model_config``."""
 
 _EXTRA: dict[bool | None, _Extra] = {True: "ignore", False: "allow", None: None}
-"""The rule for each value of ``whitelist``."""
+"""The rule for each value of `ValidationPipe`'s option ``whitelist``."""
 
 _STRICTNESS: tuple[_Extra, ...] = ("forbid", "ignore", "allow", None)
-"""The rules in the order in which pipes apply them, strictest first; None: no explicit rule."""
+"""The order of several `ValidationPipe`s for one parameter, by their rules; see `in_order`."""
 
 MAX_LISTED_ERRORS = 100
 """If a payload has more errors, the answer contains only their number."""
@@ -35,7 +35,7 @@ _REMEDIES = {
     "transform_options": "set the model's model_config",
     "groups": "declare one model for each group",
 }
-"""Remedies for options of Nest that pydantic does not have, by the name of the option."""
+"""For each option of Nest that pydantic does not have: the advice in the error message."""
 
 ParamKind = Literal["body", "query", "param", "custom"]
 
@@ -88,7 +88,7 @@ class PipeTransform:
 
 
 def bind_pipe(pipe: PipeTransform, metadata: ArgumentMetadata) -> Transform | None:
-    """Bind a pipe to a parameter. For a mock, return its ``transform``, which the test sets up."""
+    """Bind a pipe to a parameter. For a mock of a pipe, return the mock's ``transform``."""
     if issubclass(type(pipe), PipeTransform):
         return pipe.bind(metadata)
     return partial(pipe.transform, metadata=metadata)
@@ -106,8 +106,9 @@ class ValidationPipe(PipeTransform):
     """Validates a payload with pydantic and converts it to the parameter's annotated type.
 
     For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
-    with an internal error. As in Nest, custom parameters are not validated. If the type is a model,
-    a missing or scalar payload counts as an empty object.
+    with an internal error. As in Nest, parameters with the `ArgumentMetadata.type` ``custom`` are
+    not validated. If the annotated type is a model, a missing or scalar payload counts as an empty
+    object.
 
     Attributes:
         extra: Pydantic's rule for unknown fields, from the options.
@@ -163,7 +164,7 @@ class ValidationPipe(PipeTransform):
         return value if validate is None else validate(value)
 
     def bind(self, metadata: ArgumentMetadata) -> Transform | None:
-        """Compile the validator of one parameter; return None if the type allows any value."""
+        """Compile the validator of one parameter; return None if no value can be invalid."""
         metatype = metadata.metatype if self._expected_type is None else self._expected_type
         if metadata.type == "custom" or metatype in (Any, object):
             return None
@@ -187,7 +188,7 @@ class ValidationPipe(PipeTransform):
 class DefaultValuePipe(PipeTransform):
     """Nest's ``DefaultValuePipe``: replaces a missing value or NaN.
 
-    Each event receives its own copy of a list, dict, set or model.
+    If the default is a list, dict, set or model, each event receives its own copy.
     """
 
     precedes_validation = True
@@ -209,12 +210,12 @@ def in_order(
     """Return the pipes for one parameter in the order of their calls.
 
     The order is: pipes of the application, of the class, of the method, of the parameter. But
-    `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. In
-    Nest, `ValidationPipe` skips scalar types. Here it checks the annotated type, and only the
-    results of the parameter's own pipes have that type.
+    `ValidationPipe` runs last if one of the parameter's own pipes has `precedes_validation`. Before
+    such a pipe has run, the value may not fit the annotated type. Nest needs no such rule, because
+    Nest's `ValidationPipe` skips scalar types.
 
     If there are several `ValidationPipe`s, they run in the order of their rules for unknown fields,
-    strictest first. The first returns a model, in which the others find no unknown fields.
+    strictest first. The first one returns a model, and the others find no unknown fields in it.
     """
     pipes = (*outer, *own)
     if any(getattr(type(pipe), "precedes_validation", False) for pipe in own):
@@ -273,7 +274,7 @@ def _listed_errors(error: ValidationError, prefix: Sequence[str]) -> tuple[Field
 
 
 def field_errors(error: ValidationError, prefix: Sequence[str] = ()) -> tuple[FieldError, ...]:
-    """Convert pydantic's error to `FieldError`s. The input is left out: it may be secret."""
+    """Convert pydantic's error to `FieldError`s, without the input, which may be secret."""
     return tuple(
         FieldError(
             path=".".join((*prefix, *map(str, fault["loc"]))),

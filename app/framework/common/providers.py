@@ -1,8 +1,8 @@
-"""Global enhancers and imports: the declarations of modules besides ordinary providers.
+"""Global enhancers and imports, which a module declares next to its other providers.
 
 `AppGuard`, `AppPipe`, `AppInterceptor` and `AppFilter` are Nest's ``APP_GUARD`` and the like. Write
-``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. They are ordinary providers of
-dependency-injector, so tests can override the enhancers by class, unlike in Nest.
+``throttler = AppGuard(WsThrottlerGuard, limiter)`` in a module. The four classes are singleton
+providers of dependency-injector, so tests can override the enhancers by class, unlike in Nest.
 """
 
 from typing import Any, TypeVar, get_origin
@@ -45,8 +45,8 @@ def imported(
     ``ConfigService``. The provided object must be an instance of ``token``. Tests override the
     dependency by the same ``token``.
 
-    The provider comes from the parent module, which passes it in. Otherwise it comes from a
-    `global_` module. If there is none either, ``default`` is used.
+    The parent module may pass the provider in. Otherwise a `global_` module's provider is used. If
+    no `global_` module provides ``token``, ``default`` is used.
     """
     return providers.Dependency(instance_of=get_origin(token) or token, default=default)
 
@@ -55,7 +55,7 @@ def global_(module: type[ModuleClass]) -> type[ModuleClass]:
     """Nest's ``@Global``: every module may import the providers of this module.
 
     Other modules write ``imported(SomeClass)``; their parent modules need not pass the provider in.
-    The global module is the root module, or is nested in it at any depth.
+    The global module must be the root module, or be nested in the root module at any depth.
     """
     if not issubclass(module, containers.DeclarativeContainer):
         raise BootError(

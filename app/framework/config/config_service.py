@@ -30,7 +30,7 @@ class ConfigService(Generic[S]):
     @overload
     def get(self, path: str, kind: type[V]) -> V: ...
     def get(self, path: str, kind: type[Any] = object) -> Any:
-        """Return a setting by its field name. ``database.host`` is a field of a nested model.
+        """Return a setting by its field name. ``database.host`` means ``host`` in ``database``.
 
         Raises:
             BootError: There is no such setting, or it is not an instance of ``kind``.
@@ -66,7 +66,7 @@ class ConfigService(Generic[S]):
                 "None; set it in the environment"
             )
         if isinstance(owner, BaseModel):
-            # Read computed fields and properties as well, but no methods and no private attributes.
+            # Allow computed fields as well, but no plain properties, methods or private attributes.
             names = [*type(owner).model_fields, *type(owner).model_computed_fields]
             if name in names:
                 return getattr(owner, name)

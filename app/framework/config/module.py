@@ -38,12 +38,12 @@ class ConfigModule(containers.DeclarativeContainer):
 
 
 def _loader(settings_class: type[S]) -> Callable[[], S]:
-    """Return a function that loads the settings; its return type makes them injectable by class."""
+    """Return a function that loads the settings. `Injector` finds it by its return annotation."""
 
     def load() -> S:
         try:
             return settings_class()
-        except ValidationError as error:  # its text contains values, which may be secret
+        except ValidationError as error:  # the error's text may contain secret values
             faults = "; ".join(f"{each['path']}: {each['message']}" for each in field_errors(error))
         except SettingsError as error:
             faults = str(error)

@@ -43,14 +43,17 @@ T = TypeVar("T")
 _ANY_ADDRESS = "::"
 _HTTP_SHUTDOWN_SECONDS = 0.5
 _HTTP_IDLE_SECONDS = 60.0
-"""The maximum time to send a request head. This is Node's default; aiohttp's default is an hour."""
+"""The time in which a client must send a request head.
+
+This is Node's default; aiohttp's default is an hour.
+"""
 
 
 class NestApplication:
     """A module with its gateways and controllers on one HTTP server.
 
     Create an application with `NestFactory.create`, start it with `listen` and stop it with
-    `close`. `init` raises a `BootError` for every mistake in the wiring, before a port is opened.
+    `close`. If the modules contain a mistake, `init` raises a `BootError` before a port is opened.
     """
 
     def __init__(self, container: containers.Container, adapter: IoAdapter) -> None:
@@ -66,15 +69,24 @@ class NestApplication:
         self._initialized = False
 
     def get(self, token: type[T]) -> T:
-        """Return the instance of a class; see `Injector.get`."""
+        """Return the instance of a class or, if it has no provider, of its subclass.
+
+        Raises:
+            BootError: There is not exactly one provider, or it is a ``providers.Factory``.
+        """
         return self._injector.get(token)
 
     async def resolve(self, token: type[T]) -> T:
-        """Return the instance of a class, or a new one; see `ModuleRef.resolve`."""
+        """Create an instance if the class has a ``providers.Factory``.
+
+        Otherwise return the same instance as `get`.
+        """
         return await ModuleRef(self._injector).resolve(token)
 
     def use_web_socket_adapter(self, adapter: IoAdapter) -> None:
-        """Nest's ``useWebSocketAdapter``: replace the adapter, for example by one that uses `get`.
+        """Nest's ``useWebSocketAdapter``: replace the adapter.
+
+        Call this if the adapter needs an instance that `get` returns.
 
         Raises:
             BootError: `init` was called before, or the argument is not an `IoAdapter`.
@@ -92,7 +104,7 @@ class NestApplication:
         self._globals = replace(self._globals, guards=(*self._globals.guards, *guards))
 
     def use_global_interceptors(self, *interceptors: NestInterceptor) -> None:
-        """Nest's ``useGlobalInterceptors``: these run inside those of `AppInterceptor`."""
+        """Nest's ``useGlobalInterceptors``: the given ones run inside those of `AppInterceptor`."""
         self._check_global("use_global_interceptors", interceptors, NestInterceptor)
         self._globals = replace(
             self._globals, interceptors=(*self._globals.interceptors, *interceptors)
@@ -109,10 +121,10 @@ class NestApplication:
         self._globals = replace(self._globals, filters=(*reversed(filters), *self._globals.filters))
 
     def definitions(self) -> tuple[GatewayDefinition, ...]:
-        """Return the definitions of all gateways. Opens no connection and no port.
+        """Return the definitions of all gateways, without opening a connection or port.
 
         Raises:
-            BootError: A mistake in the wiring, or an option that is not supported.
+            BootError: The modules contain a mistake, or a gateway has an unsupported option.
         """
         self._injector.check()
         application = self._application_enhancers()
@@ -131,8 +143,8 @@ class NestApplication:
     async def init(self) -> None:
         """Build all providers and run the start hooks; further calls have no effect.
 
-        Providers that are async functions are awaited, before gateways are explored. If `init`
-        raises, call `close`, which closes the instances that were built.
+        The results of async provider functions are awaited before the gateways' handlers are read.
+        If `init` raises, call `close` to close the instances that were built.
 
         Raises:
             BootError: There is a mistake in the modules, `init` has failed before, or `close` was
@@ -210,14 +222,14 @@ class NestApplication:
         await run_closing_hooks("on_drain", self._providers[::-1])
 
     async def close(self, signal: signals.Signals | None = None) -> None:
-        """Run Nest's shutdown sequence. Connections are closed with 1001, so clients reconnect.
+        """Run Nest's shutdown sequence. WebSockets are closed with code 1001, so clients reconnect.
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called. If `init` is
         running, `close` first waits until `init` has ended.
 
         Raises:
-            BootError: A start hook awaits `close`: each would wait for the other.
+            BootError: A start hook calls `close`: the hook and `close` would wait for each other.
         """
         if self._starter is not None and self._starter is asyncio.current_task():
             raise BootError("close was called while init runs its hooks; raise an error instead")
@@ -235,12 +247,12 @@ class NestApplication:
         if self._runner is not None:
             await self._runner.cleanup()
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
-        if name is not None:  # commands close without a signal, and must not log this
+        if name is not None:  # CLI commands close without a signal, and must not log this
             _log.info("stopped", signal=name)
 
     async def _build(self) -> None:
         async for instance in self._injector.instances():
-            self._providers.append(instance)  # `close` needs it even if a later one fails
+            self._providers.append(instance)  # needed by `close`, even if a later provider fails
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         self._refuse_if_started(method)

@@ -31,7 +31,7 @@ def refuse_cycles(ordered: Iterable[AnyProvider]) -> None:
 
 def _needed(provider: AnyProvider) -> Iterable[AnyProvider]:
     """Return the providers that this provider calls when it is called."""
-    if isinstance(provider, (*CONTAINERS, providers.Delegate)):  # they do not call providers
+    if isinstance(provider, (*CONTAINERS, providers.Delegate)):  # these call no providers
         return ()
     return provider.overridden[-1:] or provider.related
 

@@ -15,7 +15,7 @@ CONTAINERS = (providers.Container, providers.DependenciesContainer)
 
 
 def in_declaration_order(container: containers.Container) -> tuple[AnyProvider, ...]:
-    """Return all providers that a container reaches, without duplicates.
+    """Return all providers that a container declares or uses, without duplicates.
 
     The providers of a nested container are listed at the container's position. A provider that no
     container declares, such as an inline argument or an override, comes after the first provider
@@ -53,7 +53,7 @@ def effective(provider: AnyProvider) -> AnyProvider:
 
 
 def module_of(provider: AnyProvider) -> containers.DynamicContainer | None:
-    """Return the module that a provider holds: a nested module, or a module that overrides it."""
+    """Return the module that a provider holds: a nested module, or the override of one; or None."""
     held: object = None
     if isinstance(provider, providers.Container):
         held = provider.container
@@ -69,7 +69,7 @@ def class_of(module: containers.Container) -> type:
 
 
 def _related(provider: AnyProvider) -> Iterable[AnyProvider]:
-    """Return the arguments and overrides of a provider, except an unused default of an import."""
+    """Return the arguments and overrides of a provider; of an overridden import, only overrides."""
     if isinstance(provider, providers.Dependency) and provider.overridden:
         return provider.overridden
     return provider.related

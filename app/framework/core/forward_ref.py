@@ -43,15 +43,15 @@ class ForwardRef(Generic[T]):
         return self._instance
 
     def on_module_init(self) -> None:
-        """Raise `BootError` if the class has no provider."""
+        """Get the instance at the start: this raises `BootError` if the class has no provider."""
         self()
 
 
 def forward_ref(token: Callable[[], type[T]]) -> providers.Provider[ForwardRef[T]]:
     """Nest's ``forwardRef``: write ``forward_ref(lambda: DogsService)`` in place of a provider.
 
-    The constructor receives a `ForwardRef`. Only one of the two classes needs it, and the other
-    class may belong to any module.
+    The constructor receives a `ForwardRef`. Only one of the two classes needs a `ForwardRef`, and
+    the other class may belong to any module.
 
     Raises:
         BootError: The argument is the class itself.

@@ -1,4 +1,4 @@
-"""Fills imports that no parent module passes in, from global modules and with `ModuleRef`."""
+"""Fills imports that no parent module passes in: with a global module's provider or `ModuleRef`."""
 
 from collections.abc import Iterable, Iterator
 
@@ -32,7 +32,7 @@ def fill_imports(container: containers.Container, shared: AnyProvider) -> None:
     for each in ordered:
         if not isinstance(each, providers.Dependency) or each.overridden:
             continue
-        if each.instance_of is object:  # a provider of a module that is not passed in yet
+        if each.instance_of is object:  # a placeholder, used until the imported module is passed in
             continue
         found = find_by_class(offered, each.instance_of)
         if len(found) > 1:

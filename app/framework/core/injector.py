@@ -48,7 +48,7 @@ Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class: the argument of `NestFactory.create`."""
 
 _NO_INSTANCE = " is not an instance of "
-"""In dependency-injector's error for a wrong import, the words after the object's text."""
+"""Part of dependency-injector's error for a wrong import, between the object and the class."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
@@ -96,7 +96,7 @@ class Injector:
         self._check_imports()
 
     def get(self, token: type[T]) -> T:
-        """Return the instance of a class, or the implementation of a port.
+        """Return the instance of a class or, if it has no provider, of its subclass; see `find`.
 
         Raises:
             BootError: There is no provider or more than one, the provider fails, or it creates an
@@ -112,7 +112,7 @@ class Injector:
         return instance
 
     def provider_of(self, token: type) -> AnyProvider:
-        """Return the provider of a class or port; raise `BootError` if there is not exactly one."""
+        """Return the provider that `find` finds; raise `BootError` if there are none or several."""
         found = self.find(token)
         if not found and token.__module__ == "builtins":
             raise BootError(
@@ -144,8 +144,9 @@ class Injector:
     def resolve(self, reference: object, subject: str) -> Any:
         """Return an instance unchanged; for a class, return its instance or raise `BootError`.
 
-        A class with a ``providers.Factory`` gets a new instance for each decorator that names the
-        class. A pipe class without a provider does too, if its constructor needs no arguments.
+        If the class has a ``providers.Factory``, each decorator that names the class gets a new
+        instance. The same is true for a pipe class without a provider, if its constructor needs no
+        arguments.
         """
         if not isinstance(reference, type):
             return reference
@@ -165,7 +166,7 @@ class Injector:
         )
 
     def with_metadata(self, key: str) -> tuple[Any, ...]:
-        """Return the instances of all classes with a metadata key, without duplicates."""
+        """Return the instances of all provided classes with a metadata key, without duplicates."""
         instances = (
             build(provider)
             for provider in self._providers
@@ -178,10 +179,10 @@ class Injector:
         )
 
     async def instances(self) -> AsyncIterator[object]:
-        """Build all singletons in the order of declaration, each one after its dependencies.
+        """Build and yield all singletons in the order of declaration, but after their dependencies.
 
-        Each async function is called and awaited once. The object of a ``providers.Object`` counts
-        as a singleton.
+        An async provider function is called only once, and its result is awaited. The object of a
+        ``providers.Object`` counts as a singleton.
         """
         built: list[object] = []
         for provider in dependencies_first(self._providers):
@@ -210,7 +211,7 @@ class Injector:
                 f"{fault}: pass it to the module's constructor, provide it in a global module, or "
                 "override its provider"
             ) from None
-        except RecursionError:  # raised when dependency-injector names the import
+        except RecursionError:  # dependency-injector recurses when it names the import
             names = [each.instance_of.__name__ for each in self._missing_imports()]
             raise BootError(
                 f"A subclass of a module replaces its import of {', '.join(names)}, which the "
@@ -233,7 +234,11 @@ class ModuleRef:
         self._injector = injector
 
     def get(self, token: type[T]) -> T:
-        """Return the instance of a class or port; raise `BootError` if there is not exactly one."""
+        """Return the instance of a class or, if it has no provider, of its subclass.
+
+        Raises:
+            BootError: There is not exactly one provider, or it is a ``providers.Factory``.
+        """
         return self._injector.get(token)
 
     async def resolve(self, token: type[T]) -> T:
@@ -289,11 +294,11 @@ def build(provider: AnyProvider) -> Any:
 
 
 async def build_async(provider: AnyProvider) -> Any:
-    """Call a provider and await its result. For a singleton, `build` then returns this result."""
+    """Call a provider and await its result; after that, `build` returns a singleton's instance."""
     instance = call(provider)
     is_async = _is_pending(instance)
     while _is_pending(instance):
-        instance = await asyncio.shield(instance)  # this future must not be cancelled
+        instance = await asyncio.shield(instance)  # other callers may await this future
     if is_async and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
@@ -302,7 +307,7 @@ async def build_async(provider: AnyProvider) -> Any:
 def _is_pending(instance: object) -> bool:
     """Return whether this is the unfinished result of an async function instead of the instance.
 
-    An instance may be awaitable itself, such as the client of ``redis.asyncio``.
+    Other awaitables are instances, for example the client of ``redis.asyncio``.
     """
     return asyncio.isfuture(instance) or inspect.iscoroutine(instance)
 
@@ -312,7 +317,7 @@ def call(provider: AnyProvider) -> Any:
     try:
         return provider()
     except errors.Error as error:
-        # Omit the text of the instance: the text of settings contains their values.
+        # Omit the text of the object: if it contains settings, their values may be secret.
         _, is_wrong, cls = str(error).rpartition(_NO_INSTANCE)
         fault = f"An import received an object that{is_wrong}{cls}" if is_wrong else str(error)
         raise BootError(
@@ -327,7 +332,10 @@ def call(provider: AnyProvider) -> Any:
 
 
 def _refuse_pending(provider: AnyProvider, instance: Any) -> NoReturn:
-    """Refuse the result of an async function. A future stays open: `init` may await it later."""
+    """Raise `BootError`, because an async function returned this coroutine or future.
+
+    Close a coroutine. Do not cancel a future: `init` may await it later.
+    """
     if inspect.iscoroutine(instance):
         instance.close()
     raise BootError(
@@ -344,7 +352,7 @@ def constructor_arguments(cls: type, injector: Injector) -> dict[str, AnyProvide
     """
     arguments: dict[str, AnyProvider] = {}
     for name, parameter in _signature(cls).parameters.items():
-        if parameter.kind in _VARIADIC:  # a subclass of a Protocol that defines no constructor
+        if parameter.kind in _VARIADIC:  # ``*args`` of a Protocol's subclass without a constructor
             continue
         found = injector.find(parameter.annotation)
         if len(found) == 1:

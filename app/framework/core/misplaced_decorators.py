@@ -43,7 +43,7 @@ _DECORATORS = {
 
 
 def refuse_misplaced_decorators(cls: type) -> None:
-    """Raise `BootError` for the first decorator or hook of a provider that has no effect."""
+    """Raise `BootError` for the first decorator or hook of a class that has no effect there."""
     keys = metadata_keys(cls)
     subject = cls.__name__
     for key in (HTTP_CODE, RESPONSE_HEADERS):
@@ -100,7 +100,7 @@ def refuse_second_instances(instances: Iterable[object]) -> None:
 
 
 def refuse_hooks_that_never_run(cls: type, how: str) -> None:
-    """Raise `BootError` if the class has lifecycle hooks, because only hooks of singletons run."""
+    """Raise `BootError` if a class that is not a singleton has lifecycle hooks: they never run."""
     for hook in MODULE_HOOKS:
         if hasattr(cls, hook):
             raise BootError(
@@ -153,7 +153,7 @@ def _refuse_on_other_members(member: object, subject: str) -> None:
 
 
 def _refuse_hidden_metadata(member: FunctionType, keys: Iterable[str], subject: str) -> None:
-    """Refuse a decorator that hides the framework's decorators: it lacks ``functools.wraps``."""
+    """Refuse a decorator without ``functools.wraps`` that hides the framework's decorators."""
     filled = [cell for cell in member.__closure__ or () if cell != CellType()]
     for wrapped in filter(inspect.isfunction, (cell.cell_contents for cell in filled)):
         for key in metadata_keys(wrapped):

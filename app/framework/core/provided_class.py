@@ -14,7 +14,7 @@ WITH_PROVIDES = (
     providers.Factory,
     providers.Resource,
 )
-"""The kinds of providers with an attribute ``provides``: the class or function to call."""
+"""The kinds of providers whose attribute ``provides`` is the class or function that they call."""
 
 
 class _NoClass:

@@ -29,7 +29,7 @@ _REASONS = {
 
 
 def refuse_attributes_without_provider(module: containers.Container) -> None:
-    """Raise `BootError` if an attribute is a class, a module or a gateway instead of a provider.
+    """Raise `BootError` if an attribute is a class, module, gateway or controller, not a provider.
 
     dependency-injector ignores such an attribute. Names that start with ``_`` are not checked.
     """
@@ -45,7 +45,7 @@ def refuse_attributes_without_provider(module: containers.Container) -> None:
 
 
 def _provider_for(value: object) -> str | None:
-    """Return the provider to write instead of an attribute's value; None if the value is right."""
+    """Return the provider to write instead of an attribute's value; None if the value is valid."""
     if isinstance(value, containers.Container):
         return f"providers.Container({class_of(value).__name__})"
     if isinstance(value, type):

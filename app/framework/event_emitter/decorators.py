@@ -13,7 +13,7 @@ ON_EVENT = MethodDecorator("on_event", "EventEmitterModule")
 
 @dataclass(frozen=True, slots=True)
 class OnEventOptions:
-    """The arguments of one `on_event`."""
+    """The arguments of one use of `on_event`."""
 
     event: str
     suppress_errors: bool
@@ -35,7 +35,7 @@ def on_event(
             logged in any case.
 
     Raises:
-        BootError: The name is not a string.
+        BootError: The name is empty or not a string.
     """
     name = event.value if isinstance(event, Enum) else event
     if not isinstance(name, str) or not name:

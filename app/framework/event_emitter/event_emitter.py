@@ -11,7 +11,10 @@ from app.framework.background.handler_tasks import HandlerTasks, Started, name_o
 from app.framework.event_emitter.wildcards import matches, specificity
 
 NEW_LISTENER = "new_listener"
-"""pyee emits this event for each new listener. By default, eventemitter2 does not."""
+"""pyee emits this event for each new listener.
+
+`EventEmitter2.emit` drops the event, because eventemitter2 does not emit it by default.
+"""
 
 _StartedListener = tuple[Callable[..., Any], Started]
 
@@ -23,7 +26,7 @@ class EventEmitterOptions:
     Attributes:
         wildcard: Whether ``*`` and ``**`` in the names of listeners are wildcards.
         delimiter: Separates the parts of a name.
-        max_running: While this number of async listeners is running, `emit` raises an error.
+        max_running: While this number of async listeners is running, emitting raises an error.
         stop_seconds: The time that running listeners have to end when the application stops.
     """
 
@@ -48,13 +51,14 @@ class Listener:
 
 
 class EventEmitter2(pyee.EventEmitter):
-    """Emits events to the listeners of this process; inject it to emit.
+    """Emits events to the listeners of this process. A provider that emits events injects it.
 
     pyee implements `on`, `once`, `remove_listener`, `remove_all_listeners`, `listeners` and
     `event_names`. Listeners of one name run in the order in which they subscribed. If several names
-    match, an exact part precedes ``*``, and ``*`` precedes ``**``.
+    match, listeners with an exact part in the name run before listeners with ``*`` in its place,
+    and these run before listeners with ``**``.
 
-    The error of a listener is logged. It does not reach the code that emits, or end the process.
+    Errors of listeners are logged. `emit` does not raise these errors, but `emit_async` may.
     """
 
     def __init__(self, options: EventEmitterOptions) -> None:
@@ -113,7 +117,7 @@ class EventEmitter2(pyee.EventEmitter):
                 f"{len(self._tasks)} event listeners are still running, so '{event}' was not "
                 "emitted; listeners must end faster, or set a higher max_running"
             )
-        outer, self._started = self._started, []  # a listener may emit
+        outer, self._started = self._started, []  # a listener may emit another event
         try:
             for name in self._names_matching(event):
                 super().emit(name, *args, **kwargs)
@@ -122,7 +126,7 @@ class EventEmitter2(pyee.EventEmitter):
             self._started = outer
 
     def _names_matching(self, event: str) -> list[str]:
-        """Return the listeners' names that match an event; if none matches, the event's name."""
+        """Return the names of listeners that match an event; if none matches, the event's name."""
         if not self._options.wildcard:
             return [event]
         delimiter = self._options.delimiter
@@ -132,7 +136,7 @@ class EventEmitter2(pyee.EventEmitter):
         return names or [event]
 
     def _add_event_handler(self, event: str, k: Callable[..., Any], v: Callable[..., Any]) -> None:
-        """Add a listener. pyee calls ``v``: the listener or, after `once`, a wrapper of it."""
+        """Add the listener ``k``. pyee will call ``v``: the listener or, for `once`, a wrapper."""
         if v is not k:
             v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the listener's name
         super()._add_event_handler(event, k, v)

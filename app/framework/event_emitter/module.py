@@ -34,7 +34,7 @@ class EventSubscribersLoader(Explorer):
         self._listeners: list[tuple[str, Listener]] = []
 
     def explore(self, providers: Sequence[object]) -> None:
-        """Collect the listeners of all providers."""
+        """Collect the methods with `on_event` of all providers."""
         self._check_options()
         for provider in providers:
             for handler, uses in decorated_methods(provider, ON_EVENT):

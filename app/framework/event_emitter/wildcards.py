@@ -14,7 +14,7 @@ def matches(pattern: Sequence[str], name: Sequence[str]) -> bool:
     ``*`` matches exactly one part, ``**`` matches any number of parts, including none.
     """
     # A number n is in `ends` if the pattern's parts so far match the first n parts of the name. For
-    # any pattern, this takes at most ``len(pattern) * len(name)`` steps.
+    # any pattern, the loop takes at most about ``len(pattern) * len(name)`` steps.
     ends = {0}
     for part in pattern:
         if part == ANY_PARTS:

@@ -30,9 +30,9 @@ _PRESETS = {
 class CronSchedule:
     """The times of a cron expression in a time zone.
 
-    The expression has five fields (minute, hour, day of month, month, day of week), or six with the
-    second first. If day of month and day of week are both restricted, a date needs to match only
-    one of them.
+    The expression has five fields (minute, hour, day of month, month, day of week). A field for the
+    second may precede them. If day of month and day of week are both restricted, a date needs to
+    match only one of them.
 
     When clocks are set forward, a skipped time is replaced by the end of the gap. When clocks are
     set back, a repeated time counts only once if the hour field is a list of numbers.
@@ -65,7 +65,7 @@ class CronSchedule:
             second_at_beginning=True,
         )
         due = times.get_next()
-        while due.fold and self._has_fixed_hours:  # this local time is repeated
+        while due.fold and self._has_fixed_hours:  # the second occurrence of a repeated time
             due = times.get_next()
         return due
 

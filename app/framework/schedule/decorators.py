@@ -16,7 +16,7 @@ TIMEOUT = MethodDecorator("timeout", "ScheduleModule")
 
 @dataclass(frozen=True, slots=True)
 class CronOptions:
-    """The arguments of one `cron`."""
+    """The arguments of one use of the decorator `cron`."""
 
     schedule: CronSchedule
     name: str | None
@@ -26,7 +26,7 @@ class CronOptions:
 
 @dataclass(frozen=True, slots=True)
 class DelayOptions:
-    """The arguments of one `interval` or `timeout`."""
+    """The arguments of one use of the decorator `interval` or `timeout`."""
 
     seconds: float
     name: str | None

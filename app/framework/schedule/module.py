@@ -1,4 +1,4 @@
-"""`ScheduleModule`: provides `SchedulerRegistry`, and runs the decorated methods."""
+"""`ScheduleModule`: provides `SchedulerRegistry` and `Scheduler`."""
 
 from dependency_injector import containers, providers
 

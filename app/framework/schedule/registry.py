@@ -38,7 +38,7 @@ class JobKind(StrEnum):
 
 @dataclass(slots=True)
 class Job:
-    """A function, and the trigger that starts it.
+    """A function, and the trigger that determines when it runs.
 
     Attributes:
         handler_name: The name of the function for logs.
@@ -55,13 +55,13 @@ class Job:
 class SchedulerRegistry:
     """Nest's ``SchedulerRegistry``: adds and deletes jobs while the application runs.
 
-    The methods with decorators are jobs too. Deleting a job prevents further runs, but does not
-    cancel current ones. A timeout is deleted when it has run.
+    Methods with the decorator `cron`, `interval` or `timeout` are jobs too. Deleting a job prevents
+    further runs, but does not cancel current runs. A timeout is deleted when it has run.
 
     The ``add`` methods raise `ValueError` for a name that exists, an invalid time or an invalid
     expression, and `RuntimeError` if there are `MAX_JOBS` jobs. The ``delete`` methods raise
     `LookupError` if there is no such job. When the application stops, all jobs are deleted. After
-    that, ``handle_disconnect`` may call these methods, but they have no effect.
+    that, adding or deleting a job has no effect, for example in ``handle_disconnect``.
     """
 
     def __init__(self, stop_seconds: float, clock: Clock) -> None:
@@ -80,7 +80,7 @@ class SchedulerRegistry:
         self._add(JobKind.CRON, name, partial(run_at_times, schedule), callback)
 
     def add_interval(self, name: str, milliseconds: float, callback: Callable[[], Any]) -> None:
-        """Call a function, which may be async, repeatedly."""
+        """Call a function, which may be async, after each interval."""
         seconds = _seconds(milliseconds)
         self._add(JobKind.INTERVAL, name, partial(run_at_intervals, seconds), callback)
 
@@ -121,8 +121,8 @@ class SchedulerRegistry:
             raise ValueError(f"there is already a job of the kind {kind} with the name '{name}'")
         if len(self._triggers) >= MAX_JOBS:
             raise RuntimeError(f"there are already {MAX_JOBS} jobs; delete some")
-        # Use an empty context: the job must not log the ids of the event that added it, nor keep
-        # the event's client in memory.
+        # Use an empty context: otherwise the job would log the ids of the event that added the job,
+        # and keep the event's client in memory.
         task = asyncio.create_task(
             self._watch(job), name=f"schedule-{job.handler_name}", context=Context()
         )

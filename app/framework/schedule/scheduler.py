@@ -36,10 +36,10 @@ class ScheduleOptions:
 
 
 class Scheduler(Explorer):
-    """Runs the jobs from ``on_application_bootstrap`` until ``on_module_destroy``.
+    """Runs the decorated methods from ``on_application_bootstrap`` until ``on_module_destroy``.
 
-    As in Nest, runs of one job may overlap. While a job has `MAX_OVERLAPPING_RUNS` runs, further
-    runs are skipped and logged.
+    As in Nest, runs of one job may overlap. While `MAX_OVERLAPPING_RUNS` runs of a job have not
+    ended, further runs are skipped and logged.
     """
 
     decorators = (CRON, INTERVAL, TIMEOUT)
@@ -60,7 +60,7 @@ class Scheduler(Explorer):
                         self._add(handler, decorator, use)
 
     def on_application_bootstrap(self) -> None:
-        """Start to run the jobs. This runs after the hooks of all other providers."""
+        """Start the jobs. This hook runs after the same hook of all other providers."""
         options = self._options
         enabled = {
             JobKind.CRON: options.cron_jobs,
@@ -72,7 +72,7 @@ class Scheduler(Explorer):
                 self._registry.start(kind, name, job)
 
     async def on_module_destroy(self) -> None:
-        """Stop all jobs. This runs before the hooks of all other providers."""
+        """Stop all jobs. This hook runs before the same hook of all other providers."""
         await self._registry.stop()
 
     def _add(self, handler: Handler, decorator: MethodDecorator, use: Any) -> None:

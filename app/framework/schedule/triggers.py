@@ -9,7 +9,7 @@ from app.framework.schedule.cron_schedule import CronSchedule
 Start = Callable[[], None]
 
 MAX_SLEEP_SECONDS = 60.0
-"""The longest sleep of a cron job. It bounds the delay after a correction of the time of day."""
+"""The longest sleep of a cron job, so that a correction of the time of day is noticed soon."""
 
 MAX_REPEATED_TIME = timedelta(hours=3)
 """If the time of day is set back by less than this, no run of a cron job is repeated.
@@ -20,13 +20,13 @@ Debian's cron.
 
 
 async def run_at_times(schedule: CronSchedule, clock: Clock, start: Start) -> None:
-    """Call ``start`` at the times of a schedule. After missed times, call it once."""
+    """Call ``start`` at the times of a schedule; if several times were missed, only once."""
     last = clock.now()
     while True:
         due = schedule.next_after(last)
         while last - MAX_REPEATED_TIME < (now := clock.now()) < due:
             await clock.sleep(min((due - now).total_seconds(), MAX_SLEEP_SECONDS))
-        if now < due:  # the time of day was set back
+        if now < due:  # the time of day was set back by `MAX_REPEATED_TIME` or more
             last = now
         else:
             start()
@@ -34,7 +34,7 @@ async def run_at_times(schedule: CronSchedule, clock: Clock, start: Start) -> No
 
 
 async def run_at_intervals(interval_seconds: float, clock: Clock, start: Start) -> None:
-    """Call ``start`` repeatedly. After missed calls, call it once."""
+    """Call ``start`` after each interval; if several intervals have passed, only once."""
     due = clock.monotonic() + interval_seconds
     while True:
         await clock.sleep(due - clock.monotonic())

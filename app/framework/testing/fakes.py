@@ -30,15 +30,16 @@ class RecordingLink:
         broadcasts: The broadcasts, ``(rooms, except_rooms, event, args)``, in order.
         volatile: The names of events that were emitted as volatile.
         pauses: The durations of `Socket.pause_events` calls, in seconds.
-        present: The sockets that `sockets` searches. Tests fill this list.
+        present: All sockets from which the method `sockets` selects. Tests fill this list.
         acks: The client's answers to `Socket.emit_with_ack`. Tests fill this list.
         params: The values of the parameters in the namespace's pattern.
         namespace: The name of the namespace.
         listeners: The arguments of `Socket.on` and `Socket.once`: events and functions.
         middlewares: The functions that were given to `Server.use`.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
-        transport_closed: How `Socket.close_transport` treated the CONNECT packet: ``answered`` or
-            ``unanswered``. None if the method was not called.
+        transport_closed: ``answered`` if `Socket.close_transport` was called with
+            ``answer_connect=True``, ``unanswered`` if it was called with False. None if it was not
+            called.
     """
 
     def __init__(self) -> None:
@@ -137,7 +138,7 @@ class RecordingLink:
         self.disconnect(close=True)
 
     def close_transport(self, *, answer_connect: bool) -> None:
-        """Record whether the CONNECT was answered, and disconnect."""
+        """Record ``answer_connect`` in ``transport_closed``, and disconnect."""
         self.transport_closed = "answered" if answer_connect else "unanswered"
         self.disconnect(close=True)
 
@@ -212,7 +213,7 @@ def fake_http_context(
 
 
 async def activate(guard: CanActivate, context: ExecutionContext) -> bool:
-    """Return the verdict of a sync or async guard, evaluated as in the pipeline."""
+    """Run a sync or async guard in the same way as the pipeline, and return its verdict."""
     return await verdict_of(guard.can_activate, guard.can_activate(context))
 
 

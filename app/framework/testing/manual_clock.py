@@ -41,7 +41,7 @@ class ManualClock(Clock):
         await future
 
     async def advance(self, seconds: float) -> None:
-        """Move the clock, and wake the sleepers in order, each at its own time."""
+        """Move the clock, and wake the sleeping tasks in order, each when its time is reached."""
         end = self._elapsed_seconds + seconds
         await _settle()
         while self._sleepers and self._sleepers[0][0] <= end:

@@ -48,7 +48,7 @@ class TestingModuleBuilder:
         self._overrides: dict[type, Callable[[Injector], AnyProvider]] = {}
 
     def override_provider(self, token: type) -> "Override":
-        """Replace the provider of a class or port everywhere, including uses in decorators."""
+        """Replace the provider of a class or port, even where a decorator names the class."""
         return Override(self, token)
 
     # Nest's names for overriding enhancers. These methods also replace global enhancers.
@@ -89,7 +89,7 @@ class Override:
         self._token = token
 
     def use_value(self, value: object) -> TestingModuleBuilder:
-        """Provide this object. A mock of a pipe returns its argument unless a result is set."""
+        """Provide this object. A mock of a pipe returns its argument until a result is set."""
         if isinstance(value, NonCallableMock) and isinstance(value, PipeTransform):
             _keep_values(value)
         return self._builder.add(self._token, lambda _: providers.Object(value))
@@ -104,7 +104,10 @@ class Override:
     def use_factory(
         self, factory: Callable[..., object], inject: Iterable[type] = ()
     ) -> TestingModuleBuilder:
-        """Provide the result of ``factory``, which is called once."""
+        """Provide the result of ``factory``.
+
+        ``factory`` is called once, with instances of the classes in ``inject``.
+        """
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(
@@ -142,7 +145,10 @@ class TestingModule:
         return self._app.get(token)
 
     async def resolve(self, token: type[T]) -> T:
-        """Return an instance, or create one if the class has a Factory; see `ModuleRef.resolve`."""
+        """Create an instance if the class has a ``providers.Factory``.
+
+        Otherwise, return the same instance as `get`.
+        """
         return await self._app.resolve(token)
 
     async def init(self) -> "TestingModule":

@@ -45,14 +45,14 @@ def throttle(limits: Mapping[str, ThrottleLimits]) -> Callable[[Decorated], Deco
 
 
 def skip_throttle(skip: Mapping[str, bool] | None = None) -> Callable[[Decorated], Decorated]:
-    """Nest's ``@SkipThrottle``: do not count the calls of a handler, or of a class.
+    """Nest's ``@SkipThrottle``: do not count the calls of a handler, or of all handlers of a class.
 
     Args:
         skip: Whether to skip, by the name of the throttler. The default is ``{"default": True}``.
             With ``{"default": False}``, a handler is counted although its class is skipped.
 
     Raises:
-        BootError: The argument is not such a mapping.
+        BootError: The argument is not a mapping from names to booleans.
     """
     chosen = {DEFAULT: True} if skip is None else skip
     if not _is_mapping(chosen) or not all(type(each) is bool for each in chosen.values()):

@@ -65,10 +65,13 @@ _Check = Callable[[ExecutionContext], bool]
 
 
 class BaseThrottlerGuard(CanActivate, ABC):
-    """Limits the rate of calls, but not connecting. A subclass supplies `HandlerLimit` objects.
+    """Limits how often handlers are called, but not how often clients connect.
+
+    A subclass supplies the limits.
 
     Args:
-        get_tracker: Returns the text that identifies a caller: a `Socket`, or a request of aiohttp.
+        get_tracker: Takes the caller (a `Socket` or an aiohttp request), and returns a text that
+            identifies the caller.
     """
 
     def __init__(self, get_tracker: Callable[[Any], str]) -> None:
@@ -79,7 +82,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
             )
         self._get_tracker = get_tracker
         self._checks: dict[tuple[type, Callable[..., Any]], _Check] = {}
-        """Caches the limit function of each called handler; the key is the class and the method.
+        """Caches the function that checks the limits of a handler; the key is the class and method.
 
         The key contains the class, because classes may inherit one method and have different
         limits. The dict is bounded by the number of handlers.
@@ -113,7 +116,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
         is_http = context.get_type() == "http"
         caller_of = HttpContext.get_request if is_http else ExecutionContext.get_client
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
-        # If there is only one check, it is called directly, because a loop would take longer.
+        # Call a single check directly, because a loop would take longer.
         check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
         self._checks[cls, handler] = check
         return check
@@ -147,8 +150,8 @@ class ThrottlerGuard(BaseThrottlerGuard):
 
     Args:
         throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
-        get_tracker: Identifies a caller; None means `address_of`. The argument is required
-            as a reminder: an `AppGuard` must receive the function that was passed to the module.
+        get_tracker: Identifies a caller; None means `address_of`. There is no default, because an
+            `AppGuard` must receive the same function as `ThrottlerModule.for_root`.
     """
 
     def __init__(
@@ -198,7 +201,7 @@ def network_of(address: str) -> str:
 
 
 def _named(key: str, name: str, targets: tuple[object, ...]) -> Any:
-    """Return the first value that a decorator sets for a throttler, or None."""
+    """Return a throttler's value in the metadata of the first target that has one, or None."""
     for target in targets:
         values = get_metadata(target, key) or {}
         if name in values:

@@ -67,7 +67,7 @@ class ThrottlerModule(containers.DeclarativeContainer):
         get_tracker: Callable[[Any], str] | None = None,
         clock: Clock | providers.Provider[Clock] | None = None,
     ) -> "providers.Container[ThrottlerModule]":
-        """Return the module with these throttlers. Each of them applies to every handler.
+        """Return the module with these throttlers. Each applies to all handlers of the guard.
 
         Args:
             throttlers: The throttlers, or a provider of them, as in Nest's ``forRootAsync``. They
@@ -99,7 +99,7 @@ def _check_options(throttlers: Any) -> None:
         complaint = complaint_about(each.ttl, each.limit, each.block_duration)
         if complaint is not None:
             raise BootError(f"ThrottlerModule: {complaint}, for '{each.name}'")
-        if iscoroutinefunction(each.skip_if):  # a coroutine is truthy, so no call would count
+        if iscoroutinefunction(each.skip_if):  # a coroutine is truthy: no call would count
             raise BootError(f"ThrottlerModule: skip_if must not be async, for '{each.name}'")
 
 

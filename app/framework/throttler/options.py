@@ -22,7 +22,7 @@ class ThrottlerOptions:
 
     Attributes:
         ttl: The time during which a call counts, in milliseconds.
-        limit: The number of calls that are allowed.
+        limit: The number of calls that are allowed within ``ttl``.
         name: Unique among the throttlers of the module.
         block_duration: The time during which calls are refused after the limit was exceeded, in
             milliseconds; by default ``ttl``. With 0, a call is allowed as soon as an earlier call

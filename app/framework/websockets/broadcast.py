@@ -1,7 +1,8 @@
-"""`BroadcastOperator`: selects sockets of a namespace, with socket.io's names.
+"""`BroadcastOperator`: selects sockets of a namespace. Its methods have socket.io's names.
 
-Methods that may reach other nodes return awaitables, as in socket.io. If the work is done before
-the method returns, the awaitable is `DONE`, and awaiting it is optional.
+Only sockets of this process are selected. Methods that could also reach other nodes in socket.io
+return awaitables here too. If such a method has done its work when it returns, the awaitable is
+`DONE`, and awaiting it is optional.
 """
 
 from collections.abc import Awaitable, Generator, Iterable, Mapping
@@ -25,7 +26,7 @@ Room = str | Iterable[str]
 class Done:
     """An awaitable that completes immediately, so ``client.join(room)`` may be awaited or not.
 
-    All calls return the same instance, so a call allocates nothing.
+    Methods return the shared instance `DONE`, so that a call allocates nothing.
     """
 
     __slots__ = ()
@@ -55,7 +56,7 @@ class Hub(Protocol):
 
     @property
     def clients_count(self) -> int:
-        """The number of open connections of the server."""
+        """The number of open connections of this Socket.IO server, over all namespaces."""
 
     def broadcast(
         self,
@@ -84,8 +85,8 @@ class Hub(Protocol):
 class BroadcastOperator:
     """Selects the recipients: ``server.to("room").except_("other").emit("event", data)``.
 
-    An operator is immutable: each method returns a new operator, so an operator may be used
-    repeatedly. Rooms may be given one by one or as a list.
+    An operator is immutable: `to`, `except_` and `volatile` return a new operator. Therefore an
+    operator may be used repeatedly. Rooms may be given one by one or as a list.
     """
 
     __slots__ = ("_except", "_hub", "_rooms", "_volatile")
@@ -124,11 +125,11 @@ class BroadcastOperator:
 
     @property
     def volatile(self) -> "BroadcastOperator":
-        """Skip clients that are not reading at the moment; for data that is soon outdated."""
+        """Exclude clients that are not reading now. Use this for data that is soon outdated."""
         return BroadcastOperator(self._hub, self._rooms, self._except, volatile=True)
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue the event for all recipients; raise ValueError if its name is reserved."""
+        """Queue the event for all recipients; raise ValueError if the event's name is reserved."""
         if event in RESERVED_EVENTS:
             raise reserved(event)
         self._hub.broadcast(self._rooms, self._except, event, args, volatile=self._volatile)
@@ -138,7 +139,8 @@ class BroadcastOperator:
     ) -> list[Any]:
         """Emit to the selected sockets, and return the first argument of each client's ack.
 
-        Sockets that are still connecting, or that disconnect before their acks, are left out.
+        The result omits sockets that are still connecting, and sockets that disconnect before they
+        ack.
 
         Raises:
             AckTimeoutError: A client did not ack in time. The error has the received acks.
@@ -185,7 +187,7 @@ class BroadcastOperator:
 
 
 def room_names(rooms: Iterable[Room]) -> list[str]:
-    """Return the names of rooms that are given one by one or as lists.
+    """Return one list of names for rooms that are given one by one or as lists.
 
     Raises:
         TypeError: A room is neither a string nor a list.

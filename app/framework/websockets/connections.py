@@ -38,12 +38,12 @@ class _Admission(NamedTuple):
     checks: tuple[Check, ...]
     hook: Callable[..., Any] | None
     handler: Callable[..., Any]
-    """The value of ``context.get_handler()``."""
+    """The function that ``context.get_handler()`` returns while a socket connects."""
     on_error: ErrorHandler
 
 
 class _Attempt:
-    """The state of one connecting socket: the admission that is running, and the context."""
+    """The state of one connecting socket: the admission that is running, and its context."""
 
     __slots__ = ("admission", "client", "context")
 
@@ -54,7 +54,7 @@ class _Attempt:
         self.client = client
 
     def enter(self, admission: _Admission) -> ConnectionContext:
-        """Make an admission the current one, with a new context."""
+        """Make an admission the current one; create and return its context."""
         self.admission = admission
         self.context = ConnectionContext(self.client, admission.gateway, admission.handler)
         current_context.set(self.context)
@@ -66,18 +66,18 @@ def compile_connect(
 ) -> ConnectHandler | None:
     """Return a function that runs the guards and then ``handle_connection`` of all gateways.
 
-    The gateways' filters handle errors. Returns None if nothing can refuse a socket.
+    The gateways' filters handle errors. Returns None if no gateway has guards or the hook.
 
-    Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). Here
-    guards and hooks run before the socket is admitted.
+    Nest runs no guards when a client connects, and does not await the hook (nestjs/nest#882). In
+    this port, guards and hooks run before the socket is admitted.
 
     If a gateway's guards refuse the socket with a `WsException` that is not temporary, the hook of
     this gateway does not run. The socket is refused if this happens in all gateways that have
     events, guards or the hook. Any other error refuses the socket, because a broken guard must not
     admit anybody.
 
-    After ``timeout_seconds``, guards and hooks are cancelled, and the socket is refused as
-    ``unavailable``.
+    After ``timeout_seconds``, guards and hooks are cancelled, and the socket is refused with
+    `WsUnavailable`.
     """
     admissions = [_admission(each) for each in definitions if _concerns_clients(each)]
     if not any(each.checks or each.hook for each in admissions):
@@ -115,7 +115,8 @@ async def _admit(admissions: list[_Admission], attempt: _Attempt) -> None:
 async def _run_guards(admissions: list[_Admission], attempt: _Attempt) -> list[_Admission]:
     """Return the admissions whose guards accept the socket; raise the first refusal if all refuse.
 
-    If an error was raised, ``attempt.admission`` is its admission, otherwise the last admission.
+    If this raises, ``attempt.admission`` is the admission whose guards raised the error. If not, it
+    is the last admission.
     """
     passed: list[_Admission] = []
     first_refusal: tuple[WsException, _Admission] | None = None
@@ -154,11 +155,11 @@ def _admission(definition: GatewayDefinition) -> _Admission:
 
 
 def _no_hook() -> None:
-    """The value of ``context.get_handler()`` for a gateway without the hook."""
+    """The value of ``context.get_handler()`` for a gateway without ``handle_connection``."""
 
 
 def compile_disconnect(definition: GatewayDefinition) -> DisconnectHandler | None:
-    """Return a function that runs ``handle_disconnect`` and logs errors; None without the hook."""
+    """Return a function that runs ``handle_disconnect`` and logs errors; None without a hook."""
     hook = _hook(definition, "handle_disconnect")
     if hook is None:
         return None

@@ -10,7 +10,7 @@ from app.framework.common.exceptions import BootError
 
 Origin: TypeAlias = str | re.Pattern[str] | Callable[[str], bool]
 Origins: TypeAlias = Origin | bool | Iterable[Origin]
-"""An origin or several, see `Cors`. True and ``"*"`` mean any origin, False means none."""
+"""One origin or several; see `Cors`. True and ``"*"`` mean any origin, False means none."""
 
 ANY_ORIGIN = re.compile("")
 
@@ -20,13 +20,14 @@ _ORIGIN = re.compile(r"[^:/*]+://[^/*]*|null")
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """The origins whose pages may connect; the server's own origin may connect in any case.
+    """The origins whose pages may connect. Pages of the server's own origin may always connect.
 
     An origin is a text such as ``https://chat.example``, a regular expression that is searched in
     the origin, as in Nest, or a function that receives the origin and returns True to accept it.
 
     Raises:
-        BootError: A text that is never the origin of a page, or an async function.
+        BootError: A text cannot be the origin of a page, a function is async, or an item has
+            another type.
     """
 
     origins: Origins
@@ -36,7 +37,7 @@ class Cors:
 
 
 def parse_origins(origins: Origins) -> tuple[Origin, ...]:
-    """Return the origins in an order that does not depend on how they were listed.
+    """Return the origins in a fixed order, so that two lists of the same origins are equal.
 
     Raises:
         BootError: See `Cors`.
@@ -67,9 +68,9 @@ def origin_matcher(origins: Origins) -> Callable[[str], bool]:
 
     def allows(origin: str) -> bool:
         return (
-            origin in texts  # browsers send the normal form
+            origin in texts  # browsers send the form that `normal_origin` returns
             or any(pattern.search(origin) for pattern in patterns)
-            # Compare with True, because a coroutine would count as true as well.
+            # Compare with True, because a returned coroutine would count as true.
             or any(function(origin) is True for function in functions)
         )
 

@@ -22,11 +22,12 @@ GatewayClass = TypeVar("GatewayClass", bound=type)
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """The options of one gateway; None means that the adapter's option applies.
+    """The options of one gateway.
 
-    Gateways on one path share a server, so an option of one gateway applies to all of them. If two
-    gateways set different values for an option, the application does not start. (In Nest, the
-    options of the first gateway apply.)
+    If ``path``, ``cors``, a ping time or a limit is None, the adapter's option applies. Gateways
+    with the same path share a server, so ``cors``, the ping times and the limits of one gateway
+    apply to all of them. If two of them set different values for an option, the application does
+    not start. (In Nest, the options of the first gateway apply.)
     """
 
     port: int = 0
@@ -58,7 +59,11 @@ class WebSocketServer:
     def __get__(self, instance: object, owner: type) -> Server: ...
 
     def __get__(self, instance: object | None, owner: type) -> "WebSocketServer | Server":
-        """Raise AttributeError if the attribute of an instance is not set yet."""
+        """Return this marker if it is read from the class.
+
+        Raises:
+            AttributeError: The attribute of an instance is read before it is set.
+        """
         if instance is None:
             return self
         message = (
@@ -87,8 +92,8 @@ def web_socket_gateway(
         namespace: A name, a name with parameters such as ``/rooms/:id``, or a regular expression
             that matches the whole name. ``client.nsp.params`` has the values of the parameters.
         cors: True means any origin, as in Nest.
-        max_attachments: The maximum number of bytes objects in one event of a client. Without it,
-            binary payloads are not allowed; see `EngineOptions`.
+        max_attachments: The maximum number of ``bytes`` objects in one event of a client. By
+            default, the adapter's option applies; see `EngineOptions`.
 
     Raises:
         BootError: The parentheses are missing, or the namespace or ``cors`` has a wrong type.
@@ -121,7 +126,7 @@ def web_socket_gateway(
 
 
 def _read_namespace(namespace: object) -> tuple[str, re.Pattern[str] | None]:
-    """Return a namespace's name and, if it is dynamic, the compiled pattern."""
+    """Return a namespace's name and its compiled pattern; the pattern of a fixed name is None."""
     if isinstance(namespace, re.Pattern) and isinstance(namespace.pattern, str):
         return namespace.pattern, namespace
     if not isinstance(namespace, str):

@@ -24,7 +24,10 @@ from app.framework.common.metadata import get_metadata
 from app.framework.common.pipes import PipeTransform, ignores_transform
 
 Resolve = Callable[[object, str], Any]
-"""Takes a decorator's argument and the start of error messages; returns the instance."""
+"""Takes a class or instance that a decorator names, and the start of error messages.
+
+Returns the instance.
+"""
 
 _METHODS: dict[type, str] = {
     CanActivate: "can_activate",
@@ -51,10 +54,11 @@ class Enhancers:
 def collect_enhancers(
     outer: Enhancers, target: object, subject: str, resolve: Resolve
 ) -> Enhancers:
-    """Return the enhancers of ``outer`` plus those in the decorators of ``target``.
+    """Return the enhancers of ``outer`` plus those that decorators of ``target`` name.
 
     Raises:
-        BootError: No module provides a class, or an enhancer cannot work.
+        BootError: No module provides a class that a decorator names, `check_enhancers` raises, or a
+            decorator of a method needs a guard that does not run for the method.
     """
 
     def named_by(decorator: str, key: str, kind: type) -> tuple[Any, ...]:
@@ -69,7 +73,8 @@ def collect_enhancers(
     pipes = named_by("use_pipes", PIPES, PipeTransform)
     filters = named_by("use_filters", FILTERS, ExceptionFilter)
     guards = (*outer.guards, *guards)
-    if not isinstance(target, type):  # a class may have guards on its methods only
+    # Do not check a class: decorators of its methods may name the needed guard.
+    if not isinstance(target, type):
         _check_needed_guards(target, guards, subject)
     return Enhancers(
         guards=guards,
@@ -80,7 +85,7 @@ def collect_enhancers(
 
 
 def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> tuple[Any, ...]:
-    """Return the instances; raise `BootError` if one cannot work as this kind of enhancer."""
+    """Return the instances; raise `BootError` if one is not a working enhancer of this kind."""
     found = tuple(instances)
     for instance in found:
         if isinstance(instance, type):

@@ -25,7 +25,7 @@ class EventRow(NamedTuple):
 
 
 def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
-    """Return one row per event, in the order of declaration."""
+    """Return one row per event, in the order of ``routes``."""
     return [
         EventRow(
             event=route.pattern,
@@ -39,7 +39,7 @@ def event_rows(routes: Iterable[EventRoute]) -> list[EventRow]:
 
 
 def event_lines(rows: Iterable[EventRow]) -> Iterator[str]:
-    """Return the lines of a table with aligned columns."""
+    """Yield the lines of a table with aligned columns."""
     table = [EventRow("EVENT", "HANDLER", "GUARDS", "PAYLOAD", "ACK"), *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
@@ -61,7 +61,10 @@ def _payload(route: EventRoute) -> Iterable[str]:
 
 
 def _shape(metatype: Any) -> str:
-    """Return a model's wire names as ``{field, optionalField?}``, or the name of any other type."""
+    """Return the JSON names of a model's fields as ``{field, optionalField?}``.
+
+    For any other type, return the name of the type.
+    """
     if not (isinstance(metatype, type) and issubclass(metatype, BaseModel)):
         return _name(metatype)
     fields = (

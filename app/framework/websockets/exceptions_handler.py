@@ -24,7 +24,11 @@ _log = structlog.stdlib.get_logger("WsExceptionsHandler")
 def compile_filters(
     filters: tuple[ExceptionFilter, ...], default: ExceptionFilter | None = None
 ) -> ErrorHandler:
-    """Return a handler that calls the first matching filter, `BaseWsExceptionFilter` by default."""
+    """Return a handler that calls the first filter that catches the error.
+
+    If no filter catches it, ``default`` is called, or a `BaseWsExceptionFilter` if ``default`` is
+    None.
+    """
     candidates = [(get_metadata(type(each), CATCH) or (Exception,), each.catch) for each in filters]
     candidates.append(((Exception,), (default or BaseWsExceptionFilter()).catch))
 
@@ -45,6 +49,6 @@ def compile_filters(
 
 
 async def pause_if_rate_limited(client: "Socket", error: Exception) -> None:
-    """After `WsTooManyRequests`, pause the client's events for the retry time of the error."""
+    """After `WsTooManyRequests`, pause the client's events for the error's ``retry_after_ms``."""
     if isinstance(error, WsTooManyRequests):
         await client.pause_events(error.retry_after_ms / 1000)

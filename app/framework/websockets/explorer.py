@@ -1,7 +1,7 @@
 """Reads the decorators of a gateway once, at boot, and lists its events.
 
-Every mistake in a gateway is found here, before the first client connects. The error names the
-class, the method and the fix.
+A mistake in the decorators, handlers or options of a gateway raises a `BootError` here, before the
+first client connects. The error names the class, the method and the fix.
 """
 
 import inspect
@@ -51,7 +51,10 @@ class EventRoute:
 
 @dataclass(frozen=True, slots=True)
 class GatewayDefinition:
-    """A gateway with its events; ``enhancers`` apply to connections and unknown events."""
+    """A gateway with its events.
+
+    The guards and filters in ``enhancers`` apply to connections and unknown events.
+    """
 
     instance: Any
     options: GatewayOptions

@@ -14,15 +14,15 @@ GATEWAY_HOOKS: HookArguments = {
     "handle_connection": ("client",),
     "handle_disconnect": ("client", "reason"),
 }
-"""The hooks of gateways, in addition to the hooks of every provider."""
+"""The hooks of gateways and their arguments. Gateways also have the hooks of every provider."""
 
 
 @runtime_checkable
 class OnGatewayInit(Protocol):
-    """Runs once, when the gateway's server exists."""
+    """Runs once at boot, after the gateway's server was created and before ``on_module_init``."""
 
     def after_init(self, server: Server) -> Any:
-        """Use the server; may be async."""
+        """Use the server. This method may be async."""
 
 
 @runtime_checkable

@@ -27,10 +27,11 @@ class ParamMarker:
     """Describes how to read one argument of a handler from the context.
 
     Attributes:
-        kind: Nest's ``metadata.type`` for pipes.
+        kind: The value of ``metadata.type``, which Nest passes to pipes.
         read: Takes the context and returns the argument.
         pipes: The parameter's own pipes, which run after those of method, class and application.
-        host: ``ws`` if only gateways can use the marker, ``http`` if only controllers can.
+        host: ``ws`` if only gateways can use the marker, ``http`` if only controllers can; None if
+            both can.
         is_pipeable: Whether the pipes of method, class and application run for the argument.
     """
 
@@ -45,7 +46,10 @@ class ParamMarker:
 
 @dataclass(frozen=True, slots=True)
 class AckMarker:
-    """Marks the ack parameter. With ``replaces_result``, the handler's result is not sent."""
+    """Marks the parameter that receives the ack function.
+
+    If ``replaces_result`` is true, the handler's result is not sent as the ack.
+    """
 
     replaces_result: bool = True
     host: str = "ws"
@@ -79,7 +83,8 @@ def ConnectedSocket(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
 def Ack() -> AckMarker:  # noqa: N802 - Nest's name
     """Pass the ack function; None if the client did not request an ack.
 
-    A handler with this parameter must call the ack function. The result is not sent as the ack.
+    A handler with this parameter must call the ack function, because the handler's result is not
+    sent as the ack.
     """
     return AckMarker()
 
@@ -105,7 +110,7 @@ def create_param_decorator(
 
 
 def is_param_decorator(value: object) -> bool:
-    """Return whether a value is a parameter decorator that was not called."""
+    """Return whether a value is a decorator without parentheses, such as ``MessageBody``."""
     return inspect.isfunction(value) and get_metadata(value, _PARAM_DECORATOR) is not None
 
 

@@ -1,4 +1,7 @@
-"""Reads a handler's signature once, at boot, to find the argument for each parameter."""
+"""Reads a handler's signature once, at boot, to find the argument for each parameter.
+
+A marker is a `ParamMarker` or `AckMarker` in the annotation of a parameter.
+"""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -32,13 +35,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class HandlerKind:
-    """The differences between handlers of gateways and handlers of controllers.
+    """The rules for handlers of gateways, or for handlers of controllers.
 
     Attributes:
-        host: ``ws`` or ``http``.
-        plain: The arguments of a handler without markers, and their names.
-        first_type: The type of the first of these arguments.
-        markers: Examples of markers, the most usual one first.
+        host: ``ws`` for gateways, ``http`` for controllers.
+        plain: The markers that apply, by position, to the parameters of a handler without markers.
+            The keys name these parameters in error messages.
+        first_type: The type of the first argument in ``plain``.
+        markers: The markers that error messages suggest, the most usual one first.
     """
 
     host: str
@@ -49,7 +53,7 @@ class HandlerKind:
 
 EVENT_HANDLER = HandlerKind(
     host="ws",
-    # Nest's ``DEFAULT_CALLBACK_METADATA``
+    # the same as Nest's ``DEFAULT_CALLBACK_METADATA``
     plain={
         "client": ConnectedSocket(),
         "data": MessageBody(),
@@ -63,7 +67,9 @@ EVENT_HANDLER = HandlerKind(
 def read_parameters(
     method: Callable[..., Any], subject: str, resolve: Resolve, kind: HandlerKind = EVENT_HANDLER
 ) -> tuple[Parameter, ...]:
-    """Read the parameters of a handler. A handler without markers receives ``kind.plain``.
+    """Read the parameters of a handler.
+
+    A handler without markers receives the arguments that ``kind.plain`` describes.
 
     Raises:
         BootError: A parameter is declared in an unsupported way, or the argument for it is unknown.
@@ -141,7 +147,7 @@ def _plain_parameters(
 def _default_pipes(
     declaration: inspect.Parameter, marker: ParamMarker | AckMarker, subject: str
 ) -> tuple[PipeTransform, ...]:
-    """Return the pipe that replaces a missing argument with the parameter's default.
+    """Return the pipe that replaces a missing argument with the default; empty without a default.
 
     As in Nest, the parameter's other pipes run before the default is used.
     """

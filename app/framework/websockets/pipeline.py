@@ -1,7 +1,7 @@
-"""Compiles each event into one function: guards, interceptors, pipes, handler; filters for errors.
+"""Compiles each event into one function that runs guards, interceptors, pipes and the handler.
 
-The order is the same as in Nest (``ws-context-creator.ts``). Signatures, metadata and providers are
-read only once, at boot.
+Filters handle errors. The order is the same as in Nest (``ws-context-creator.ts``). Signatures,
+metadata and providers are read only once, at boot.
 """
 
 import inspect
@@ -40,7 +40,7 @@ class Route(Protocol):
 
     @property
     def handler_name(self) -> str:
-        """The class and the method."""
+        """The class and the method, such as ``WsGateway.send_message``."""
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
@@ -77,7 +77,7 @@ def compile_event(route: EventRoute) -> EventHandler:
                 _send_result(result, client, answer)
                 return
             stream = send_stream(context, result, answer)
-            if not client.run_in_background(stream):  # too many streams are running already
+            if not client.run_in_background(stream):  # disconnected, or too many streams
                 await stream
         except Exception as error:  # noqa: BLE001 - the filters answer every error
             await on_error(error, context)
@@ -107,7 +107,7 @@ def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Send one result by Nest's rules; return whether the ack was called.
 
     None is ignored. A `WsResponse`, or a dict with an ``event``, is emitted as an event. Any other
-    value is sent as the ack.
+    value is sent as the ack if ``ack`` is given.
     """
     if result is None:
         return False
@@ -127,8 +127,8 @@ def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
 async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:
     """Send each value of an async iterator, as Nest does for an Observable.
 
-    Only one ack is possible: after the first value that is sent as the ack, further values of that
-    kind are dropped. The loop ends when the client has disconnected.
+    The first value that is not emitted as an event is sent as the ack. Further such values are
+    dropped, because an event has only one ack. The loop ends when the client has disconnected.
     """
     try:
         async for value in values:
@@ -137,7 +137,7 @@ async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction
             if not client.connected:
                 break
     finally:
-        if isinstance(values, AsyncGenerator):  # otherwise it stays open until garbage collection
+        if isinstance(values, AsyncGenerator):  # do not leave this to garbage collection
             await values.aclose()
 
 
@@ -209,7 +209,7 @@ def _compile_argument(parameter: Parameter, route: Route) -> _Argument:
             transform = bind_pipe(pipe, metadata)
             if transform is None:
                 continue
-            # Any pipe except `ValidationPipe` may return an awaitable, even without being async.
+            # Any pipe except `ValidationPipe` may return an awaitable, even if it is not async.
             if steps or getattr(type(pipe), "bind", None) is not ValidationPipe.bind:
                 steps.append(transform)
             else:

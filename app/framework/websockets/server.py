@@ -1,4 +1,4 @@
-"""`Server`: all clients of a namespace, Nest's ``@WebSocketServer()``."""
+"""`Server`: all clients of a namespace; the value of Nest's ``@WebSocketServer()``."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from app.framework.websockets.socket_api.registry import (
 
 
 class Server(BroadcastOperator):
-    """All sockets of one namespace: socket.io's ``Namespace``, and ``Server`` for the root."""
+    """All sockets of one namespace: socket.io's ``Namespace`` or, for ``/``, its ``Server``."""
 
     __slots__ = ()
 
@@ -25,9 +25,10 @@ class Server(BroadcastOperator):
 
     @property
     def params(self) -> Mapping[str, str]:
-        """The name's parameters, such as ``{"id": "5"}`` if ``/rooms/5`` matches ``/rooms/:id``.
+        """The values of the parameters in the namespace's pattern.
 
-        For a regular expression, these are the values of its named groups.
+        For example, the namespace ``/rooms/5`` of ``/rooms/:id`` has ``{"id": "5"}``. For a regular
+        expression, these are the values of its named groups.
         """
         return self._hub.params
 

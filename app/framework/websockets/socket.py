@@ -1,4 +1,4 @@
-"""`Socket` (one client), with socket.io's names.
+"""`Socket`: one client in one namespace. Its methods have socket.io's names.
 
 A socket uses the transport through the Protocols `SocketLink` and `Hub`. Tests replace the
 transport with `testing.RecordingLink`.
@@ -33,7 +33,7 @@ class Handshake:
         auth: The object in the CONNECT packet, empty if the client sent none.
         headers: The headers of the upgrade request, with names in lower case.
         issued: The time of the connection, in UTC.
-        path: The path of the request, without its parameters.
+        path: The path of the request, without the query.
     """
 
     auth: Mapping[str, Any]
@@ -60,7 +60,7 @@ class Handshake:
 
     @property
     def secure(self) -> bool:
-        """Whether the connection to this node is encrypted; always False, TLS ends at a proxy."""
+        """Whether the connection to this node is encrypted; always False: TLS ends at a proxy."""
         return False
 
 
@@ -73,7 +73,7 @@ class SocketLink(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and still connected."""
+        """Whether the client is connecting or connected; False after a disconnect or refusal."""
 
     @property
     def answers_pings(self) -> bool:
@@ -137,7 +137,7 @@ class Socket:
 
     @property
     def connected(self) -> bool:
-        """Whether the client is admitted and still connected."""
+        """Whether the client is connecting or connected; False after a disconnect or refusal."""
         return self._link.connected
 
     @property
@@ -155,12 +155,12 @@ class Socket:
         """The socket's rooms; for a connecting socket, the rooms that it will join.
 
         As in Node, the room with the socket's id is first, and the others are in the order of
-        joining. After a disconnect, there are none.
+        joining. After a disconnect, the set is empty.
         """
         return self._link.rooms
 
     def join(self, *rooms: Room) -> Awaitable[None]:
-        """Join rooms. The socket then receives the events that are emitted to them.
+        """Join rooms. The socket then receives the events that are emitted to these rooms.
 
         A list of rooms is accepted too. A room may be the id of another socket.
         """
@@ -168,12 +168,12 @@ class Socket:
         return DONE
 
     def leave(self, room: str) -> Awaitable[None]:
-        """Stop receiving events that are emitted to this room."""
+        """Leave a room. The socket no longer receives the events that are emitted to the room."""
         self._link.leave(room)
         return DONE
 
     def emit(self, event: str, *args: Any) -> None:
-        """Queue an event for this client; raise ValueError if its name is reserved."""
+        """Queue an event for this client; raise ValueError if the event's name is reserved."""
         if event in RESERVED_EVENTS:
             raise reserved(event)
         self._link.emit(event, args)
@@ -206,7 +206,7 @@ class Socket:
     """Socket.IO's ``in``: an alias of `to`."""
 
     def except_(self, *rooms: Room) -> BroadcastOperator:
-        """Select all sockets, except those in these rooms and this socket."""
+        """Select all sockets of the namespace, except this one and the sockets in these rooms."""
         return self.broadcast.except_(*rooms)
 
     @property
@@ -218,12 +218,13 @@ class Socket:
         """Call a function for each event of this name that the client sends.
 
         The function takes ``(data, ack)`` or fewer arguments, and may be async. It runs after the
-        gateway's handler of the event, if there is one; no guards and pipes run for it. For
-        ``disconnect``, it takes the reason, and runs after ``handle_disconnect``.
+        gateway's handler of the event, if there is one. The gateway's guards, pipes and filters do
+        not run for it. For ``disconnect``, the function takes the reason, and runs after
+        ``handle_disconnect``.
 
         Raises:
             ValueError: The name is reserved and not ``disconnect``.
-            TypeError: The function needs other arguments.
+            TypeError: The function cannot be called with these arguments.
         """
         self._link.on(listenable(event), listener, once=False)
 
@@ -238,8 +239,8 @@ class Socket:
     def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> bool:
         """Run a coroutine without delaying the socket's next events; return whether it was started.
 
-        The coroutine is cancelled when the client disconnects, and must not raise. If too many
-        coroutines are running already, this one is not started.
+        The coroutine is cancelled when the client disconnects, and must not raise. It is not
+        started if the client has disconnected, or if too many coroutines are running.
         """
         return self._link.run_in_background(coroutine)
 
@@ -256,7 +257,8 @@ class Socket:
         """Disconnect the socket; the client sees the reason ``io server disconnect``.
 
         A socket that is still connecting is refused: the client receives ``connect``, the events
-        emitted so far and the disconnect, and then the connection is closed.
+        emitted so far and the disconnect. Then the connection is closed, except if the client is in
+        other namespaces and ``close`` is False.
 
         Args:
             close: Whether to close the whole connection, with all its namespaces.
@@ -271,8 +273,9 @@ class Socket:
         """Close the connection with code 1013 (try again later). Use this for temporary refusals.
 
         The JavaScript client sees the reason ``transport close`` and reconnects by itself. It does
-        not reconnect after `disconnect` or `refuse`. If the client is in other namespaces, only the
-        socket that is still connecting is refused, and it does not reconnect by itself.
+        not reconnect after `disconnect` or `refuse`. If this socket is still connecting and the
+        client is in other namespaces, the connection stays open. Then only this socket is refused,
+        and it does not reconnect by itself.
 
         Args:
             answer_connect: Whether a socket that is still connecting receives ``connect`` and the

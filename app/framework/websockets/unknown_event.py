@@ -23,7 +23,7 @@ The handler raises only `CancelledError`.
 """
 
 _MAX_NAME_CHARS = 100
-"""The number of characters of an unknown name that are compared with known names."""
+"""The number of characters of an unknown event's name that are compared with known names."""
 
 
 def compile_unknown_event(definitions: Iterable[GatewayDefinition]) -> UnknownEventHandler:

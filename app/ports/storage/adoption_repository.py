@@ -23,7 +23,10 @@ class AdoptionRepository(Protocol):
         except_messages: Collection[MessageId] = (),
         except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Return the ``limit`` oldest messages that have no ``seq``, grouped by channel.
+        """Return up to ``limit`` messages that have no ``seq``, grouped by channel.
+
+        A call may search only a part of the messages, and returns the oldest ones in this part.
+        Repeated calls search all messages.
 
         Args:
             except_messages: Messages to ignore.

@@ -73,7 +73,10 @@ class UndeliveredCounts:
     def limited(
         cls, channels: Mapping[ChannelId, int], of_channel: int, *, stopped: bool = False
     ) -> Self:
-        """Limit each count to ``of_channel``; ``stopped`` means that counting stopped early."""
+        """Return the counts, each reduced to ``of_channel`` if it is greater.
+
+        ``stopped`` means that counting stopped early.
+        """
         return cls(
             channels={each: min(count, of_channel) for each, count in channels.items()},
             more=stopped or any(count > of_channel for count in channels.values()),
@@ -130,9 +133,10 @@ class DeliveryRepository(Protocol):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Return the status of the first ``limit`` recipients, after the id ``after`` if given.
+        """Return the status of the first ``limit`` recipients, sorted by id.
 
-        The recipients are sorted by id, as the storage sorts text.
+        With ``after``, only recipients whose id sorts after ``after`` are returned. The storage's
+        sort order of text applies.
 
         Raises:
             MessageNotFound: The message does not exist, or the reader is not a member of its

@@ -82,7 +82,9 @@ class MessageRepository(Protocol):
     async def list_after(
         self, channel_id: ChannelId, reader_id: UserId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the first ``limit`` messages of the channel with ``seq > after_seq``, by ``seq``.
+        """Return the first ``limit`` messages of the channel with ``seq > after_seq``.
+
+        The messages are sorted by ``seq``.
 
         Raises:
             NotAMember: The reader is not a member of the channel.
@@ -92,7 +94,7 @@ class MessageRepository(Protocol):
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
     ) -> tuple[Message, ...]:
-        """Return the same messages as `list_after`, without checking a reader."""
+        """Return the same messages as `list_after`, but check no reader's membership."""
         ...
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
@@ -100,5 +102,5 @@ class MessageRepository(Protocol):
         ...
 
     async def find(self, message_id: MessageId) -> Message | None:
-        """Return a message without checking a reader; None if the message does not exist."""
+        """Return a message, or None if it does not exist. No reader's membership is checked."""
         ...

@@ -16,5 +16,5 @@ class WriteAdmission(Protocol):
     writers: int
 
     async def admit_writer(self) -> None:
-        """Raise `Unavailable` while the storage rejects writes because it does not answer."""
+        """Raise `Unavailable` while the storage does not answer and so rejects writes."""
         ...

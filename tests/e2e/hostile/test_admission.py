@@ -218,7 +218,7 @@ async def test_event_is_not_handled_when_it_follows_the_clients_disconnect(
 async def test_no_ghost_remains_when_a_client_goes_while_it_is_admitted(
     probe: ProbeServer, behind: str
 ) -> None:
-    """If a client leaves while its guard runs, its socket leaves all rooms and its hook runs."""
+    """If a client leaves during its guard, its socket leaves all rooms, and the hook runs."""
     async with probe.client() as client:
         client.connect({"guard": "wait"})
         await probe.journal.until_count("waiting")
@@ -268,7 +268,7 @@ def _leave(client: RawClient, how: str) -> None:
 
 
 async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
-    """An idle connection has no task for reading, writing, working, pinging or HTTP."""
+    """An idle connection has no task for reading, writing, events, pings or HTTP."""
     async with probe.admitted():
         before = asyncio.all_tasks()
         async with probe.admitted(), probe.admitted(), probe.admitted():

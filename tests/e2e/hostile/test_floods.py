@@ -1,4 +1,4 @@
-"""Tests that a client that floods the server is answered once, and delays no other client."""
+"""Tests that the server throttles or disconnects clients that send too much."""
 
 import asyncio
 import io
@@ -65,7 +65,7 @@ async def test_flood_of_an_admitted_client_ends_its_connection(
     await probe.until_empty()
 
     assert '431["still here"]' == answer
-    if kind != "connects to no namespace":  # The eleventh of these frames is malformed.
+    if kind != "connects to no namespace":  # The eleventh frame ends the connection.
         assert code in (1008, None)
         assert 1 == log.getvalue().count("flooding client cut off")
 

@@ -57,7 +57,7 @@ function watch(client, socket) {
   );
   socket.onAny((event, ...args) => {
     report(client, event, args);
-    // An event that wants an ack gets its first argument back, except `unanswered`.
+    // Events that request an ack are acked with their first argument, except `unanswered`.
     const ack = args.at(-1);
     if (typeof ack === "function" && event !== "unanswered") ack(args[0]);
   });

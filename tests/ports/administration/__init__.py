@@ -1,1 +1,1 @@
-"""The administration of a site: staff watches the visitors, mutes them and throws them out."""
+"""The administration of a site: staff members list visitors, mute them and disconnect them."""

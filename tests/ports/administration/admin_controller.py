@@ -1,4 +1,4 @@
-"""The same for scripts, by HTTP."""
+"""The HTTP endpoints of the administration, for scripts."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ from tests.ports.administration.visitors_gateway import VisitorsGateway
 @roles(Role.ADMIN)
 @use_pipes(ValidationPipe(whitelist=True))
 class AdminController:
-    """Endpoints for administrators, and one for staff."""
+    """Endpoints for administrators. Moderators may only list the visitors."""
 
     def __init__(self, visitors: VisitorsGateway, audit: AuditLog) -> None:
         self._visitors = visitors

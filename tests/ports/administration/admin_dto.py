@@ -1,4 +1,4 @@
-"""The payloads of staff."""
+"""The payloads of the staff's events and requests."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Staff watches and controls the visitors."""
+"""The events with which staff members count, mute and disconnect visitors."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ def describe_errors(errors: Iterable[FieldError]) -> Exception:
 @roles(Role.MODERATOR, Role.ADMIN)
 @use_pipes(ValidationPipe(forbid_non_whitelisted=True, exception_factory=describe_errors))
 class AdminGateway:
-    """The staff's own namespace."""
+    """The gateway of the staff's namespace, ``/admin``."""
 
     server = WebSocketServer()
 

@@ -1,4 +1,4 @@
-"""The audit log of everything that staff does."""
+"""The audit log of all handled events and requests."""
 
 from typing import Any
 
@@ -7,14 +7,14 @@ from tests.ports.administration.roles import user_of
 
 
 class AuditLog:
-    """Keeps who did what, newest last."""
+    """Keeps the name of the user and of the handler for each call, newest last."""
 
     def __init__(self) -> None:
         self.entries: list[str] = []
 
 
 class AuditInterceptor(NestInterceptor):
-    """Writes the outcome of each handler of an event or a request."""
+    """Records each call of a handler in the audit log, with the error if the call fails."""
 
     def __init__(self, log: AuditLog) -> None:
         self._log = log

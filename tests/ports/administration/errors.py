@@ -1,4 +1,4 @@
-"""Errors of the services, and their answers."""
+"""The error for an absent visitor, and the filter that answers it."""
 
 from app.framework import (
     BaseExceptionFilter,

@@ -34,14 +34,14 @@ class AuthModule(containers.DeclarativeContainer):
 
 
 class VisitorsModule(containers.DeclarativeContainer):
-    """The site itself."""
+    """The gateway of the visitors."""
 
     sessions = imported(SessionStore)
     gateway = providers.Singleton(VisitorsGateway, sessions)
 
 
 class AdminModule(containers.DeclarativeContainer):
-    """What staff uses."""
+    """The gateway and the controller of the staff, and the audit log."""
 
     sessions = imported(SessionStore)
     visitors = imported(VisitorsGateway)

@@ -29,7 +29,7 @@ def user_of(context: ExecutionContext) -> User | None:
 
 
 class RolesGuard(CanActivate):
-    """Identifies the user by the session, and compares the role with ``@roles``."""
+    """Rejects users without a role in ``@roles``. Finds the user of a request by the session."""
 
     def __init__(self, reflector: Reflector, sessions: SessionStore) -> None:
         self._reflector = reflector

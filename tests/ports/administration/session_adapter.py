@@ -1,4 +1,4 @@
-"""Lets only people with a session connect."""
+"""Rejects upgrade requests without a valid session."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from tests.ports.administration.settings import SiteSettings
 
 
 class SessionAdapter(IoAdapter):
-    """Asks the session store about the cookie of each upgrade request."""
+    """Looks up the session cookie of each upgrade request."""
 
     def __init__(self, sessions: SessionStore, config: ConfigService[SiteSettings]) -> None:
         super().__init__(IoOptions(path=config.get("live.path", str)))

@@ -1,4 +1,4 @@
-"""The sessions of signed-in people, which a cookie names."""
+"""The sessions of signed-in people. A cookie contains the id of a session."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 
 
 class Role(StrEnum):
-    """The permissions of a person."""
+    """The roles of users."""
 
     VISITOR = "visitor"
     MODERATOR = "moderator"
@@ -31,6 +31,6 @@ class SessionStore:
         self._users[session_id] = User(name, role)
 
     def user_of(self, cookie_header: str | None) -> User | None:
-        """Return the user of the header ``Cookie``."""
+        """Return the user whose session id is in the header ``Cookie``, or None."""
         cookies = SimpleCookie(cookie_header or "")
         return self._users.get(cookies["sid"].value) if "sid" in cookies else None

@@ -12,7 +12,7 @@ class Live(BaseModel):
 
 
 class SiteSettings(BaseSettings):
-    """Read from the environment, such as ``SITE_LIVE__PATH``."""
+    """Settings that are read from the environment, for example from ``SITE_LIVE__PATH``."""
 
     model_config = SettingsConfigDict(env_prefix="SITE_", env_nested_delimiter="__")
 

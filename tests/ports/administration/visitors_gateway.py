@@ -1,4 +1,4 @@
-"""All visitors of the site are connected to the root namespace."""
+"""The gateway of all visitors, who connect to the root namespace."""
 
 from app.framework import (
     DisconnectReason,
@@ -15,7 +15,7 @@ from tests.ports.administration.sessions import SessionStore
 
 @web_socket_gateway()
 class VisitorsGateway:
-    """Knows the sockets of each visitor, which are in a room of the visitor's name."""
+    """Puts the sockets of each visitor into the room ``visitor:NAME``."""
 
     server = WebSocketServer()
 
@@ -37,7 +37,7 @@ class VisitorsGateway:
 
     @subscribe_message("say")
     def say(self, client: Socket, text: str) -> int:
-        """Tell a text to everybody, unless the visitor is muted."""
+        """Send a text to all other sockets, unless the visitor is muted."""
         if "muted" in client.rooms:
             raise WsException("you are muted", code="muted")
         self.server.except_(client.id).emit("said", {"who": client.data["user"].name, "text": text})

@@ -1,4 +1,4 @@
-"""The lobby pairs the players who wait."""
+"""The lobby, which pairs waiting players."""
 
 from app.framework import (
     AckTimeoutError,

@@ -11,7 +11,7 @@ class IllegalMove(Exception):
 
 @dataclass
 class Match:
-    """One match. The first player begins."""
+    """A match between two players. The first player begins."""
 
     id: str
     players: tuple[str, str]

@@ -1,4 +1,4 @@
-"""Each match has a namespace of its own."""
+"""The gateway of the matches. Each match has a namespace of its own."""
 
 import re
 from typing import Annotated, Any
@@ -81,7 +81,7 @@ class MatchGateway:
         client.nsp.emit(GameEvent.EMOTE, {"player": player, "emote": emote})
 
     def announce_end(self, match: Match, reason: str) -> None:
-        """Tell the players of a match, who may look at the board for a while."""
+        """Send the result to the players of a match, and disconnect them after `CLOSE_MS`."""
         result = {"winner": match.winner, "reason": reason}
         self.server.to(match.id).emit(GameEvent.GAME_OVER, result)
         close = self.server.in_(match.id).disconnect_sockets

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class MatchesService:
     """Creates matches, ends them, and counts victories.
 
-    It uses the match gateway, which uses this service.
+    The match gateway and this service use each other.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class MatchesService:
             self.end(match, match.winner, "line")
 
     def end(self, match: Match, winner: str, reason: str) -> None:
-        """End a match, unless it has ended already."""
+        """End a match, and publish the result. Does nothing if the match has already ended."""
         if self._matches.pop(match.id, None) is None:
             return
         self._delete_timer(match)

@@ -13,7 +13,7 @@ from tests.ports.game.settings import GameSettings
 
 
 class GameModule(containers.DeclarativeContainer):
-    """The lobby and the matches."""
+    """The gateways of the lobby and of the matches, and their service."""
 
     registry = imported(SchedulerRegistry)
     config = imported(ConfigService)

@@ -4,7 +4,7 @@ from pydantic_settings import BaseSettings
 
 
 class GameSettings(BaseSettings):
-    """Read from the environment."""
+    """Settings that are read from the environment."""
 
     turn_ms: int = 15_000
     ready_check_ms: int = 5_000

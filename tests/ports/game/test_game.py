@@ -30,7 +30,7 @@ async def join_match(port: Port, namespace: str, player: str) -> JsClient:
 
 
 async def start_match(port: Port) -> tuple[JsClient, JsClient]:
-    """Pair two players in the lobby, and seat them."""
+    """Pair two players in the lobby, and connect them to their match."""
     ada, bob = await port.connect("ada", "/lobby"), await port.connect("bob", "/lobby")
     assert "queued" == await ada.ask("queue:join", "ada")
     assert "paired" == await bob.ask("queue:join", "bob")

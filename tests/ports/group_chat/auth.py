@@ -1,4 +1,4 @@
-"""Authentication and roles: one guard of each for events and requests."""
+"""Authentication and roles. Each guard protects both events and requests."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def public() -> Callable[[F], F]:
-    """Let everybody call a handler."""
+    """Exempt a handler from `AuthGuard`."""
     return set_metadata(_PUBLIC, value=True)
 
 
@@ -76,7 +76,7 @@ class AuthGuard(CanActivate):
 
 
 class RolesGuard(CanActivate):
-    """Reads `roles`."""
+    """Rejects users without any of the roles in ``@roles``."""
 
     def __init__(self, reflector: Reflector) -> None:
         self._reflector = reflector

@@ -11,7 +11,7 @@ _SUPPORTED = {"2", "3"}
 
 
 class ChatIoAdapter(IoAdapter):
-    """The adapter of the chat."""
+    """Rejects upgrade requests with an unsupported ``version``."""
 
     def __init__(self) -> None:
         super().__init__(IoOptions(socket_class=ChatSocket))

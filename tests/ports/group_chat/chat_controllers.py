@@ -29,7 +29,7 @@ from tests.ports.group_chat.users import AuthService, User
 @controller("auth")
 @use_pipes(ValidationPipe())
 class AuthController:
-    """Logins."""
+    """``POST /auth/login``."""
 
     def __init__(self, auth: AuthService) -> None:
         self._auth = auth
@@ -45,7 +45,7 @@ class AuthController:
 @use_pipes(ValidationPipe())
 @use_guards(RolesGuard)
 class RoomsController:
-    """Rooms and messages."""
+    """The endpoints of rooms and their messages."""
 
     def __init__(self, rooms: RoomService) -> None:
         self._rooms = rooms

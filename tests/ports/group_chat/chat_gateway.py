@@ -29,7 +29,7 @@ CurrentUserParam = Annotated[User, CurrentUser()]
 @web_socket_gateway(cors=True)
 @use_pipes(ValidationPipe(forbid_non_whitelisted=True))
 class ChatGateway:
-    """The root namespace. A room of the chat is a room of Socket.IO, and so is each user."""
+    """The gateway of the root namespace. Each chat room and each user has a Socket.IO room."""
 
     server = WebSocketServer()
 

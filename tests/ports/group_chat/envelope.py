@@ -1,4 +1,4 @@
-"""Wraps every answer, as the clients of this API expect."""
+"""Wraps the results of handlers, as the clients of this API expect."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -7,7 +7,7 @@ from app.framework import CallHandler, ExecutionContext, NestInterceptor, WsResp
 
 
 class EnvelopeInterceptor(NestInterceptor):
-    """Answers ``{"ok": true, "data": ...}``; streams and events stay as they are."""
+    """Returns ``{"ok": true, "data": result}``, but does not change streams and `WsResponse`."""
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         del context

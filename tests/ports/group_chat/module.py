@@ -36,7 +36,7 @@ class AuthModule(containers.DeclarativeContainer):
 
 
 class RoomsModule(containers.DeclarativeContainer):
-    """Rooms: gateway, controller and listener."""
+    """The gateway, the controller and the services of rooms."""
 
     repository = providers.Singleton(open_repository)
     rooms = providers.Singleton(RoomService, repository, imported(EventEmitter2))

@@ -22,7 +22,7 @@ class Message:
 
 @dataclass
 class Room:
-    """A room, whose members are a set of names."""
+    """A room. Its members are stored as names."""
 
     name: str
     members: set[str] = field(default_factory=set)
@@ -30,7 +30,7 @@ class Room:
 
 
 class RoomRepository:
-    """Keeps rooms in memory; `open_repository` opens it."""
+    """Keeps rooms in memory. The async factory `open_repository` creates it."""
 
     def __init__(self) -> None:
         self.rooms: dict[str, Room] = {}

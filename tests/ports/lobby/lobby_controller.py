@@ -1,4 +1,4 @@
-"""The list of lobbies for the web site."""
+"""The HTTP endpoints that the web site uses."""
 
 from typing import Annotated, Any
 

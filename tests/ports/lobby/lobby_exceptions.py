@@ -4,7 +4,7 @@ from app.framework import BaseWsExceptionFilter, ExecutionContext, WsException, 
 
 
 class LobbyError(Exception):
-    """A player asked for something impossible.
+    """A request of a player that the rules do not allow.
 
     Attributes:
         code: A stable code for clients.

@@ -26,7 +26,7 @@ Player = create_param_decorator(lambda _, context: context.switch_to_ws().get_cl
 @web_socket_gateway(namespace="lobby", cors=True)
 @use_filters(LobbyExceptionFilter)
 class LobbyGateway:
-    """Players of the namespace ``/lobby``. Each lobby is a room."""
+    """Handles the events of the namespace ``/lobby``. Each lobby has a Socket.IO room."""
 
     server = WebSocketServer()
 
@@ -110,7 +110,7 @@ class LobbyGateway:
         )
 
     def launch(self, lobby: LobbyDto) -> None:
-        """Send the players of a lobby to their match, and close the room."""
+        """Send the name of their match to the players of a lobby, and empty the room."""
         room = self.server.in_(lobby.id)
         room.emit(ServerEvent.STARTED, {"match": f"match-{lobby.id}", "players": lobby.players})
         for each in room.local_sockets():

@@ -57,7 +57,7 @@ class LobbyService:
         return lobby
 
     def leave(self, lobby_id: str, player: str) -> LobbyDto | None:
-        """Remove a player, and return the lobby unless it is empty now."""
+        """Remove a player. Returns the lobby, or None if no player is left."""
         lobby = self._find(lobby_id)
         lobby.players.remove(player)
         self._cancel_countdown(lobby)

@@ -4,7 +4,7 @@ from pydantic_settings import BaseSettings
 
 
 class LobbySettings(BaseSettings):
-    """``LOBBY_MAX_PLAYERS`` and the like."""
+    """Settings such as ``LOBBY_MAX_PLAYERS``."""
 
     model_config = {"env_prefix": "lobby_"}
 

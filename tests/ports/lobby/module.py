@@ -14,7 +14,7 @@ from tests.ports.lobby.lobby_settings import LobbySettings
 
 
 class LobbyModule(containers.DeclarativeContainer):
-    """Lobbies: service, gateway and controller."""
+    """The service, the gateway and the controller of lobbies."""
 
     lobbies = providers.Singleton(
         LobbyService,

@@ -1,1 +1,1 @@
-"""Notifications of a web shop: pushed to open pages, else by e-mail; scheduled, digested, muted."""
+"""Notifications of a web shop, which are sent to open pages, or else by e-mail or SMS."""

@@ -9,13 +9,13 @@ from tests.ports.notifications.settings import NotificationSettings
 
 @runtime_checkable
 class Channel(Protocol):
-    """Sends a notification outside of the page."""
+    """Sends a notification to a user without an open page."""
 
     async def send(self, notification: Notification) -> None: ...
 
 
 class Outbox:
-    """The messages that were sent. Each channel has its own."""
+    """The messages that a channel has sent. Each channel has its own outbox."""
 
     def __init__(self) -> None:
         self.messages: list[str] = []

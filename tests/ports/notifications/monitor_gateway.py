@@ -16,7 +16,7 @@ from tests.ports.notifications.settings import NotificationSettings
 
 
 class ApiKeyGuard(CanActivate):
-    """Checks the key of staff, in ``auth``, and of services, in a header."""
+    """Checks the key, which clients send in ``auth`` and services send in a header."""
 
     def __init__(self, config: ConfigService[NotificationSettings]) -> None:
         self._key = config.settings.api_key.get_secret_value()
@@ -32,7 +32,7 @@ class ApiKeyGuard(CanActivate):
 @web_socket_gateway(namespace="monitor", path="/live")
 @use_guards(ApiKeyGuard)
 class MonitorGateway:
-    """Reaches the pages through ``server.of``."""
+    """Controls the pages, which are in another namespace, through ``server.of``."""
 
     server = WebSocketServer()
 

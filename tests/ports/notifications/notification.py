@@ -15,7 +15,7 @@ class Topic(Enum):
 
 
 class Notification(BaseModel):
-    """One notification of one user."""
+    """A notification for one user."""
 
     id: UUID = Field(default_factory=uuid4)
     user: str
@@ -28,7 +28,7 @@ class Notification(BaseModel):
 
 
 class CreateNotificationDto(BaseModel):
-    """The request of another service."""
+    """A request of another service to notify some users."""
 
     users: list[str] = Field(min_length=1)
     topic: Topic

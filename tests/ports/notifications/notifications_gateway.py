@@ -82,7 +82,7 @@ class NotificationsGateway:
 
     @on_event("notification.*")
     async def push(self, notification: Notification) -> bool:
-        """Return whether one of the user's pages has acked the notification."""
+        """Emit a notification to the user's pages; return whether one of them has acked it."""
         pages = self.server.to(f"user:{notification.user}").except_(MUTED)
         try:
             acks = await pages.emit_with_ack(

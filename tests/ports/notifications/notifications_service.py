@@ -1,4 +1,4 @@
-"""Creates, schedules and retries notifications."""
+"""Creates, schedules and delivers notifications."""
 
 from functools import partial
 
@@ -18,7 +18,7 @@ _log = structlog.stdlib.get_logger("NotificationsService")
 
 
 class NotificationsService:
-    """Pushes to open pages by events, and falls back to the user's channel."""
+    """Delivers notifications to open pages, or else by the channel that the user has chosen."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from tests.ports.notifications.notifications_service import NotificationsService
 
 
 class KnownChannelGuard(CanActivate):
-    """Reads the payload: the channel must exist."""
+    """Admits an event whose payload is the name of a channel."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
         if context.switch_to_ws().get_data() not in CHANNELS:
@@ -28,7 +28,11 @@ class KnownChannelGuard(CanActivate):
 
 @web_socket_gateway(namespace="notifications", path="/live")
 class PreferencesGateway:
-    """Handlers without markers, as many projects have them."""
+    """Stores the preferences of a user.
+
+    The parameters of these handlers have no markers such as ``MessageBody()``: they receive the
+    client, the data and the ack by position.
+    """
 
     def __init__(self, notifications: NotificationsService) -> None:
         self._notifications = notifications

@@ -5,7 +5,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class MailSettings(BaseModel):
-    """``NOTIFY_MAIL__SENDER`` and the like."""
+    """Settings such as ``NOTIFY_MAIL__SENDER``."""
 
     sender: str = "shop@example.org"
 

@@ -19,7 +19,7 @@ ORDER = {"topic": "order", "text": "Your order is on its way."}
 
 @pytest.fixture
 def clock() -> ManualClock:
-    """Stands at 7:59 in Berlin, a minute before the digest."""
+    """A clock that shows 7:59 in Berlin, a minute before the digest."""
     return ManualClock(datetime(2026, 1, 31, 6, 59, tzinfo=UTC))
 
 

@@ -1,10 +1,10 @@
-"""Remembers when a member was seen last."""
+"""The store of the times at which members were last seen."""
 
 from datetime import datetime
 
 
 class LastSeenStore:
-    """The real store is a database; tests replace it."""
+    """Has no implementation here: tests override this provider with a store in memory."""
 
     async def save(self, user: str, moment: datetime) -> None:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The sockets of members, and how handlers get at the member."""
+"""The socket of a member, and the decorators with which handlers read its fields."""
 
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ from app.framework import (
 
 
 class MemberSocket(Socket):
-    """In Nest, ``client.user = ...``."""
+    """A socket with the fields `user` and `role`, to which a Nest gateway would simply assign."""
 
     __slots__ = ("role", "user")
 
@@ -23,7 +23,7 @@ class MemberSocket(Socket):
 
     @property
     def team(self) -> str:
-        """The team, which is a part of the namespace's name."""
+        """The name of the team, which is a part of the namespace's name."""
         return self.nsp.params["team"]
 
 
@@ -45,14 +45,14 @@ Team = Annotated[str, Member("team")]
 
 
 class WriterGuard(CanActivate):
-    """Readers may watch, but not write."""
+    """Rejects the events of readers."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
         return context.switch_to_ws().get_client().role == "writer"  # type: ignore[no-any-return]
 
 
 class EventInterceptor(NestInterceptor):
-    """Emits each result as an event of the same name, as clients with old versions expect."""
+    """Sends the result of the event ``NAME`` as ``NAME.done``, as old clients expect."""
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         result = await call_handler.handle()

@@ -14,7 +14,7 @@ from tests.ports.presence.status_gateway import StatusGateway
 
 
 class PresenceModule(containers.DeclarativeContainer):
-    """Presence, live and by HTTP."""
+    """The gateways, the controller and the service of presence."""
 
     store = providers.Singleton(LastSeenStore)
     presence = providers.Singleton(

@@ -1,4 +1,4 @@
-"""Presence for pages that do not connect."""
+"""The presence of members, for pages that open no socket."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from tests.ports.presence.presence_service import PresenceService
 
 @controller("teams")
 class PresenceController:
-    """Shows who is online."""
+    """Returns the state of each member of a team who is online or away."""
 
     def __init__(self, presence: PresenceService) -> None:
         self._presence = presence

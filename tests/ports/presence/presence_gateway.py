@@ -1,4 +1,4 @@
-"""Presence live. Each team has a namespace."""
+"""The events of presence. Each team has a namespace."""
 
 from typing import Annotated, Any
 
@@ -19,7 +19,7 @@ from tests.ports.presence.presence_service import PresenceService
 
 @web_socket_gateway(namespace="/teams/:team", cors=True, ping_interval_seconds=10)
 class PresenceGateway:
-    """Everybody in the namespace of a team sees the presence of its members."""
+    """Publishes the presence of each member to the other members of the team."""
 
     server = WebSocketServer()
 
@@ -47,7 +47,10 @@ class PresenceGateway:
 
     @subscribe_message("devices")
     async def devices(self, client: MemberSocket, user: str) -> dict[str, Any]:
-        """A handler without markers, as ports from JavaScript have."""
+        """Return the number and the rooms of a user's sockets.
+
+        The parameters have no markers: they receive the client and the data by position.
+        """
         sockets = await client.nsp.in_(f"user:{user}").fetch_sockets()
         sids = client.nsp.adapter.sids
         return {

@@ -7,7 +7,7 @@ from tests.ports.presence.presence import PRESENCE_CHANGED, Presence, State
 
 IDLE_MS = 5 * 60_000
 GRACE_MS = 10_000
-"""A member who reloads the page is not offline meanwhile."""
+"""The time from the last disconnection until the member is offline. Reloading a page takes less."""
 
 
 class PresenceService:

@@ -1,4 +1,4 @@
-"""What members write, in the same namespaces."""
+"""The events with which members write, in the namespaces of `PresenceGateway`."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ from tests.ports.presence.presence_service import PresenceService
 @web_socket_gateway(namespace="/teams/:team", cors=True)
 @use_guards(WriterGuard)
 class StatusGateway:
-    """Only writers use this gateway; readers are in the namespace as well."""
+    """Handles the events of writers. Readers are in the same namespaces."""
 
     def __init__(self, presence: PresenceService) -> None:
         self._presence = presence

@@ -18,7 +18,7 @@ ONLINE = {"team": "red", "user": "ann", "state": "online"}
 
 
 class MemoryStore(LastSeenStore):
-    """Remembers in memory."""
+    """Keeps the times in a dictionary."""
 
     def __init__(self) -> None:
         self.seen: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Where tickets are stored."""
+"""The repository of tickets."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -55,14 +55,14 @@ class MemoryRepository(TicketRepository, OnApplicationShutdown):
 
 
 async def connect(options: DatabaseOptions) -> TicketRepository:
-    """Connect to the database, which takes a while."""
+    """Create the repository asynchronously, like a factory that opens a connection."""
     await asyncio.sleep(0)
     return MemoryRepository(options.url)
 
 
 @global_
 class DatabaseModule(containers.DeclarativeContainer):
-    """Connects once, for all modules."""
+    """Provides one repository to all modules."""
 
     options = imported(DatabaseOptions)
     repository = providers.Singleton(connect, options)

@@ -1,4 +1,4 @@
-"""When a ticket is due, and what happens if nobody answers in time."""
+"""Sets the time at which a ticket is due, and reports overdue tickets."""
 
 from datetime import timedelta
 
@@ -10,13 +10,13 @@ from tests.ports.tickets.ticket import Priority, Status, Ticket, TicketEvent
 
 
 class LowPolicy:
-    """An answer within a day."""
+    """Requires an answer within a day."""
 
     time = timedelta(days=1)
 
 
 class HighPolicy:
-    """An answer within an hour."""
+    """Requires an answer within an hour."""
 
     time = timedelta(hours=1)
 
@@ -28,7 +28,7 @@ POLICIES: dict[Priority, type[LowPolicy | HighPolicy]] = {
 
 
 class EscalationService:
-    """Looks for overdue tickets each minute."""
+    """Searches for overdue tickets each minute, and emits an event for each of them once."""
 
     def __init__(
         self,

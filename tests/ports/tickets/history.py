@@ -1,8 +1,8 @@
-"""A log of its own for each class that uses it: Nest's transient scope."""
+"""A provider with Nest's transient scope: each class that uses it gets its own instance."""
 
 
 class History:
-    """Keeps what its owner has done."""
+    """Keeps the lines that its owner has added."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []

@@ -16,7 +16,7 @@ from tests.ports.tickets.users import UserGuard, name_of
 
 
 class TicketsModule(containers.DeclarativeContainer):
-    """Tickets, by HTTP and live."""
+    """The gateway, the controller and the services of tickets."""
 
     repository = imported(TicketRepository)
     emitter = imported(EventEmitter2)

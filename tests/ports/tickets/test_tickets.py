@@ -11,7 +11,7 @@ from tests.ports.tickets.database import MemoryRepository, TicketRepository
 from tests.ports.tickets.module import AppModule
 
 PNG = {"type": "Buffer", "data": [137, 80, 78, 71]}
-"""How the driver writes bytes."""
+"""Four bytes, in the JSON form in which the Node driver sends and reports binary data."""
 
 
 @pytest.fixture

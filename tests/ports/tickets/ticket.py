@@ -1,4 +1,4 @@
-"""A ticket, and who may see it."""
+"""Tickets and their events."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,7 +43,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class TicketEvent:
-    """Something that happened to a ticket."""
+    """A change of a ticket."""
 
     name: str
     ticket: Ticket

@@ -10,7 +10,7 @@ from tests.ports.tickets.ticket import Priority
 
 
 class Payload(BaseModel):
-    """Has camelCase names on the wire."""
+    """A payload whose fields have camelCase names on the wire."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 

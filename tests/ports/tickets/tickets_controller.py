@@ -1,4 +1,4 @@
-"""Tickets by HTTP."""
+"""The HTTP endpoints of tickets."""
 
 from typing import Annotated
 

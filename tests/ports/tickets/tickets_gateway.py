@@ -1,4 +1,4 @@
-"""Tickets live."""
+"""The events of tickets."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ UserName = Annotated[str, CurrentUser()]
 
 @catch(HttpException)
 class HttpToWsFilter(BaseWsExceptionFilter):
-    """The services raise HTTP errors: sends their body to the client."""
+    """Sends the body of an HTTP error, which a service has raised, to the client."""
 
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
         assert isinstance(exception, HttpException)
@@ -47,7 +47,7 @@ class HttpToWsFilter(BaseWsExceptionFilter):
 @use_guards(UserGuard)
 @use_filters(HttpToWsFilter)
 class TicketsGateway(OnGatewayConnection):
-    """Sends what happens to a ticket to those who follow it."""
+    """Publishes the changes of a ticket to the clients that follow the ticket."""
 
     server = WebSocketServer()
 
@@ -73,7 +73,7 @@ class TicketsGateway(OnGatewayConnection):
         user: UserName,
         ticket_ids: Annotated[list[str], MessageBody(ParseArrayPipe(items=str))],
     ) -> list[str]:
-        """Follow tickets, given as a list or as a text with commas."""
+        """Follow tickets. The payload is a list of ids, or a text of ids separated by commas."""
         tickets = [self._tickets.find(user, each) for each in ticket_ids]
         await client.join([each.id for each in tickets])
         return [each.subject for each in tickets]
@@ -101,7 +101,7 @@ class TicketsGateway(OnGatewayConnection):
         ticket_id: Annotated[str, MessageBody("ticketId", ParseUUIDPipe)],
         ack: Annotated[AckFunction, Ack()],
     ) -> None:
-        """Answer before the others are told."""
+        """Ack the claim before it is published to the followers of the ticket."""
         ack({"claimed": self._tickets.find(user, ticket_id).id})
         self._tickets.change_status(user, ticket_id, Status.CLAIMED)
 
@@ -109,7 +109,7 @@ class TicketsGateway(OnGatewayConnection):
     async def search(
         self, user: UserName, text: Annotated[str, MessageBody("text")] = ""
     ) -> AsyncIterator[WsResponse[Any]]:
-        """Send the tickets one by one."""
+        """Emit an event for each found ticket, and then their number."""
         found = self._tickets.search(user, text)
         for ticket in found:
             yield WsResponse("search.hit", ticket.subject)

@@ -1,4 +1,4 @@
-"""What customers and agents do with tickets, for the controller and the gateway."""
+"""The operations on tickets, which the controller and the gateway share."""
 
 from uuid import uuid4
 
@@ -40,7 +40,7 @@ class TicketsService:
         return ticket
 
     def find(self, user: str, ticket_id: str) -> Ticket:
-        """Return a ticket; raise `NotFoundException` if the user may not see it."""
+        """Return a ticket; raise `NotFoundException` if the user may not see the ticket."""
         ticket = self._repository.find(ticket_id)
         if ticket is None or not ticket.is_visible_to(user):
             raise NotFoundException("There is no such ticket.")

@@ -1,4 +1,4 @@
-"""Who sends an event or a request."""
+"""Identifies the sender of an event or a request."""
 
 from typing import Any
 

@@ -29,7 +29,7 @@ CurrentBoard = Annotated[Board, BoardName(BoardPipe)]
 
 @web_socket_gateway(namespace="/boards/:board", max_attachments=1, max_frame_bytes=20_000)
 class BoardGateway:
-    """Draws for all clients of a board."""
+    """Handles the events of the clients of a board."""
 
     server = WebSocketServer()
 

@@ -1,4 +1,7 @@
-"""Parameters of handlers: the board of a namespace or of a path, and the role of the client."""
+"""`BoardPipe` converts a board's name, from the namespace or the request's path, to the board.
+
+`EditorGuard` admits editors only.
+"""
 
 from app.framework import (
     ArgumentMetadata,
@@ -17,7 +20,7 @@ BoardName = create_param_decorator(
 
 
 class BoardPipe(PipeTransform):
-    """Opens the board of a socket's namespace; finds that of a request."""
+    """Converts a name to the board. Creates a missing board for a namespace, not for a path."""
 
     precedes_validation = True
 
@@ -34,7 +37,7 @@ class BoardPipe(PipeTransform):
 
 
 class EditorGuard(CanActivate):
-    """Lets only editors change a board: ``io(url, { query: { role: 'editor' } })``."""
+    """Admits editors, who connect with ``io(url, { query: { role: 'editor' } })``."""
 
     def can_activate(self, context: ExecutionContext) -> bool:
         client: Socket = context.switch_to_ws().get_client()

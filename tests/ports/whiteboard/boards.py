@@ -13,12 +13,12 @@ from tests.ports.whiteboard.shapes import Line, Note, Summary
 
 
 class BoardError(Exception):
-    """A change that the board refuses."""
+    """The change is refused, because another client has locked a shape."""
 
 
 @dataclass
 class Lock:
-    """A shape that only one client may change."""
+    """Prevents other clients than the owner from erasing a shape."""
 
     owner: str
     ends: datetime
@@ -26,7 +26,7 @@ class Lock:
 
 @dataclass
 class Board:
-    """One board."""
+    """A board with its shapes, locks and snapshot."""
 
     name: str
     shapes: dict[UUID, Line | Note] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class BoardService:
         self._change(board)
 
     def erase(self, board: Board, ids: list[UUID], client: str) -> list[UUID]:
-        """Remove the shapes that exist, and return their ids."""
+        """Remove the shapes with these ids, and return the ids of those that existed."""
         for each in ids:
             lock = board.locks.get(each)
             if lock is not None and lock.owner != client:

@@ -1,4 +1,4 @@
-"""The module of the whiteboard, and what its ``main`` configures."""
+"""The module of the whiteboard, and its global pipe and filter."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from tests.ports.whiteboard.snapshots_controller import SnapshotsController
 
 
 class BoardsModule(containers.DeclarativeContainer):
-    """Boards: gateways, controller and service."""
+    """The gateways, the controller and the service of boards."""
 
     clock = imported(Clock)
     boards = providers.Singleton(BoardService, clock, imported(EventEmitter2))
@@ -77,7 +77,7 @@ def app_module(clock: Clock) -> containers.Container:
 
 
 def configure(app: NestApplication) -> NestApplication:
-    """Set what ``main`` sets."""
+    """Set the global pipe and filter, as ``main.ts`` does in Nest."""
     app.use_global_pipes(ValidationPipe(forbid_non_whitelisted=True))
     app.use_global_filters(BoardErrorFilter())
     return app

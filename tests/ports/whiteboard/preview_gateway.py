@@ -1,4 +1,4 @@
-"""Previews for readers: namespaces by a regular expression."""
+"""Previews for readers, whose namespaces match a regular expression."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.ports.whiteboard.boards import Board, BoardService
 
 @web_socket_gateway(namespace=re.compile(r"/previews/(?P<board>[a-z-]+)"))
 class PreviewGateway:
-    """Publishes the number of shapes. Readers send no events."""
+    """Publishes a summary of a board whenever the board changes. Readers send no events."""
 
     server = WebSocketServer()
 

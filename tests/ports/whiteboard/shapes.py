@@ -13,7 +13,7 @@ Point = tuple[float, float]
 
 
 class Event(StrEnum):
-    """The events of both directions."""
+    """The names of the events that clients or the server send."""
 
     DRAW = "draw"
     ERASE = "erase"
@@ -48,7 +48,7 @@ Shape = Annotated[Line | Note, Field(discriminator="kind")]
 
 @dataclass(frozen=True)
 class Summary:
-    """What is on a board."""
+    """A summary of the shapes on a board."""
 
     shapes: int
     kinds: set[str]

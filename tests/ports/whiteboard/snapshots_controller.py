@@ -1,4 +1,4 @@
-"""Snapshots as pictures."""
+"""The snapshots of boards, as PNG pictures."""
 
 from typing import Annotated
 

@@ -8,7 +8,7 @@ from bench.path import default_settings
 def test_path_uses_the_defaults_when_the_environment_has_other_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Neither the environment nor ``.env`` changes the printed paths."""
+    """The environment and ``.env`` do not change the printed paths."""
     monkeypatch.chdir(tmp_path)
     Path(".env").write_text("DATABASE_URL=memory:\nRATE_LIMIT_BURST=1\n")
     monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")

@@ -29,7 +29,10 @@ INSERT INTO messages (id, content, channelId, userId, updatedAt) VALUES (
     '2025-01-14 00:00:00.000000'
 );
 """
-"""Inserts a message of the original backend that only `migrate` adopts: its id looks like ours."""
+"""SQL that inserts a message of the original backend whose id looks like one of this server.
+
+Only `migrate` adopts such a message.
+"""
 
 
 @pytest.fixture

@@ -223,7 +223,7 @@ async def test_spare_is_used_again_when_a_coroutine_ended_in_place(tasks: EagerT
 
 
 async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks) -> None:
-    """The spare task keeps neither the coroutine's context nor the caller's context alive."""
+    """The spare task does not keep the contexts of the coroutine and of its caller alive."""
     holder: ContextVar[Payload] = ContextVar("holder")
 
     async def work() -> "weakref.ref[Payload]":

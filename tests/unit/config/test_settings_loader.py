@@ -21,7 +21,7 @@ def test_settings_name_each_one_when_several_are_wrong(monkeypatch: pytest.Monke
 
 
 def test_settings_keep_secrets_when_shown_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a ``repr`` nor an error contains a key or a database password."""
+    """Keys and database passwords do not appear in a ``repr`` or an error."""
     settings = load(monkeypatch, PRODUCTION)
 
     shown = f"{settings!r} {settings}"

@@ -44,7 +44,7 @@ def refusal_log(clock: Clock | None = None) -> RefusalLog:
 
 @asynccontextmanager
 async def serving(controller: object, *guards: object) -> AsyncIterator[Client]:
-    """Serve the controller; a class in its ``use_guards`` means the guard of that class."""
+    """Serve the controller. Each guard replaces its class in the controller's ``use_guards``."""
     found = {type(guard): guard for guard in guards}
     app = web.Application()
     app.router.add_routes(

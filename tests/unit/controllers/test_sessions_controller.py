@@ -198,7 +198,7 @@ async def test_body_is_bounded_when_the_key_is_right(
 async def test_token_is_not_repeated_when_the_body_is_refused(
     client: Client, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither the answer nor the log contains the token."""
+    """The answer and the log do not contain the token."""
     with caplog.at_level(logging.DEBUG):
         response = await client.post("/sessions/revoke", data=body, headers=AUTHORIZED)
 

@@ -44,7 +44,7 @@ TEMPORARY = [
 
 
 def acked(error: Exception) -> list[Any]:
-    """Return the ack that the filter sends for an event's error."""
+    """Pass an event's error to the filter, and return the acks that it sends."""
     answers: list[Any] = []
     client = fake_socket(AuthenticatedSocket)
     context = fake_context(client, {"content": SECRET}, ack=answers.append)

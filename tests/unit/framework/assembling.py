@@ -15,7 +15,7 @@ def application(*provided: providers.Provider[Any]) -> NestApplication:
 
 
 async def start_error(*provided: providers.Provider[Any]) -> str:
-    """Return the error that such an application raises at its start."""
+    """Return the error that an application with these providers raises at its start."""
     app = application(*provided)
     with pytest.raises(BootError) as caught:
         await app.init()

@@ -37,7 +37,7 @@ def sockets() -> list[AuthenticatedSocket]:
 
 @pytest.fixture
 def rooms(sockets: list[AuthenticatedSocket]) -> GatewaySocketRooms:
-    """Return the rooms of these sockets."""
+    """Create `GatewaySocketRooms` of a server with these sockets."""
     link, rooms = RecordingLink(), GatewaySocketRooms()
     link.present.extend(sockets)
     rooms.server = Server(link)

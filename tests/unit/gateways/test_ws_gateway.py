@@ -20,7 +20,7 @@ async def chat() -> Chat:
 
 
 async def sent(chat: Chat) -> Any:
-    """Return the ack of a message that Alice sent in the channel `general`."""
+    """Send a message of Alice in the channel `general`, and return the ``data`` of the ack."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"

@@ -67,7 +67,7 @@ async def test_refresh_is_refused_when_the_payload_has_no_token(
 
 @pytest.mark.parametrize("token", ["forged secret", {"secret": 1}])
 async def test_refresh_keeps_the_token_to_itself_when_it_fails(chat: Chat, token: object) -> None:
-    """Neither the answer, nor ``exception``, nor the log contains the token."""
+    """The answer, the ``exception`` event and the log do not contain the token."""
     alice = await chat.connect("user_alice")
 
     with capture_logs() as logs:

@@ -17,7 +17,7 @@ async def chat() -> Chat:
 
 
 async def sent(chat: Chat) -> Any:
-    """Return the ack of a message that Alice sent in the channel `general`."""
+    """Send a message of Alice in the channel `general`, and return the ``data`` of the ack."""
     alice = await chat.connect("user_alice")
     message = (await alice.call("sendMessage", {"content": "hello", "channelId": "general"}))[
         "data"
@@ -160,7 +160,7 @@ async def test_events_are_refused_when_the_session_has_expired(chat: Chat) -> No
 
 
 async def test_refused_events_count_when_the_session_has_expired() -> None:
-    """Otherwise a client could flood the server with rejected events in the grace period."""
+    """If rejected events did not count, a client could flood the server in the grace period."""
     chat = await open_chat(
         Settings.model_construct(
             database_url="memory:", rate_limit_burst=2, rate_limit_events_per_second=1

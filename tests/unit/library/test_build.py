@@ -17,7 +17,7 @@ IMPORTED_AS = {
     "python-engineio": "engineio",
     "python-socketio": "socketio",
 }
-"""The import names of distributions that are called otherwise."""
+"""The import names of distributions that have another name."""
 BROUGHT_BY = {
     "multidict": "aiohttp",
     "pydantic_core": "pydantic",
@@ -25,7 +25,7 @@ BROUGHT_BY = {
 }
 """Imported packages that another dependency installs."""
 EXTRAS = {"config": "config", "event-emitter": "event_emitter", "schedule": "schedule"}
-"""The folder that needs an extra."""
+"""The folder that needs each extra."""
 
 
 @pytest.fixture(scope="module")

@@ -116,7 +116,7 @@ def test_development_identity_is_part_of_it_when_there_is_no_clerk() -> None:
 def test_development_identity_is_absent_when_there_is_clerk_or_production(
     clerk: dict[str, Any],
 ) -> None:
-    """Neither the development identity nor the page is provided."""
+    """The development identity and the page are not provided."""
     injector = Injector(create_app_module(settings(**clerk)))
 
     assert [] == injector.find(DevelopmentIdentityController)

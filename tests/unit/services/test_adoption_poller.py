@@ -39,7 +39,10 @@ async def test_channel_receives_it_when_the_adoption_was_unconfirmed(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The message is published later. The next transaction adopts half as many messages."""
+    """The messages are stored although `adopt` raises `Unconfirmed`, so `catch_up` publishes them.
+
+    After the error, a transaction adopts half as many messages.
+    """
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     losing_messages.unadopted = [by_bob(str(number)) for number in range(MAX_ADOPTED + 1)]
@@ -83,7 +86,7 @@ async def test_other_channels_are_adopted_when_one_cannot_be_adopted_now(
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The storage fails for the first channel only."""
+    """Only the adoption in the first channel raises `Unconfirmed`."""
     losing_messages = LosingMessages(store)
     services = make_services(losing_messages, losing_messages)
     losing_messages.unadopted = [by_bob("1"), replace(by_bob("2"), channel_id=RANDOM)]

@@ -76,7 +76,7 @@ async def test_authenticate_refuses_unverified_when_address_tries_too_often(
 async def test_authenticate_admits_all_users_of_an_address_when_their_tokens_are_good(
     setting: Setting,
 ) -> None:
-    """For example, all users of an office may reconnect at the same time."""
+    """All users of an office may reconnect at once: attempts with valid tokens do not count."""
     for _ in range(5 * ATTEMPTS):
         await setting.authentication.authenticate(TOKEN, ADDRESS)
 

@@ -55,7 +55,7 @@ async def test_user_channels_are_those_of_now_when_they_change_while_storage_is_
 async def test_user_channels_are_the_stored_ones_when_a_change_came_before(
     events: EventService,
 ) -> None:
-    """The query's result includes earlier changes, and finished queries leave nothing behind."""
+    """Changes before the query are ignored, because the query's result includes them."""
     events.changed(GENERAL, [ALICE], belong=False)
     first = await events.get_user_channels(ALICE)
 

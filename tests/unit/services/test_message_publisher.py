@@ -94,7 +94,7 @@ def published(broadcaster: RecordingBroadcaster) -> list[int]:
 async def test_messages_are_published_in_their_order_when_given_in_another(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """In a batch, a retry of an older message may follow new messages."""
+    """A batch may have a retry of an older message after new messages."""
     one, two, three = await stored(messages, 3)
 
     await publisher.publish(GENERAL, [three, one, two])

@@ -70,7 +70,7 @@ async def test_send_ends_typing_before_it_publishes_when_the_sender_typed(
 async def test_send_answers_with_the_first_when_sent_again(
     message_service: MessageService, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The retry is neither stored nor published."""
+    """The retry is not stored or published again."""
     first = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)
 
     again = await message_service.send(ALICE, GENERAL, "hello", CLIENT_ID)

@@ -146,7 +146,7 @@ async def test_stop_ends_typing_when_the_other_socket_has_left(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """A phone that reconnects has a new socket, so its old socket never stops typing."""
+    """A socket that has left cannot stop typing, so the stop of another socket ends the typing."""
     for socket_id in (ALICES_PHONE, ALICES_LAPTOP):
         events.subscribe(GENERAL, socket_id, ALICE)
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)

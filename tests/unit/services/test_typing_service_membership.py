@@ -43,7 +43,7 @@ async def test_stranger_is_refused_when_he_is_no_member(
     broadcaster: RecordingBroadcaster,
     act: Callable[[TypingService], Awaitable[object]],
 ) -> None:
-    """A user who is no member can neither type nor see who is typing."""
+    """A user who is no member cannot type, and cannot see who is typing."""
     with pytest.raises(NotAMember):
         await act(typing_service)
 
@@ -84,7 +84,7 @@ async def test_member_types_when_seeded_after_connecting(
 async def test_who_is_no_member_receives_nothing_when_others_have_removed_them(
     typing_service: TypingService, store: MemoryStore, rooms: MemorySocketRooms, *, is_typing: bool
 ) -> None:
-    """The members are read before each publication."""
+    """Unless the members were just read, each publication reads them first."""
     rooms.connect(BOBS_PHONE, BOB, "channel:general")
     store.leave(GENERAL, BOB)
 

@@ -11,11 +11,15 @@ from app.domain.ids import ChannelId
 
 MESSAGES_AT_ONCE = 1_000
 RECEIPTS_AT_ONCE = 10_000
-"""The maximum number of receipts per batch: a thousand messages may have a million receipts."""
+"""The maximum number of receipts that a batch deletes, unless its only message has more.
+
+A thousand messages may have a million receipts.
+"""
 
 _OLD_DELIVERIES = table("message_deliveries", column("message_id"))
-# A session caches the query plans of foreign keys. A plan that was made while the tables were small
-# scans a whole table for each message, so deleting a batch would exceed the time limit.
+# A PostgreSQL session caches the plans of the queries that check foreign keys. A plan that was made
+# while the tables were small scans a whole table for each deleted message, so deleting a batch
+# would exceed the time limit. This statement discards such plans.
 _FORGET_PLANS = text("DISCARD PLANS")
 
 
@@ -23,7 +27,8 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
     """Delete the messages in batches, then the channel with everything that refers to it.
 
     Raises:
-        Unavailable: Some messages may be deleted. Another call deletes the remaining messages.
+        Unavailable: The deletion is incomplete, but some messages may be deleted. Another call
+            deletes the remaining messages and the channel.
     """
     while True:
         async with database.transaction() as connection:
@@ -40,9 +45,13 @@ async def delete_channel(database: Database, channel_id: ChannelId) -> None:
 
 
 async def _lock_batch(connection: AsyncConnection, channel_id: ChannelId) -> Sequence[str]:
-    """Lock the messages of the next batch, and return their ids; none if no message is left."""
+    """Lock some messages of the channel, and return the ids of those to delete in one batch.
+
+    The result is empty if no message is left.
+    """
     some = select(messages.c.id).where(messages.c.channelId == channel_id).limit(MESSAGES_AT_ONCE)
-    # Lock in the same order as all other transactions: messages first, sorted by id.
+    # Lock the messages in the order of their ids, and before the rows that refer to them, as other
+    # transactions do. A different order could cause deadlocks.
     locked = select(messages.c.id).where(messages.c.id.in_(some)).order_by(messages.c.id)
     ids = (await connection.scalars(locked.with_for_update())).all()
     sequences = (

@@ -1,4 +1,7 @@
-"""Finds rows of unknown tables that prevent the deletion of a channel."""
+"""Finds rows of unknown tables that prevent the deletion of a channel.
+
+A table is unknown if `app.adapters.sql.schema.tables` does not declare it.
+"""
 
 from sqlalchemy import column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -7,8 +10,8 @@ from app.adapters.sql.schema.tables import metadata
 from app.domain.errors import ChannelInUse
 from app.domain.ids import ChannelId
 
-# On SQLite, SQLAlchemy's inspector does not return the ON DELETE rule of a foreign key that is
-# declared inline with its column.
+# Query the catalogs directly: on SQLite, SQLAlchemy's inspector does not return the ON DELETE rule
+# of a foreign key that is declared inline with its column.
 _PREVENTING_KEYS = {
     "sqlite": text("""
 SELECT NULL, child.name, key."from"
@@ -27,7 +30,10 @@ JOIN pg_attribute AS referring ON referring.attrelid = key.conrelid
 WHERE key.contype = 'f' AND key.confrelid = 'channels'::regclass AND key.confdeltype IN ('a', 'r')
 """),
 }
-"""Queries, by dialect, for schema, table and column of foreign keys that prevent a deletion."""
+"""Queries, by dialect, for the foreign keys that prevent the deletion of a referenced channel.
+
+Each row contains the schema, the table and the column of a foreign key.
+"""
 
 
 async def require_unreferenced(connection: AsyncConnection, channel_id: ChannelId) -> None:

@@ -37,8 +37,9 @@ _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
 class SqlChannelRepository(ChannelRepository):
     """Reads and writes the original backend's tables.
 
-    Before inserting a row, each method locks the rows to which the new row will refer, so that they
-    cannot be deleted meanwhile. Methods lock the channel first, then users by id, then members.
+    Before inserting rows, `create` and `add_member` lock the existing channel and users to which
+    the new rows will refer, so that no other transaction can delete these. Methods lock an existing
+    channel first, then users by id, then members.
     """
 
     def __init__(self, database: Database) -> None:
@@ -48,7 +49,7 @@ class SqlChannelRepository(ChannelRepository):
         query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
         async with self._database.asking() as connection:
             found = (await connection.scalars(query)).all()
-        # Sort in Python, because databases sort text differently.
+        # Sort in Python, because the order of text differs between databases.
         return tuple(sorted(found))
 
     async def users(self, limit: int) -> tuple[User, ...]:
@@ -147,7 +148,10 @@ class SqlChannelRepository(ChannelRepository):
         await delete_channel(self._database, channel_id)
 
     async def seed(self, membership: Membership) -> None:
-        """Create missing users, channels and memberships. A channel's first user is its creator."""
+        """Create missing users, channels and memberships.
+
+        The creator of a new channel is the first of its users in ``membership``.
+        """
         creators: dict[ChannelId, UserId] = {}
         for user_id, channel_ids in membership.items():
             for channel_id in channel_ids:

@@ -1,4 +1,4 @@
-"""Converts old rows, step by step, when the database is opened with migrations."""
+"""Converts the rows of ``message_deliveries``, in steps, when a database is opened and migrated."""
 
 import asyncio
 import logging
@@ -20,7 +20,7 @@ _SENTENCES: Final = {
 _REPEATED_SQLSTATES: Final = {"55P03", "40P01", "23503"}
 """The errors after which a step is repeated: a lock timeout, a deadlock, a violated foreign key.
 
-A foreign key is violated if its row was deleted during the step.
+A foreign key is violated if the row to which it refers was deleted during the step.
 """
 _PAUSE_SECONDS: Final = 0.1
 
@@ -28,12 +28,14 @@ _logger = logging.getLogger(__name__)
 
 
 async def convert_deliveries(engine: AsyncEngine, rows_of_step: int = STEP_ROWS) -> tuple[str, ...]:
-    """Run all remaining steps, each in a transaction; log and return a sentence per phase.
+    """Run all remaining steps, each in a transaction.
+
+    Logs and returns a sentence for each phase in which rows were converted.
 
     Raises:
-        TimeoutError: The database did not answer.
+        TimeoutError: A step took longer than `STEP_SECONDS`.
         DBAPIError: A step failed, or another transaction held a lock for too long. The next call
-            continues with that step.
+            begins with the failed step.
     """
     sentences: list[str] = []
     step = await _repeat_step(engine, rows_of_step)

@@ -70,7 +70,7 @@ class Database(WriteAdmission):
             migration is missing.
 
     Attributes:
-        lock_seconds: The maximum time that an operation waits for a lock of another program.
+        lock_seconds: The maximum time that an operation waits for a lock of another transaction.
         applied_migrations: The number and title of each migration that ran when the database was
             opened, in order.
         changes: A sentence for each repair when the database was opened, and for each phase of the
@@ -177,7 +177,7 @@ class Database(WriteAdmission):
         the database server may still commit the write.
 
         Raises:
-            Unconfirmed: The write was interrupted, or timed out.
+            Unconfirmed: The write failed or timed out, and may be committed nevertheless.
         """
         side = self._writing
         await side.admit()
@@ -245,8 +245,9 @@ class Database(WriteAdmission):
     ) -> AsyncIterator["_Attempt"]:
         """Limit the number of concurrent operations, and translate failures into domain errors.
 
-        Unless this is a health check, success closes the side's circuit breaker, and a slow failure
-        opens it. The wait for other operations to end does not count towards a slow failure.
+        Unless this is a health check, success closes the circuit breaker of ``side``, and a slow
+        failure opens it. A failure is slow if it comes more than `SLOW_SECONDS` after the wait for
+        other operations has ended.
         """
         began = None
         attempt = None
@@ -313,8 +314,8 @@ async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
     """Take a connection from the pool, without a transaction.
 
     Raises:
-        Exception: The driver's exception. SQLAlchemy wraps only the exceptions of its own
-            connections.
+        Exception: The database cannot be reached. This is the driver's own exception, not the
+            `DBAPIError` that ``engine.connect()`` would raise.
     """
     try:
         return await greenlet_spawn(engine.sync_engine.raw_connection)
@@ -324,7 +325,7 @@ async def check_out(engine: AsyncEngine) -> PoolProxiedConnection:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The limit and the circuit breaker of either all writing or all reading operations."""
+    """The concurrency limit and circuit breaker of all writing, or of all reading operations."""
 
     turns: asyncio.Semaphore
     breaker: CircuitBreaker

@@ -42,7 +42,7 @@ class Write(Protocol[_Result_co]):
         ...
 
     async def on_postgres(self, connection: PostgresConnection) -> _Result_co:
-        """Run a single statement on PostgreSQL. Outside a transaction, PostgreSQL commits it."""
+        """Run a single statement, which PostgreSQL commits at once outside a transaction."""
         ...
 
 

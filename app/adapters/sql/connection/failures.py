@@ -22,7 +22,7 @@ _ROLLED_BACK_SQLSTATES = frozenset({"23", "40"})
 """SQLSTATE classes that mean that a COMMIT was rolled back: constraint violations and conflicts."""
 
 _UNKNOWN_SQLSTATES = frozenset({"08", "57P", "58", "XX"})
-"""Prefixes of the SQLSTATEs after which a statement may be committed or not.
+"""Prefixes of the SQLSTATEs after which it is unknown whether a statement was committed.
 
 They mean a lost connection, a server that stops, or an internal error of the server.
 """
@@ -50,9 +50,9 @@ def domain_error(failure: Exception, *, commits: bool) -> Unavailable:
 def open_if_slow(
     breaker: CircuitBreaker, linked: CircuitBreaker | None, seconds: float, failure: Exception
 ) -> None:
-    """Open a circuit breaker after a slow failure.
+    """Open a circuit breaker if the failure came after more than `SLOW_SECONDS`.
 
-    If the server did not report the failure, also open the linked circuit breaker.
+    If the server did not report this slow failure itself, also open the linked circuit breaker.
     """
     if seconds > SLOW_SECONDS:
         breaker.open()
@@ -94,7 +94,8 @@ def _is_rolled_back(failure: BaseException) -> bool:
     if isinstance(driver_failure(failure), sqlite3.Error):
         return not failure_name(failure).startswith("SQLITE_IOERR")
     state = sqlstate(failure)
-    # SQLAlchemy wraps the driver's errors, except those of a `Write`.
+    # SQLAlchemy wraps the driver's errors, except those of a `Write`. After most errors that
+    # PostgreSQL reports, the statement of a `Write` is rolled back.
     if isinstance(failure, asyncpg.PostgresError):
         return not state.startswith(tuple(_UNKNOWN_SQLSTATES))
     return state[:2] in _ROLLED_BACK_SQLSTATES

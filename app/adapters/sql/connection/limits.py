@@ -8,7 +8,7 @@ OPENING_SECONDS = 20.0
 """The maximum time for opening the database without migrations."""
 
 SLOW_SECONDS = 0.25
-"""The circuit breaker opens if an operation fails after more than this time."""
+"""The circuit breaker opens if an operation runs for longer than this time, and then fails."""
 
 PROBE_SECONDS = 0.5
 """The pause between two probes while the circuit breaker is open."""

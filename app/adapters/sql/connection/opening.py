@@ -28,7 +28,10 @@ _SQLITE_FIXES = {
     "SQLITE_NOTADB": "is no SQLite database; move the file away, or set DATABASE_URL to another",
     "SQLITE_READONLY": "may not be written; let this user write the file and its folder",
 }
-"""Remedies by SQLite's primary error code. Names of extended codes begin with the primary code."""
+"""Problems and remedies, by the name of SQLite's primary error code.
+
+The name of an extended error code begins with the name of its primary code.
+"""
 
 _SERVER_FIXES = {
     "25006": "is read only; set DATABASE_URL to the primary server",
@@ -41,7 +44,7 @@ _SERVER_FIXES = {
     "55P03": "is locked by another transaction; wait until that has ended, then start again",
     "57P03": "is starting or stopping; wait a moment, then start again",
 }
-"""Remedies by PostgreSQL's SQLSTATE."""
+"""Problems and remedies, by PostgreSQL's SQLSTATE."""
 
 
 class DatabaseOpenError(Exception):
@@ -57,7 +60,7 @@ def make_engines(address: URL, limits: DatabaseLimits) -> Engines:
 
 @contextmanager
 def explained_opening(file: Path | None) -> Iterator[None]:
-    """Raise `DatabaseOpenError` for any failure of the database, or of an SQLite file's folder."""
+    """Turn any failure of the database, or of an SQLite file's folder, into `DatabaseOpenError`."""
     try:
         yield
     except TimeoutError:
@@ -95,6 +98,6 @@ def _server_sentence(failure: Exception) -> str:
 
 
 def _is_tls_failure(failure: Exception) -> bool:
-    # If the server has no TLS, asyncpg raises an exception of a general class with this text.
+    # If the server has no TLS, asyncpg raises a `ConnectionError`; only its text names the reason.
     cause = driver_failure(failure)
     return isinstance(cause, ssl.SSLError) or "rejected SSL upgrade" in str(cause)

@@ -54,7 +54,7 @@ _DURABLY = """
 CASE current_setting('synchronous_commit')
 WHEN 'off' THEN set_config('synchronous_commit', 'on', {in_transaction}) END
 """
-"""Changes ``synchronous_commit`` from ``off`` to ``on``.
+"""An SQL expression that changes ``synchronous_commit`` from ``off`` to ``on``.
 
 With ``off``, a crash could lose acknowledged commits. The differences between the other values
 concern only replicas, so these values are not changed.
@@ -78,7 +78,8 @@ class _Driver(PostgresConnection, Protocol):
 
 def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     """Make engines for a server or a pooler; raise `DatabaseUrlError` for an invalid URL."""
-    # Columns without a time zone have the default CURRENT_TIMESTAMP, so the session must use UTC.
+    # In columns without a time zone, PostgreSQL stores the default CURRENT_TIMESTAMP in the zone of
+    # the session, so the session must use UTC.
     settings = {"timezone": "UTC", **session_settings(url)}
     time_limits = _time_limits(limits)
     pooled = is_pooled(url)
@@ -141,7 +142,7 @@ async def _write(
 
 
 def _lock(tables: Sequence[Table], mode: str) -> Executable:
-    """Take the same table locks as a query or write does, but fail instead of waiting."""
+    """Return a statement that locks tables as a query or write does, but fails if it must wait."""
     return text(f"LOCK TABLE {', '.join(table.name for table in tables)} IN {mode} MODE NOWAIT")
 
 
@@ -175,7 +176,7 @@ def _reject_lost(
 def _terminate(
     connection: DBAPIConnection, entry: ConnectionPoolEntry, error: BaseException | None
 ) -> None:
-    # Without this, SQLAlchemy would wait two seconds for a server that may not answer.
+    # Without this, SQLAlchemy would wait up to two seconds for the server to close the connection.
     del entry, error
     _driver(connection).terminate()
 

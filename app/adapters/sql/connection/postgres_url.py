@@ -29,7 +29,7 @@ def connect_arguments(url: URL) -> ConnectArguments:
     the certificate of the authority that signed the server's certificate), ``host`` (a name or the
     folder of a socket), ``port``, ``user``, ``password``, ``dbname``, ``application_name``,
     ``options`` and ``pgbouncer``. Rejects ``sslidentity``. Ignores all other parameters, such as
-    Prisma's connection counts and time limits, which are settings of this server.
+    Prisma's connection counts and time limits, for which this server has its own settings.
 
     Raises:
         DatabaseUrlError: A parameter is invalid, or the certificate file cannot be read.

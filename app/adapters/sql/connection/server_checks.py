@@ -60,13 +60,13 @@ _MISSING_SEQUENCES = text(
 
 
 def check_usable(connection: Connection) -> None:
-    """Check that this server can write to the database. Called before clients are admitted.
+    """Check that this server can write to the database, before it admits clients.
 
     Blocks on the database. Does not report missing tables.
 
     Raises:
-        DatabaseOpenError: This server cannot write. For a read-only file, SQLite raises its own
-            error.
+        DatabaseOpenError: This server cannot write to a PostgreSQL database.
+        OperationalError: The SQLite file cannot be written.
     """
     if connection.dialect.name == "sqlite":
         write_to_file(connection)
@@ -90,7 +90,7 @@ def write_to_file(connection: Connection) -> None:
 
 
 def server_differences(connection: Connection) -> Iterator[str]:
-    """Describe problems with writing, the journal mode of SQLite, and the time zone."""
+    """Describe problems with write access, the journal mode of SQLite, and the time zone."""
     if connection.dialect.name == "sqlite":
         mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
         if mode != "wal":

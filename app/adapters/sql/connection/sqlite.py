@@ -22,9 +22,12 @@ from app.adapters.sql.schema.tables import channel_sequences
 
 _READERS = 4
 _ROLLBACK_SECONDS = 0.05
-_CHUNK_ROWS = 64  # Required by aiosqlite, but only its own cursors use this.
+_CHUNK_ROWS = 64  # aiosqlite requires this argument, but only its own cursors use the value.
 _READ_THE_FILE = select(channel_sequences.c.last_seq).limit(1)
-"""Probes the file. For a writer, the transaction has locked the file before this runs."""
+"""Checks whether the file can be read.
+
+In a probe of the writer, BEGIN IMMEDIATE has already locked the file before this query runs.
+"""
 _BEGIN = "begin"
 """The name of the execution option that contains the statement to begin a transaction."""
 
@@ -85,7 +88,7 @@ async def _write(pooled: PoolProxiedConnection, write: Write[Result]) -> Result:
     try:
         return await connection.run_transaction(write.on_sqlite)
     except BaseException as error:
-        # A transaction is still open if its rollback has failed.
+        # If the rollback has failed, the transaction is still open, so discard the connection.
         if isinstance(error, asyncio.CancelledError) or connection.in_transaction:
             await greenlet_spawn(pooled.invalidate)
         raise
@@ -231,7 +234,10 @@ class SqliteFileWatch:
         self._identities = {path: _identity(path) for path in (file, *others)}
 
     def is_in_place(self) -> bool:
-        """Return whether every path still refers to the opened file; log the first change."""
+        """Return whether every path still refers to the same file as when `open` was called.
+
+        If the result changes to False, log an error.
+        """
         for path, identity in self._identities.items():
             if _identity(path) != identity:
                 if self._was_in_place:

@@ -16,8 +16,8 @@ _BUSY_RETRY_SECONDS = 0.02
 def prepare_file(file: Path, lock_timeout_seconds: float) -> None:
     """Create the file and its folder, and enable WAL so that readers do not block the writer.
 
-    Blocks, and retries for up to ``lock_timeout_seconds``, because SQLite fails at once if several
-    processes change the mode, for example two servers that start with the same new file.
+    Blocks. Retries for up to ``lock_timeout_seconds``, because SQLite fails at once if several
+    processes enable WAL at the same time, for example if two servers start with the same new file.
 
     Raises:
         sqlite3.Error: The file cannot be used, or was still locked at the timeout.

@@ -26,7 +26,7 @@ class DatabaseUrlError(ValueError):
 def parse_database_url(text: str) -> URL:
     """Parse ``sqlite:///relative.db``, ``sqlite:////absolute.db`` or ``postgresql://...``.
 
-    Also accepts ``postgres://``, and SQLAlchemy's schemes that name one of the two drivers.
+    Also accepts ``postgres://``, ``sqlite+aiosqlite://`` and ``postgresql+asyncpg://``.
 
     Raises:
         DatabaseUrlError: The scheme or port is invalid, or an SQLite URL names a host or no file.

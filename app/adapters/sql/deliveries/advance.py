@@ -18,7 +18,7 @@ from app.domain.delivery import DeliveryState
 from app.domain.ids import MessageId, UserId
 
 Pair: TypeAlias = tuple[MessageId, UserId]
-"""A message and one of its recipients."""
+"""The message of a report, and the user who reports it."""
 
 
 class NoDelivery(Enum):
@@ -33,7 +33,7 @@ class NoDelivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A delivery in its state before the batch.
+    """The state of a delivery before the batch.
 
     Attributes:
         updated_at: The time at which ``state`` was reached; None for SENT.
@@ -49,11 +49,14 @@ AdvanceResult: TypeAlias = Delivery | NoDelivery | Locked
 
 # The statement locks messages and their rows in ``message_sequences``, and increments ``revision``.
 # It sees receipts as they were when it began. So ``pair`` skips messages whose ``revision`` has
-# changed since then, and ``locked`` skips messages that another transaction has locked. Both are
-# retried (see `app.adapters.sql.locked_rows`). ``low`` is the ``seq`` after that of the previous
-# message, so a range includes the numbers of deleted messages between the two. Ranges are locked in
-# sorted order, because sending a message extends ranges as well. The steps are written for nested
-# loops, as explained in `app.adapters.sql.messages.storing`.
+# changed since then, because their receipts may have changed as well. ``locked`` skips messages if
+# another transaction has locked one of their rows. Reports about skipped messages are retried (see
+# `app.adapters.sql.locked_rows`).
+#
+# ``low`` is the ``seq`` after that of the previous message, so a range includes the numbers of
+# deleted messages between the two. Ranges are locked in sorted order, so that this statement cannot
+# deadlock with the statement that stores messages, which extends ranges as well. The steps are
+# written for nested loops, as explained in `app.adapters.sql.messages.storing`.
 _ADVANCE_ON_POSTGRES = """
 WITH report AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[])

@@ -55,7 +55,7 @@ class SqlDeliveryRepository(DeliveryRepository):
     """Stores receipts and delivered ranges, and updates the tables that the original backend reads.
 
     Args:
-        max_counted_of_channel: The maximum count for one channel.
+        max_counted_of_channel: The maximum count that `undelivered_counts` returns for a channel.
         max_counted: The maximum number of messages that `undelivered_counts` reads.
     """
 
@@ -98,7 +98,10 @@ class SqlDeliveryRepository(DeliveryRepository):
         limit: int = MAX_STATUSES,
         after: UserId | None = None,
     ) -> RecipientsPage:
-        """Read recipients sorted by id, and count all of them if they do not fit on one page."""
+        """Read a page of recipients sorted by id.
+
+        Unless this page contains all recipients, also count all recipients by state.
+        """
         visible = (
             select(
                 message_sequences.c.position,
@@ -190,7 +193,7 @@ def _error(result: NoDelivery | Locked | Unavailable) -> AdvanceOutcome:
 
 
 def _silent_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
-    """Select id, status and time of the recipients who have not reported the message."""
+    """Select id, status and time of the recipients who have not reported the message yet."""
     covered_until = (
         select(delivered_ranges.c.end_seq)
         .where(
@@ -237,7 +240,10 @@ def _reporting_recipients(message: Row[*tuple[Any, ...]]) -> Select[*tuple[Any, 
 def _first_of(
     recipients: Sequence[Select[*tuple[Any, ...]]], limit: int, after: UserId | None
 ) -> Select[*tuple[Any, ...]]:
-    """Select the first recipients by id. Each query is limited, so that few rows are sorted."""
+    """Select the first recipients by id.
+
+    Each of the queries in ``recipients`` is limited as well, so that few rows are sorted.
+    """
     parts = []
     for part in recipients:
         recipient_id, *_ = part.selected_columns

@@ -17,10 +17,10 @@ COALESCE(MAX(CASE WHEN end_seq > low THEN end_seq ELSE low END) OVER (
 ), low)
 """
 
-# The queries of a WITH clause that follow ``present``. Each row of ``present`` is a channel of the
+# The queries that follow ``present`` in a WITH clause. Each row of ``present`` is a channel of the
 # user, with the seq ``low`` at which the search begins. The search ends at ``horizon``, the end of
-# the channel's ``size``-th gap that contains a message. The gap after the last range also ends at
-# ``horizon``.
+# the channel's ``size``-th gap that contains a message. If fewer gaps between ranges contain a
+# message, ``horizon`` is the greatest possible seq, so the gap after the last range ends there.
 #
 # The query for ``horizon`` has no ORDER BY, because both databases return rows in the order of the
 # window, and stop at the limit. With an ORDER BY, SQLite would sort all ranges of the channel.

@@ -65,7 +65,8 @@ async def examine_database(url: str, limits: DatabaseLimits) -> Examination:
                 await transaction.rollback()
             if examination.differences:
                 return examination
-            # Use a second transaction: during the first one, no server can write to an SQLite file.
+            # Read the messages in a second transaction, which may take long: during the first one,
+            # no server can write to an SQLite file.
             async with engines.reading.begin() as connection:
                 found = await connection.run_sync(lambda each: tuple(message_warnings(each)))
             return replace(examination, warnings=examination.warnings + found)

@@ -36,7 +36,7 @@ _STEP_MESSAGES: Final = 500
 
 # The latest positions come first, because `_KEEP_NUMBERS` requires that the messages already in the
 # new channel have greater numbers and positions. If a channel's id has changed twice, the messages
-# with the first id have the smallest positions.
+# with the first id have the smallest positions, so they come last.
 _CHANGED_IDS = text(
     """
     SELECT sequence.channel_id AS old, message."channelId" AS new,
@@ -50,8 +50,8 @@ _CHANGED_IDS = text(
     """
 )
 # Messages keep their numbers only if all of these numbers are smaller than those of the channel's
-# other messages, and do not exceed the channel's last number. Then the members' delivered
-# ranges match.
+# other messages, and do not exceed the channel's last number. In this case, the delivered ranges of
+# the channel's members are also correct for these messages.
 _KEEP_NUMBERS = text(
     """
     UPDATE message_sequences SET channel_id = :new

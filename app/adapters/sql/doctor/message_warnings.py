@@ -1,8 +1,8 @@
 """Finds rows of the original backend's tables that contradict this server's tables.
 
 The original backend may change messages that already have a sequence number, and may choose any
-ids. Running servers do not detect this. `app.adapters.sql.doctor.message_repairs` repairs most of
-these problems.
+ids. Running servers do not detect such rows. `app.adapters.sql.doctor.message_repairs` repairs most
+of these problems.
 """
 
 # ruff: noqa: S608 - every statement consists of fragments in this package
@@ -20,7 +20,7 @@ STATEMENT_SECONDS: Final = 120.0
 """The time limit for a statement that reads or changes all messages."""
 _MAX_COUNT: Final = 1_000
 _MAX_READ_RECEIPTS: Final = 200_000
-"""The maximum number of read receipts that an examination reads, newest messages first."""
+"""The maximum number of read receipts that `message_warnings` reads, newest messages first."""
 
 MISPLACED = """
 SELECT message.id FROM message_sequences AS sequence
@@ -43,10 +43,10 @@ WHERE sequence.position IS NULL AND NOT {OTHERS.text.replace("(id", "(message.id
 """
 """Selects the messages without a sequence number whose ids look like those of this server."""
 
-# Selects the read receipts of present members for whom the message is SENT or DELIVERED in this
-# server's tables. If the message is in a member's delivered ranges, but the member has no row in
-# ``message_receipts``, the member is not a recipient: the message was sent while the user was not
-# in the channel.
+# The condition for a read receipt of a present member for whom the message is SENT or DELIVERED in
+# this server's tables. If the message is in a member's delivered ranges, but the member has no row
+# in ``message_receipts``, the member is not a recipient: the message was sent while the user was
+# not in the channel.
 _IS_UNCOUNTED = """
 "userId" <> "authorId" AND (
     SELECT 1 FROM channel_members AS member
@@ -76,7 +76,7 @@ SELECT message_id, "userId", "readAt" FROM (
 ) AS receipt
 WHERE {_IS_UNCOUNTED}
 """
-"""Selects the uncounted read receipts of the messages in a range of positions."""
+"""Selects the read receipts that match `_IS_UNCOUNTED`, of messages in a range of positions."""
 _NEWEST_UNCOUNTED = f"""
 SELECT message_id FROM (
     {_READ_RECEIPTS} ORDER BY sequence.position DESC LIMIT {_MAX_READ_RECEIPTS}
@@ -88,7 +88,10 @@ _UNUSUAL_IDS = {
     "postgresql": """SELECT id FROM {} WHERE length(id) > 191 OR id COLLATE "C" !~ '^[ -~]+$'""",
     "sqlite": "SELECT id FROM {} WHERE length(id) > 191 OR id = '' OR id GLOB '*[^ -~]*'",
 }
-"""Queries for all invalid ids. They also find valid ids that contain non-ASCII characters."""
+"""Queries for all invalid ids.
+
+They also find valid ids that contain non-ASCII characters, which `_is_invalid` then excludes.
+"""
 
 _SENTENCES = {
     _MOVED: "Messages that were moved to another channel keep their numbers in the old channel",
@@ -126,7 +129,10 @@ def message_warnings(connection: Connection) -> Iterator[str]:
 
 
 def use_whole_tables(connection: Connection) -> None:
-    """Allow plans that read whole tables in this transaction: PostgreSQL sessions disable them."""
+    """Allow plans that read whole tables, until the end of this transaction.
+
+    `app.adapters.sql.connection.postgres` disables such plans in all sessions of this server.
+    """
     if connection.dialect.name == "postgresql":
         for method in ("hashjoin", "mergejoin", "seqscan"):
             connection.exec_driver_sql(f"SET LOCAL enable_{method} = on")

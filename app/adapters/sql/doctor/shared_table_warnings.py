@@ -1,4 +1,4 @@
-"""Finds minor problems of the shared tables: the server works in spite of them."""
+"""Finds minor problems of the shared tables, in spite of which the server works."""
 
 from collections.abc import Iterator
 

@@ -22,7 +22,7 @@ _INVALID = text(
     """
 )
 _REWRITTEN = re.compile(r"::\w+|[()\s]")
-"""Matches the types, parentheses and spaces that PostgreSQL adds to the text of a condition."""
+"""Matches types, parentheses and spaces, which PostgreSQL adds to the condition of an index."""
 
 _Operation: TypeAlias = tuple[Any, ...]
 """A change that Alembic proposes: its name, followed by the changed objects."""
@@ -55,7 +55,10 @@ def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]
 
 
 def _invalid_indexes(connection: Connection) -> Collection[str | None]:
-    """Return the indexes that queries ignore because their creation failed. SQLite has none."""
+    """Return the names of indexes that queries ignore because the creation of the index failed.
+
+    SQLite has no such indexes.
+    """
     if connection.dialect.name == "sqlite":
         return ()
     return set(connection.execute(_INVALID).scalars())

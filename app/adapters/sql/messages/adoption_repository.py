@@ -47,9 +47,10 @@ A message may be committed after messages with later dates.
 """
 
 RANGE_MESSAGES = 5_000
-"""The number of messages with older dates that a search examines.
+"""The approximate number of older messages that `find_unsequenced` examines per call.
 
-A message may be stored with an old date.
+It examines older messages only if it finds none among the newest messages. The original backend may
+store a message with an old date.
 """
 
 _TICK = timedelta(milliseconds=1)
@@ -178,7 +179,8 @@ class SqlAdoptionRepository(AdoptionRepository):
     """Finds messages without a sequence number, and assigns a number to each.
 
     Args:
-        range_messages: The number of older messages that `find_unsequenced` examines per call.
+        range_messages: The approximate number of older messages that `find_unsequenced` examines
+            per call, if it finds none among the newest messages.
     """
 
     def __init__(self, database: Database, range_messages: int = RANGE_MESSAGES) -> None:
@@ -193,7 +195,10 @@ class SqlAdoptionRepository(AdoptionRepository):
         except_messages: Collection[MessageId] = (),
         except_channels: Collection[ChannelId] = (),
     ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        """Search the newest messages. If this finds none, search a range of older messages."""
+        """Search the newest messages. If this finds none, search a range of older messages.
+
+        If this range contains none either, the next search of older messages continues after it.
+        """
         query = _UNSEQUENCED
         if except_messages:
             query = query.where(messages.c.id.not_in(except_messages))
@@ -210,7 +215,7 @@ class SqlAdoptionRepository(AdoptionRepository):
         return found
 
     async def adopt(self, message_ids: Sequence[MessageId]) -> int:
-        """Insert the missing sequence numbers, and receipts for members who have read a message."""
+        """Insert missing sequence numbers, and receipts of members who have read these messages."""
         async with self._database.transaction() as connection:
             return await connection.run_sync(adopt_all, message_ids)
 
@@ -235,7 +240,7 @@ class DateRange:
 
 
 async def _newest_range(connection: AsyncConnection, now: datetime) -> DateRange:
-    """Return the dates from `OVERLAP` before the newest adopted message, or all dates."""
+    """Return the dates from `OVERLAP` before the newest adopted message; all if there is none."""
     # Ignore dates in the future: they would exclude new messages with earlier dates.
     newest = await connection.scalar(
         select(messages.c.createdAt)
@@ -258,7 +263,8 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
         .offset(count)
         .limit(1)
     )
-    # Continue after ``start`` even if more than ``count`` messages have the same date.
+    # If more than ``count`` messages have the date ``start``, the range would be empty, and each
+    # later search would begin at the same date. So extend the range by a millisecond.
     if start is not None and end is not None and end <= start:
         end = None if start >= LATEST else start + _TICK
     return DateRange(start, end)
@@ -267,7 +273,10 @@ async def _range_from(connection: AsyncConnection, start: datetime | None, count
 async def _find_unsequenced(
     connection: AsyncConnection, query: Select[*tuple[Any, ...]], dates: DateRange, limit: int
 ) -> dict[ChannelId, list[MessageId]]:
-    """Return the ``limit`` oldest messages without a sequence; those without a date come last."""
+    """Return the ``limit`` oldest messages in a range that have no sequence number.
+
+    Messages without a date come last.
+    """
     conditions = [dates.contains_date()]
     if dates.start is None:
         # Use a separate query: for a query with OR, a planner may read all messages with a date.

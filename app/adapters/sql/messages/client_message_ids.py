@@ -23,9 +23,9 @@ _EARLIER = select_messages().where(is_one_of(messages.c.id, "message_ids"))
 async def find_first_sends(
     connection: AsyncConnection, drafts: Sequence[MessageDraft]
 ) -> Mapping[Claim, tuple[FirstSend, Message | None]]:
-    """Return the first send with the client message id of each draft, and the message sent.
+    """Return the first send with the client message id of each draft, and the stored message.
 
-    The message is None if it was deleted.
+    The message is None if it was deleted. Ids without a recorded first send are omitted.
     """
     claims = {(draft.user_id, draft.client_message_id) for draft in drafts}
     rows = (await connection.execute(_FIRST_SENDS, {"claims": list(claims)})).all()

@@ -63,7 +63,7 @@ def take_sequences(
 
 
 def insert_sequences(connection: Connection, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert numbers from `take_sequences`. The database assigns positions in the same order."""
+    """Insert numbers from `take_sequences`. The database assigns positions in this order."""
     connection.execute(_SEQUENCE, rows)
 
 
@@ -102,7 +102,7 @@ class SqlMessageRepository(MessageRepository):
     async def _find_earlier(self, drafts: Sequence[MessageDraft]) -> dict[MessageId, AddOutcome]:
         """Return the outcome of each draft whose client message id is taken.
 
-        Does not raise `Unavailable`, because the other drafts are stored.
+        Returns `Unavailable` as an outcome and does not raise it, because other drafts are stored.
         """
         try:
             async with self._database.asking() as connection:
@@ -112,7 +112,8 @@ class SqlMessageRepository(MessageRepository):
         outcomes: dict[MessageId, AddOutcome] = {}
         for draft in drafts:
             first, message = found.get((draft.user_id, draft.client_message_id), (None, None))
-            # If `first` is None, an operator has deleted its row. The client can use a new id.
+            # If `first` is None, an operator has deleted its row. The client can send the message
+            # again with a new id.
             if first is None or not first.is_repeated_by(draft, message):
                 outcomes[draft.id] = ClientMessageIdReused()
             elif message is None:

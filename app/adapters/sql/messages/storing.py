@@ -33,9 +33,10 @@ StoringResult: TypeAlias = Message | NotStored | Locked
 # backend never takes. All nodes take these locks in the same order: client message ids (sorted),
 # ``channel_sequences`` (sorted), delivered ranges.
 #
-# Sessions use only nested loops. So each step passes on the columns that later steps need, or the
-# later steps look them up by an index. A condition that refers to another step is a subquery that
-# PostgreSQL hashes: NOT IN, or IN inside an OR or in a column.
+# The session settings disable hash joins and merge joins. So each step passes on the columns that
+# later steps need, or the later steps look them up by an index. To test whether another step
+# contains a row, a step uses a subquery that PostgreSQL hashes: NOT IN, or IN inside an OR or in
+# the SELECT list.
 _STORE_ON_POSTGRES = """
 WITH draft AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])

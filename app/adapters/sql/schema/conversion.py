@@ -118,7 +118,7 @@ _ADD_FORMER_MEMBERS = text(
 
 def _reach(ends: str) -> str:
     # A page may end between the rows of a message. So the last message of a page is left to the
-    # next page, unless there is none.
+    # next page, unless this page is the last one.
     return f"""
     UPDATE message_sequences SET reached = found.reached
     FROM (
@@ -189,7 +189,7 @@ _REMOVE = delete(delivered_ranges).where(*_THE_RANGE)
 
 
 def begin_conversion(connection: Connection) -> None:
-    """Mark the conversion as necessary, if there are messages."""
+    """If there are messages, store that the conversion is unfinished."""
     if connection.execute(_HAS_MESSAGES).scalar_one():
         for statement in _BEGIN:
             connection.exec_driver_sql(statement)
@@ -201,7 +201,7 @@ def cancel_conversion(connection: Connection) -> None:
 
 
 def is_unfinished(connection: Connection) -> bool:
-    """Return whether there are rows to convert. Blocks on the database."""
+    """Return whether the conversion has begun and is not finished. Blocks on the database."""
     return inspect(connection).has_table("delivery_conversion")
 
 

@@ -131,7 +131,7 @@ class _Bounded(FunctionElement[datetime]):
 @compiles(_Bounded, "postgresql")
 def _bounded_on_postgresql(bounded: _Bounded, compiler: SQLCompiler, **options: Any) -> str:
     # Clamp every time in the query: if a time is out of Python's range, asyncpg fails for the whole
-    # result. LEAST and GREATEST ignore NULL.
+    # result. LEAST and GREATEST ignore NULL, so NULL becomes the earliest time.
     column = compiler.process(bounded.clauses, **options)
     earliest, latest = (each.replace(tzinfo=None).isoformat(" ") for each in (EARLIEST, LATEST))
     return f"LEAST(GREATEST({column}, TIMESTAMP '{earliest}'), TIMESTAMP '{latest}')"
@@ -192,7 +192,7 @@ class _Pairs(TypeDecorator[list[tuple[str, str]]]):
 class _Texts(TypeDecorator[Collection[str]]):
     """A list of texts, passed as JSON to SQLite and as an array to PostgreSQL.
 
-    PostgreSQL's planner can estimate the length of an array.
+    For an array, but not for JSON, PostgreSQL's planner can estimate the number of elements.
     """
 
     impl = Text

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from sqlalchemy import Connection, text
 
 # The adoption of a message adds a range for an author who is not a member. Delete such ranges when
-# the user joins, because the range that is added for the time before the join contains them.
+# the author becomes a member: the trigger then adds a range for all messages that were sent while
+# the author was not a member, and this range contains the deleted ranges.
 _RECORD_JOIN = """
 DELETE FROM delivered_ranges
 WHERE channel_id = NEW."channelId" AND user_id = NEW."userId"
@@ -46,8 +47,8 @@ WHERE channel_id = OLD."channelId" AND user_id = OLD."userId" AND left_after IS 
 """
 
 # SECURITY DEFINER and SET search_path are necessary because the original backend may use another
-# role and search path. If `prisma db push` has dropped this project's tables, the function does
-# nothing, so that writes of the original backend succeed.
+# database role and search path. If `prisma db push` has dropped this project's tables, the function
+# does nothing, so that writes of the original backend succeed.
 _POSTGRES_FUNCTION = f"""
 CREATE OR REPLACE FUNCTION record_membership() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -214,7 +215,8 @@ def repair_memberships(connection: Connection) -> bool:
     """Fix all differences that `membership_differences` finds; return whether there were any."""
     if not any(membership_differences(connection)):
         return False
-    # The lock waits for transactions that add or remove members, and blocks new transactions.
+    # The lock waits for transactions that add or remove members, and blocks new ones until this
+    # transaction ends.
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("LOCK TABLE channel_members IN SHARE ROW EXCLUSIVE MODE")
     create_membership_triggers(connection)

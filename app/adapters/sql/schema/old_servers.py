@@ -49,9 +49,10 @@ BEGIN
 END $$
 """,  # noqa: S608 - our own condition
     # An UPDATE adds ranges only for deliveries that were SENT before. For other deliveries, the
-    # range was added by an earlier report, or the conversion adds it. Servers of this version read
-    # the receipts of a message again when its ``revision`` has changed. The sessions of servers
-    # disable hash joins, but without a hash join, the join of `reported` and `before` is slow.
+    # range was added by an earlier report, or the conversion adds it. The function increments
+    # ``revision``, so that servers of this version read the receipts of the message again. The
+    # function also enables hash joins, which the sessions of servers disable, because the join of
+    # `reported` and `before` is slow without them.
     """
 CREATE OR REPLACE FUNCTION record_old_receipts() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET enable_hashjoin = on AS $$

@@ -94,7 +94,7 @@ channel_members = Table(
     Column("last_read_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("joined_at", UtcTimestamp, nullable=False, server_default=NOW),
     Column("unread_count", Integer, nullable=False, server_default=text("0")),
-    # Added: each new connection reads the channels of its user with this index.
+    # Added by this project: each new connection reads the channels of its user with this index.
     Index(None, "userId"),
 )
 
@@ -114,12 +114,13 @@ messages = Table(
         server_default="SENT",
     ),
     Column("replyToId", Text, _references("messages.id", "SET NULL")),
-    # Added: without this index, each deletion of a message scans all messages for its replies.
+    # Added by this project: without this index, each deletion of a message scans all messages for
+    # its replies.
     Index(None, "replyToId"),
-    # Added: without this index, deleting a channel scans all messages. The original backend's last
-    # migration dropped a similar index.
+    # Added by this project: without this index, deleting a channel scans all messages. The original
+    # backend's last migration dropped a similar index.
     Index("messages_channel_idx", "channelId"),
-    # Added: this index finds the original backend's messages, which this server adopts.
+    # Added by this project: the search for messages of the original backend uses this index.
     Index("messages_others_idx", "createdAt", sqlite_where=OTHERS, postgresql_where=OTHERS),
 )
 
@@ -178,9 +179,9 @@ memberships = Table(
 delivered_ranges = Table(
     "delivered_ranges",
     metadata,
-    # Ranges of seq that need no more delivery to a user: messages that the user wrote or received,
-    # and messages that were sent while the user was not a member. The state of a message for a
-    # member is SENT if its seq is not in any range.
+    # Ranges of seq whose messages need no more delivery to a user: messages that the user wrote or
+    # received, and messages that were sent while the user was not a member. The state of a message
+    # for a member is SENT if its seq is not in any range.
     Column("channel_id", Text, _references("channels.id"), primary_key=True),
     Column("user_id", Text, _references("users.id"), primary_key=True),
     Column("first_seq", Integer, primary_key=True),
@@ -223,7 +224,8 @@ revocations = Table(
     Column("position", POSITION, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    # Tokens issued until this time are revoked. In seconds since the epoch; NULL means all tokens.
+    # Tokens issued until this time are revoked. The time is in seconds since the epoch; if it is
+    # NULL, all tokens are revoked.
     Column("issued_until", Double),
     Column("expires_at", UtcTimestamp, nullable=False),
     Index(None, "kind", "subject", "expires_at"),

@@ -27,7 +27,10 @@ from app.adapters.sql.schema.tables import metadata
 MIGRATION_SECONDS = 600.0
 """The time limit for all migrations together. With many old messages, they take minutes."""
 LOCK_SECONDS = 20
-"""The maximum time that a migration waits for a lock. Later queries of the table wait too."""
+"""The maximum time that a migration waits for a lock of a table.
+
+While it waits, PostgreSQL also blocks later queries of this table.
+"""
 STEP_SECONDS = 60
 """The time limit for a step of the conversion. A step usually takes a tenth of a second."""
 _STEP_LOCK_MILLISECONDS = 400
@@ -40,7 +43,7 @@ transaction.
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _REFERENCE_REVISION = "0001"
 _MIGRATING = 0x63686174  # "chat"
-"""The advisory lock that a migrating process holds."""
+"""The key of the advisory lock that a migrating process holds."""
 
 
 class SchemaError(Exception):
@@ -70,7 +73,8 @@ def upgrade_schema(connection: Connection) -> tuple[str, ...]:
     before = next(iter(_revisions(connection)), "base")
     command.upgrade(config, "head")
     if before in {"base", _REFERENCE_REVISION}:
-        # No server of revision 0005 can be using this database.
+        # Only servers of revision 0005 need these triggers and this table, and no such server can
+        # be using this database.
         drop_old_server_triggers(connection)
         connection.exec_driver_sql("DROP TABLE message_deliveries")
     ran = _scripts().iterate_revisions("head", before)

@@ -46,11 +46,13 @@ async def read_body(
 
 
 def decode_json(request: web.Request, body: bytes) -> Any:
-    """Decode a body, which must be an object or an array, as in Express; return None if empty.
+    """Decode a JSON object or array; other JSON values are rejected, as in Express.
+
+    Return None if the body is empty.
 
     Raises:
         UnsupportedMediaTypeException: The ``Content-Type`` is not JSON in UTF-8.
-        BadRequestException: The body is not valid JSON, or nested too deeply.
+        BadRequestException: The body is not valid JSON, is nested too deeply, or is a scalar.
     """
     if not body:
         return None

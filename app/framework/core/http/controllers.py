@@ -1,4 +1,4 @@
-"""Nest's ``@Controller``, the decorators of routes that ``router.py`` reads, and CORS."""
+"""Nest's ``@Controller``, the route decorators (``router.py`` reads them), and CORS."""
 
 import sys
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def controller(prefix: str = "") -> Callable[[ControllerClass], ControllerClass]
     """Nest's ``@Controller``: the class handles HTTP requests. A module must provide the class.
 
     Raises:
-        BootError: The parentheses are missing.
+        BootError: The parentheses of the decorator are missing.
     """
     if not isinstance(prefix, str):
         raise BootError(f"@controller: {prefix!r} is not a path; write @controller()")
@@ -53,8 +53,8 @@ def get(path: str = "") -> Callable[[Decorated], Decorated]:
     """Nest's ``@Get``: the method returns the body, or a response of aiohttp.
 
     Write path parameters in aiohttp's form: ``{channel_id}`` instead of Nest's ``:channelId``, and
-    receive them with ``Param("channel_id")``. A method whose parameters have no markers receives
-    aiohttp's request and the `HttpResponse`.
+    receive them with ``Param("channel_id")``. If no parameter has a marker such as
+    ``Param()``, the method receives aiohttp's request and the `HttpResponse`.
     """
     return _route(hdrs.METH_GET, path)
 
@@ -113,7 +113,7 @@ def body_limit(max_bytes: int) -> Callable[[Decorated], Decorated]:
 def cors_middleware(origins: Origins) -> Middleware:
     """Return a middleware that lets pages of these origins read responses, with credentials.
 
-    If ``origins`` allows any origin, pages read responses without credentials only.
+    If ``origins`` allows any origin, pages can read only responses to requests without credentials.
     """
     allows, is_any = origin_matcher(origins), ANY_ORIGIN in parse_origins(origins)
 

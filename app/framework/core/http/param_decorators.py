@@ -31,7 +31,7 @@ def Body(field: object = None, *pipes: Any) -> ParamMarker:  # noqa: N802 - Nest
 
 @param_decorator
 def RawBody(*pipes: Any) -> ParamMarker:  # noqa: N802 - Nest's name
-    """Pass the bytes of a body of any content type, for example to verify a signature."""
+    """Pass the body as bytes, for example to verify a signature. Any content type is accepted."""
     return _http_marker("custom", None, _read_raw_body, pipes)
 
 

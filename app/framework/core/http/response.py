@@ -1,4 +1,4 @@
-"""`HttpResponse`: the response that guards, handlers and filters of controllers change."""
+"""`HttpResponse`: the response that guards, handlers and filters of controllers can change."""
 
 from typing import Any, Self
 
@@ -15,12 +15,13 @@ _LINE_ENDS = frozenset("\r\n\0")
 
 
 class HttpResponse:
-    """The response to one request, with Express' names. It is sent when the handler has ended.
+    """The response to one request, with Express' method names. It is sent after the handler ends.
 
-    A handler returns the body; a filter calls `json` or `send`. The last call replaces the others.
+    A handler returns the body; a filter calls `json` or `send`. The last call of `json` or `send`
+    replaces earlier ones.
 
     Attributes:
-        headers: Headers to send. They are also added to a returned response of aiohttp.
+        headers: Headers to send. If the handler returns an aiohttp response, they are added to it.
     """
 
     __slots__ = ("_body", "_content_type", "_is_answered", "headers", "status_code")
@@ -69,7 +70,10 @@ class HttpResponse:
         self.headers.pop(hdrs.CONTENT_TYPE, None)
 
     def finish(self, result: Any) -> web.StreamResponse:
-        """Return the response for the result of a handler. `json` and `send` take precedence."""
+        """Return the response for the result of a handler.
+
+        An aiohttp response is returned itself. Any other result is ignored after `json` or `send`.
+        """
         if isinstance(result, web.StreamResponse):
             self.add_headers_to(result)
             return result
@@ -80,7 +84,7 @@ class HttpResponse:
         return web.Response(body=self._body, status=self.status_code, headers=self.headers)
 
     def add_headers_to(self, response: web.StreamResponse) -> None:
-        """Add the headers that a response of aiohttp lacks, unless its headers were sent before."""
+        """Add the headers that an aiohttp response lacks, unless its headers were already sent."""
         if not response.prepared:
             lacking = [each for each in self.headers.items() if each[0] not in response.headers]
             response.headers.extend(lacking)

@@ -41,10 +41,10 @@ _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
 _ANY_SEGMENT = ":[^/]+"
-"""The pattern of a path parameter, as in Express. The pattern of aiohttp excludes braces."""
+"""The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
-"""The errors that aiohttp's parser in Python raises for a body that is not valid HTTP."""
+"""The errors that aiohttp's pure-Python parser raises for a body that is not valid HTTP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,9 +200,9 @@ def _has_begun(request: web.Request) -> bool:
 
 
 def _must_disconnect(request: web.Request, error: Exception) -> bool:
-    """Return whether no answer is possible; aiohttp then closes the connection and logs the error.
+    """Return whether no answer is possible, so that aiohttp must close the connection.
 
-    Errors that the client caused are not logged: see ``server_log.py``.
+    aiohttp logs the error, but ``server_log.py`` drops errors that the client caused.
     """
     if isinstance(error, ConnectionResetError) and request.transport is None:
         return True  # the client has disconnected while it sent the body
@@ -216,7 +216,7 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
 
 
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters in Nest's form, and a `Param` whose name the path does not contain."""
+    """Refuse path parameters such as ``:id``, and a `Param` with a name that is not in the path."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(

@@ -34,7 +34,10 @@ MAX_HEAD_BYTES = 16_384
 """The limit for the request line plus all headers; Node's default."""
 
 LINGER_SECONDS = 1.0
-"""The delay before a refused connection is closed, so that the client can read the answer."""
+"""The delay between the answer 431 and closing the connection.
+
+The client needs this time to read the answer.
+"""
 
 _MAX_LINE_BYTES = 2 * MAX_HEAD_BYTES
 """aiohttp's limit for one line: so high that `MAX_HEAD_BYTES` is always exceeded first."""
@@ -130,7 +133,7 @@ class HttpConnection(RequestHandler):
             cast(asyncio.Transport, transport).abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Called by the transport when it is closed, and by `upgrade.accept`."""
+        """Called by the transport when it is closed, and by `upgrade.accept` for a WebSocket."""
         self._server.limiter.discard(self)
         super().connection_lost(exc)
 

@@ -5,7 +5,8 @@ import logging
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
-# In order: an invalid head, an invalid chunk (Python parser only), a disconnect within a body.
+# The causes, in this order: an invalid head, an invalid chunk (only raised by the pure-Python
+# parser), a disconnect within a body.
 _CAUSED_BY_CLIENTS = (HttpProcessingError, RequestPayloadError, ConnectionResetError)
 
 
@@ -19,5 +20,5 @@ http_log = logging.getLogger("HttpServer")
 """The logger that aiohttp's server uses."""
 http_log.addFilter(_is_server_error)
 
-# aiohttp.websocket warns about each unsupported subprotocol and quotes the client's text.
+# Drop the warnings about unsupported subprotocols, because they quote the client's text.
 logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)

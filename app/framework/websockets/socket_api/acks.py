@@ -40,7 +40,10 @@ class AwaitedAck:
 
 
 async def collect_acks(waits: Iterable[Awaitable[Any]]) -> list[Any]:
-    """Return the acks of all clients, except those that have disconnected.
+    """Wait for the acks of all clients, and return the acks in the same order.
+
+    An ack that fails with a ConnectionError is left out: the client has disconnected, or is still
+    connecting.
 
     Raises:
         AckTimeoutError: A client did not ack in time.

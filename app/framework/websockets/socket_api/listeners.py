@@ -19,7 +19,7 @@ Listener = Callable[..., Any]
 """Takes ``(data, ack)`` or fewer arguments; for ``disconnect``, the reason. It may be async."""
 
 Handler = Callable[[Any, Any, AckFunction | None], Coroutine[Any, Any, None]]
-"""See `EventHandler`."""
+"""See `EventHandler` in ``pipeline.py``."""
 
 DISCONNECT = "disconnect"
 """The only reserved name that may have listeners."""
@@ -65,14 +65,17 @@ class _Listeners:
 
 
 def listenable(event: str) -> str:
-    """Return the name; raise ValueError if a client cannot send an event of this name."""
+    """Return the name; raise ValueError if it is reserved and not ``disconnect``."""
     if event in RESERVED_EVENTS and event != DISCONNECT:
         raise reserved(event)
     return event
 
 
 def add_listener(handlers: Handlers, event: str, listener: Listener, *, once: bool) -> Handlers:
-    """Return a copy of this table with the listener added.
+    """Add a listener, and return the socket's table of handlers.
+
+    The first listener of an event is added to a copy of the table, because other sockets may share
+    the table.
 
     Raises:
         TypeError: The listener needs more arguments than ``(data, ack)``.
@@ -87,7 +90,10 @@ def add_listener(handlers: Handlers, event: str, listener: Listener, *, once: bo
 
 
 def remove_listener(handlers: Handlers, event: str, listener: Listener | None) -> Handlers:
-    """Return a table without the listener; None removes all listeners of the event."""
+    """Remove a listener of an event, and return the socket's table of handlers.
+
+    If ``listener`` is None, all listeners of the event are removed.
+    """
     current = handlers.get(event)
     if not isinstance(current, _Listeners):
         return handlers
@@ -133,5 +139,5 @@ class DisconnectListener:
         """Call the listener with the reason."""
         try:
             await maybe_await(self._call(reason))
-        except Exception:  # noqa: BLE001 - as for the hook, an error does not end the process
+        except Exception:  # noqa: BLE001 - as for handle_disconnect, errors are only logged
             _log.exception("disconnect listener failed", socket_id=client.id, reason=reason)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from app.framework.websockets.socket import Socket
 
 Middleware = Callable[[Any], Awaitable[None] | None]
-"""Takes a socket that connects, and raises an error to refuse it. It may be async."""
+"""Takes a connecting socket, and raises an error to refuse the socket. It may be async."""
 
 _too_slow = partial(WsUnavailable, "The connection took too long to be admitted.")
 
@@ -30,13 +30,16 @@ _log = structlog.stdlib.get_logger("Middleware")
 def compile_middleware(
     middleware: Middleware, timeout_seconds: float
 ) -> "Callable[[Socket], Awaitable[bool]]":
-    """Return a function that runs a middleware, and returns False if the middleware refused.
+    """Return a function that runs a middleware, and returns False if the socket was refused.
 
-    The client receives ``connect_error`` with the error's message; ``data`` is the error's object,
-    or its code and details. For a temporary error, see `Socket.close_transport`.
+    A refused client receives ``connect_error`` with the message of the `WsException`, or of
+    `WsInternalError` for any other error. The ``data`` has the exception's code and details; if
+    `WsException.error` is an object, this object is the ``data``. If the exception is temporary,
+    `Socket.close_transport` is called instead.
 
     Raises:
-        BootError: The function takes other arguments than the socket, such as Node's ``next``.
+        BootError: The function cannot be called with only the socket, for example because it also
+            takes Node's ``next``.
     """
     name = getattr(middleware, "__qualname__", type(middleware).__name__)
     try:

@@ -22,7 +22,7 @@ class SocketMap(Mapping[str, "Socket"]):
     def __getitem__(self, socket_id: str) -> "Socket":
         """Return the socket with this id."""
         for socket in self._hub.sockets(frozenset({socket_id}), _ALL):
-            if socket.id == socket_id:  # another socket may have joined the room of this id
+            if socket.id == socket_id:  # other sockets may have joined this room
                 return socket
         raise KeyError(socket_id)
 
@@ -31,7 +31,7 @@ class SocketMap(Mapping[str, "Socket"]):
         return iter([socket.id for socket in self._hub.sockets(_ALL, _ALL)])
 
     def __len__(self) -> int:
-        """Return the number of sockets in constant time."""
+        """Return the number of sockets, without collecting the sockets."""
         return self._hub.socket_count
 
 
@@ -51,7 +51,7 @@ class RoomMap(Mapping[str, frozenset[str]]):
         return frozenset(socket.id for socket in sockets)
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the rooms, including the room of each socket's id."""
+        """Iterate over the rooms, including the room named after each socket's id."""
         return iter({room for socket in self._hub.sockets(_ALL, _ALL) for room in socket.rooms})
 
     def __len__(self) -> int:
@@ -91,4 +91,4 @@ class Engine(NamedTuple):
     """Node's ``server.engine``."""
 
     clients_count: int
-    """The number of open connections of this node, over all namespaces."""
+    """The number of open connections of this Socket.IO server, over all namespaces."""

@@ -1,4 +1,4 @@
-"""Verifies tokens with PyJWT, to compare its results with ours."""
+"""Verifies tokens with PyJWT, to compare its results with those of the token verifier."""
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -35,7 +35,10 @@ def pyjwt_verdict(token: str, key: RSAPublicKey) -> str:
 
 
 def _broken_rule(header: dict[str, object]) -> str | None:
-    """Check Clerk's rules, and reject every extension, although PyJWT supports one."""
+    """Return the code of the rule that the header breaks.
+
+    Headers with extensions are malformed here, although PyJWT supports ``b64``.
+    """
     if "crit" in header or "b64" in header:
         return "token_malformed"
     if header.get("alg") != "RS256":

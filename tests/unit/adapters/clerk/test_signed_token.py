@@ -106,7 +106,7 @@ def test_claims_are_read_as_by_pyjwt_when_the_json_is_odd(payload: bytes, expect
 
 
 def test_claims_are_read_as_by_pyjwt_when_they_are_nested_deeply() -> None:
-    """Python 3.11 rejects this depth and 3.13 accepts it; neither raises RecursionError."""
+    """Python 3.11 rejects this depth and 3.13 accepts it. RecursionError is never raised."""
     depth = 2_500
     text = sign(HEADER, b'{"a":' + b"[" * depth + b"]" * depth + b"}")
 

@@ -125,7 +125,7 @@ async def test_other_nodes_learn_of_attempts_given_back_with_the_next_attempt(
 async def test_attempts_are_given_back_when_redis_is_not_there(
     own_server: RedisServer, own_connection: RedisConnection
 ) -> None:
-    """All users of one address can connect during an outage of Redis."""
+    """Successful attempts do not count, so all users of an address can connect during an outage."""
     own_server.stop()
     limiter = limiter_of(own_connection)
 

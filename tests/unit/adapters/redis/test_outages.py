@@ -87,7 +87,10 @@ async def test_a_storm_is_answered_when_redis_is_far_away(redis_server: RedisSer
 async def test_calls_are_made_again_when_redis_thaws(
     own_server: RedisServer, own_connection: RedisConnection, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Listeners are called, and the log has one line for the outage and one for its end."""
+    """The listener of `on_reconnected` is called.
+
+    The log has one line for the outage, and one for its end.
+    """
     caplog.set_level(logging.INFO, "app")
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)

@@ -110,7 +110,7 @@ async def test_missed_gives_what_only_a_nestjs_node_wrote(
 async def test_missed_asks_for_the_live_credentials_once_when_they_change_meanwhile(
     store: RedisRevocationStore, redis_server: RedisServer
 ) -> None:
-    """Clients may connect or disconnect while the store reads the missed revocations."""
+    """Clients may disconnect while the store reads, so it copies the credentials at the start."""
     live = {number: credential(f"token-{number}", f"user_{number}") for number in range(300)}
     redis_server.client.set("blacklist:token:token-0", "1", ex=60)
     redis_server.client.set("blacklist:token:token-299", "1", ex=60)

@@ -211,7 +211,10 @@ async def test_redis_holds_what_the_node_counts_when_many_come_and_go_at_once(
 async def test_the_node_counts_alone_when_redis_is_not_there_and_tells_when_it_is(
     own_server: RedisServer, own_connection: RedisConnection, start_node: Nodes
 ) -> None:
-    """During an outage of Redis, a node limits only its own sockets. It writes the counts later."""
+    """During an outage of Redis, a node limits only its own sockets.
+
+    After the outage, the node writes its counts.
+    """
     node, other = await start_node(own_connection), await start_node(own_connection)
     await other.acquire(ALICE)
 

@@ -23,7 +23,7 @@ def url(file: Path) -> str:
 
 @pytest.fixture
 def migrated_sqlite_url(file: Path, url: str, sqlite_template: Path) -> str:
-    """The same as `url`. The file has the tables, and no rows."""
+    """Create the file of `url` with all tables and without rows, and return `url`."""
     file.parent.mkdir()
     shutil.copy(sqlite_template, file)
     return url

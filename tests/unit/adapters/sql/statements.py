@@ -54,10 +54,10 @@ def is_whole_table(line: str) -> bool:
 
 
 async def whole_tables_read_by(database: Database, statement: str) -> int:
-    """Count the tables and indexes that SQLite reads from their start, also for foreign keys.
+    """Count the tables and indexes that SQLite reads from their start.
 
-    EXPLAIN QUERY PLAN omits the actions of foreign keys. EXPLAIN shows each action as a separate
-    program, which begins with ``Init``.
+    Reads by foreign key actions count, too. EXPLAIN QUERY PLAN omits these actions; EXPLAIN shows
+    each of them as a separate program, which begins with ``Init``.
     """
     count = 0
     temporary: set[int] = set()

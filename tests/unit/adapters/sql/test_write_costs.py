@@ -86,7 +86,10 @@ Batch: TypeAlias = Callable[[Storage, int], Awaitable[Write[object]]]
 
 
 async def messages_of_all_kinds(storage: Storage, size: int) -> StoreMessages:
-    """Return sends of two users to two channels, some with new or repeated client message ids."""
+    """Return a batch of messages of two users to two channels.
+
+    Some messages have a new or a repeated client message id.
+    """
     await storage.messages.add_all([draft(client_message_id="d-0")], NOW)
     return StoreMessages(
         [
@@ -102,7 +105,7 @@ async def messages_of_all_kinds(storage: Storage, size: int) -> StoreMessages:
 
 
 async def receipts_of_all_kinds(storage: Storage, size: int) -> AdvanceDeliveries:
-    """Return reports of both states by two recipients, some of them repeated."""
+    """Return a batch of READ and DELIVERED reports of two recipients about new messages."""
     added = await storage.messages.add_all(
         [draft(ALICE, (GENERAL, RANDOM)[number % 2]) for number in range((size + 1) // 2)], NOW
     )
@@ -176,7 +179,7 @@ async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
     indexes = [node for node in nodes if "Index Name" in node]
     used = {(node["Relation Name"], node["Index Name"]) for node in indexes}
     assert ("delivered_ranges", "delivered_ranges_pkey") in used
-    # The other indexes would find all members of a channel, or all channels of a member.
+    # The only other index, ``channel_members_userId_idx``, would read all channels of a user.
     assert {"channel_members_pkey"} == {
         index for table, index in used if table == "channel_members"
     }
@@ -185,7 +188,7 @@ async def test_a_batch_reads_no_whole_table_when_postgres_stores_it(
 
 
 async def message_to(storage: Storage, channel_id: ChannelId, size: int) -> StoreMessages:
-    """Return a write of a second message by the last member."""
+    """Return a write of the second message that the last member sends."""
     author_id = UserId(f"{channel_id}{size}")
     await add(storage, draft(author_id, channel_id))
     await add(storage, draft(ALICE, channel_id))
@@ -225,7 +228,7 @@ async def test_work_is_the_same_when_there_are_ten_times_as_many_members_and_mes
         channel_id = await filled(database, storage, size)
         write = await single(storage, channel_id, size)
         database.statements.clear()
-        # Otherwise the plan depends on when PostgreSQL does this by itself.
+        # Without this, the plan depends on whether autovacuum has analyzed the tables.
         async with database.asking() as connection:
             await connection.exec_driver_sql("VACUUM ANALYZE")
         plan = await explained(database, await statement_of(write), "ANALYZE, BUFFERS,")
@@ -311,8 +314,9 @@ async def filled(database: Database, storage: Storage, size: int) -> ChannelId:
     for statement in _FILL:
         given = {"size": size, "channel_id": channel_id}
         names = [name for name in given if f":{name}" in statement]
-        # Use a transaction per statement: the deferred trigger of a join deletes ranges, including
-        # those that the same transaction has inserted.
+        # Commit after each statement. PostgreSQL runs the trigger on ``channel_members`` at the
+        # commit; in a single transaction it would delete the ``delivered_ranges`` that the last
+        # statement inserts.
         async with database.transaction() as connection:
             await connection.execute(text(statement), {name: given[name] for name in names})
     return channel_id
@@ -365,7 +369,7 @@ class _Counted(Write[int]):
 
     async def on_postgres(self, connection: PostgresConnection) -> int:
         await connection.fetch("BEGIN")
-        # The statistics include the rows that earlier transactions of the session have written.
+        # Subtract the rows that earlier transactions of the session have written.
         ((before,),) = await connection.fetch(_ROWS_WRITTEN)
         await self.write.on_postgres(connection)
         ((after,),) = await connection.fetch(_ROWS_WRITTEN)

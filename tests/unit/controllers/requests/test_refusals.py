@@ -58,7 +58,7 @@ async def test_body_is_refused_when_it_is_compressed(client: Client, encoding: s
 
 
 async def test_error_is_a_bug_when_it_has_no_status(client: Client) -> None:
-    """The domain error is for sockets only."""
+    """A domain error without an HTTP status must not reach a controller, so it counts as a bug."""
     response = await client.get("/")
 
     assert (500, "Internal server error") == (response.status, (await response.json())["message"])

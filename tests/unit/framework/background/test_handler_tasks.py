@@ -66,7 +66,7 @@ async def test_handlers_error_is_its_outcome() -> None:
 
 
 async def test_log_of_an_error_names_all_functions_but_not_its_text() -> None:
-    """The error is raised in a library; the log also names the function that called it."""
+    """The log names the library's function that raises the error, and the caller of the library."""
 
     def parse(text: str) -> None:
         json.loads(text)
@@ -83,7 +83,10 @@ async def test_log_of_an_error_names_all_functions_but_not_its_text() -> None:
 
 
 async def test_handler_is_logged_when_it_ends_with_a_cancellation_before_the_shutdown() -> None:
-    """For example because the handler waited for a task that was cancelled."""
+    """The handler ends with `CancelledError` because it awaits a cancelled future.
+
+    The log has a warning.
+    """
 
     async def job() -> None:
         cancelled = asyncio.get_running_loop().create_future()
@@ -103,7 +106,7 @@ async def test_handler_is_logged_when_it_ends_with_a_cancellation_before_the_shu
 
 
 async def test_handler_may_stop_all_handlers_without_being_cancelled() -> None:
-    """For example a job that closes the application."""
+    """A job that closes the application awaits `stop`, which cancels only the other handlers."""
     ended: list[str] = []
     tasks = HandlerTasks("Test", stop_seconds=0.0)
 

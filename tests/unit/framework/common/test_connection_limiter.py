@@ -31,10 +31,7 @@ def test_add_succeeds_once_when_one_was_removed_twice(limiter: ConnectionLimiter
 
 
 def test_remove_leaves_nothing_when_all_connections_are_gone(limiter: ConnectionLimiter) -> None:
-    """The limiter stores no data about networks without connections.
-
-    This is also true for a network of which the limiter has rejected a connection.
-    """
+    """The limiter stores nothing about networks without connections, even after a rejection."""
     for number in range(MAX + 1):
         limiter.try_add(str(number), "a.1")
     for number in range(MAX + 1):

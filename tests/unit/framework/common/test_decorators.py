@@ -74,7 +74,7 @@ def test_decorator_is_refused_when_its_parentheses_are_missing() -> None:
 def test_gateway_is_refused_when_its_namespace_is_no_name_or_pattern(
     namespace: Any, sentence: str
 ) -> None:
-    """A list of namespaces does not exist in Nest either."""
+    """As in Nest, a gateway has one namespace, or one pattern for the names of namespaces."""
     with pytest.raises(BootError, match=sentence):
         web_socket_gateway(namespace=namespace)
 

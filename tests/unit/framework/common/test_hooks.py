@@ -16,7 +16,7 @@ Seen = list[Any]
 
 
 async def test_disconnect_runs_the_hook_when_it_takes_fewer_or_more_arguments() -> None:
-    """All 41 public Nest projects with this hook declare it with at most one parameter."""
+    """All 41 public Nest projects with ``handleDisconnect`` declare at most one parameter."""
     seen: Seen = []
 
     @web_socket_gateway()
@@ -94,7 +94,7 @@ async def test_after_init_runs_when_it_takes_no_server() -> None:
 
 
 async def test_shutdown_hooks_run_when_they_take_no_signal() -> None:
-    """Most Nest projects write ``onApplicationShutdown()`` without its parameter."""
+    """Most Nest projects declare ``onApplicationShutdown`` without its parameter, the signal."""
     seen: Seen = []
 
     class _Closing:

@@ -16,5 +16,5 @@ from app.framework.common.log_text import log_text
     ],
 )
 def test_text_is_short_and_printable_when_a_client_sent_it(value: object, shown: str) -> None:
-    """Text from a client can neither forge a line of the log nor fill the log."""
+    """Text from a client cannot forge a line of the log, and cannot fill the log."""
     assert shown == log_text(value)

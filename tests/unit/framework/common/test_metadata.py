@@ -144,7 +144,7 @@ def test_class_inherits_marks_when_its_base_has_them() -> None:
 
 
 def test_wrapped_function_keeps_its_marks_when_its_wrapper_is_marked() -> None:
-    """A mark on the wrapper must not appear on the wrapped function, whose marks were copied."""
+    """``wraps`` copies the marks, so a mark on the wrapper must not change the wrapped function."""
 
     @set_metadata(ROLES, ["admin"])
     def wrapped() -> None: ...

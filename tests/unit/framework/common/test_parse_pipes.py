@@ -56,7 +56,7 @@ class _Point(BaseModel):
 
 
 def create(pipe: str, options: dict[str, Any]) -> PipeTransform:
-    """Return our pipe for a line of ``nest_pipes.json``."""
+    """Create the pipe that a line of ``nest_pipes.json`` describes."""
     if pipe == "ParseEnumPipe":
         return ParseEnumPipe(Level, **options)
     if pipe == "DefaultValuePipe":
@@ -67,7 +67,7 @@ def create(pipe: str, options: dict[str, Any]) -> PipeTransform:
 
 
 def answer(pipe: PipeTransform, value: Any, data: str | None = None) -> Any:
-    """Return the pipe's answer in the form of ``nest_pipes.json``."""
+    """Return the pipe's result or error in the form of ``nest_pipes.json``."""
     try:
         result = pipe.transform(value, ArgumentMetadata("body", Any, data))
     except WsBadRequest as error:
@@ -84,7 +84,7 @@ def answer(pipe: PipeTransform, value: Any, data: str | None = None) -> Any:
 def test_pipe_answers_as_in_nest(
     pipe: str, options: dict[str, Any], value: Any, nest: dict[str, Any]
 ) -> None:
-    """For each value, our pipe has the same result or error message as Nest's pipe."""
+    """For each value, the pipe has the same result or error message as Nest's pipe."""
     ours = answer(create(pipe, options), value)
 
     assert nest == ours
@@ -104,7 +104,7 @@ def test_pipe_is_fast_when_a_number_is_very_long(pipe: PipeTransform, text: str)
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), float("inf"), float("nan")])
 def test_number_is_refused_when_javascript_has_no_such_number(value: float) -> None:
-    """JavaScript reads such numbers as infinite."""
+    """Numbers that are infinite or NaN in JavaScript are rejected."""
     message = {"error": "Validation failed (numeric string is expected)"}
 
     assert [message] * 2 == [answer(pipe(), value) for pipe in (ParseIntPipe, ParseFloatPipe)]

@@ -131,7 +131,7 @@ def test_validation_pipe_has_no_path_when_the_whole_payload_is_wrong() -> None:
     ],
 )
 def test_validation_pipe_echoes_no_input_when_it_refuses(payload: Any, metatype: Any) -> None:
-    """Neither the answer nor the exception repeats the payload, which may contain a secret."""
+    """The answer and the exception do not repeat the payload, which may contain a secret."""
     with pytest.raises(WsBadRequest) as caught:
         validate(payload, metatype)
 
@@ -239,7 +239,7 @@ def test_validation_pipe_refuses_unknown_fields_when_it_forbids_them(
 def test_validation_pipes_run_strictest_first_when_there_are_several(
     outer: dict[str, Any], own: dict[str, Any], order: list[str | None]
 ) -> None:
-    """The first one drops unknown fields, so that a later one could not refuse them."""
+    """A pipe that rejects unknown fields must run before a pipe that drops them."""
     one, two = ValidationPipe(**outer), ValidationPipe(**own)
 
     pipes = in_order((one, PipeTransform(), two), ())
@@ -249,7 +249,7 @@ def test_validation_pipes_run_strictest_first_when_there_are_several(
 
 
 def test_pipe_that_looks_up_an_object_may_run_before_validation() -> None:
-    """Replaces an id by the user, like ``UserByIdPipe`` in Nest's documentation."""
+    """The pipe replaces an id by the user, like ``UserByIdPipe`` in Nest's documentation."""
 
     class _ById(PipeTransform):
         precedes_validation = True

@@ -87,7 +87,7 @@ def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None
     ],
 )
 def test_error_lists_the_settings_when_the_name_is_unknown(path: str, sentence: str) -> None:
-    """Nest returns undefined, so that a misspelt name is found much later."""
+    """Nest returns undefined instead, so a misspelt name is found much later."""
     with pytest.raises(BootError) as caught:
         CONFIG.get(path)
 

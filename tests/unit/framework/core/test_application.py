@@ -147,7 +147,7 @@ def test_boot_fails_when_a_decorated_guard_is_no_provider() -> None:
 
 
 async def test_adapter_may_use_a_provider_when_it_is_set_after_the_creation() -> None:
-    """As in Nest: ``app.useWebSocketAdapter(new RedisIoAdapter(app.get(ConfigService)))``."""
+    """In Nest, this is ``app.useWebSocketAdapter(new RedisIoAdapter(app.get(ConfigService)))``."""
 
     class _Settings:
         path = "/live"
@@ -179,7 +179,7 @@ async def test_adapter_is_refused_when_it_is_a_class_or_comes_too_late() -> None
 
 
 def test_pipe_without_arguments_needs_no_provider() -> None:
-    """As in Nest, ``@MessageBody('n', ParseIntPipe)`` works without further ado."""
+    """As in Nest, ``@MessageBody('n', ParseIntPipe)`` needs no provider of the pipe."""
 
     @web_socket_gateway()
     @use_pipes(ValidationPipe)

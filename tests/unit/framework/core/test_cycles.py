@@ -27,7 +27,7 @@ def cycle_error(module: type[containers.DeclarativeContainer]) -> str:
 
 
 def test_boot_fails_when_providers_need_each_other() -> None:
-    """The error names every class on the cycle, no class beside it, and the fix."""
+    """The error names the fix and the classes on the cycle, but no class outside the cycle."""
 
     class _Cyclic(containers.DeclarativeContainer):
         outside: providers.Singleton[list[_A]] = providers.Singleton(list)

@@ -196,7 +196,10 @@ def test_default_guard_does_not_run_when_a_parent_or_a_global_module_provides_an
 
 @pytest.mark.parametrize("database_url", ["memory:", "sqlite:///unused.db"])
 def test_order_has_every_provider_once_when_it_is_the_applications(database_url: str) -> None:
-    """For the chat's module, our traversal finds the library's, except defaults without use."""
+    """`in_declaration_order` finds the same providers as dependency-injector's ``traverse``.
+
+    It omits only the unused defaults of imports, and what only these defaults need.
+    """
     module = create_app_module(Settings.model_construct(database_url=database_url))
 
     ordered = in_declaration_order(module)

@@ -40,7 +40,7 @@ class _Root(containers.DeclarativeContainer):
 
 
 async def test_import_is_filled_when_a_global_module_provides_it() -> None:
-    """Neither the parent nor its parent passes the import in."""
+    """No module passes a provider for the import to the constructor of the nested module."""
     app = NestFactory.create(_Root)
     await app.init()
 
@@ -108,7 +108,7 @@ def test_global_module_is_found_when_it_overrides_another() -> None:
 
 
 def test_global_provider_yields_to_the_parents_but_not_to_a_default() -> None:
-    """The order is: what the parent passes in, a global module, the import's default."""
+    """An import uses the parent's provider, else a global module's, else the import's default."""
     default = providers.Singleton(_OtherClock)
 
     class _WithDefault(containers.DeclarativeContainer):

@@ -64,7 +64,10 @@ def test_get_finds_the_result_of_a_function_when_it_is_annotated() -> None:
 
 
 def test_get_finds_a_value_by_its_class_when_it_is_provided() -> None:
-    """Nest's ``useValue``. Builtin classes are no tokens: any string would match."""
+    """As with Nest's ``useValue``, an object is found by its class.
+
+    A builtin class identifies no provider: ``str`` would match every string.
+    """
     options = _Options()
     app = application(providers.Object(options), providers.Object("text"))
 
@@ -78,7 +81,7 @@ def test_get_finds_a_value_by_its_class_when_it_is_provided() -> None:
 
 
 def test_get_finds_a_subclass_and_an_alias_when_they_are_provided() -> None:
-    """Nest's ``useClass`` and ``useExisting``: a second name gives the same instance."""
+    """As with Nest's ``useExisting``, two classes can lead to the same instance."""
 
     class _Module(containers.DeclarativeContainer):
         cache = providers.Singleton(_FastCache)
@@ -185,7 +188,7 @@ async def test_boot_fails_without_the_objects_text_when_an_import_receives_anoth
 
 
 async def test_factory_ends_when_init_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
-    """dependency-injector waits for its own future; cancelling that one would log an error."""
+    """Only `init` is cancelled: cancelling dependency-injector's own future would log an error."""
     began, opened, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def open_cache() -> _Cache:
@@ -307,7 +310,10 @@ class _RefRoot(containers.DeclarativeContainer):
 
 
 async def test_module_ref_gets_resolves_and_creates_when_a_module_imports_it() -> None:
-    """It finds the providers of all modules; a transient class gets a new instance each time."""
+    """`ModuleRef` finds the providers of all modules.
+
+    `resolve` creates a new instance each time if the class has a ``providers.Factory``.
+    """
     ref = NestFactory.create(_RefRoot).get(ModuleRef)
 
     assert ref.get(_Cache) is ref.get(_Client).cache
@@ -341,7 +347,7 @@ async def test_module_ref_resolves_the_one_instance_when_the_class_has_a_singlet
 
 
 async def test_guards_are_separate_when_a_factory_provides_their_class() -> None:
-    """As in Nest, each decorator that names a transient guard gets an instance of its own."""
+    """As in Nest, each decorator gets a separate instance of a guard that a factory provides."""
 
     class _Guard(CanActivate):
         def can_activate(self, context: ExecutionContext) -> bool:
@@ -363,7 +369,7 @@ async def test_guards_are_separate_when_a_factory_provides_their_class() -> None
 
 
 async def test_module_ref_is_found_when_no_module_imports_it() -> None:
-    """It is injected into created classes, as all other providers are."""
+    """`create` injects `ModuleRef` into the new instance, like any other provider."""
 
     class _WithRef:
         def __init__(self, module_ref: ModuleRef) -> None:

@@ -101,7 +101,7 @@ async def test_hooks_run_in_reverse_when_the_application_closes() -> None:
 async def test_hooks_follow_dependencies_across_modules_when_one_imports_another() -> None:
     """An imported provider starts before the importing module, and stops after it."""
     trace: Trace = []
-    the_trace = providers.Callable(lambda: trace)  # A module would copy a plain list.
+    the_trace = providers.Callable(lambda: trace)  # A container copies a plain list.
 
     class _Importing(containers.DeclarativeContainer):
         first = imported(_First)
@@ -182,7 +182,7 @@ async def test_closing_goes_on_and_logs_when_a_hook_raises() -> None:
 
 
 async def test_closing_hooks_run_when_the_application_never_started() -> None:
-    """As in Nest, where a created application has all its instances."""
+    """As in Nest, closing an application that was only created runs the closing hooks."""
     trace: Trace = []
 
     app = application(providers.Singleton(_First, trace))
@@ -194,7 +194,7 @@ async def test_closing_hooks_run_when_the_application_never_started() -> None:
 
 
 async def test_init_is_refused_when_it_failed_before_or_the_application_is_closed() -> None:
-    """Otherwise `listen` would serve an application whose hooks and routes are incomplete."""
+    """`listen` calls `init`, and must not serve an application whose hooks are incomplete."""
     trace: Trace = []
 
     async def fail() -> None:

@@ -117,7 +117,7 @@ async def test_boot_fails_when_a_class_with_enhancers_is_no_gateway(
 async def test_boot_fails_when_a_method_with_enhancers_handles_nothing(
     decorate: Decorate, name: str
 ) -> None:
-    """Enhancers run for neither helper methods nor hooks."""
+    """Enhancers do not run for helper methods and hooks."""
 
     @web_socket_gateway()
     class _Helper:

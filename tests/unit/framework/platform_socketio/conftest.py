@@ -8,7 +8,7 @@ from tests.unit.framework.platform_socketio.connected import Client, Owner
 
 @pytest_asyncio.fixture
 async def owner() -> AsyncIterator[Owner]:
-    """Create an owner whose gate is closed, so that ``4wait`` blocks."""
+    """Create an owner whose event ``gate`` is not set, so that the message ``4wait`` blocks."""
     owner = Owner()
     yield owner
     owner.tasks.close()

@@ -38,7 +38,7 @@ def app_of(adapter: IoAdapter) -> NestApplication:
 
 
 async def test_subclass_changes_the_options_when_it_creates_the_server() -> None:
-    """The method is called once per path, with the options of the adapter and the gateways."""
+    """`create_io_server` runs once per path, with the options of the adapter and the gateways."""
     given: dict[str, EngineOptions] = {}
 
     class _Adapter(IoAdapter):

@@ -105,7 +105,7 @@ class _Times(BaseModel):
 
 
 def test_datetimes_of_models_are_written_as_by_node_unless_the_model_has_a_serializer() -> None:
-    """Clients that compare the texts need one form."""
+    """Clients that compare dates as texts need the same form in every field."""
     berlin, utc = timezone(timedelta(hours=1)), datetime(2026, 1, 2, tzinfo=UTC)
     moment = datetime(2026, 1, 2, 3, 4, 5, 678_901, berlin)
     model = _Times(times=[utc, moment], by_name={"none": None, "one": moment}, own=utc)

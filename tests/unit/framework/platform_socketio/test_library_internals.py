@@ -130,7 +130,10 @@ def test_manager_keeps_its_attributes_when_made(attribute: str) -> None:
 
 
 async def test_socketio_server_is_put_together_as_expected_when_made() -> None:
-    """The library creates our class as its Engine.IO server, and passes unknown keywords to it."""
+    """The library creates the Engine.IO server from this project's class.
+
+    The library passes keywords that it does not know to the constructor.
+    """
     given: dict[str, object] = {}
 
     class _Engine(engineio.AsyncServer):

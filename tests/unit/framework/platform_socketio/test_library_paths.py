@@ -65,7 +65,7 @@ async def server() -> AsyncIterator[SocketServer]:
 async def test_emit_has_the_librarys_bytes_when_broadcast(
     server: SocketServer, namespace: str, data: Any
 ) -> None:
-    """The library's ``emit`` and ours write the same frame."""
+    """The library's ``emit`` and that of `Server` write the same frame."""
     client = Client(server, namespace)
 
     await socketio.AsyncManager.emit(server.manager, "e", data, namespace, room="room")

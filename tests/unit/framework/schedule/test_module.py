@@ -78,7 +78,7 @@ async def test_services_may_import_the_clock_of_the_schedule() -> None:
 
 
 async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module() -> None:
-    """The clock may be a provider, which other modules use too."""
+    """The clock may be a provider that other modules use, too."""
 
     class _Module(containers.DeclarativeContainer):
         clock = providers.Singleton(Clock)
@@ -97,7 +97,7 @@ async def test_clock_can_be_overridden_in_a_test_of_the_applications_own_module(
 
 
 async def test_module_of_a_class_uses_the_given_clock() -> None:
-    """dependency-injector copies the arguments of a module that is declared in a class."""
+    """dependency-injector copies the arguments of a nested module, but must not copy the clock."""
     clock = ManualClock()
 
     class _Module(containers.DeclarativeContainer):

@@ -109,7 +109,10 @@ async def test_timeout_may_be_zero(registry: SchedulerRegistry, clock: ManualClo
 async def test_job_does_not_run_in_the_context_of_the_event_that_added_it(
     registry: SchedulerRegistry, clock: ManualClock
 ) -> None:
-    """Otherwise its logs would have the event's ids, and the client would stay in memory."""
+    """In the event's context, the job's logs would have the event's ids.
+
+    The context would also keep the client in memory.
+    """
     current = ContextVar("current", default="no event")
     found: list[str] = []
 
@@ -131,7 +134,7 @@ async def test_number_of_jobs_is_bounded(registry: SchedulerRegistry) -> None:
 async def test_job_that_is_added_after_the_application_has_stopped_never_runs(
     registry: SchedulerRegistry, clock: ManualClock
 ) -> None:
-    """The sockets are closed later: their ``handle_disconnect`` must not fail."""
+    """Sockets are closed later, and a ``handle_disconnect`` that adds a job must not fail."""
     ran: list[int] = []
     await registry.stop()
 
@@ -144,7 +147,7 @@ async def test_job_that_is_added_after_the_application_has_stopped_never_runs(
 async def test_deleting_a_job_has_no_effect_after_the_application_has_stopped(
     registry: SchedulerRegistry,
 ) -> None:
-    """A game that deletes its timer in ``handle_disconnect`` must not fail either."""
+    """Sockets are closed later, and a ``handle_disconnect`` that deletes a job must not fail."""
     registry.add_interval("job", 1_000, print)
     await registry.stop()
 

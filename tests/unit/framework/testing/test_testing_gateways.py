@@ -94,14 +94,14 @@ class _GatewayModule(containers.DeclarativeContainer):
 
 
 async def answer_of(app: NestApplication, data: Any = "good morning") -> Any:
-    """Return the ack of the gateway's only event."""
+    """Send the gateway's only event, and return its ack."""
     acked: list[Any] = []
     await compile_event(app.events()[0])(fake_socket(Socket), data, acked.append)
     return acked[0]
 
 
 async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_provider() -> None:
-    """Unlike Nest's ``overrideProvider``, this also affects guards in decorators."""
+    """Unlike in Nest, `override_provider` also replaces guards that decorators name."""
     module = (
         Test.create_testing_module(_GatewayModule)
         .override_provider(GreetingGuard)
@@ -128,7 +128,7 @@ async def test_guard_is_replaced_in_decorators_when_it_is_overridden_as_a_guard(
 
 
 async def test_application_uses_its_own_adapter() -> None:
-    """Nest's ``app.useWebSocketAdapter``."""
+    """`create_nest_application` takes an adapter, like Nest's ``app.useWebSocketAdapter``."""
     paths: list[str] = []
 
     class _Adapter(IoAdapter):

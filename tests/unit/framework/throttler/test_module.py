@@ -41,7 +41,7 @@ async def _later(_: object) -> None: ...
 
 
 LATER: Any = _later
-"""An async function where one that is not async belongs."""
+"""An async function, passed as an option that must be a plain function."""
 
 
 @web_socket_gateway()
@@ -101,7 +101,7 @@ async def test_controller_answers_with_429_when_the_limit_is_exceeded() -> None:
 
 
 async def test_boot_reads_no_attributes_of_other_providers() -> None:
-    """Reading a deprecated attribute warns: here pydantic's ``__fields__``."""
+    """Reading a deprecated attribute, such as pydantic's ``__fields__``, would cause a warning."""
 
     class _Settings(BaseModel):
         pass
@@ -246,7 +246,7 @@ async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
     ],
 )
 async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -> None:
-    """The throttlers may come from a provider."""
+    """The throttlers are checked at boot, even if they come from a provider."""
     for given in (throttlers, providers.Singleton(lambda: throttlers)):
         error = await start_error(ThrottlerModule.for_root(given))
         assert f"ThrottlerModule: {why}" == error

@@ -8,7 +8,7 @@ UNBLOCKED = ThrottlerOptions(ttl=1_000, limit=2, block_duration=0)
 
 
 async def test_first_call_beyond_the_limit_starts_a_block() -> None:
-    """Refused calls do not prolong the block, and after it the key starts without calls."""
+    """Refused calls do not prolong the block. After the block, no earlier call counts."""
     clock = ManualClock()
     storage = ThrottlerStorage(clock)
 

@@ -84,7 +84,7 @@ async def test_nothing_is_inspected_when_an_event_is_handled() -> None:
 
 
 def test_everything_is_inspected_when_the_gateway_is_compiled() -> None:
-    """The function `calls` records these calls, so a second compilation could be seen."""
+    """`calls` records this inspection, so the test above would detect it during an event."""
     with calls() as called:
         Driver(_Gateway(), Enhancers(pipes=(ValidationPipe(),)))
 

@@ -47,7 +47,7 @@ def gateway(name: str, log: list[str], recorder: Recorder, *guards: CanActivate)
     class _Gateway:
         @subscribe_message(name)
         def on_event(self) -> None:
-            """Exist, so that the gateway concerns clients."""
+            """Do nothing. A gateway without events does not decide about connections."""
 
         async def handle_connection(self, client: Socket) -> None:
             await asyncio.sleep(0)
@@ -66,7 +66,7 @@ async def connect(*gateways: object) -> bool:
 
 
 async def test_guard_of_one_gateway_refuses_no_clients_of_another_gateway() -> None:
-    """The gateway that refused does not run its hook, and its events are guarded anyway."""
+    """The hook of the guarded gateway does not run, and its guard also rejects its events."""
     log: list[str] = []
     recorder = Recorder()
     guarded = gateway("guarded", log, recorder, Verdict(WsException("no")))
@@ -77,7 +77,7 @@ async def test_guard_of_one_gateway_refuses_no_clients_of_another_gateway() -> N
 
 
 async def test_socket_is_refused_with_the_first_error_when_all_gateways_refuse() -> None:
-    """The filters are those of the gateway that refused first."""
+    """The filters of the gateway that refused first handle the error."""
     log: list[str] = []
     recorder = Recorder()
     one = gateway("one", log, recorder, Verdict(WsException("first")))
@@ -92,7 +92,7 @@ async def test_socket_is_refused_with_the_first_error_when_all_gateways_refuse()
 async def test_socket_is_refused_when_a_guard_is_broken_and_another_gateway_is_open(
     error: Exception,
 ) -> None:
-    """The client is to retry, instead of staying connected without the gateway's hook."""
+    """An admitted client would stay connected without the hook of the broken gateway."""
     log: list[str] = []
     recorder = Recorder()
     broken = gateway("broken", log, recorder, Verdict(), Verdict(error))
@@ -103,7 +103,7 @@ async def test_socket_is_refused_when_a_guard_is_broken_and_another_gateway_is_o
 
 
 async def test_socket_is_refused_when_only_a_gateway_without_events_has_no_guards() -> None:
-    """Such a gateway only publishes, so it does not open the namespace to everybody."""
+    """A gateway without events only publishes, so it does not open the namespace to everybody."""
 
     @web_socket_gateway()
     class _Publisher:

@@ -42,7 +42,7 @@ def guarded_by(*guards: object) -> Driver:
 
 
 async def test_guards_stop_at_the_first_refusal_when_several_stand() -> None:
-    """Once a guard has refused, neither later guards nor the handler run."""
+    """Once a guard has refused, later guards and the handler do not run."""
     trace: Trace = []
 
     acked = await guarded_by(
@@ -88,7 +88,7 @@ async def test_guard_is_tested_for_truth_when_it_gives_no_bool(verdict: Any, ans
 async def test_guard_lets_nobody_pass_when_the_truth_of_its_verdict_says_nothing(
     verdict: Any,
 ) -> None:
-    """Neither an event nor a connection passes. The client receives an internal error."""
+    """Events and connections are rejected, and the client receives an internal error."""
     guard = Mock(spec=CanActivate)
     guard.can_activate.return_value = verdict
 

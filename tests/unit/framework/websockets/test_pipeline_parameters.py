@@ -106,7 +106,7 @@ async def test_message_body_takes_the_literal_key_when_the_field_has_dots() -> N
 
 
 async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated() -> None:
-    """As in Nest, the parameters are client, data and ack. The result is acked."""
+    """As in Nest, the parameters are client, data and ack; the ack is None if none is requested."""
     seen: list[Any] = []
 
     @web_socket_gateway()
@@ -123,7 +123,7 @@ async def test_plain_handler_gets_client_data_and_ack_when_nothing_is_annotated(
 
 @pytest.mark.parametrize("event", ["none", "one", "two"])
 async def test_plain_handler_gets_as_many_as_it_takes_when_it_takes_fewer(event: str) -> None:
-    """As in JavaScript, surplus arguments are dropped: the signature is read at boot."""
+    """As in JavaScript, a handler receives no more arguments than it has parameters."""
 
     @web_socket_gateway()
     class _Gateway:

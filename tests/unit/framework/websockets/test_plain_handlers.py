@@ -154,7 +154,7 @@ def _gateway_of_one_parameter(hint: Any) -> object:
     ids=["model", "optional", "annotated", "dict", "str"],
 )
 def test_boot_fails_when_the_first_parameter_of_a_plain_handler_is_no_client(hint: Any) -> None:
-    """The client is the first argument, and no pipe validates it."""
+    """The parameter would receive the client instead of a validated payload."""
     assert (
         "_Gateway.on_event: parameter 'first' receives the client, but its annotation is another "
         "type; a handler without markers takes (client, data, ack): add a client parameter before "

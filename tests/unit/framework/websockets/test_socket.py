@@ -175,7 +175,10 @@ async def test_selected_sockets_are_moved_and_disconnected_with_awaitables() -> 
 
 
 def test_handshake_has_nodes_fields_when_it_is_read() -> None:
-    """``time`` is JavaScript's text of a date, and ``url`` has the kept parameters."""
+    """``time`` has the form of JavaScript's ``Date.toString()``.
+
+    ``url`` contains only the query parameters that the handshake stores.
+    """
     handshake = Handshake(
         auth={},
         headers={"origin": "https://a.example"},
@@ -192,7 +195,7 @@ def test_handshake_has_nodes_fields_when_it_is_read() -> None:
 
 
 def test_namespace_is_reached_from_a_socket_and_from_a_server() -> None:
-    """A fake link stands for every namespace."""
+    """A fake link records the events of all namespaces."""
     link = RecordingLink()
     link.namespace, link.params = "/rooms/5", {"id": "5"}
     server = fake_socket(Socket, link=link).nsp
@@ -206,7 +209,7 @@ def test_namespace_is_reached_from_a_socket_and_from_a_server() -> None:
 
 
 async def test_socket_answers_and_skips_as_its_link_does() -> None:
-    """A fake client answers from the list ``acks``, and otherwise not at all."""
+    """A fake client answers with the items of ``acks``; once the list is empty, acks time out."""
     link = RecordingLink()
     link.acks = ["yes"]
     socket = fake_socket(Socket, link=link)

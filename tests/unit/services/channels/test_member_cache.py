@@ -166,7 +166,10 @@ async def test_updates_are_applied_when_they_arrive_during_a_load(
     updates: list[tuple[MembershipEvent, UserId]],
     expected: set[UserId],
 ) -> None:
-    """The query may be older than the updates. Updates of other channels do not affect it."""
+    """The updates are applied to the result, because the query may be older.
+
+    Updates of other channels change nothing.
+    """
     channels.hold()
     loading = await load_of(cache, GENERAL)
 
@@ -214,7 +217,7 @@ async def test_closing_is_harmless_when_nothing_is_being_loaded(cache: MemberCac
 
 
 async def test_no_task_is_left_when_the_cache_is_closed(cache: MemberCache) -> None:
-    """A load that never waits leaves a spare task, which is cancelled by closing the cache."""
+    """`EagerTasks` keeps a spare task after a load. Closing the cache cancels this task."""
     await cache.load([GENERAL])
     before = asyncio.all_tasks()
 

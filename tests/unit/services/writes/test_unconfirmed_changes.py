@@ -15,7 +15,7 @@ def unconfirmed() -> UnconfirmedChanges[int, str]:
 def fail(
     unconfirmed: UnconfirmedChanges[int, str], key: int, change: str, failure: Unavailable
 ) -> None:
-    """Make a change that cannot be stored."""
+    """Make a change that fails with this error."""
     with pytest.raises(Unavailable), unconfirmed.watch(key, change):
         raise failure
 

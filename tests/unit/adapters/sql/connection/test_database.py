@@ -147,7 +147,7 @@ async def test_both_ways_are_unavailable_when_the_file_is_not_in_its_place(
 async def test_another_file_is_left_alone_when_it_takes_the_place_of_the_open_one(
     database: Database, storage: Storage, file: Path
 ) -> None:
-    """Neither an operation nor the shutdown writes to the other file."""
+    """Operations and the shutdown do not write to the other file."""
     other = file.with_name("other.db")
     other.write_bytes(b"somebody else's")
     other.replace(file)

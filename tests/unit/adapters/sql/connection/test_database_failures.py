@@ -63,7 +63,7 @@ class _WatchedWrite(Write[Result]):
             if self.database.on_statement is not None:
                 self.database.on_statement(number)
 
-        connection.set_trace_callback(trace)  # also traces the COMMIT
+        connection.set_trace_callback(trace)  # The callback also runs for the COMMIT.
         return self.write.on_sqlite(connection)
 
     async def on_postgres(self, connection: PostgresConnection) -> Result:

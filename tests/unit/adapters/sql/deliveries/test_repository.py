@@ -37,7 +37,7 @@ async def test_statuses_are_read_by_their_keys_when_they_are_paged_and_counted(
 async def test_statuses_lists_a_recipient_once_when_their_range_is_missing(
     either_database: Database, either_storage: Storage
 ) -> None:
-    """A receipt takes precedence over the membership."""
+    """A member who has a receipt is not listed a second time as a recipient without one."""
     message = await sent(either_storage)
     await advanced(either_storage, message.id, BOB, READ, LATER)
     async with either_database.transaction() as connection:

@@ -184,7 +184,7 @@ async def test_a_read_receipt_that_prisma_stores_later_counts_after_migrate(chat
 
 
 async def test_a_message_is_adopted_when_its_id_looks_like_ours(chat: Chat) -> None:
-    """``migrate`` adopts the message. Running servers ignore messages with such ids."""
+    """Running servers ignore a message whose id looks like one of theirs; ``migrate`` adopts it."""
     await add(chat.storage, draft())
     await chat.store_as_prisma(LIKE_OURS)
 

@@ -1,4 +1,4 @@
-"""Tests app/adapters/sql/schema/upgrade.py after `prisma db push` has dropped our tables."""
+"""Tests app/adapters/sql/schema/upgrade.py after `prisma db push` has dropped tables."""
 
 from dataclasses import replace
 

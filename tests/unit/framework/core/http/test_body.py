@@ -157,7 +157,10 @@ async def test_body_is_refused_when_it_does_not_come() -> None:
 
 @pytest.mark.parametrize("error", [web.RequestPayloadError(), TransferEncodingError("x")])
 async def test_error_of_invalid_http_is_left_to_aiohttp(error: Exception) -> None:
-    """Only aiohttp can close the connection. Its parser in C raises other errors than these."""
+    """Errors of aiohttp's parsers are not caught, because only aiohttp can close the connection.
+
+    The parser in C raises errors of other classes than the two that this test uses.
+    """
 
     @controller()
     class _Raw:

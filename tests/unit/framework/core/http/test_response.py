@@ -21,7 +21,7 @@ JSON, TEXT = "application/json; charset=utf-8", "text/plain; charset=utf-8"
 def test_last_answer_has_its_own_type(
     answer: Callable[[HttpResponse], HttpResponse], content_type: str | None, body: bytes | None
 ) -> None:
-    """The type that was set as a header takes precedence."""
+    """A ``Content-Type`` header takes precedence over the type of the last answer."""
     sent = answer(HttpResponse(200)).finish(None)
 
     assert isinstance(sent, web.Response)
@@ -30,6 +30,6 @@ def test_last_answer_has_its_own_type(
 
 @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\rb", "a\0b"])
 def test_header_is_refused_when_it_has_several_lines(value: str) -> None:
-    """The rest of the value would be another header."""
+    """The text after the line break would be another header."""
     with pytest.raises(ValueError, match="X-Name"):
         HttpResponse(200).set_header("X-Name", value)

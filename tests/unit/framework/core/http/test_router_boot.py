@@ -26,7 +26,7 @@ class _Cat(BaseModel):
 
 
 def test_decorator_refuses_a_second_route() -> None:
-    """Only one of the two would work."""
+    """If a method had two routes, only one of them would work."""
     with pytest.raises(BootError) as caught:
 
         class _Cats:

@@ -41,7 +41,7 @@ class _Streams:
 
 
 async def _answer(path: str) -> bytes:
-    """Return all bytes that the server sends until it closes the connection."""
+    """Send two requests, and return all bytes until the server closes the connection."""
     app = application(providers.Singleton(_Streams))
     url = URL(await app.listen(0))
     reader, writer = await asyncio.open_connection(url.host, url.port)

@@ -30,7 +30,7 @@ async def port() -> AsyncIterator[int]:
 
 
 async def answers(port: int, sent: Iterable[bytes], end: bytes = b"") -> str:
-    """Return the server's output until this end arrives, or until the connection is closed."""
+    """Send the data, and return the output until this end, or until the connection is closed."""
     async with asyncio.timeout(IN_TIME):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for part in sent:

@@ -137,7 +137,7 @@ async def test_streams_run_beside_the_events_when_there_is_room(
 async def test_awaited_ack_is_handled_at_once_when_a_handler_is_waiting(
     owner: Owner, client: Client
 ) -> None:
-    """Otherwise a handler that awaits the ack would wait for itself."""
+    """In the inbox, the ack would wait behind the handler that awaits this ack."""
     client.send("4wait", "4later", "43awaited", "43other")
     before = list(owner.handled)
     owner.gate.set()

@@ -62,7 +62,7 @@ class _Server:
         self.eio: EngineServer[Any] = server.eio
 
     async def answer(self) -> tuple[int, Any]:
-        """Return the status and the body of the answer to an upgrade request."""
+        """Send an upgrade request, and return the status and the body of the answer."""
         async with (
             ClientSession() as http,
             http.get(f"{self.url}/socket.io/", params=QUERY, headers=UPGRADE) as response,

@@ -20,7 +20,7 @@ QUERY_HINT = "The URL must not have more than 64 query parameters."
 
 
 async def refusal(server: SocketServer, query: str) -> tuple[int, dict[str, object]]:
-    """Return the status and body of the response to an upgrade request."""
+    """Handle an upgrade request, and return the status and body of the response."""
     response = await server.handle_request(make_mocked_request("GET", f"/socket.io/?{query}"))
     assert isinstance(response, web.Response)
     return response.status, json.loads(response.text or "")

@@ -164,7 +164,7 @@ async def test_connection_is_closed_when_a_packet_breaks_a_rule(
 async def test_connection_is_closed_when_the_gateway_allows_no_attachments(
     frames: tuple[str | bytes, ...],
 ) -> None:
-    """This is the default."""
+    """By default, a gateway allows no attachments."""
     async with connected(max_attachments=0) as client:
         await client.send(*frames)
 

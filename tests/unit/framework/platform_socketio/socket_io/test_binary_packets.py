@@ -36,7 +36,7 @@ def placeholder(number: object) -> str:
 
 
 def test_event_has_placeholders_when_it_contains_bytes() -> None:
-    """The attachments follow the text in the order of their numbers."""
+    """The attachments follow the text in the order of the numbers in the placeholders."""
     frames = binary_packets.event_frames("/files", "e", (bytearray(b"a"), [ID, _File("x", b"b")]))
 
     text = f'452-/files,["e",{placeholder(0)},["{ID}",{{"name":"x","content":{placeholder(1)}}}]]'
@@ -44,7 +44,7 @@ def test_event_has_placeholders_when_it_contains_bytes() -> None:
 
 
 def test_event_has_each_attachment_once_when_a_text_has_a_lone_surrogate() -> None:
-    """Such texts need the slower encoder, which then replaces the bytes again."""
+    """The faster encoder fails at such a text; the slower one then replaces the bytes once more."""
     frames = binary_packets.event_frames("/", "e", (memoryview(b"a"), "\ud800", ID, _Kind.FILE))
 
     text = rf'451-["e",{placeholder(0)},"\ud800","{ID}","file"]'
@@ -54,7 +54,7 @@ def test_event_has_each_attachment_once_when_a_text_has_a_lone_surrogate() -> No
 @pytest.mark.parametrize("number", [0, 7])
 @pytest.mark.parametrize("text", ["", "\ud800"])
 def test_event_is_refused_when_it_relays_a_placeholder(number: int, text: str) -> None:
-    """A client could disconnect others: their decoder fails if a number has no attachment."""
+    """A client could disconnect others: their decoder fails at a placeholder without attachment."""
     fake = {"_placeholder": True, "num": number}
 
     with pytest.raises(TypeError, match="'_placeholder': true"):
@@ -62,7 +62,7 @@ def test_event_is_refused_when_it_relays_a_placeholder(number: int, text: str) -
 
 
 def test_event_is_sent_when_a_text_looks_like_a_placeholder() -> None:
-    """Only an object is a placeholder, and only if its field is true."""
+    """Only an object whose field ``_placeholder`` is true is a placeholder."""
     args = (b"a", placeholder(0), {"_placeholder": 1}, {"a": '"_placeholder":true'})
 
     frames = binary_packets.event_frames("/", "e", args)
@@ -78,7 +78,7 @@ def test_ack_has_its_id_when_it_contains_bytes() -> None:
 
 @pytest.mark.parametrize("value", [b"a", {"a": [b"b"]}])
 async def test_event_is_refused_when_the_server_allows_no_bytes(value: Any) -> None:
-    """The error names the option."""
+    """The error names the option ``max_attachments``."""
     rooms = RoomManager(WriteBatcher()).open_namespace("/")
 
     with pytest.raises(
@@ -90,7 +90,7 @@ async def test_event_is_refused_when_the_server_allows_no_bytes(value: Any) -> N
 
 
 def test_packet_has_its_bytes_when_it_is_decoded() -> None:
-    """The order of the numbers does not matter, and other objects stay as they are."""
+    """Placeholders may be in any order, and other objects stay unchanged."""
     message = f'452-/files,12["e",{placeholder(1)},{{"a":[{placeholder(0)}],"_placeholder":1}}]'
 
     decoded = binary_packets.decode(message, [b"x", b"y"])

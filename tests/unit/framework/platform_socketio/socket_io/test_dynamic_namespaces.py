@@ -33,7 +33,7 @@ async def server() -> AsyncIterator[SocketServer]:
 
 @pytest.fixture
 def hub(server: SocketServer) -> Server:
-    """All rooms together."""
+    """The server that selects sockets in all namespaces of the pattern."""
     return Server(server.manager.find_hub("/rooms/:id"))
 
 
@@ -51,7 +51,7 @@ def send(connection: ClientConnection, *texts: str) -> None:
 
 
 async def test_namespace_is_open_while_it_has_sockets(server: SocketServer, hub: Server) -> None:
-    """A client cannot fill the memory with names that it leaves again."""
+    """A namespace closes when its last socket leaves, so clients cannot fill the memory."""
     one, two = connect(server, "one"), connect(server, "two")
     send(one, "40/rooms/a,", "40/rooms/b,")
     send(two, "40/rooms/a,")
@@ -72,7 +72,7 @@ async def test_namespace_is_open_while_it_has_sockets(server: SocketServer, hub:
 async def test_namespace_without_sockets_is_found_by_name(
     server: SocketServer, hub: Server
 ) -> None:
-    """A gateway emits to a room of its users by name, whether or not anybody is in it."""
+    """A gateway may emit to a namespace by its name, even if the namespace has no sockets."""
     empty = hub.of("rooms/a")
     empty.emit("event")
     with pytest.raises(ValueError, match=r"the namespace /rooms/a is not open"):
@@ -111,7 +111,7 @@ async def test_namespace_is_closed_when_its_first_socket_is_refused(
 async def test_connection_is_limited_when_it_opens_many_dynamic_namespaces(
     server: SocketServer, hub: Server
 ) -> None:
-    """Each namespace takes memory as long as the connection."""
+    """A connection may open at most 16 namespaces, because each of them takes memory."""
     one = connect(server, "one")
 
     send(one, *[f"40/rooms/{number}," for number in range(20)])
@@ -131,7 +131,7 @@ async def test_open_namespace_is_found_by_its_name(server: SocketServer, hub: Se
 async def test_broadcast_reaches_all_namespaces_of_the_pattern(
     server: SocketServer, hub: Server
 ) -> None:
-    """Rooms of the same name are selected in each of them."""
+    """The name of a room selects the rooms of this name in all namespaces of the pattern."""
     one = connect(server, "one")
     send(one, "40/rooms/a,", "40/rooms/b,")
     await ticks()
@@ -145,7 +145,7 @@ async def test_broadcast_reaches_all_namespaces_of_the_pattern(
 async def test_broadcast_goes_on_when_it_cuts_off_a_client(
     server: SocketServer, hub: Server
 ) -> None:
-    """The limit of a socket that is connecting ends the client's other namespaces meanwhile."""
+    """The slow client exceeds its limit in the namespace b, which also ends its socket in a."""
     waiting = asyncio.Event()
 
     async def wait_in_b(client: Socket) -> None:
@@ -169,7 +169,7 @@ async def test_broadcast_goes_on_when_it_cuts_off_a_client(
 async def test_late_packet_is_ignored_when_its_dynamic_namespace_has_ended(
     server: SocketServer, hub: Server
 ) -> None:
-    """The client is in another namespace, which it keeps."""
+    """The client's socket in another namespace stays connected."""
     one = connect(server, "one")
     send(one, "40/rooms/a,", "40/rooms/b,")
     await ticks()

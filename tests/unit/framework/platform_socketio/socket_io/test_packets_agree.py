@@ -18,7 +18,7 @@ from app.framework.platform_socketio.socket_io.packets import StrictPacket
 from app.framework.websockets.broadcast import RESERVED_EVENTS
 
 Verdict = tuple[int | None, str] | str
-"""Either ``malformed``, or an event's id and the ``repr`` of its array, which shows types."""
+"""``malformed``, or an event's id and the ``repr`` of its array, which shows the types."""
 
 
 class Model(BaseModel):
@@ -149,7 +149,7 @@ def test_ack_has_the_librarys_bytes_when_written(
 @example('42["e"]\n')
 @example('42 ["e"]')
 def test_frame_has_the_librarys_verdict_when_it_takes_the_short_way(frame: str) -> None:
-    """The fast path either has the same result as `StrictPacket`, or does not accept the packet."""
+    """If the fast path accepts a packet, its result is the same as that of `StrictPacket`."""
     verdict = _by_short_way(frame)
 
     assert verdict in {None, _by_library(frame)}

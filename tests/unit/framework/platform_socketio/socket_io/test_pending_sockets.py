@@ -39,7 +39,7 @@ async def ignore(*_: object) -> None:
 
 @pytest_asyncio.fixture
 async def door() -> Door:
-    """Create a closed door, which keeps sockets waiting."""
+    """Create a `Door` that keeps sockets waiting until the test sets ``may_pass``."""
     return Door()
 
 
@@ -164,7 +164,7 @@ async def test_auth_keeps_the_named_fields_alone_when_the_options_name_any(
 async def test_socket_is_connected_and_in_its_own_room_while_it_is_admitted(
     server: SocketServer,
 ) -> None:
-    """As in Node, where ``handleConnection`` runs after the connection."""
+    """As in Node, a socket is connected before ``handleConnection`` runs."""
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
 
     assert socket.connected
@@ -202,7 +202,7 @@ async def test_broadcast_is_sent_after_the_admission_alone(
 async def test_socket_is_cut_off_when_too_much_is_queued_for_its_admission(
     server: SocketServer, transport: FakeTransport
 ) -> None:
-    """The limit is that of the bytes that wait for a slow client."""
+    """The limit for bytes that wait for a slow client also applies before the admission."""
     hub = Server(server.manager.rooms_in("/"))
 
     hub.emit("event", "x" * 600)
@@ -215,7 +215,7 @@ async def test_socket_is_cut_off_when_too_much_is_queued_for_its_admission(
 async def test_ack_is_awaited_until_the_client_answers_or_leaves(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
-    """A pending client cannot answer; the waits of one client are limited."""
+    """The server awaits at most 64 acks of a client, and none before the client's admission."""
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     with pytest.raises(ConnectionError, match="is still connecting"):
         await socket.emit_with_ack("question")
@@ -251,7 +251,7 @@ async def test_ack_is_awaited_until_the_client_answers_or_leaves(
 async def test_volatile_event_is_dropped_when_the_client_does_not_read(
     server: SocketServer, door: Door, transport: FakeTransport
 ) -> None:
-    """Other events wait for the client."""
+    """Events that are not volatile wait until the client reads again."""
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     door.may_pass.set()
     await ticks()
@@ -270,7 +270,7 @@ async def test_volatile_event_is_dropped_when_the_client_does_not_read(
 async def test_rooms_are_in_the_order_of_joining_as_in_node(
     server: SocketServer, door: Door
 ) -> None:
-    """Ports from Node read the second room, ``[...client.rooms][1]``."""
+    """Code ported from Node may read the second room, as in ``[...client.rooms][1]``."""
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     socket.join("z", "b")
     pending = [*socket.rooms]
@@ -286,7 +286,7 @@ async def test_rooms_are_in_the_order_of_joining_as_in_node(
 async def test_listeners_of_one_socket_are_in_its_own_table_alone(
     server: SocketServer, door: Door
 ) -> None:
-    """When they are removed, the socket has the handlers of its namespace again."""
+    """Without its listeners, the socket has the handlers of its namespace again."""
     (socket,) = Server(server.manager.rooms_in("/")).local_sockets()
     door.may_pass.set()
     await ticks()

@@ -224,7 +224,7 @@ async def test_tuple_of_rooms_is_refused_when_it_is_given_as_one_room(
 async def test_broadcast_is_queued_for_a_socket_that_is_being_admitted(
     rooms: NamespaceRooms, names: set[str], except_rooms: set[str], *, queued: bool
 ) -> None:
-    """It is sent after the admission; members receive it at once."""
+    """The socket receives the broadcast after its admission; members receive it at once."""
     link = PendingLink(fake_socket(Socket, socket_id="pending"), frozenset({"blue"}))
     rooms.pending.add(link)
 

@@ -107,7 +107,7 @@ async def test_client_is_pinged_every_interval_when_it_answers() -> None:
 async def test_client_is_ended_when_a_ping_is_a_timeout_old(
     interval: float, patience: float, pinged: list[int], ended_at: int
 ) -> None:
-    """The timeout begins with the first unanswered ping. It may be longer than the interval."""
+    """The timeout begins with the first unanswered ping, and may be longer than the interval."""
     async with beating(interval, patience) as heartbeat:
         client = watched(heartbeat)
 

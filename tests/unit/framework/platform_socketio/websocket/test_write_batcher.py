@@ -27,7 +27,7 @@ class Rooms:
     def __init__(self) -> None:
         self.batcher = WriteBatcher()
         self.recipients = [Recorder() for _ in RECIPIENTS]
-        self.recipients[0].groups = {}  # Recipients in many groups use a dict.
+        self.recipients[0].groups = {}  # A recipient in many groups has a dict.
         self.rooms = [RecipientGroup[Recorder](str(room)) for room in ROOMS]
 
     def join(self, recipient: int, room: int) -> None:

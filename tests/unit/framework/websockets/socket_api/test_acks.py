@@ -56,7 +56,7 @@ async def test_other_errors_are_raised_when_acks_are_collected() -> None:
 
 
 async def test_server_asks_each_selected_socket() -> None:
-    """Each socket is asked with the same event."""
+    """The same event is emitted to each selected socket."""
     link = RecordingLink()
     links = [RecordingLink(), RecordingLink()]
     for each, ack in zip(links, ("a", "b"), strict=True):

@@ -51,7 +51,7 @@ async def test_listener_is_removed_when_it_is_named_or_all_are() -> None:
     """Without listeners, the gateway's own handler is back in the table."""
 
     async def handler(*_: Any) -> None:
-        """Stand for the compiled handler of a gateway."""
+        """Do nothing, in place of the compiled handler of a gateway."""
 
     log: list[Any] = []
     other: list[Any] = []
@@ -69,7 +69,7 @@ async def test_listener_is_removed_when_it_is_named_or_all_are() -> None:
 
 
 async def test_error_of_a_listener_is_an_exception_event_and_later_listeners_run() -> None:
-    """The ack of this client was used, so the error is an event."""
+    """The client has requested no ack, so the error is sent as an ``exception`` event."""
     link = RecordingLink()
     log: list[Any] = []
 
@@ -97,7 +97,7 @@ async def test_disconnect_listener_takes_the_reason_and_logs_its_error() -> None
 
 
 def test_listener_is_refused_when_it_needs_more_arguments() -> None:
-    """The message tells how many arguments there are."""
+    """The error states the maximum number of arguments."""
     with pytest.raises(TypeError, match="a listener takes at most 2 arguments"):
         accepting(lambda one, two, three: (one, two, three), 2)
 

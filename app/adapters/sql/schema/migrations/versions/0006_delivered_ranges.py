@@ -30,7 +30,7 @@ def upgrade() -> None:
     """Create the tables and triggers, and record the present members."""
     connection = op.get_bind()
     if connection.dialect.name == "postgresql":
-        # Lock the tables in the order in which transactions of servers use them.
+        # To avoid deadlocks, lock the tables in the order in which running servers lock them.
         for tables, mode in (
             ("users, channels, channel_members", "SHARE ROW EXCLUSIVE"),
             ("message_sequences", "ACCESS EXCLUSIVE"),
