@@ -27,7 +27,9 @@ async def held_lock(url: str) -> AsyncIterator[None]:
 
 async def wait_for_row(server: PostgresServer, query: str, database: str = "postgres") -> None:
     """Poll until the query returns a row; pytest's timeout is the only limit."""
-    while not await asyncio.to_thread(server.execute, query, database):
+    while not await asyncio.to_thread(  # noqa: ASYNC110 - PostgreSQL cannot set an `Event`
+        server.execute, query, database
+    ):
         await asyncio.sleep(0.02)
 
 

@@ -84,7 +84,7 @@ async def test_the_originals_own_things_are_no_differences_when_it_was_migrated(
 async def test_messages_are_counted_when_they_wait_to_be_taken_in(
     empty_postgres_url: str, postgres_server: PostgresServer
 ) -> None:
-    """Messages that wait for adoption are not reported, because a running server adopts them."""
+    """The count is no warning, because a running server adopts these messages."""
     postgres_server.execute(TABLES + ROWS, "empty")
     await migrate(empty_postgres_url)
     postgres_server.execute(PRISMAS_MESSAGE, "empty")
