@@ -162,7 +162,10 @@ class _SourceFilter(DefaultFilter):
 
 @contextlib.contextmanager
 def _guardian() -> Iterator[Callable[[int], None]]:
-    """Yield a callback; the group last passed to the callback is ended if this process dies."""
+    """Start the guardian, and yield a callback that sends it the id of a process group.
+
+    When this process dies or the context exits, the guardian ends the group that it received last.
+    """
     with subprocess.Popen(  # noqa: S603 - a constant
         ["/bin/sh", "-c", _GUARDIAN],
         stdin=subprocess.PIPE,

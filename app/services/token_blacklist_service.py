@@ -103,8 +103,8 @@ class TokenBlacklistService:
 
         Before polling starts, the revocations that the store returns now are read and discarded:
         `SessionService` depends on this service, so it calls `watch` after this method. If the
-        store does not answer now, a later poll passes these revocations to the listener. This is
-        harmless: they only end sessions whose tokens are revoked.
+        store does not answer now, a later poll may read these revocations and pass them to the
+        listener. This is harmless: they only end sessions whose tokens are revoked.
         """
         self._bus.listen(self._receive, self._poll_now.set)
         await self._try_to_catch_up()

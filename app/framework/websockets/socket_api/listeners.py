@@ -34,7 +34,7 @@ _answer_error = compile_filters(())
 class _Entry(NamedTuple):
     listener: Listener
     call: Listener
-    """Calls the listener, without the arguments that it does not take."""
+    """Calls the listener with ``(data, ack)``, or with fewer arguments if it takes fewer."""
     once: bool
 
 
