@@ -20,7 +20,7 @@ USERS = 20
 SOCKETS_OF_USER = 10
 MAX_SOCKETS = 20
 AT_ONCE_SECONDS = 2.0
-"""The maximum time from a revocation until all sockets on both nodes are closed.
+"""The maximum time from a revocation until its sockets on both nodes are closed.
 
 Normally this takes 10 ms. A node that misses the published revocation polls every 3 s.
 """

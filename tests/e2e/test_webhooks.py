@@ -73,7 +73,10 @@ async def test_replay_ends_no_socket_when_the_user_has_signed_in_again(chat: Cha
 
 
 async def signed_in_again(chat: Chat) -> JsClient:
-    """Connect Alice with a token of a later second, because ``iat`` has whole seconds."""
+    """Connect Alice with a token issued in a later second.
+
+    A revocation also covers tokens issued in its own second, because ``iat`` has whole seconds.
+    """
     last_second = int(time.time())
     async with asyncio.timeout(ANSWER_SECONDS):
         while True:

@@ -93,7 +93,7 @@ async def test_nothing_is_left_when_many_clients_have_come_and_gone(
 
 
 async def test_rooms_are_all_left_when_a_socket_was_in_very_many(probe: ProbeServer) -> None:
-    """When both sockets have gone, no room is left, although one of them was in 20,000 rooms."""
+    """After both sockets have disconnected, no room remains, although one was in 20,000 rooms."""
     async with probe.admitted() as (_, sid), probe.admitted() as (client, leaving):
         manager = probe.sockets.manager
         for number in range(20_000):

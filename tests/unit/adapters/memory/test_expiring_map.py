@@ -27,7 +27,7 @@ def test_put_keeps_the_later_end_when_the_new_one_is_sooner() -> None:
 
 
 def test_put_forgets_what_has_ended_when_there_is_much_of_it() -> None:
-    """At most half of the stored entries are expired."""
+    """When the map reaches `FIRST_SWEEP` entries, `put` removes the expired ones."""
     clock = ManualClock()
     values: ExpiringMap[int, int] = ExpiringMap(clock)
 

@@ -35,7 +35,7 @@ async def test_two_classes_use_each_other_when_one_has_a_forward_ref() -> None:
 
 
 async def test_two_modules_use_each_other_when_one_has_a_forward_ref() -> None:
-    """The class behind a forward reference need not be imported."""
+    """A module that names a class with `forward_ref` needs no ``imported(...)`` for the class."""
 
     class _CatsModule(containers.DeclarativeContainer):
         cats = providers.Singleton(_Cats, forward_ref(lambda: _Dogs))

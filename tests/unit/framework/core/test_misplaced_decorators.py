@@ -69,7 +69,7 @@ async def test_boot_fails_when_a_route_loses_a_guard_of_its_base_class() -> None
 
 
 async def test_boot_fails_when_a_decorator_of_routes_is_elsewhere() -> None:
-    """A decorator for a status, header or limit has an effect only on routes and controllers."""
+    """Statuses and headers are only for routes; a body limit is for routes and controllers."""
 
     @controller()
     class _Method:

@@ -221,7 +221,7 @@ async def convert_in_small_steps(url: str) -> None:
 async def test_opening_refuses_when_the_conversion_is_unfinished(
     database: Database, old_server: OldServer
 ) -> None:
-    """The error of a start without ``migrate`` names the command that continues the conversion."""
+    """Until the conversion is finished, `check_schema` names the command that continues it."""
     await fill(database, old_server)
 
     with pytest.raises(SchemaError, match="not up to date; run `python -m app migrate`"):
