@@ -146,6 +146,7 @@ from app.framework.websockets.param_decorators import (
 from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.acks import AckTimeoutError
+from app.framework.websockets.socket_api.remote_socket import RemoteSocket
 from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
@@ -229,6 +230,7 @@ __all__ = [
     "Query",
     "RawBody",
     "Reflector",
+    "RemoteSocket",
     "Req",
     "RequestTimeoutException",
     "Res",

@@ -170,6 +170,7 @@ class NestApplication:
         self._check_instances()
         self._providers = [*explore_last(self._providers)]
         self._adapter.bind(definitions)
+        await self._adapter.open()
         for definition in definitions:
             server = self._adapter.server_of(definition)
             await run_hooks("after_init", [definition.instance], server)

@@ -16,6 +16,7 @@ from app.framework.websockets.explorer import GatewayDefinition, server_attribut
 from app.framework.websockets.pipeline import compile_event
 from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.cluster_adapter import Cluster
 from app.framework.websockets.unknown_event import compile_unknown_event
 
 _DRAIN_SECONDS = 0.8
@@ -36,10 +37,14 @@ class IoOptions:
     """Options for every gateway; the `GatewayOptions` of a gateway take precedence.
 
     Leading and trailing slashes of ``path`` are ignored.
+
+    Attributes:
+        cluster: The other nodes; see `redis_adapter`. None if this process is the only one.
     """
 
     path: str = "/socket.io"
     socket_class: type[Socket] = Socket
+    cluster: Cluster | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
 
 
@@ -106,6 +111,11 @@ class IoAdapter:
         manager = self._servers[self.path_of(options)].manager
         return Server(manager.find_hub(options.namespace))
 
+    async def open(self) -> None:
+        """Connect to the other nodes of the cluster, if there is one."""
+        if self._options.cluster is not None:
+            await self._options.cluster.open()
+
     def attach(self, http: web.Application) -> None:
         """Add a route per path, for all HTTP methods; `EngineServer` rejects all but GET."""
         for path, server in self._servers.items():
@@ -120,6 +130,8 @@ class IoAdapter:
         """Close every connection with code 1001; see `SocketServer.shut_down`."""
         for server in self._servers.values():
             await server.shut_down(_DRAIN_SECONDS)
+        if self._options.cluster is not None:
+            await self._options.cluster.close()
 
     def path_of(self, options: GatewayOptions) -> str:
         """Return the path at which a gateway's clients connect."""
@@ -150,6 +162,8 @@ class IoAdapter:
                 f"{type(self).__name__}.create_io_server returned {type(server).__name__}; "
                 "return super().create_io_server(path, options), and do not make it async"
             )
+        if self._options.cluster is not None:
+            server.join_cluster(self._options.cluster)
         return server
 
     def _compile_namespace(

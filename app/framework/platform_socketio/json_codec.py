@@ -44,9 +44,9 @@ def dump(value: Any) -> bytes:
         TypeError: The value has no JSON form, or is a datetime without a time zone.
     """
     try:
-        return orjson.dumps(value, _to_json_value, _OPTIONS)
+        return orjson.dumps(value, to_json_value, _OPTIONS)
     except orjson.JSONEncodeError:
-        return _dump_surrogates(value, _to_json_value)
+        return _dump_surrogates(value, to_json_value)
 
 
 def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
@@ -63,17 +63,17 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     """
     attachments: list[bytes] = []
 
-    def to_json_value(each: Any) -> Any:
+    def attach(each: Any) -> Any:
         if not isinstance(each, _BYTES):
-            return _to_json_value(each)
+            return to_json_value(each)
         attachments.append(bytes(each))
         return {PLACEHOLDER: True, PLACEHOLDER_NUMBER: len(attachments) - 1}
 
     try:
-        encoded = orjson.dumps(value, to_json_value, _OPTIONS)
+        encoded = orjson.dumps(value, attach, _OPTIONS)
     except orjson.JSONEncodeError:
         attachments.clear()
-        encoded = _dump_surrogates(value, to_json_value)
+        encoded = _dump_surrogates(value, attach)
     # Count the placeholders. A string that contains the same characters does not match, because
     # JSON escapes the quotation marks in it.
     if encoded.count(b'"%b":true' % PLACEHOLDER.encode()) != len(attachments):
@@ -81,9 +81,9 @@ def dump_binary(value: Any) -> tuple[bytes, list[bytes]]:
     return encoded, attachments
 
 
-def _dump_surrogates(value: Any, to_json_value: Callable[[Any], Any]) -> bytes:
+def _dump_surrogates(value: Any, default: Callable[[Any], Any]) -> bytes:
     # orjson rejects lone surrogates, which JavaScript strings may hold; Node escapes them.
-    return json.dumps(value, default=to_json_value, separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(value, default=default, separators=(",", ":"), allow_nan=False).encode()
 
 
 def dumps(value: Any, **_: Any) -> str:
@@ -109,7 +109,12 @@ def loads(text: str) -> Any:
         return json.loads(text, parse_constant=_reject_constant, parse_float=_parse_finite)
 
 
-def _to_json_value(value: Any) -> Any:
+def to_json_value(value: Any) -> Any:
+    """Convert a value that is neither a string, number, list nor dict; see `dump`.
+
+    Raises:
+        TypeError: The value has no JSON form.
+    """
     # Values that define ``to_wire``, such as the chat's `WireValue`, convert themselves.
     to_wire: Callable[[], Any] | None = getattr(value, "to_wire", None)
     if to_wire is not None:

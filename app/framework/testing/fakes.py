@@ -14,8 +14,10 @@ from app.framework.common.guards import CanActivate, verdict_of
 from app.framework.core.http.response import HttpResponse
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Handshake, Socket
+from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter
 from app.framework.websockets.socket_api.listeners import Listener
 from app.framework.websockets.socket_api.middleware import Middleware
+from app.framework.websockets.socket_api.server_events import ServerEvents
 
 SocketType = TypeVar("SocketType", bound=Socket)
 
@@ -36,6 +38,8 @@ class RecordingLink:
         namespace: The name of the namespace.
         listeners: The arguments of `Socket.on` and `Socket.once`: events and functions.
         middlewares: The functions that were given to `Server.use`.
+        server_events: The listeners of `Server.on`.
+        cluster: A cluster adapter that a test may set.
         refusal: The arguments ``(message, data)`` of `Socket.refuse`.
         transport_closed: ``answered`` if `Socket.close_transport` was called with
             ``answer_connect=True``, ``unanswered`` if it was called with False. None if it was not
@@ -57,6 +61,8 @@ class RecordingLink:
         self.params: dict[str, str] = {}
         self.listeners: list[tuple[str, Listener]] = []
         self.middlewares: list[Middleware] = []
+        self.server_events = ServerEvents()
+        self.cluster: ClusterAdapter | None = None
         self.transport_closed: Literal["answered", "unanswered"] | None = None
 
     @property
@@ -150,8 +156,10 @@ class RecordingLink:
         args: tuple[Any, ...],
         *,
         volatile: bool = False,
+        local: bool = False,
     ) -> None:
         """Record the broadcast."""
+        del local
         if volatile:
             self.volatile.append(event)
         self.broadcasts.append((rooms, except_rooms, event, args))

@@ -1,8 +1,9 @@
 """`Server`: all clients of a namespace; the value of Nest's ``@WebSocketServer()``."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from app.framework.websockets.broadcast import BroadcastOperator
+from app.framework.websockets.broadcast import FETCH_SECONDS, BroadcastOperator
 from app.framework.websockets.socket_api.middleware import Middleware
 from app.framework.websockets.socket_api.registry import (
     Adapter,
@@ -11,6 +12,7 @@ from app.framework.websockets.socket_api.registry import (
     SidMap,
     SocketMap,
 )
+from app.framework.websockets.socket_api.server_events import Listener, check_name
 
 
 class Server(BroadcastOperator):
@@ -65,3 +67,47 @@ class Server(BroadcastOperator):
         Middlewares run in the order of their registration.
         """
         self._hub.use(middleware)
+
+    def on(self, event: str, listener: Listener) -> None:
+        """Call a function for each `server_side_emit` of this event on another node.
+
+        The function takes the arguments of the event or fewer, and may be async. If the other node
+        waits for an answer, the last argument is the function to answer with.
+
+        Raises:
+            ValueError: The name of the event is reserved.
+        """
+        self._hub.server_events.add(event, listener, once=False)
+
+    def once(self, event: str, listener: Listener) -> None:
+        """Call a function for the next event of this name only; see `on`."""
+        self._hub.server_events.add(event, listener, once=True)
+
+    def off(self, event: str, listener: Listener | None = None) -> None:
+        """Remove a listener of `on` or `once`; None removes all listeners of the event."""
+        self._hub.server_events.remove(event, listener)
+
+    def server_side_emit(self, event: str, *args: Any) -> None:
+        """Call the listeners of `on` on the other nodes. Without a cluster, there are none.
+
+        Raises:
+            ValueError: The name of the event is reserved.
+        """
+        cluster = self._hub.cluster
+        if check_name(event) and cluster is not None:
+            cluster.publish_server_event(event, args)
+
+    async def server_side_emit_with_ack(
+        self, event: str, *args: Any, timeout_seconds: float = FETCH_SECONDS
+    ) -> list[Any]:
+        """Call the listeners of `on` on the other nodes, and return one answer of each node.
+
+        Raises:
+            AckTimeoutError: A node did not answer in time. The error has the other answers.
+            ConnectionError: The other nodes cannot be reached.
+            ValueError: The name of the event is reserved.
+        """
+        cluster = self._hub.cluster
+        if check_name(event) and cluster is not None:
+            return await cluster.server_side_emit_with_ack(event, args, timeout_seconds)
+        return []

@@ -2,6 +2,7 @@
 
 from app.framework import (
     DisconnectReason,
+    RemoteSocket,
     Server,
     Socket,
     WebSocketServer,
@@ -43,7 +44,7 @@ class VisitorsGateway:
         self.server.except_(client.id).emit("said", {"who": client.data["user"].name, "text": text})
         return len(self.server.sockets) - 1
 
-    async def sockets_of(self, name: str) -> tuple[Socket, ...]:
+    async def sockets_of(self, name: str) -> tuple[Socket | RemoteSocket, ...]:
         """Return the sockets of a visitor; raise `NobodyThere` if there are none."""
         sockets = await self.server.in_(f"visitor:{name}").fetch_sockets()
         if not sockets:

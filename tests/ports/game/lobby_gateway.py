@@ -2,6 +2,7 @@
 
 from app.framework import (
     AckTimeoutError,
+    RemoteSocket,
     Socket,
     WebSocketServer,
     WsException,
@@ -46,7 +47,7 @@ class LobbyGateway:
     def show_leaderboard(self) -> None:
         self.server.emit(GameEvent.LEADERBOARD, self._matches.victories.most_common(10))
 
-    async def _pair(self, first: Socket, second: Socket) -> None:
+    async def _pair(self, first: Socket | RemoteSocket, second: Socket) -> None:
         table, pair = f"table:{first.id}", (first, second)
         for each in pair:
             await each.leave("queue")

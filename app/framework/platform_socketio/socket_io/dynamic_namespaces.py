@@ -13,6 +13,7 @@ from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Socket
 from app.framework.websockets.socket_api.middleware import Middleware
+from app.framework.websockets.socket_api.server_events import ServerEvents
 
 
 class DynamicNamespace:
@@ -45,6 +46,10 @@ class DynamicNamespace:
         """Writes frames to the members of rooms."""
         self._middlewares: tuple[Middleware, ...] = ()
         """The middlewares of every child."""
+        self.server_events = ServerEvents()
+        """The listeners of every child for events of other servers."""
+        self.cluster = None
+        """Always None: each child reaches its own namespace on the other nodes."""
 
     def open(self, name: str) -> NamespaceRooms | None:
         """Return the namespace of this name, or None if the name does not match the pattern.
@@ -61,6 +66,7 @@ class DynamicNamespace:
         for middleware in self._middlewares:
             child.use(middleware)
         self.children[name] = self.owner.rooms[name] = child
+        child.open()
         return child
 
     def find_closed(self, name: str) -> Hub | None:
@@ -74,8 +80,10 @@ class DynamicNamespace:
 
     def close(self, name: str) -> None:
         """Remove an empty namespace."""
-        self.children.pop(name, None)
+        child = self.children.pop(name, None)
         self.owner.rooms.pop(name, None)
+        if child is not None and child.cluster is not None:
+            child.cluster.close()
 
     def broadcast(
         self,
@@ -85,10 +93,11 @@ class DynamicNamespace:
         args: tuple[Any, ...],
         *,
         volatile: bool = False,
+        local: bool = False,
     ) -> None:
         """See `Hub.broadcast`."""
         for child in tuple(self.children.values()):  # a copy: a disconnect may close a child
-            child.broadcast(rooms, except_rooms, event, args, volatile=volatile)
+            child.broadcast(rooms, except_rooms, event, args, volatile=volatile, local=local)
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """See `Hub.sockets`."""
@@ -128,6 +137,7 @@ class _ChildRooms(NamespaceRooms):
     ) -> None:
         super().__init__(namespace, batcher, parent.owner)
         self.params = match.groupdict("")
+        self.server_events = parent.server_events
         self._parent = parent
         """The `DynamicNamespace` that has created this namespace."""
 

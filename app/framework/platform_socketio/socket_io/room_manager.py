@@ -17,6 +17,7 @@ from app.framework.platform_socketio.socket_io.rooms import NamespaceRooms
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket_api.acks import AwaitedAck
+from app.framework.websockets.socket_api.cluster_adapter import Cluster, ClusterAdapter
 
 MAX_AWAITED_ACKS = 64
 """The maximum number of acks of one socket for which the server waits at the same time."""
@@ -32,6 +33,7 @@ class RoomManager(socketio.AsyncManager):
         dynamic: The namespaces by pattern.
         connect_timeout_seconds: The time limit of a middleware.
         allows_binary: Whether events and acks may contain bytes.
+        cluster: The other nodes; None if this process is the only one.
     """
 
     rooms: dict[str, NamespaceRooms]
@@ -48,6 +50,7 @@ class RoomManager(socketio.AsyncManager):
         self.allows_binary = allows_binary
         self.connect_timeout_seconds = connect_timeout_seconds
         self.dynamic: dict[str, DynamicNamespace] = {}
+        self.cluster: Cluster | None = None
         self._batcher = batcher
         """Writes frames to the members of rooms."""
         self._no_rooms = NamespaceRooms("", batcher, self)
@@ -57,7 +60,12 @@ class RoomManager(socketio.AsyncManager):
         """Create the rooms of a namespace."""
         rooms = NamespaceRooms(namespace, self._batcher, self)
         self.rooms[namespace] = rooms
+        rooms.open()
         return rooms
+
+    def new_cluster_adapter(self, hub: NamespaceRooms) -> ClusterAdapter | None:
+        """See `RoomOwner.new_cluster_adapter`."""
+        return None if self.cluster is None else self.cluster.create_adapter(hub)
 
     def find_hub(self, namespace: str) -> Hub:
         """Return a namespace by its name or pattern.

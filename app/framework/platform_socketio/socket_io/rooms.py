@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import binary_packets, packets
@@ -17,7 +17,9 @@ from app.framework.platform_socketio.websocket.write_batcher import (
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Socket
 from app.framework.websockets.socket_api.acks import AwaitedAck
+from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter, Selection
 from app.framework.websockets.socket_api.middleware import Middleware, compile_middleware
+from app.framework.websockets.socket_api.server_events import ServerEvents
 
 _ALL_SOCKETS: tuple[str | None, ...] = (None,)
 """Selects the group that contains all sockets of a namespace."""
@@ -70,6 +72,9 @@ class RoomOwner(Protocol):
     def clients_count(self) -> int:
         """The number of open connections."""
 
+    def new_cluster_adapter(self, hub: "NamespaceRooms") -> ClusterAdapter | None:
+        """Create the cluster adapter of a namespace; None if this process is the only node."""
+
     def find_hub(self, namespace: str) -> Hub:
         """Return a namespace by its name or pattern; raise ValueError if no gateway has it."""
 
@@ -100,6 +105,8 @@ class NamespaceRooms:
         params: In a dynamic namespace, the values of the pattern's parameters, such as ``id`` of
             ``/rooms/:id``; otherwise empty.
         middlewares: The results of `compile_middleware`, in the order of their registration.
+        server_events: The listeners for events of other servers.
+        cluster: The other nodes; None if this process is the only one.
     """
 
     def __init__(self, namespace: str, batcher: WriteBatcher, owner: RoomOwner) -> None:
@@ -108,6 +115,8 @@ class NamespaceRooms:
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
         self.pending: set[RoomLink] = set()
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
+        self.server_events = ServerEvents()
+        self.cluster = owner.new_cluster_adapter(self)
         self._batcher = batcher
         """Writes frames to the members of rooms."""
         self.owner = owner
@@ -121,12 +130,17 @@ class NamespaceRooms:
         args: tuple[Any, ...],
         *,
         volatile: bool = False,
+        local: bool = False,
     ) -> None:
         """Send an event to all sockets in ``rooms``, except the sockets in ``except_rooms``.
 
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
-        A volatile event is not sent to clients that currently do not read.
+        A volatile event is not sent to clients that currently do not read. With ``local``, the
+        event is not sent to other nodes.
         """
+        if self.cluster is not None and not local:
+            selection = Selection(rooms, except_rooms)
+            self.cluster.publish_event(selection, event, args, volatile=volatile)
         if self.pending:
             self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
@@ -228,6 +242,17 @@ class NamespaceRooms:
         """Return whether the client is not reading at the moment."""
         return connection in self._batcher.stalled
 
+    def open(self) -> None:
+        """Receive the events of other nodes."""
+        if self.cluster is not None:
+            self.cluster.open()
+
+    def close(self) -> None:
+        """Receive no further events of other nodes."""
+        if self.cluster is not None:
+            self.cluster.close()
+        self.server_events.close()
+
     def close_if_empty(self) -> None:
         """Do nothing: a namespace with a fixed name stays open."""
 
@@ -305,6 +330,10 @@ class NamespaceRooms:
         own = None if room is None else self.all_members.get(room)
         return _NO_MEMBERS if own is None or room is None else {room: own}
 
+    def _is_public(self, room: str | None) -> TypeGuard[str]:
+        """Return whether this is a room, and not the own room of a socket."""
+        return room is not None and room not in self.all_members
+
     def _groups_of(self, connection: RoomMember) -> list[RecipientGroup[RoomMember]]:
         # Select this namespace's groups: a connection may also be in groups of other namespaces.
         groups = self.groups
@@ -314,6 +343,8 @@ class NamespaceRooms:
         group = self.groups.get(name)
         if group is None:
             group = self.groups[name] = RecipientGroup(name)
+            if self._is_public(name) and self.cluster is not None:
+                self.cluster.room_created(name)
         if sid not in group.members:
             self._batcher.flush_group(group)
             group.members[sid] = connection
@@ -324,3 +355,5 @@ class NamespaceRooms:
         remove_group(group.members.pop(sid), group)
         if not group.members:
             del self.groups[group.name]
+            if group.name is not None and self.cluster is not None:
+                self.cluster.room_deleted(group.name)

@@ -46,6 +46,7 @@ from app.framework.platform_socketio.socket_io.socket_link import (
 from app.framework.platform_socketio.websocket.heartbeat import Heartbeat
 from app.framework.platform_socketio.websocket.write_batcher import WriteBatcher
 from app.framework.websockets.socket_api.acks import AwaitedAck
+from app.framework.websockets.socket_api.cluster_adapter import Cluster
 
 _log = structlog.stdlib.get_logger("SocketServer")
 
@@ -253,6 +254,10 @@ class SocketServer(socketio.AsyncServer):
         if connection is not None:
             connection.links[namespace].disconnect(close=False)
 
+    def join_cluster(self, cluster: Cluster) -> None:
+        """Connect the namespaces to other nodes. Must be called before the namespaces open."""
+        self.manager.cluster = cluster
+
     def stop_serving(self) -> None:
         """Accept no connections, read no more packets, and reject waiting events as ``draining``.
 
@@ -277,6 +282,8 @@ class SocketServer(socketio.AsyncServer):
         await self._closed_connections.wait_until_finished(grace_seconds)
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
         await self._closed_connections.wait_until_finished(grace_seconds)
+        for rooms in self.manager.rooms.values():
+            rooms.close()
         self.tasks.close()
 
     def _handle_other_packet(

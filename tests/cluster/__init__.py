@@ -1,0 +1,1 @@
+"""Tests of clusters: servers in Python, next to real Socket.IO servers in Node.js."""

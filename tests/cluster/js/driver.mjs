@@ -1,0 +1,72 @@
+// A Socket.IO server in Node.js with the official Redis adapter, for the tests in Python. Commands
+// arrive on stdin, and results leave on stdout: one JSON text per line.
+import { createServer } from "node:http";
+import { createInterface } from "node:readline";
+import { createShardedAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
+import { Server } from "socket.io";
+
+const [url, subscriptionMode] = process.argv.slice(2);
+const publisher = createClient({ url });
+const subscriber = publisher.duplicate();
+for (const client of [publisher, subscriber]) client.on("error", () => {});
+await Promise.all([publisher.connect(), subscriber.connect()]);
+
+const http = createServer();
+const io = new Server(http, {
+  adapter: createShardedAdapter(publisher, subscriber, { subscriptionMode }),
+  transports: ["websocket"],
+});
+
+for (const namespace of [io, io.of("/admin")]) {
+  namespace.on("connection", (socket) => {
+    socket.data.name = socket.handshake.auth.name;
+    socket.on("join", (room, done) => {
+      socket.join(room);
+      done("joined");
+    });
+  });
+}
+
+// Events of other servers. `question` is answered with its argument and this server's language.
+io.on("news", (...args) => report({ event: "news", args }));
+io.on("question", (text, answer) => answer(`${text} from Node`));
+
+const select = ({ namespace = "/", rooms = [], except = [] }) =>
+  io.of(namespace).in(rooms).except(except);
+
+const commands = {
+  emit: (selection) => select(selection).emit(selection.event, ...selection.args),
+  emitVolatile: (selection) => select(selection).volatile.emit(selection.event, ...selection.args),
+  emitBytes: (selection) => select(selection).emit(selection.event, Buffer.from(selection.text)),
+  emitWithAck: (selection) =>
+    select(selection).timeout(selection.ms).emitWithAck(selection.event, ...selection.args),
+  socketsJoin: (selection) => select(selection).socketsJoin(selection.joined),
+  socketsLeave: (selection) => select(selection).socketsLeave(selection.left),
+  disconnectSockets: (selection) => select(selection).disconnectSockets(selection.close),
+  serverSideEmit: ({ event, args }) => io.serverSideEmit(event, ...args),
+  serverSideEmitWithAck: ({ event, args }) => io.serverSideEmitWithAck(event, ...args),
+  async fetchSockets(selection) {
+    const sockets = await select(selection).fetchSockets();
+    return sockets.map(({ id, data, rooms, handshake }) => ({
+      id,
+      data,
+      rooms: [...rooms],
+      handshake,
+    }));
+  },
+};
+
+function report(line) {
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+http.listen(0, "127.0.0.1", () => report({ event: "listening", args: [http.address().port] }));
+for await (const line of createInterface({ input: process.stdin })) {
+  const { id, command, ...selection } = JSON.parse(line);
+  Promise.resolve(commands[command](selection)).then(
+    (result) => report({ id, result: Array.isArray(result) ? result : null }),
+    (error) => report({ id, error: error.message }),
+  );
+}
+process.exit(0);
