@@ -19,7 +19,11 @@ from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middleware
-from app.framework.core.http.router import refuse_duplicate_routes, routes_of
+from app.framework.core.http.router import (
+    refuse_duplicate_routes,
+    routes_of,
+    unknown_path_route,
+)
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector, Module, ModuleRef, instantiate
@@ -196,6 +200,7 @@ class NestApplication:
         http[TRUSTED_PROXIES] = engine.trusted_proxies
         http.router.add_routes(self._routes)
         self._adapter.attach(http)
+        http.router.add_routes([unknown_path_route(self._application_enhancers())])
         http.on_response_prepare.append(_hide_software)
         self._runner = HttpRunner(
             http,
