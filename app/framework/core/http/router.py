@@ -45,6 +45,8 @@ from app.framework.websockets.pipeline import compile_invocation
 _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
+_PARAMETER_WITH_PATTERN = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
+
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
 
@@ -256,12 +258,21 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
 
 
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters such as ``:id``, and a `Param` with a name that is not in the path."""
+    """Refuse a path in Express' syntax or that aiohttp refuses, and a `Param` that is not in it."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
+    if "*" in re.sub(_PARAMETER_WITH_PATTERN, "", path):
+        raise BootError(
+            f"{subject}: the path {path} has the wildcard *, which would match only itself; "
+            "write {rest:.*}"
+        )
+    try:
+        web.UrlDispatcher().add_resource(path)
+    except ValueError as error:
+        raise BootError(f"{subject}: the path {path} cannot be used: {error}") from None
     names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker
