@@ -207,7 +207,7 @@ class ThrottlerGuard(BaseThrottlerGuard):
                 skip_if=options.skip_if,
             )
             for options in self._throttlers
-            if not _named(SKIP_THROTTLE, options.name, (handler, cls))
+            if not _is_skipped(options.name, (handler, cls))
         )
 
 
@@ -223,14 +223,17 @@ def _unless(skips: _Check, check: _Check) -> _Check:
     return lambda context: bool(skips(context)) or check(context)
 
 
-def _named(key: str, name: str, targets: tuple[object, ...]) -> Any:
-    """Return a throttler's value in the metadata of the first target that has one, or None."""
+def _is_skipped(name: str, targets: Sequence[object]) -> bool:
+    """Return whether `skip_throttle` of the first target that names the throttler skips it."""
     for target in targets:
-        values = get_metadata(target, key) or {}
+        values = get_metadata(target, SKIP_THROTTLE) or {}
         if name in values:
-            return values[name]
-    return None
+            return bool(values[name])
+    return False
 
 
-def _override(options: ThrottlerOptions, targets: tuple[object, ...]) -> ThrottlerOptions:
-    return replace(options, **(_named(THROTTLE, options.name, targets) or {}))
+def _override(options: ThrottlerOptions, targets: Sequence[object]) -> ThrottlerOptions:
+    """Replace each option by the value of the first target whose `throttle` sets it."""
+    for target in reversed(targets):
+        options = replace(options, **(get_metadata(target, THROTTLE) or {}).get(options.name, {}))
+    return options

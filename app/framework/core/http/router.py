@@ -31,7 +31,12 @@ from app.framework.core.http.controllers import (
 )
 from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body, needs_json
 from app.framework.core.http.response import HttpResponse
-from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
+from app.framework.websockets.enhancers import (
+    Enhancers,
+    Resolve,
+    check_needed_guards,
+    collect_enhancers,
+)
 from app.framework.websockets.exceptions_handler import compile_filters
 from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
@@ -107,6 +112,8 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
             raise BootError(
                 f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
             )
+        enhancers = collect_enhancers(class_enhancers, member, subject, resolve)
+        check_needed_guards(cls, member, enhancers.guards, subject, resolve)
         code = get_metadata(member, HTTP_CODE)
         yield HttpRoute(
             method=method,
@@ -114,7 +121,7 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
             controller=cls,
             handler=getattr(instance, name),
             parameters=parameters,
-            enhancers=collect_enhancers(class_enhancers, member, subject, resolve),
+            enhancers=enhancers,
             status=code or (201 if method == hdrs.METH_POST else 200),
             headers=get_metadata(member, RESPONSE_HEADERS) or (),
             max_body_bytes=get_metadata(member, BODY_LIMIT)

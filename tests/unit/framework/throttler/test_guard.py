@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -38,6 +39,16 @@ class _Class:
 
     @skip_throttle({"default": False})
     def counted(self) -> None: ...
+
+
+@throttle({"default": {"limit": 1}})
+class _Limited:
+    @throttle({"default": {"ttl": 5_000}})
+    def longer(self) -> None: ...
+
+    @throttle({"long": {"limit": 2}})
+    @throttle({"default": {"limit": 3}})
+    def stacked(self) -> None: ...
 
 
 class _Inherited:
@@ -245,3 +256,20 @@ def test_boot_fails_when_a_method_of_a_subclass_is_async(name: str) -> None:
 )
 def test_network_of_an_address(address: str, network: str) -> None:
     assert network == network_of(address)
+
+
+def test_options_of_a_class_apply_when_the_handler_does_not_set_them() -> None:
+    """As in Nest, ``ttl`` of the handler replaces only ``ttl``, not ``limit`` of the class."""
+    guard = make_guard(SHORT)
+
+    assert [0, 5_000] == [*calls(guard, _Limited.longer, 2, cls=_Limited)]
+
+
+def test_all_decorators_count_when_a_handler_has_several() -> None:
+    guard = make_guard(SHORT, LONG)
+
+    assert [3, 2] == [
+        limit.take.args[0].limit
+        for limit in guard.limits_of(_Limited, _Limited.stacked)
+        if isinstance(limit.take, partial)
+    ]
