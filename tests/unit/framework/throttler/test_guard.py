@@ -176,7 +176,7 @@ class _ByName(ThrottlerGuard):
         return str(caller.handshake.auth["name"])
 
     def should_skip(self, context: ExecutionContext) -> bool:
-        return context.get_client().handshake.auth["name"] == "admin"
+        return bool(context.get_client().handshake.auth["name"] == "admin")
 
 
 def calls_of(guard: ThrottlerGuard, *names: str) -> Iterable[str]:
