@@ -45,6 +45,9 @@ from app.framework.websockets.pipeline import compile_invocation
 _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
+_WHOLE_PARAMETER = r"\{(?:[^{}]|\{[^{}]*\})*\}"
+"""Matches a path parameter with its pattern, which may contain braces."""
+
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
 
@@ -86,20 +89,25 @@ def routes_of(
     instance: object,
     application: Enhancers | None = None,
     resolve: Resolve = _unresolved,
+    prefix: str = "",
 ) -> Iterator[web.RouteDef]:
     """Yield the aiohttp routes of a controller; the routes of base classes come first.
+
+    Args:
+        prefix: The beginning of all paths; see `NestApplication.set_global_prefix`.
 
     Raises:
         BootError: The controller contains a mistake.
     """
-    for route in _explore(instance, application or Enhancers(), resolve):
+    for route in _explore(instance, application or Enhancers(), resolve, prefix):
         path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
-def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
+def _explore(
+    instance: object, application: Enhancers, resolve: Resolve, prefix: str
+) -> Iterator[HttpRoute]:
     cls = type(instance)
-    prefix: str = get_metadata(cls, CONTROLLER_PREFIX)
     class_enhancers = collect_enhancers(application, cls, cls.__name__, resolve)
     for name, member in methods_with_metadata(cls, ROUTE):
         subject = f"{cls.__name__}.{name}"
@@ -109,7 +117,7 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
                 "return the values, or a web.StreamResponse"
             )
         method, path = get_metadata(member, ROUTE)
-        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        url = _joined(prefix, get_metadata(cls, CONTROLLER_PREFIX), path)
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
         if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
@@ -255,12 +263,20 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
     return response.finish(None)
 
 
+def _joined(*parts: str) -> str:
+    return "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
+
+
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters such as ``:id``, and a `Param` with a name that is not in the path."""
+    """Refuse paths in Express' form, and a `Param` with a name that is not in the path."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
+        )
+    if "*" in re.sub(_WHOLE_PARAMETER, "", path):
+        raise BootError(
+            f"{subject}: the path {path} has a wildcard; write {{rest:.*}} instead of *"
         )
     names = re.findall(_PARAMETER, path)
     for parameter in parameters:

@@ -18,7 +18,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
-from tests.unit.framework.assembling import start_error
+from tests.unit.framework.assembling import application, start_error
 
 
 class _Cat(BaseModel):
@@ -73,6 +73,34 @@ async def test_boot_fails_when_a_path_lacks_a_parameter() -> None:
         "_Missing.cat: the path /cats/{id} has no parameter 'name'; "
         "write {name} in the path, or correct Param('name')"
     ) == await start_error(providers.Singleton(_Missing))
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong"),
+    [
+        ("*", "/cats/*"),
+        ("{id}/*rest", "/cats/{id}/*rest"),
+        ("ab*cd", "/cats/ab*cd"),
+        ("{rest:.*}", None),
+        (r"{id:\d{3}.*}/tail", None),
+    ],
+)
+async def test_boot_fails_when_a_path_has_a_wildcard(path: str, wrong: str | None) -> None:
+    """The library would match the ``*`` as text. A pattern of a path parameter may contain it."""
+
+    @controller("cats")
+    class _Cats:
+        @get(path)
+        async def cat(self) -> None: ...
+
+    if wrong is None:
+        app = application(providers.Singleton(_Cats))
+        await app.init()
+        await app.close()
+    else:
+        assert (
+            f"_Cats.cat: the path {wrong} has a wildcard; write {{rest:.*}} instead of *"
+        ) == await start_error(providers.Singleton(_Cats))
 
 
 async def test_boot_fails_when_a_marker_is_for_the_other_kind_of_handler() -> None:
