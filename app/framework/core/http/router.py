@@ -45,8 +45,7 @@ from app.framework.websockets.pipeline import compile_invocation
 _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
-_WHOLE_PARAMETER = r"\{(?:[^{}]|\{[^{}]*\})*\}"
-"""Matches a path parameter with its pattern, which may contain braces."""
+_PARAMETER_WITH_PATTERN = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
@@ -117,7 +116,8 @@ def _explore(
                 "return the values, or a web.StreamResponse"
             )
         method, path = get_metadata(member, ROUTE)
-        url = _joined(prefix, get_metadata(cls, CONTROLLER_PREFIX), path)
+        parts = (prefix, get_metadata(cls, CONTROLLER_PREFIX), path)
+        url = "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
         if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
@@ -263,21 +263,22 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
     return response.finish(None)
 
 
-def _joined(*parts: str) -> str:
-    return "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
-
-
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse paths in Express' form, and a `Param` with a name that is not in the path."""
+    """Refuse a path in Express' syntax or that aiohttp refuses, and a `Param` that is not in it."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
-    if "*" in re.sub(_WHOLE_PARAMETER, "", path):
+    if "*" in re.sub(_PARAMETER_WITH_PATTERN, "", path):
         raise BootError(
-            f"{subject}: the path {path} has a wildcard; write {{rest:.*}} instead of *"
+            f"{subject}: the path {path} has the wildcard *, which would match only itself; "
+            "write {rest:.*}"
         )
+    try:
+        web.UrlDispatcher().add_resource(path)
+    except ValueError as error:
+        raise BootError(f"{subject}: the path {path} cannot be used: {error}") from None
     names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker
