@@ -114,7 +114,8 @@ def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     if isinstance(result, dict):
         event = result.get("event")
     else:
-        event = result.event if _has_event(type(result)) else None
+        cls: Any = type(result)  # mypy does not know that a class is hashable
+        event = result.event if _has_event(cls) else None
     if event:
         name = event.value if isinstance(event, Enum) else event
         data = result.get("data") if isinstance(result, dict) else getattr(result, "data", None)
