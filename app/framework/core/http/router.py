@@ -90,22 +90,27 @@ def routes_of(
     instance: object,
     application: Enhancers | None = None,
     resolve: Resolve = _unresolved,
+    prefix: str = "",
 ) -> Iterator[web.RouteDef]:
     """Yield the aiohttp routes of a controller; the routes of base classes come first.
+
+    Args:
+        prefix: The beginning of all paths; see `NestApplication.set_global_prefix`.
 
     Raises:
         BootError: The controller contains a mistake.
     """
-    routes = [*_explore(instance, application or Enhancers(), resolve)]
+    routes = [*_explore(instance, application or Enhancers(), resolve, prefix)]
     _check_body_limit(type(instance), routes)
     for route in routes:
         path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
-def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
+def _explore(
+    instance: object, application: Enhancers, resolve: Resolve, prefix: str
+) -> Iterator[HttpRoute]:
     cls = type(instance)
-    prefix: str = get_metadata(cls, CONTROLLER_PREFIX)
     class_enhancers = collect_enhancers(application, cls, cls.__name__, resolve)
     for name, member in methods_with_metadata(cls, ROUTE):
         subject = f"{cls.__name__}.{name}"
@@ -115,7 +120,8 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
                 "return the values, or a web.StreamResponse"
             )
         method, path = get_metadata(member, ROUTE)
-        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        parts = (prefix, get_metadata(cls, CONTROLLER_PREFIX), path)
+        url = "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
         if get_metadata(member, BODY_LIMIT) and not _reads_body(parameters):
