@@ -206,9 +206,15 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
-            BootError: `init` has failed, or `listen` was called before.
+            BootError: `init` has failed, or `listen` or `close` was called before.
         """
         await self.init()
+        async with self._starting:  # `close` waits for the port, because it must close the port
+            return await self._open_port(port, host)
+
+    async def _open_port(self, port: int, host: str) -> str:
+        if not self._initialized:
+            raise BootError("close was called before listen had opened the port")
         if self._runner is not None:
             raise BootError("listen was called before; create one application for each port")
         engine = self._adapter.engine

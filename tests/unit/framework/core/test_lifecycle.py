@@ -6,6 +6,7 @@ import signal
 import pytest
 from dependency_injector import containers, providers
 from structlog.testing import capture_logs
+from yarl import URL
 
 from app.framework import (
     BootError,
@@ -271,6 +272,31 @@ async def test_hooks_run_once_when_close_is_called_while_it_runs() -> None:
     await asyncio.gather(app.close(), app.close(signal.SIGTERM))
 
     assert ["first destroy", "first before None", "first shutdown None"] == trace
+
+
+async def test_port_is_closed_when_close_is_called_while_listen_opens_it() -> None:
+    app = application()
+    await app.init()
+    listening = asyncio.create_task(app.listen(0))
+    await asyncio.sleep(0)
+    await app.close()
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", URL(await listening).port)
+
+
+async def test_listen_is_refused_when_close_is_called_while_it_runs_the_start_hooks() -> None:
+    class _Slow:
+        async def on_module_init(self) -> None:
+            await asyncio.sleep(0)
+
+    app = application(providers.Singleton(_Slow))
+    listening = asyncio.create_task(app.listen(0))
+    await asyncio.sleep(0)
+    await app.close()
+
+    with pytest.raises(BootError, match="close was called before listen had opened the port"):
+        await listening
 
 
 async def test_close_runs_again_when_an_earlier_call_was_cancelled() -> None:
