@@ -19,7 +19,11 @@ from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middleware
-from app.framework.core.http.router import refuse_duplicate_routes, routes_of
+from app.framework.core.http.router import (
+    refuse_duplicate_routes,
+    routes_of,
+    unknown_path_route,
+)
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector, Module, ModuleRef, instantiate
@@ -165,7 +169,7 @@ class NestApplication:
             )
         self._started = True
         self._injector.check()
-        await self._build()
+        await self._injector.build_singletons(self._providers)
         definitions = self.definitions()
         self._check_instances()
         self._providers = [*explore_last(self._providers)]
@@ -196,6 +200,7 @@ class NestApplication:
         http[TRUSTED_PROXIES] = engine.trusted_proxies
         http.router.add_routes(self._routes)
         self._adapter.attach(http)
+        http.router.add_routes([unknown_path_route(self._application_enhancers())])
         http.on_response_prepare.append(_hide_software)
         self._runner = HttpRunner(
             http,
@@ -226,7 +231,8 @@ class NestApplication:
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called. If `init` is
-        running, `close` first waits until `init` has ended.
+        running, `close` first waits until `init` has ended. If `init` was cancelled while an async
+        provider function ran, `close` waits for the function, and closes its instance too.
 
         Raises:
             BootError: A start hook calls `close`: the hook and `close` would wait for each other.
@@ -237,7 +243,8 @@ class NestApplication:
             if not self._started:
                 self._started = True
                 with suppress(Exception):  # if a provider fails, close the instances built so far
-                    await self._build()
+                    await self._injector.build_singletons(self._providers)
+            await self._injector.finish_interrupted(self._providers)
             self._initialized = False
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
@@ -249,10 +256,6 @@ class NestApplication:
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
         if name is not None:  # CLI commands close without a signal, and must not log this
             _log.info("stopped", signal=name)
-
-    async def _build(self) -> None:
-        async for instance in self._injector.instances():
-            self._providers.append(instance)  # needed by `close`, even if a later provider fails
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         self._refuse_if_started(method)

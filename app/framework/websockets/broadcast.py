@@ -106,10 +106,11 @@ class BroadcastOperator:
 
     def to(self, *rooms: Room) -> "BroadcastOperator":
         """Add rooms. A socket that is in several of these rooms receives the event once."""
-        try:
-            wanted: frozenset[Any] = self._rooms.union(rooms)
-        except TypeError:  # a list is not hashable
-            wanted = self._rooms.union(room_names(rooms))
+        for room in rooms:
+            if not isinstance(room, str):
+                rooms = (*room_names(rooms),)
+                break
+        wanted: frozenset[Any] = self._rooms.union(rooms)
         return BroadcastOperator(self._hub, wanted, self._except, volatile=self._volatile)
 
     in_ = to
@@ -117,10 +118,11 @@ class BroadcastOperator:
 
     def except_(self, *rooms: Room) -> "BroadcastOperator":
         """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
-        try:
-            unwanted: frozenset[Any] = self._except.union(rooms)
-        except TypeError:
-            unwanted = self._except.union(room_names(rooms))
+        for room in rooms:
+            if not isinstance(room, str):
+                rooms = (*room_names(rooms),)
+                break
+        unwanted: frozenset[Any] = self._except.union(rooms)
         return BroadcastOperator(self._hub, self._rooms, unwanted, volatile=self._volatile)
 
     @property
@@ -190,12 +192,26 @@ def room_names(rooms: Iterable[Room]) -> list[str]:
     """Return one list of names for rooms that are given one by one or as lists.
 
     Raises:
-        TypeError: A room is neither a string nor a list.
+        TypeError: The name of a room is not a string.
     """
-    try:
-        return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
-    except TypeError:
-        raise TypeError(f"the names of rooms must be strings, not {rooms!r}") from None
+    names: list[str] = []
+    for room in rooms:
+        if isinstance(room, str):
+            names.append(room)
+        elif isinstance(room, Iterable):
+            names += room
+        else:
+            raise not_a_room(room)
+    for name in names:
+        if not isinstance(name, str):
+            raise not_a_room(name)
+    return names
+
+
+def not_a_room(name: object) -> TypeError:
+    """Return the error for a room whose name is not a string."""
+    kind = type(name).__name__
+    return TypeError(f"the name of a room must be a string, not {kind}; convert it with str()")
 
 
 def reserved(event: str) -> ValueError:

@@ -17,6 +17,7 @@ from app.framework.websockets.broadcast import (
     BroadcastOperator,
     Hub,
     Room,
+    not_a_room,
     reserved,
     room_names,
 )
@@ -169,6 +170,8 @@ class Socket:
 
     def leave(self, room: str) -> Awaitable[None]:
         """Leave a room. The socket no longer receives the events that are emitted to the room."""
+        if not isinstance(room, str):
+            raise not_a_room(room)
         self._link.leave(room)
         return DONE
 

@@ -19,7 +19,7 @@ from app.framework.common.context import HttpContext, current_context
 from app.framework.common.exceptions import BootError, WsTooManyRequests
 from app.framework.common.filters import BaseExceptionFilter
 from app.framework.common.guards import try_activate
-from app.framework.common.http_exceptions import as_http_exception
+from app.framework.common.http_exceptions import NotFoundException, as_http_exception
 from app.framework.common.metadata import get_metadata, methods_with_metadata
 from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, decode_json, read_body
 from app.framework.core.http.controllers import (
@@ -44,6 +44,8 @@ from app.framework.websockets.pipeline import compile_invocation
 
 _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
+
+_PARAMETER_WITH_PATTERN = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
@@ -78,10 +80,14 @@ class HttpRoute:
         return f"{self.controller.__name__}.{self.handler.__name__}"
 
 
+def _unresolved(reference: object, _: str) -> object:
+    return reference
+
+
 def routes_of(
     instance: object,
     application: Enhancers | None = None,
-    resolve: Resolve = lambda reference, _: reference,
+    resolve: Resolve = _unresolved,
 ) -> Iterator[web.RouteDef]:
     """Yield the aiohttp routes of a controller; the routes of base classes come first.
 
@@ -128,6 +134,35 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
             or get_metadata(cls, BODY_LIMIT)
             or DEFAULT_MAX_BODY_BYTES,
         )
+
+
+class UnknownPath:
+    """The value of ``get_class()`` for a request that no route handles."""
+
+    def answer(self, request: web.Request) -> None:
+        """Raise Nest's error, with the path as the client sent it."""
+        raise NotFoundException(f"Cannot {request.method} {request.raw_path}")
+
+
+def unknown_path_route(application: Enhancers) -> web.RouteDef:
+    """Return the route for all requests that no other route handles; add it last.
+
+    As in Nest, a request with another method than the routes of its path is one of them. The global
+    filters run, but no guards.
+    """
+    name = "UnknownPath.answer"
+    route = HttpRoute(
+        method=hdrs.METH_ANY,
+        path=r"/{path:[\s\S]*}",
+        controller=UnknownPath,
+        handler=UnknownPath().answer,
+        parameters=read_parameters(UnknownPath.answer, name, _unresolved, REQUEST_HANDLER),
+        enhancers=Enhancers(filters=application.filters),
+        status=404,
+        headers=(),
+        max_body_bytes=DEFAULT_MAX_BODY_BYTES,
+    )
+    return web.RouteDef(route.method, route.path, compile_route(route), {})
 
 
 def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -223,12 +258,21 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
 
 
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters such as ``:id``, and a `Param` with a name that is not in the path."""
+    """Refuse a path in Express' syntax or that aiohttp refuses, and a `Param` that is not in it."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
+    if "*" in re.sub(_PARAMETER_WITH_PATTERN, "", path):
+        raise BootError(
+            f"{subject}: the path {path} has the wildcard *, which would match only itself; "
+            "write {rest:.*}"
+        )
+    try:
+        web.UrlDispatcher().add_resource(path)
+    except ValueError as error:
+        raise BootError(f"{subject}: the path {path} cannot be used: {error}") from None
     names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker

@@ -316,9 +316,9 @@ async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -
 
 async def test_boot_fails_when_the_tracker_is_async() -> None:
     """Nest's ``getTracker`` is async. Without this error, every call would fail."""
-    assert (
-        "_later returns the tracker of ThrottlerGuard, so it must not be async"
-    ) == await start_error(ThrottlerModule.for_root([LIMIT], get_tracker=LATER))
+    assert "_later is called by ThrottlerGuard, so it must not be async" == await start_error(
+        ThrottlerModule.for_root([LIMIT], get_tracker=LATER)
+    )
 
 
 @pytest.mark.parametrize(
