@@ -64,6 +64,7 @@ class NestApplication:
         self._injector = Injector(container)
         self._adapter = adapter
         self._globals = Enhancers()
+        self._prefix = ""
         self._providers: list[object] = []
         self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
@@ -101,6 +102,17 @@ class NestApplication:
             )
         self._refuse_if_started("use_web_socket_adapter")
         self._adapter = adapter
+
+    def set_global_prefix(self, prefix: str) -> None:
+        """Nest's ``setGlobalPrefix``: the paths of all controllers begin with this one.
+
+        Raises:
+            BootError: `init` was called before, or the prefix is not a string.
+        """
+        if not isinstance(prefix, str):
+            raise BootError(f"set_global_prefix was given {prefix!r}; give it a path such as 'api'")
+        self._refuse_if_started("set_global_prefix")
+        self._prefix = prefix
 
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
@@ -273,7 +285,7 @@ class NestApplication:
         self._routes = tuple(
             route
             for each in controllers
-            for route in routes_of(each, application, self._injector.resolve)
+            for route in routes_of(each, application, self._injector.resolve, self._prefix)
         )
         refuse_duplicate_routes(self._routes)
         for gateway in gateways:
