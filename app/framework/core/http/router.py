@@ -50,6 +50,8 @@ _PARAMETER_WITH_PATTERN = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
 
+_LIMIT_WITHOUT_BODY = "{}: @body_limit has no effect without Body() or RawBody(); add a parameter"
+
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
 """The errors that aiohttp's pure-Python parser raises for a body that is not valid HTTP."""
 
@@ -98,7 +100,9 @@ def routes_of(
     Raises:
         BootError: The controller contains a mistake.
     """
-    for route in _explore(instance, application or Enhancers(), resolve, prefix):
+    routes = [*_explore(instance, application or Enhancers(), resolve, prefix)]
+    _check_body_limit(type(instance), routes)
+    for route in routes:
         path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
@@ -120,10 +124,8 @@ def _explore(
         url = "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
-        if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
-            raise BootError(
-                f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
-            )
+        if get_metadata(member, BODY_LIMIT) and not _reads_body(parameters):
+            raise BootError(_LIMIT_WITHOUT_BODY.format(subject))
         enhancers = collect_enhancers(class_enhancers, member, subject, resolve)
         check_needed_guards(cls, member, enhancers.guards, subject, resolve)
         code = get_metadata(member, HTTP_CODE)
@@ -263,6 +265,16 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
     return response.finish(None)
 
 
+def _reads_body(parameters: Iterable[Parameter]) -> bool:
+    return any(needs_body(parameter.marker) for parameter in parameters)
+
+
+def _check_body_limit(cls: type, routes: Iterable[HttpRoute]) -> None:
+    """Refuse `body_limit` on a class without a handler that it limits: nothing would be limited."""
+    if get_metadata(cls, BODY_LIMIT) and not any(_reads_body(each.parameters) for each in routes):
+        raise BootError(_LIMIT_WITHOUT_BODY.format(cls.__name__))
+
+
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
     """Refuse a path in Express' syntax or that aiohttp refuses, and a `Param` that is not in it."""
     found = re.search(r"/:(\w+)", path)
@@ -270,10 +282,16 @@ def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> N
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
-    if "*" in re.sub(_PARAMETER_WITH_PATTERN, "", path):
+    fixed = re.sub(_PARAMETER_WITH_PATTERN, "", path)
+    if "*" in fixed:
         raise BootError(
             f"{subject}: the path {path} has the wildcard *, which would match only itself; "
             "write {rest:.*}"
+        )
+    if "?" in fixed or "#" in fixed:
+        raise BootError(
+            f"{subject}: the path {path} has a query or a fragment, so it would match nothing; "
+            "read the query with Query()"
         )
     try:
         web.UrlDispatcher().add_resource(path)

@@ -82,6 +82,13 @@ async def test_boot_fails_when_a_path_lacks_a_parameter() -> None:
             "*",
             "the path /cats/* has the wildcard *, which would match only itself; write {rest:.*}",
         ),
+        (
+            "all?sort=name",
+            (
+                "the path /cats/all?sort=name has a query or a fragment, so it would match "
+                "nothing; read the query with Query()"
+            ),
+        ),
         ("{id", "the path /cats/{id cannot be used: Invalid path '/cats/{id'['/cats/{id']"),
         ("{id:[}", "the path /cats/{id:[} cannot be used: Bad pattern "),
         ("{id}/{id}", "the path /cats/{id}/{id} cannot be used: Bad pattern "),
@@ -100,10 +107,10 @@ async def test_boot_fails_when_a_path_cannot_be_used(path: str, why: str) -> Non
     assert error.startswith(f"_Cats.cat: {why}")
 
 
-async def test_boot_succeeds_when_a_pattern_of_a_path_has_an_asterisk() -> None:
+async def test_boot_succeeds_when_a_pattern_of_a_path_has_special_characters() -> None:
     @controller("cats")
     class _Cats:
-        @get("{rest:(?:[a-z]{2})*}")
+        @get("{rest:(?:[a-z]{2})*?}")
         async def cat(self) -> None: ...
 
     app = application(providers.Singleton(_Cats))
