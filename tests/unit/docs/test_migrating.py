@@ -210,6 +210,7 @@ def test_prismas_configuration_names_the_tables_that_are_ours() -> None:
 
 @pytest.mark.parametrize("area", AREAS, ids=lambda area: area.heading)
 def test_list_has_the_names_of_nest_that_no_table_has(area: Area) -> None:
+    """A name of Nest that the framework gets moves from the list into a table."""
     assert NEST_NAMES[area.heading] - area.supported() == area.unsupported()
 
 
