@@ -82,6 +82,7 @@ class AdminGateway:
             raise WsException("no key")
         client.on("listened", lambda data, ack: ack(["listener", data]))
         client.once("kick", lambda: client.nsp.emit("kicked"))
+        client.on("disconnecting", lambda: client.nsp.of("/").emit("admin leaves", [*client.rooms]))
         client.on("disconnect", lambda reason: client.nsp.of("/").emit("admin left", reason))
 
     @subscribe_message("ask me")
@@ -282,11 +283,13 @@ async def test_listeners_of_a_socket_run_besides_the_gateways_handlers(
     await two.sees("connect")
 
     assert ["listener", 5] == await one.ask("listened", 5)
+    one_id = await one.sees("connect")
     one.emit("kick", 0)
     reason = await one.sees("disconnect")
 
     assert "io server disconnect" == reason
     await two.sees("kicked")
+    assert [one_id] == await lobby.sees("admin leaves")
     assert "server namespace disconnect" == await lobby.sees("admin left")
     lobby.disconnect()
     two.disconnect()

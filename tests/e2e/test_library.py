@@ -32,7 +32,8 @@ START = f"from {NAME}.cli.command_line import main"
 CORE = """
 from pkgutil import walk_packages
 import NAME
-extras = tuple(f"NAME.{name}" for name in ("config", "event_emitter", "schedule"))
+extras = tuple(f"NAME.{name}" for name in
+    ("config", "event_emitter", "redis_adapter", "schedule"))
 for each in walk_packages(NAME.__path__, "NAME."):
     if not each.name.startswith(extras):
         __import__(each.name)

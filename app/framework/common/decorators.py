@@ -67,7 +67,7 @@ def catch(*exceptions: type[Exception]) -> Callable[[FilterClass], FilterClass]:
 
 
 def need_guard(target: object, decorator: str, guard: type) -> None:
-    """Record that a decorator of a handler needs a guard: without the guard, boot fails."""
+    """Record that a decorator of a handler or class needs a guard: without it, boot fails."""
     extend_metadata(target, NEEDED_GUARDS, ((decorator, guard),))
 
 

@@ -6,7 +6,7 @@ JavaScript. ``core/lifecycle.py`` describes when hooks run.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from app.framework.common.exceptions import BootError
@@ -103,6 +103,33 @@ def check_hooks(provider: object, hooks: HookArguments) -> None:
     """Raise a `BootError` for the first hook of the provider that cannot be called."""
     for name, arguments in hooks.items():
         find_hook(provider, name, arguments)
+
+
+def nest_spelling(name: str) -> str:
+    """Return a method's name in Nest's spelling, such as ``handleDisconnect``."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def refuse_nest_spelling(cls: type, names: Iterable[str]) -> None:
+    """Raise a `BootError` if the class has one of these methods in Nest's spelling."""
+    for name in names:
+        in_nest = nest_spelling(name)
+        if hasattr(cls, in_nest):
+            raise BootError(f"{cls.__name__}.{in_nest} never runs; name it {name}")
+
+
+def refuse_uncalled_methods(cls: type, remedies: Mapping[str, str]) -> None:
+    """Raise a `BootError` if the class has a method of Nest that the framework does not call.
+
+    Args:
+        remedies: What to write instead of each method, by its name in snake_case. Nest's spelling
+            of the name is refused too.
+    """
+    for method, remedy in remedies.items():
+        for name in (method, nest_spelling(method)):
+            if hasattr(cls, name):
+                raise BootError(f"{cls.__name__}.{name} never runs; {remedy}")
 
 
 def _count_accepted(method: Callable[..., Any], arguments: tuple[str, ...], subject: str) -> int:

@@ -8,7 +8,7 @@ from functools import partial
 from math import isnan
 from typing import Any, ClassVar, Literal, Never, TypeGuard
 
-from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
+from pydantic import BaseModel, PydanticUserError, RootModel, TypeAdapter, ValidationError
 
 from app.framework.common.exceptions import BootError, FieldError, WsBadRequest
 
@@ -108,7 +108,7 @@ class ValidationPipe(PipeTransform):
     For an invalid payload the client receives ``invalid_payload`` with the ``fields``; Nest answers
     with an internal error. As in Nest, parameters with the `ArgumentMetadata.type` ``custom`` are
     not validated. If the annotated type is a model, a missing or scalar payload counts as an empty
-    object.
+    object. An array is invalid, unless the model is a ``RootModel``; Nest accepts any array.
 
     Attributes:
         extra: Pydantic's rule for unknown fields, from the options.
@@ -169,13 +169,13 @@ class ValidationPipe(PipeTransform):
         if metadata.type == "custom" or metatype in (Any, object):
             return None
         validate = _validator(metatype, self.extra)
-        model = metatype if isinstance(metatype, type) and issubclass(metatype, BaseModel) else None
+        accepted = (dict, list, metatype) if _has_fields(metatype) else object
         prefix = () if metadata.data is None else (str(metadata.data),)
         errors_of = _hidden_errors if self._hides_errors else _listed_errors
         exception_factory = self._exception_factory
 
         def transform(value: Any) -> Any:
-            if model is not None and not isinstance(value, dict) and not isinstance(value, model):
+            if not isinstance(value, accepted):
                 value = {}
             try:
                 return validate(value)
@@ -258,6 +258,12 @@ def _validator(metatype: Any, extra: "_Extra") -> Callable[[Any], Any]:
             "parameters are not validated"
         ) from error
     return validate if extra is None else partial(validate, extra=extra)
+
+
+def _has_fields(metatype: Any) -> bool:
+    """Return whether a type is a model with fields, which a ``RootModel`` is not."""
+    is_model = isinstance(metatype, type) and issubclass(metatype, BaseModel)
+    return is_model and not issubclass(metatype, RootModel)
 
 
 def _hidden_errors(error: ValidationError, prefix: Sequence[str]) -> tuple[FieldError, ...]:

@@ -1,7 +1,7 @@
 """`ConfigService`, which reads settings by name."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, get_origin, overload
 
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings
@@ -10,6 +10,7 @@ from app.framework.common.exceptions import BootError
 
 S = TypeVar("S", bound=BaseSettings)
 V = TypeVar("V")
+D = TypeVar("D", bound=str | float | list[Any] | dict[str, Any])
 
 
 class ConfigService(Generic[S]):
@@ -26,22 +27,34 @@ class ConfigService(Generic[S]):
         self.settings = settings
 
     @overload
-    def get(self, path: str) -> Any: ...
+    def get(self, path: str, default: None = None, /) -> Any: ...
     @overload
     def get(self, path: str, kind: type[V]) -> V: ...
-    def get(self, path: str, kind: type[Any] = object) -> Any:
+    @overload
+    def get(self, path: str, default: D, /) -> D: ...
+    def get(self, path: str, kind: Any = None) -> Any:
         """Return a setting by its field name. ``database.host`` means ``host`` in ``database``.
 
+        Args:
+            kind: The type of the setting; or, as in Nest, a default value, which is returned if the
+                setting is None. Then the setting must have the type of the default value.
+
         Raises:
-            BootError: There is no such setting, or it is not an instance of ``kind``.
+            BootError: There is no such setting, or it has another type.
         """
+        is_type = isinstance(kind, type) or get_origin(kind) is not None  # such as int | None
+        default = None if is_type else kind
         value: Any = self.settings
         for part in path.split("."):
+            if value is None and default is not None:
+                break
             value = self._field(value, part, path)
-        if not isinstance(value, kind):  # omit the value: it may be a secret
+        if default is not None:
+            value, kind = default if value is None else value, type(default)
+        if kind is not None and not isinstance(value, kind):  # omit the value: it may be a secret
             raise BootError(
                 f"'{path}' of {self._name} has the type {type(value).__name__}, not "
-                f"{kind.__name__}; ask for its type, or change the field"
+                f"{getattr(kind, '__name__', kind)}; ask for its type, or change the field"
             )
         return value
 

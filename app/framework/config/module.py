@@ -31,7 +31,19 @@ class ConfigModule(containers.DeclarativeContainer):
         """Return the module for a settings class. The settings are read when they are first needed.
 
         The ``model_config`` of the class names the files to read, such as ``.env``.
+
+        Raises:
+            BootError: The argument is not such a class.
         """
+        is_class = isinstance(settings_class, type)
+        if not is_class or not issubclass(settings_class, BaseSettings):
+            name = getattr(
+                settings_class, "__name__", f"an instance of {type(settings_class).__name__}"
+            )
+            raise BootError(
+                f"ConfigModule.for_root was given {name}; give it a class that derives from "
+                "pydantic_settings.BaseSettings"
+            )
         return providers.Container(
             ConfigModule, settings=providers.Singleton(_loader(settings_class))
         )

@@ -19,7 +19,11 @@ from app.framework.common.interceptors import NestInterceptor
 from app.framework.common.pipes import PipeTransform
 from app.framework.common.providers import AppFilter, AppGuard, AppInterceptor, AppPipe
 from app.framework.core.http.controllers import CONTROLLER_PREFIX, cors_middleware
-from app.framework.core.http.router import refuse_duplicate_routes, routes_of
+from app.framework.core.http.router import (
+    refuse_duplicate_routes,
+    routes_of,
+    unknown_path_route,
+)
 from app.framework.core.http.server import HttpRunner
 from app.framework.core.http.server_log import http_log
 from app.framework.core.injector import Injector, Module, ModuleRef, instantiate
@@ -60,11 +64,16 @@ class NestApplication:
         self._injector = Injector(container)
         self._adapter = adapter
         self._globals = Enhancers()
+        self._prefix = ""
         self._providers: list[object] = []
         self._routes: tuple[web.RouteDef, ...] = ()
         self._runner: web.AppRunner | None = None
         self._starting = asyncio.Lock()
         self._starter: asyncio.Task[Any] | None = None
+        self._closing = asyncio.Lock()
+        self._closer: asyncio.Task[Any] | None = None
+        self._closes = 0
+        """The number of calls of `close` that have ended without an error."""
         self._started = False
         self._initialized = False
 
@@ -97,6 +106,17 @@ class NestApplication:
             )
         self._refuse_if_started("use_web_socket_adapter")
         self._adapter = adapter
+
+    def set_global_prefix(self, prefix: str) -> None:
+        """Nest's ``setGlobalPrefix``: the paths of all controllers begin with this one.
+
+        Raises:
+            BootError: `init` was called before, or the prefix is not a string.
+        """
+        if not isinstance(prefix, str):
+            raise BootError(f"set_global_prefix was given {prefix!r}; give it a path such as 'api'")
+        self._refuse_if_started("set_global_prefix")
+        self._prefix = prefix
 
     def use_global_guards(self, *guards: CanActivate) -> None:
         """Nest's ``useGlobalGuards``: the guards run after those of `AppGuard`."""
@@ -165,7 +185,7 @@ class NestApplication:
             )
         self._started = True
         self._injector.check()
-        await self._build()
+        await self._injector.build_singletons(self._providers)
         definitions = self.definitions()
         self._check_instances()
         self._providers = [*explore_last(self._providers)]
@@ -187,9 +207,15 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
-            BootError: `init` has failed, or `listen` was called before.
+            BootError: `init` has failed, or `listen` or `close` was called before.
         """
         await self.init()
+        async with self._starting:  # `close` waits for the port, because it must close the port
+            return await self._open_port(port, host)
+
+    async def _open_port(self, port: int, host: str) -> str:
+        if not self._initialized:
+            raise BootError("close was called before listen had opened the port")
         if self._runner is not None:
             raise BootError("listen was called before; create one application for each port")
         engine = self._adapter.engine
@@ -197,6 +223,7 @@ class NestApplication:
         http[TRUSTED_PROXIES] = engine.trusted_proxies
         http.router.add_routes(self._routes)
         self._adapter.attach(http)
+        http.router.add_routes([unknown_path_route(self._application_enhancers())])
         http.on_response_prepare.append(_hide_software)
         self._runner = HttpRunner(
             http,
@@ -227,18 +254,38 @@ class NestApplication:
 
         Handlers that are running finish and send their acks. Events that arrive after this call are
         not handled. As in Nest, the closing hooks also run if `init` was never called. If `init` is
-        running, `close` first waits until `init` has ended.
+        running, `close` first waits until `init` has ended. If `init` was cancelled while an async
+        provider function ran, `close` waits for the function, and closes its instance too.
+
+        A call during another call waits for the end of that one, for example if a signal arrives
+        while a test closes the application.
 
         Raises:
-            BootError: A start hook calls `close`: the hook and `close` would wait for each other.
+            BootError: A hook calls `close`: the hook and `close` would wait for each other.
         """
-        if self._starter is not None and self._starter is asyncio.current_task():
+        caller = asyncio.current_task()
+        if self._starter is not None and self._starter is caller:
             raise BootError("close was called while init runs its hooks; raise an error instead")
+        if self._closer is not None and self._closer is caller:
+            raise BootError("close was called by a hook that close runs; remove the call")
+        closes = self._closes
+        async with self._closing:
+            if self._closes > closes:  # another call has closed the application meanwhile
+                return
+            self._closer = caller
+            try:
+                await self._close(signal)
+            finally:
+                self._closer = None
+            self._closes += 1
+
+    async def _close(self, signal: signals.Signals | None) -> None:
         async with self._starting:
             if not self._started:
                 self._started = True
                 with suppress(Exception):  # if a provider fails, close the instances built so far
-                    await self._build()
+                    await self._injector.build_singletons(self._providers)
+            await self._injector.finish_interrupted(self._providers)
             self._initialized = False
         name = None if signal is None else signal.name
         self._adapter.stop_serving()
@@ -250,10 +297,6 @@ class NestApplication:
         await run_closing_hooks("on_application_shutdown", self._providers[::-1], name)
         if name is not None:  # CLI commands close without a signal, and must not log this
             _log.info("stopped", signal=name)
-
-    async def _build(self) -> None:
-        async for instance in self._injector.instances():
-            self._providers.append(instance)  # needed by `close`, even if a later provider fails
 
     def _check_global(self, method: str, instances: tuple[Any, ...], kind: type) -> None:
         self._refuse_if_started(method)
@@ -271,7 +314,7 @@ class NestApplication:
         self._routes = tuple(
             route
             for each in controllers
-            for route in routes_of(each, application, self._injector.resolve)
+            for route in routes_of(each, application, self._injector.resolve, self._prefix)
         )
         refuse_duplicate_routes(self._routes)
         for gateway in gateways:

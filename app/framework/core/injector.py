@@ -6,9 +6,10 @@ providers by class.
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn, TypeVar
 
+import structlog
 from dependency_injector import containers, errors, providers
 
 from app.framework.background.explorer import refuse_unread_decorators
@@ -47,10 +48,15 @@ T = TypeVar("T")
 Module = containers.Container | type[containers.DeclarativeContainer]
 """A module or its class: the argument of `NestFactory.create`."""
 
+FINISH_SECONDS = 5.0
+"""The time that an async provider function has to end, after `init` was cancelled."""
+
 _NO_INSTANCE = " is not an instance of "
 """Part of dependency-injector's error for a wrong import, between the object and the class."""
 
 _VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+_log = structlog.stdlib.get_logger("Injector")
 
 
 def instantiate(module: object, **imports: Any) -> containers.Container:
@@ -74,6 +80,8 @@ class Injector:
     def __init__(self, container: containers.Container) -> None:
         self._container = container
         self._module_ref = providers.Object(ModuleRef(self))
+        self._unfinished: tuple[AnyProvider, Any] | None = None
+        """The provider that `build_singletons` is calling, and its result, which may be pending."""
         fill_imports(container, self._module_ref)
         self._providers = in_declaration_order(container)
         refuse_cycles(self._providers)
@@ -178,25 +186,38 @@ class Injector:
             each for each in instances if get_metadata(type(each), key) is not None
         )
 
-    async def instances(self) -> AsyncIterator[object]:
-        """Build and yield all singletons in the order of declaration, but after their dependencies.
+    async def build_singletons(self, built: list[object]) -> None:
+        """Build all singletons, in the order of declaration, but after their dependencies.
 
+        Append each to ``built`` at once, so that the caller can close them if a later one fails.
         An async provider function is called only once, and its result is awaited. The object of a
         ``providers.Object`` counts as a singleton.
         """
-        built: list[object] = []
         for provider in dependencies_first(self._providers):
-            if (
-                not isinstance(provider, providers.Singleton)
-                and type(provider) is not providers.Object
-            ):
-                continue
-            instance = await build_async(provider)
-            if isinstance(instance, type | containers.Container):
-                continue
-            if not any(instance is each for each in built):
-                built.append(instance)
-                yield instance
+            if isinstance(provider, providers.Singleton) or type(provider) is providers.Object:
+                self._unfinished = provider, call(provider)
+                _add_instance(await _finish(*self._unfinished), built)
+                self._unfinished = None
+
+    async def finish_interrupted(
+        self, built: list[object], timeout_seconds: float = FINISH_SECONDS
+    ) -> None:
+        """Wait for the async function that a cancelled `build_singletons` has left running.
+
+        Append its instance to ``built``, so that the caller can close it. Log an error if the
+        function does not end in time.
+        """
+        if self._unfinished is None:
+            return
+        finishing = asyncio.create_task(_finish(*self._unfinished))
+        done, _ = await asyncio.wait([finishing], timeout=timeout_seconds)
+        if not done:
+            finishing.cancel()
+            name = callee_name(self._unfinished[0])
+            _log.error("async provider function does not end", function=name)
+        elif finishing.exception() is None:
+            _add_instance(finishing.result(), built)
+        self._unfinished = None
 
     def _check_imports(self) -> None:
         try:
@@ -295,13 +316,24 @@ def build(provider: AnyProvider) -> Any:
 
 async def build_async(provider: AnyProvider) -> Any:
     """Call a provider and await its result; after that, `build` returns a singleton's instance."""
-    instance = call(provider)
-    is_async = _is_pending(instance)
+    return await _finish(provider, call(provider))
+
+
+async def _finish(provider: AnyProvider, result: Any) -> Any:
+    """Return the instance of a provider's result, which is an instance or pending."""
+    instance = result
     while _is_pending(instance):
         instance = await asyncio.shield(instance)  # other callers may await this future
-    if is_async and isinstance(provider, providers.Singleton):
+    if instance is not result and isinstance(provider, providers.Singleton):
         provider.disable_async_mode()
     return instance
+
+
+def _add_instance(instance: object, built: list[object]) -> None:
+    """Append an instance unless it is in the list already, or is a class or module."""
+    is_instance = not isinstance(instance, type | containers.Container)
+    if is_instance and not any(instance is each for each in built):
+        built.append(instance)
 
 
 def _is_pending(instance: object) -> bool:

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from app.framework.common.decorators import FILTERS, GUARDS, INTERCEPTORS, NEEDED_GUARDS, PIPES
 from app.framework.common.exceptions import BootError
-from app.framework.common.hooks import MODULE_HOOKS
+from app.framework.common.hooks import MODULE_HOOKS, refuse_nest_spelling
 from app.framework.common.metadata import get_metadata, has_metadata, member_names, metadata_keys
 from app.framework.core.http.controllers import (
     BODY_LIMIT,
@@ -66,9 +66,7 @@ def refuse_misplaced_decorators(cls: type) -> None:
             )
     for name in member_names(cls):
         _check_method(cls, name)
-    _refuse_misspelt_hooks(
-        cls, (*MODULE_HOOKS, *(GATEWAY_HOOKS if GATEWAY_OPTIONS in keys else ()))
-    )
+    refuse_nest_spelling(cls, (*MODULE_HOOKS, *(GATEWAY_HOOKS if GATEWAY_OPTIONS in keys else ())))
 
 
 def is_discovered(cls: type) -> bool:
@@ -174,14 +172,6 @@ def _refuse_lost_metadata(cls: type, name: str, keys: Iterable[str]) -> None:
                     f"{cls.__name__}.{name} overrides {owner.__name__}.{name}, but does not "
                     f"inherit its {_decorator_text(key)}; repeat the decorator"
                 )
-
-
-def _refuse_misspelt_hooks(cls: type, hooks: Iterable[str]) -> None:
-    for hook in hooks:
-        first, *others = hook.split("_")
-        in_nest = first + "".join(map(str.capitalize, others))
-        if hasattr(cls, in_nest):
-            raise BootError(f"{cls.__name__}.{in_nest} never runs; name it {hook}")
 
 
 def _enhancers(keys: Iterable[str]) -> list[str]:

@@ -49,8 +49,11 @@ def _provider_for(value: object) -> str | None:
     if isinstance(value, containers.Container):
         return f"providers.Container({class_of(value).__name__})"
     if isinstance(value, type):
-        is_module = issubclass(value, containers.DeclarativeContainer)
-        return f"providers.{'Container' if is_module else 'Singleton'}({value.__name__})"
+        if not issubclass(value, containers.DeclarativeContainer):
+            return f"providers.Singleton({value.__name__})"
+        if hasattr(value, "for_root"):
+            return f"{value.__name__}.for_root(...)"
+        return f"providers.Container({value.__name__})"
     if is_discovered(type(value)):
         return f"providers.Singleton({type(value).__name__})"
     return None

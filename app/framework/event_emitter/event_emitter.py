@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import pyee
@@ -68,8 +69,13 @@ class EventEmitter2(pyee.EventEmitter):
         self._started: list[_StartedListener] = []
         """The listeners that the current call of `_start_listeners` has started."""
 
-    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+    def emit(self, event: str | Enum, *args: Any, **kwargs: Any) -> bool:
         """Call the listeners of an event, without waiting for async ones.
+
+        Args:
+            event: The event's name, or an enum member whose value is the name, as in `on_event`.
+            args: The arguments of the listeners.
+            kwargs: The keyword arguments of the listeners.
 
         Returns:
             Whether the event has listeners.
@@ -81,7 +87,7 @@ class EventEmitter2(pyee.EventEmitter):
         """
         return event != NEW_LISTENER and bool(self._start_listeners(event, args, kwargs))
 
-    async def emit_async(self, event: str, *args: Any, **kwargs: Any) -> list[Any]:
+    async def emit_async(self, event: str | Enum, *args: Any, **kwargs: Any) -> list[Any]:
         """Call the listeners of an event, and wait until all have ended; return their results.
 
         The result of a listener that failed or was cancelled is None.
@@ -108,10 +114,11 @@ class EventEmitter2(pyee.EventEmitter):
         await self._tasks.stop()
 
     def _start_listeners(
-        self, event: str, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self, given: str | Enum, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> list[_StartedListener]:
         if self._tasks.is_stopped:
             return []
+        event: str = given.value if isinstance(given, Enum) else given
         if len(self._tasks) >= self._options.max_running:
             raise RuntimeError(
                 f"{len(self._tasks)} event listeners are still running, so '{event}' was not "
@@ -137,6 +144,8 @@ class EventEmitter2(pyee.EventEmitter):
 
     def _add_event_handler(self, event: str, k: Callable[..., Any], v: Callable[..., Any]) -> None:
         """Add the listener ``k``. pyee will call ``v``: the listener or, for `once`, a wrapper."""
+        if not isinstance(event, str):
+            raise TypeError(f"{event!r} is not the name of an event; give it as a string")
         if v is not k:
             v.__wrapped__ = k  # type: ignore[attr-defined] # so that logs contain the listener's name
         super()._add_event_handler(event, k, v)

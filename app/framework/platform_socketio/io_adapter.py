@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from app.framework.common.exceptions import BootError
+from app.framework.common.hooks import check_hooks, refuse_uncalled_methods
 from app.framework.platform_socketio.engine_io.server import EngineOptions
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.server import SocketServer
@@ -23,13 +24,19 @@ _DRAIN_SECONDS = 0.8
 """Time limit of each step in `SocketServer.shut_down`."""
 
 
-_ALLOW_REQUEST = "rename it, and pass it as an option, EngineOptions(allow_request=...)"
-_UNKNOWN_HOOKS = {
+_HANDLERS = "write an interceptor, a pipe or client.on(event, listener)"
+_UNCALLED = {
     "createIOServer": "rename it to create_io_server",
-    "allow_request": _ALLOW_REQUEST,
-    "allowRequest": _ALLOW_REQUEST,
+    "create": "override create_io_server",
+    "allow_request": "rename it, and pass it as an option, EngineOptions(allow_request=...)",
+    "bind_client_connect": "write handle_connection in the gateway, or use server.use(check)",
+    "bind_client_disconnect": "write handle_disconnect in the gateway",
+    "bind_message_handler": _HANDLERS,
+    "bind_message_handlers": _HANDLERS,
+    "map_payload": "write a pipe",
+    "dispose": "override close",
 }
-"""The fix for each method that a subclass of `IoAdapter` may define by mistake."""
+"""The fix for each method of Nest's adapters that a subclass of `IoAdapter` may define."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,8 @@ class IoAdapter:
     """Runs one Socket.IO server per path; gateways with the same path share it."""
 
     def __init__(self, options: IoOptions) -> None:
-        for name, remedy in _UNKNOWN_HOOKS.items():
-            if hasattr(self, name):
-                raise BootError(f"{type(self).__name__}.{name} is not a hook; {remedy}")
+        refuse_uncalled_methods(type(self), _UNCALLED)
+        check_hooks(self, {"close": ()})
         self._options = options
         self._servers: dict[str, SocketServer] = {}
 

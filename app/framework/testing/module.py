@@ -22,6 +22,7 @@ from app.framework.common.pipes import PipeTransform
 from app.framework.core.application import NestApplication
 from app.framework.core.declaration_order import AnyProvider
 from app.framework.core.injector import Injector, Module, constructor_arguments, instantiate
+from app.framework.core.provided_class import annotated_class
 from app.framework.platform_socketio.io_adapter import IoAdapter, IoOptions
 
 T = TypeVar("T")
@@ -48,7 +49,12 @@ class TestingModuleBuilder:
         self._overrides: dict[type, Callable[[Injector], AnyProvider]] = {}
 
     def override_provider(self, token: type) -> "Override":
-        """Replace the provider of a class or port, even where a decorator names the class."""
+        """Replace the provider of a class or port, even where a decorator names the class.
+
+        Raises:
+            BootError: The argument is not a class.
+        """
+        _check_class("override_provider", token)
         return Override(self, token)
 
     # Nest's names for overriding enhancers. These methods also replace global enhancers.
@@ -95,7 +101,12 @@ class Override:
         return self._builder.add(self._token, lambda _: providers.Object(value))
 
     def use_class(self, cls: type) -> TestingModuleBuilder:
-        """Provide one instance of this class; its constructor's arguments are injected by type."""
+        """Provide one instance of this class; its constructor's arguments are injected by type.
+
+        Raises:
+            BootError: The argument is not a class.
+        """
+        _check_class("use_class", cls)
         return self._builder.add(
             self._token,
             lambda injector: providers.Singleton(cls, **constructor_arguments(cls, injector)),
@@ -114,6 +125,11 @@ class Override:
                 factory, *(injector.provider_of(each) for each in inject)
             ),
         )
+
+
+def _check_class(method: str, value: object) -> None:
+    if annotated_class(value) is None:
+        raise BootError(f"{method} was given {value!r}, which is not a class; give it a class")
 
 
 def _keep_values(pipe: Any) -> None:

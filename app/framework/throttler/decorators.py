@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from app.framework.common.decorators import need_guard
 from app.framework.common.exceptions import BootError
-from app.framework.common.metadata import Decorated, define_metadata
+from app.framework.common.metadata import Decorated, define_metadata, get_metadata
 from app.framework.throttler.guard import ThrottlerGuard
 from app.framework.throttler.options import (
     DEFAULT,
@@ -41,7 +41,7 @@ def throttle(limits: Mapping[str, ThrottleLimits]) -> Callable[[Decorated], Deco
         complaint = complaint_about(given["ttl"], given["limit"], given["block_duration"])
         if complaint is not None:
             raise BootError(f"@throttle: {complaint}, for '{name}'")
-    return _decorator("throttle", THROTTLE, dict(limits))
+    return _decorator("throttle", THROTTLE, limits)
 
 
 def skip_throttle(skip: Mapping[str, bool] | None = None) -> Callable[[Decorated], Decorated]:
@@ -60,16 +60,19 @@ def skip_throttle(skip: Mapping[str, bool] | None = None) -> Callable[[Decorated
             f"@skip_throttle({skip!r}): write @skip_throttle(), or "
             "@skip_throttle({'default': False})"
         )
-    return _decorator("skip_throttle", SKIP_THROTTLE, dict(chosen))
+    return _decorator("skip_throttle", SKIP_THROTTLE, chosen)
 
 
 def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _decorator(name: str, key: str, value: object) -> Callable[[Decorated], Decorated]:
+def _decorator(
+    name: str, key: str, values: Mapping[str, object]
+) -> Callable[[Decorated], Decorated]:
     def decorate(target: Decorated) -> Decorated:
-        define_metadata(target, key, value)
+        # Keep the throttlers that another decorator of the target, or its base class, names.
+        define_metadata(target, key, {**(get_metadata(target, key) or {}), **values})
         need_guard(target, name, ThrottlerGuard)
         return target
 

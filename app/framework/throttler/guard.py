@@ -9,11 +9,10 @@ from ipaddress import ip_address, ip_network
 from math import ceil
 from typing import Any, NoReturn
 
-from aiohttp import web
-
 from app.framework.common.context import ExecutionContext, HttpContext
 from app.framework.common.exceptions import BootError, WsException
 from app.framework.common.guards import CanActivate
+from app.framework.common.hooks import refuse_nest_spelling, refuse_uncalled_methods
 from app.framework.common.http_exceptions import HttpException
 from app.framework.common.metadata import get_metadata
 from app.framework.platform_socketio.websocket.client_address import (
@@ -63,6 +62,16 @@ class HandlerLimit:
 
 _Check = Callable[[ExecutionContext], bool]
 
+_HOOKS = ("get_tracker", "should_skip", "throw_throttling_exception")
+"""The methods of Nest's guard that a subclass may override. They are called without await."""
+
+_UNCALLED = {
+    "handle_request": "derive from BaseThrottlerGuard and override limits_of",
+    "generate_key": "override limits_of",
+    "get_error_message": "override throw_throttling_exception",
+    "get_request_response": "override get_tracker, which receives the socket or the request",
+}
+
 
 class BaseThrottlerGuard(CanActivate, ABC):
     """Limits how often handlers are called, but not how often clients connect.
@@ -71,16 +80,19 @@ class BaseThrottlerGuard(CanActivate, ABC):
 
     Args:
         get_tracker: Takes the caller (a `Socket` or an aiohttp request), and returns a text that
-            identifies the caller.
+            identifies the caller. As in Nest, it takes precedence over the method `get_tracker`.
     """
 
-    def __init__(self, get_tracker: Callable[[Any], str]) -> None:
-        if iscoroutinefunction(get_tracker):
-            name = get_tracker.__qualname__
-            raise BootError(
-                f"{name} returns the tracker of {type(self).__name__}, so it must not be async"
-            )
-        self._get_tracker = get_tracker
+    def __init__(self, get_tracker: Callable[[Any], str] | None = None) -> None:
+        cls = type(self)
+        refuse_nest_spelling(cls, _HOOKS)
+        refuse_uncalled_methods(cls, _UNCALLED)
+        self._get_tracker = get_tracker or self.get_tracker
+        for function in (self._get_tracker, *(getattr(self, name) for name in _HOOKS)):
+            if iscoroutinefunction(function):  # nothing would await the coroutine
+                raise BootError(
+                    f"{function.__qualname__} is called by {cls.__name__}, so it must not be async"
+                )
         self._checks: dict[tuple[type, Callable[..., Any]], _Check] = {}
         """Caches the function that checks the limits of a handler; the key is the class and method.
 
@@ -91,6 +103,23 @@ class BaseThrottlerGuard(CanActivate, ABC):
     @abstractmethod
     def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
         """Return the limits of a handler. This is called once for each class and handler."""
+
+    def get_tracker(self, caller: Any) -> str:
+        """Return the address of a client or, if it is an IPv6 address, its network.
+
+        A subclass may return another text that identifies the caller, such as the user's id.
+
+        If the server is behind proxies, set ``trusted_proxies`` of `EngineOptions`. Otherwise all
+        clients have the address of the proxy, and share one limit.
+        """
+        if isinstance(caller, Socket):
+            return network_of(caller.handshake.address)
+        return network_of(client_address(caller, caller.app[TRUSTED_PROXIES]))
+
+    def should_skip(self, context: ExecutionContext) -> bool:
+        """Return whether a call does not count; a subclass may override this method."""
+        del context
+        return False
 
     def can_activate(self, context: ExecutionContext) -> bool:
         """Count the call; return True, or raise an error if a limit is exceeded."""
@@ -118,6 +147,8 @@ class BaseThrottlerGuard(CanActivate, ABC):
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
         # Call a single check directly, because a loop would take longer.
         check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
+        if type(self).should_skip is not BaseThrottlerGuard.should_skip:
+            check = _unless(self.should_skip, check)
         self._checks[cls, handler] = check
         return check
 
@@ -150,7 +181,7 @@ class ThrottlerGuard(BaseThrottlerGuard):
 
     Args:
         throttlers: The limits, which `throttle` and `skip_throttle` change for single handlers.
-        get_tracker: Identifies a caller; None means `address_of`. There is no default, because an
+        get_tracker: Identifies a caller; None means the method. There is no default, because an
             `AppGuard` must receive the same function as `ThrottlerModule.for_root`.
     """
 
@@ -160,7 +191,7 @@ class ThrottlerGuard(BaseThrottlerGuard):
         storage: ThrottlerStorage,
         get_tracker: Callable[[Any], str] | None,
     ) -> None:
-        super().__init__(get_tracker or address_of)
+        super().__init__(get_tracker)
         self._throttlers = throttlers
         self._storage = storage
 
@@ -176,20 +207,8 @@ class ThrottlerGuard(BaseThrottlerGuard):
                 skip_if=options.skip_if,
             )
             for options in self._throttlers
-            if not _named(SKIP_THROTTLE, options.name, (handler, cls))
+            if not _is_skipped(options.name, (handler, cls))
         )
-
-
-def address_of(caller: Socket | web.Request) -> str:
-    """Return the address of a client or, if it is an IPv6 address, its network.
-
-    If the server is behind proxies, set ``trusted_proxies`` of `EngineOptions`. Otherwise all
-    clients have the address of the proxy, and share one limit.
-    """
-    if isinstance(caller, Socket):
-        return network_of(caller.handshake.address)
-    trusted = caller.app[TRUSTED_PROXIES]
-    return network_of(client_address(caller, trusted))
 
 
 @lru_cache(maxsize=1_024)
@@ -200,14 +219,21 @@ def network_of(address: str) -> str:
     return str(ip_network((ip_address(address).packed, IPV6_PREFIX), strict=False))
 
 
-def _named(key: str, name: str, targets: tuple[object, ...]) -> Any:
-    """Return a throttler's value in the metadata of the first target that has one, or None."""
+def _unless(skips: _Check, check: _Check) -> _Check:
+    return lambda context: bool(skips(context)) or check(context)
+
+
+def _is_skipped(name: str, targets: Sequence[object]) -> bool:
+    """Return whether `skip_throttle` of the first target that names the throttler skips it."""
     for target in targets:
-        values = get_metadata(target, key) or {}
+        values = get_metadata(target, SKIP_THROTTLE) or {}
         if name in values:
-            return values[name]
-    return None
+            return bool(values[name])
+    return False
 
 
-def _override(options: ThrottlerOptions, targets: tuple[object, ...]) -> ThrottlerOptions:
-    return replace(options, **(_named(THROTTLE, options.name, targets) or {}))
+def _override(options: ThrottlerOptions, targets: Sequence[object]) -> ThrottlerOptions:
+    """Replace each option by the value of the first target whose `throttle` sets it."""
+    for target in reversed(targets):
+        options = replace(options, **(get_metadata(target, THROTTLE) or {}).get(options.name, {}))
+    return options

@@ -7,7 +7,7 @@ when it returns, the awaitable is `DONE`, and awaiting it is optional.
 
 import asyncio
 from collections.abc import Awaitable, Generator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from app.framework.websockets.socket_api.acks import ACK_SECONDS, AckTimeoutError, collect_acks
 from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter, Selection
@@ -125,22 +125,14 @@ class BroadcastOperator:
 
     def to(self, *rooms: Room) -> "BroadcastOperator":
         """Add rooms. A socket that is in several of these rooms receives the event once."""
-        try:
-            wanted: frozenset[Any] = self._rooms.union(rooms)
-        except TypeError:  # a list is not hashable
-            wanted = self._rooms.union(room_names(rooms))
-        return self._select(wanted, self._except)
+        return self._select(self._rooms.union(_names(rooms)), self._except)
 
     in_ = to
     """Socket.IO's ``in``: an alias of `to`."""
 
     def except_(self, *rooms: Room) -> "BroadcastOperator":
         """Exclude the sockets in these rooms. A socket's id is the name of its own room."""
-        try:
-            unwanted: frozenset[Any] = self._except.union(rooms)
-        except TypeError:
-            unwanted = self._except.union(room_names(rooms))
-        return self._select(self._rooms, unwanted)
+        return self._select(self._rooms, self._except.union(_names(rooms)))
 
     @property
     def volatile(self) -> "BroadcastOperator":
@@ -271,16 +263,38 @@ async def _join_acks(own: Awaitable[list[Any]], others: Awaitable[list[Any]]) ->
     return acks
 
 
+def _names(rooms: tuple[Room, ...]) -> Iterable[str]:
+    """Like `room_names`, but without a new list in the usual case, in which all are strings."""
+    for room in rooms:
+        if not isinstance(room, str):
+            return room_names(rooms)
+    return cast("tuple[str, ...]", rooms)
+
+
 def room_names(rooms: Iterable[Room]) -> list[str]:
     """Return one list of names for rooms that are given one by one or as lists.
 
     Raises:
-        TypeError: A room is neither a string nor a list.
+        TypeError: The name of a room is not a string.
     """
-    try:
-        return [name for each in rooms for name in ((each,) if isinstance(each, str) else each)]
-    except TypeError:
-        raise TypeError(f"the names of rooms must be strings, not {rooms!r}") from None
+    names: list[str] = []
+    for room in rooms:
+        if isinstance(room, str):
+            names.append(room)
+        elif isinstance(room, Iterable):
+            names += room
+        else:
+            raise not_a_room(room)
+    for name in names:
+        if not isinstance(name, str):
+            raise not_a_room(name)
+    return names
+
+
+def not_a_room(name: object) -> TypeError:
+    """Return the error for a room whose name is not a string."""
+    kind = type(name).__name__
+    return TypeError(f"the name of a room must be a string, not {kind}; convert it with str()")
 
 
 def reserved(event: str) -> ValueError:

@@ -4,7 +4,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Never, TypeAlias
 
 from app.framework.common.exceptions import BootError
 
@@ -18,7 +18,7 @@ _DEFAULT_PORTS = (("http://", ":80"), ("https://", ":443"))
 _ORIGIN = re.compile(r"[^:/*]+://[^/*]*|null")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Cors:
     """The origins whose pages may connect. Pages of the server's own origin may always connect.
 
@@ -26,17 +26,25 @@ class Cors:
     the origin, as in Nest, or a function that receives the origin and returns True to accept it.
 
     Raises:
-        BootError: A text cannot be the origin of a page, a function is async, or an item has
-            another type.
+        BootError: A text cannot be the origin of a page, a function is async or does not take one
+            argument, an item has another type, or there is another option, such as ``credentials``.
     """
 
     origins: Origins
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "origins", parse_origins(self.origins))
+    def __init__(self, origins: Origins | None = None, **others: Never) -> None:
+        for name in others:
+            remedy = (
+                "name it origins"
+                if name == "origin"
+                else "remove it: browsers send WebSockets without CORS, and controllers already "
+                "allow credentials and all methods to the origins in EngineOptions"
+            )
+            raise BootError(f"Cors has no option '{name}'; {remedy}")
+        object.__setattr__(self, "origins", parse_origins(origins))
 
 
-def parse_origins(origins: Origins) -> tuple[Origin, ...]:
+def parse_origins(origins: Origins | None) -> tuple[Origin, ...]:
     """Return the origins in a fixed order, so that two lists of the same origins are equal.
 
     Raises:
@@ -92,6 +100,11 @@ def _check(origin: object) -> Origin:
     if callable(origin):
         if inspect.iscoroutinefunction(origin):
             raise BootError(f"origins: {origin!r} is async; write a plain function")
+        if not _takes_one_argument(origin):
+            raise BootError(
+                f"origins: {origin!r} must take one argument, the origin, and return True to "
+                "accept it; there is no callback"
+            )
         return origin
     if not isinstance(origin, str):
         raise BootError(f"origins: {origin!r} is not an origin, a regular expression or a function")
@@ -103,3 +116,13 @@ def _check(origin: object) -> Origin:
             "at the end, such as https://chat.example, or a regular expression for several"
         )
     return origin
+
+
+def _takes_one_argument(function: Callable[..., object]) -> bool:
+    try:
+        inspect.signature(function).bind("")
+    except TypeError:
+        return False
+    except ValueError:  # some functions in C have no signature
+        return True
+    return True

@@ -4,7 +4,7 @@ Nest calls the four kinds "enhancers".
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,8 +57,7 @@ def collect_enhancers(
     """Return the enhancers of ``outer`` plus those that decorators of ``target`` name.
 
     Raises:
-        BootError: No module provides a class that a decorator names, `check_enhancers` raises, or a
-            decorator of a method needs a guard that does not run for the method.
+        BootError: No module provides a class that a decorator names, or `check_enhancers` raises.
     """
 
     def named_by(decorator: str, key: str, kind: type) -> tuple[Any, ...]:
@@ -72,16 +71,30 @@ def collect_enhancers(
     interceptors = named_by("use_interceptors", INTERCEPTORS, NestInterceptor)
     pipes = named_by("use_pipes", PIPES, PipeTransform)
     filters = named_by("use_filters", FILTERS, ExceptionFilter)
-    guards = (*outer.guards, *guards)
-    # Do not check a class: decorators of its methods may name the needed guard.
-    if not isinstance(target, type):
-        _check_needed_guards(target, guards, subject)
     return Enhancers(
-        guards=guards,
+        guards=(*outer.guards, *guards),
         interceptors=(*outer.interceptors, *interceptors),
         pipes=(*outer.pipes, *pipes),
         filters=(*reversed(filters), *outer.filters),
     )
+
+
+def check_needed_guards(
+    cls: type, method: object, guards: Sequence[CanActivate], subject: str, resolve: Resolve
+) -> None:
+    """Raise `BootError` if a decorator of a handler or its class needs a guard that does not run.
+
+    Args:
+        cls: The class of the handler ``method``.
+        guards: The guards that run for the handler.
+    """
+    for target, owner in ((method, ""), (cls, f" of {cls.__name__}")):
+        for decorator, needed in get_metadata(target, NEEDED_GUARDS) or ():
+            if not _is_among(needed, guards, resolve):
+                raise BootError(
+                    f"{subject}: @{decorator}{owner} has no effect without {needed.__name__}; "
+                    "add it to @use_guards"
+                )
 
 
 def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> tuple[Any, ...]:
@@ -107,13 +120,15 @@ def check_enhancers(instances: Iterable[Any], kind: type[Any], subject: str) -> 
     return found
 
 
-def _check_needed_guards(method: object, guards: Iterable[object], subject: str) -> None:
-    for decorator, needed in get_metadata(method, NEEDED_GUARDS) or ():
-        if not any(isinstance(guard, needed) for guard in guards):
-            raise BootError(
-                f"{subject}: @{decorator} has no effect without {needed.__name__}; "
-                "add it to @use_guards"
-            )
+def _is_among(needed: type, guards: Sequence[CanActivate], resolve: Resolve) -> bool:
+    """Return whether one of the guards is the needed one, or replaces the needed one in a test."""
+    if any(isinstance(guard, needed) for guard in guards):
+        return True
+    try:
+        replacement = resolve(needed, needed.__name__)
+    except BootError:  # no module provides the needed guard
+        return False
+    return any(guard is replacement for guard in guards)
 
 
 def _check_method(instance: object, kind: type, subject: str) -> None:

@@ -18,7 +18,12 @@ from app.framework.websockets.decorators import (
     GatewayOptions,
     WebSocketServer,
 )
-from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
+from app.framework.websockets.enhancers import (
+    Enhancers,
+    Resolve,
+    check_needed_guards,
+    collect_enhancers,
+)
 from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
 
@@ -81,12 +86,14 @@ def explore(gateway: object, application: Enhancers, resolve: Resolve) -> Gatewa
             )
         if inspect.isgeneratorfunction(method):
             raise BootError(f"{subject} is a generator; write async def to stream its values")
+        enhancers = collect_enhancers(class_enhancers, method, subject, resolve)
+        check_needed_guards(cls, method, enhancers.guards, subject, resolve)
         routes[pattern] = EventRoute(
             pattern=pattern,
             gateway=cls,
             handler=getattr(gateway, name),
             parameters=read_parameters(method, subject, resolve),
-            enhancers=collect_enhancers(class_enhancers, method, subject, resolve),
+            enhancers=enhancers,
         )
     return GatewayDefinition(gateway, options, tuple(routes.values()), class_enhancers)
 

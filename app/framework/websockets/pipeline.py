@@ -7,7 +7,7 @@ metadata and providers are read only once, at boot.
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from enum import Enum
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, Protocol
 
 from app.framework.common.awaiting import maybe_await
@@ -22,7 +22,6 @@ from app.framework.websockets.explorer import EventRoute
 from app.framework.websockets.param_decorators import AckMarker
 from app.framework.websockets.parameters import Parameter
 from app.framework.websockets.socket import Socket
-from app.framework.websockets.ws_response import WsResponse
 
 EventHandler = Callable[[Socket, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """Created by `compile_event`; takes ``(client, data, ack)`` and answers the client.
@@ -106,22 +105,34 @@ def compile_invocation(route: Route) -> Invocation:
 def _send_result(result: Any, client: Socket, ack: AckFunction | None) -> bool:
     """Send one result by Nest's rules; return whether the ack was called.
 
-    None is ignored. A `WsResponse`, or a dict with an ``event``, is emitted as an event. Any other
-    value is sent as the ack if ``ack`` is given.
+    None is ignored. A result with an ``event`` is emitted as this event, with its ``data``; it is a
+    `WsResponse`, a dict, a dataclass or a pydantic model. Any other value is sent as the ack if
+    ``ack`` is given.
     """
     if result is None:
         return False
-    if isinstance(result, dict) and result.get("event"):
-        event = result["event"]
+    if isinstance(result, dict):
+        event = result.get("event")
+    else:
+        cls: Any = type(result)  # mypy does not know that a class is hashable
+        event = result.event if _has_event(cls) else None
+    if event:
         name = event.value if isinstance(event, Enum) else event
-        result = WsResponse(str(name), result.get("data"))
-    if isinstance(result, WsResponse):
-        client.emit(result.event, result.data)
+        data = result.get("data") if isinstance(result, dict) else getattr(result, "data", None)
+        client.emit(str(name), data)
         return False
     if ack is None:
         return False
     ack(result)
     return True
+
+
+@lru_cache(maxsize=1_024)
+def _has_event(cls: type) -> bool:
+    """Return whether a dataclass or pydantic model has a field ``event``."""
+    return any(
+        "event" in getattr(cls, name, ()) for name in ("__dataclass_fields__", "model_fields")
+    )
 
 
 async def _send_all(values: AsyncIterator[Any], client: Socket, ack: AckFunction | None) -> None:

@@ -17,6 +17,7 @@ from app.framework.websockets.broadcast import (
     BroadcastOperator,
     Hub,
     Room,
+    not_a_room,
     reserved,
     room_names,
 )
@@ -169,6 +170,8 @@ class Socket:
 
     def leave(self, room: str) -> Awaitable[None]:
         """Leave a room. The socket no longer receives the events that are emitted to the room."""
+        if not isinstance(room, str):
+            raise not_a_room(room)
         self._link.leave(room)
         return DONE
 
@@ -219,12 +222,15 @@ class Socket:
 
         The function takes ``(data, ack)`` or fewer arguments, and may be async. It runs after the
         gateway's handler of the event, if there is one. The gateway's guards, pipes and filters do
-        not run for it. For ``disconnect``, the function takes the reason, and runs after
-        ``handle_disconnect``.
+        not run for it.
+
+        For ``disconnect``, the function takes the reason, and runs after ``handle_disconnect``. For
+        ``disconnecting``, it takes the reason, must not be async, and runs before the socket leaves
+        its rooms.
 
         Raises:
-            ValueError: The name is reserved and not ``disconnect``.
-            TypeError: The function cannot be called with these arguments.
+            ValueError: The name is reserved, and not ``disconnect`` or ``disconnecting``.
+            TypeError: The function cannot be called with these arguments, or must not be async.
         """
         self._link.on(listenable(event), listener, once=False)
 

@@ -17,8 +17,8 @@ else:
 class WsResponse(Generic[T]):
     """A result that is emitted to the client as ``event`` with ``data``; the ack is not called.
 
-    As in Nest, a dict with a truthy ``event`` has the same effect, and ``WsResponse[CatDto]`` in an
-    annotation names the type of ``data``.
+    As in Nest, a dict, a dataclass or a pydantic model with a truthy ``event`` has the same effect,
+    and ``WsResponse[CatDto]`` in an annotation names the type of ``data``.
 
     Raises:
         ValueError: The name of the event is empty.

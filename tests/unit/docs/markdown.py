@@ -61,11 +61,14 @@ def blocks(page: Path, language: str) -> list[Block]:
 
 def table(page: Path, heading: str) -> list[list[str]]:
     """Return the cells of the first table below a heading, row by row, without the header."""
-    _, found, below = page.read_text(encoding="utf-8").partition(f"# {heading}\n")
-    assert found, f"{name_of(page)} has no heading '{heading}'"
-    section = re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]
-    lines = [line for line in section.splitlines() if line.startswith("|")]
+    lines = [line for line in _section(page, heading).splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]]
+
+
+def bullets(page: Path, heading: str) -> list[str]:
+    """Return the entries of the list below a heading; an entry of several lines has line breaks."""
+    section = _section(page, heading)
+    return re.findall(r"^- (.+(?:\n  .+)*)", section, flags=re.MULTILINE)
 
 
 def codes(text: str) -> list[str]:
@@ -75,3 +78,9 @@ def codes(text: str) -> list[str]:
 def links(page: Path) -> list[str]:
     """Return the targets of the page's links, without their anchors."""
     return _LINK.findall(page.read_text(encoding="utf-8"))
+
+
+def _section(page: Path, heading: str) -> str:
+    _, found, below = page.read_text(encoding="utf-8").partition(f"# {heading}\n")
+    assert found, f"{name_of(page)} has no heading '{heading}'"
+    return re.split(r"^#", below, maxsplit=1, flags=re.MULTILINE)[0]

@@ -24,7 +24,12 @@ BROUGHT_BY = {
     "typing_extensions": "pydantic",
 }
 """Imported packages that another dependency installs."""
-EXTRAS = {"config": "config", "event-emitter": "event_emitter", "schedule": "schedule"}
+EXTRAS = {
+    "config": "config",
+    "event-emitter": "event_emitter",
+    "redis-adapter": "redis_adapter",
+    "schedule": "schedule",
+}
 """The folder that needs each extra."""
 
 

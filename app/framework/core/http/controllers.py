@@ -117,6 +117,12 @@ def cors_middleware(origins: Origins) -> Middleware:
     """
     allows, is_any = origin_matcher(origins), ANY_ORIGIN in parse_origins(origins)
 
+    def allow_reading(response: web.StreamResponse, origin: str) -> None:
+        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if is_any else origin
+        if not is_any:
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+
     @web.middleware
     async def cors(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN, "")
@@ -126,13 +132,14 @@ def cors_middleware(origins: Origins) -> Middleware:
             request.method == hdrs.METH_OPTIONS
             and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
         )
-        response = web.Response(status=204) if preflight else await handler(request)
+        try:
+            response = web.Response(status=204) if preflight else await handler(request)
+        except web.HTTPException as raised:
+            allow_reading(raised, origin)
+            raise
         if response.prepared:  # a WebSocket: the headers are sent already, and CORS does not apply
             return response
-        response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = "*" if is_any else origin
-        if not is_any:
-            response.headers[hdrs.ACCESS_CONTROL_ALLOW_CREDENTIALS] = "true"
-            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
+        allow_reading(response, origin)
         if preflight:
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = _ALLOWED_METHODS
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = _ALLOWED_HEADERS

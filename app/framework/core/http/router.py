@@ -19,7 +19,7 @@ from app.framework.common.context import HttpContext, current_context
 from app.framework.common.exceptions import BootError, WsTooManyRequests
 from app.framework.common.filters import BaseExceptionFilter
 from app.framework.common.guards import try_activate
-from app.framework.common.http_exceptions import as_http_exception
+from app.framework.common.http_exceptions import NotFoundException, as_http_exception
 from app.framework.common.metadata import get_metadata, methods_with_metadata
 from app.framework.core.http.body import DEFAULT_MAX_BODY_BYTES, decode_json, read_body
 from app.framework.core.http.controllers import (
@@ -31,7 +31,12 @@ from app.framework.core.http.controllers import (
 )
 from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body, needs_json
 from app.framework.core.http.response import HttpResponse
-from app.framework.websockets.enhancers import Enhancers, Resolve, collect_enhancers
+from app.framework.websockets.enhancers import (
+    Enhancers,
+    Resolve,
+    check_needed_guards,
+    collect_enhancers,
+)
 from app.framework.websockets.exceptions_handler import compile_filters
 from app.framework.websockets.param_decorators import ParamMarker
 from app.framework.websockets.parameters import Parameter, read_parameters
@@ -40,8 +45,12 @@ from app.framework.websockets.pipeline import compile_invocation
 _PARAMETER = r"\{([A-Za-z_]\w*)"
 """Matches the beginning of a path parameter, but not ``{3}`` in the pattern ``{id:\\d{3}}``."""
 
+_PARAMETER_WITH_PATTERN = r"\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
+
 _ANY_SEGMENT = ":[^/]+"
 """The pattern of a path parameter, as in Express. aiohttp's own pattern does not match braces."""
+
+_LIMIT_WITHOUT_BODY = "{}: @body_limit has no effect without Body() or RawBody(); add a parameter"
 
 _BROKEN_REQUESTS = (web.RequestPayloadError, HttpProcessingError)
 """The errors that aiohttp's pure-Python parser raises for a body that is not valid HTTP."""
@@ -73,24 +82,35 @@ class HttpRoute:
         return f"{self.controller.__name__}.{self.handler.__name__}"
 
 
+def _unresolved(reference: object, _: str) -> object:
+    return reference
+
+
 def routes_of(
     instance: object,
     application: Enhancers | None = None,
-    resolve: Resolve = lambda reference, _: reference,
+    resolve: Resolve = _unresolved,
+    prefix: str = "",
 ) -> Iterator[web.RouteDef]:
     """Yield the aiohttp routes of a controller; the routes of base classes come first.
+
+    Args:
+        prefix: The beginning of all paths; see `NestApplication.set_global_prefix`.
 
     Raises:
         BootError: The controller contains a mistake.
     """
-    for route in _explore(instance, application or Enhancers(), resolve):
+    routes = [*_explore(instance, application or Enhancers(), resolve, prefix)]
+    _check_body_limit(type(instance), routes)
+    for route in routes:
         path = re.sub(_PARAMETER + r"\}", rf"{{\1{_ANY_SEGMENT}}}", route.path)
         yield web.RouteDef(route.method, path, compile_route(route), {})
 
 
-def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iterator[HttpRoute]:
+def _explore(
+    instance: object, application: Enhancers, resolve: Resolve, prefix: str
+) -> Iterator[HttpRoute]:
     cls = type(instance)
-    prefix: str = get_metadata(cls, CONTROLLER_PREFIX)
     class_enhancers = collect_enhancers(application, cls, cls.__name__, resolve)
     for name, member in methods_with_metadata(cls, ROUTE):
         subject = f"{cls.__name__}.{name}"
@@ -100,13 +120,14 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
                 "return the values, or a web.StreamResponse"
             )
         method, path = get_metadata(member, ROUTE)
-        url = "/" + "/".join(part.strip("/") for part in (prefix, path) if part.strip("/"))
+        parts = (prefix, get_metadata(cls, CONTROLLER_PREFIX), path)
+        url = "/" + "/".join(part.strip("/") for part in parts if part.strip("/"))
         parameters = read_parameters(member, subject, resolve, REQUEST_HANDLER)
         _check_path(url, parameters, subject)
-        if get_metadata(member, BODY_LIMIT) and not any(needs_body(e.marker) for e in parameters):
-            raise BootError(
-                f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
-            )
+        if get_metadata(member, BODY_LIMIT) and not _reads_body(parameters):
+            raise BootError(_LIMIT_WITHOUT_BODY.format(subject))
+        enhancers = collect_enhancers(class_enhancers, member, subject, resolve)
+        check_needed_guards(cls, member, enhancers.guards, subject, resolve)
         code = get_metadata(member, HTTP_CODE)
         yield HttpRoute(
             method=method,
@@ -114,13 +135,42 @@ def _explore(instance: object, application: Enhancers, resolve: Resolve) -> Iter
             controller=cls,
             handler=getattr(instance, name),
             parameters=parameters,
-            enhancers=collect_enhancers(class_enhancers, member, subject, resolve),
+            enhancers=enhancers,
             status=code or (201 if method == hdrs.METH_POST else 200),
             headers=get_metadata(member, RESPONSE_HEADERS) or (),
             max_body_bytes=get_metadata(member, BODY_LIMIT)
             or get_metadata(cls, BODY_LIMIT)
             or DEFAULT_MAX_BODY_BYTES,
         )
+
+
+class UnknownPath:
+    """The value of ``get_class()`` for a request that no route handles."""
+
+    def answer(self, request: web.Request) -> None:
+        """Raise Nest's error, with the path as the client sent it."""
+        raise NotFoundException(f"Cannot {request.method} {request.raw_path}")
+
+
+def unknown_path_route(application: Enhancers) -> web.RouteDef:
+    """Return the route for all requests that no other route handles; add it last.
+
+    As in Nest, a request with another method than the routes of its path is one of them. The global
+    filters run, but no guards.
+    """
+    name = "UnknownPath.answer"
+    route = HttpRoute(
+        method=hdrs.METH_ANY,
+        path=r"/{path:[\s\S]*}",
+        controller=UnknownPath,
+        handler=UnknownPath().answer,
+        parameters=read_parameters(UnknownPath.answer, name, _unresolved, REQUEST_HANDLER),
+        enhancers=Enhancers(filters=application.filters),
+        status=404,
+        headers=(),
+        max_body_bytes=DEFAULT_MAX_BODY_BYTES,
+    )
+    return web.RouteDef(route.method, route.path, compile_route(route), {})
 
 
 def compile_route(route: HttpRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -215,13 +265,38 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
     return response.finish(None)
 
 
+def _reads_body(parameters: Iterable[Parameter]) -> bool:
+    return any(needs_body(parameter.marker) for parameter in parameters)
+
+
+def _check_body_limit(cls: type, routes: Iterable[HttpRoute]) -> None:
+    """Refuse `body_limit` on a class without a handler that it limits: nothing would be limited."""
+    if get_metadata(cls, BODY_LIMIT) and not any(_reads_body(each.parameters) for each in routes):
+        raise BootError(_LIMIT_WITHOUT_BODY.format(cls.__name__))
+
+
 def _check_path(path: str, parameters: tuple[Parameter, ...], subject: str) -> None:
-    """Refuse path parameters such as ``:id``, and a `Param` with a name that is not in the path."""
+    """Refuse a path in Express' syntax or that aiohttp refuses, and a `Param` that is not in it."""
     found = re.search(r"/:(\w+)", path)
     if found:
         raise BootError(
             f"{subject}: the path {path} has the parameter :{found[1]}; write {{{found[1]}}}"
         )
+    fixed = re.sub(_PARAMETER_WITH_PATTERN, "", path)
+    if "*" in fixed:
+        raise BootError(
+            f"{subject}: the path {path} has the wildcard *, which would match only itself; "
+            "write {rest:.*}"
+        )
+    if "?" in fixed or "#" in fixed:
+        raise BootError(
+            f"{subject}: the path {path} has a query or a fragment, so it would match nothing; "
+            "read the query with Query()"
+        )
+    try:
+        web.UrlDispatcher().add_resource(path)
+    except ValueError as error:
+        raise BootError(f"{subject}: the path {path} cannot be used: {error}") from None
     names = re.findall(_PARAMETER, path)
     for parameter in parameters:
         marker = parameter.marker

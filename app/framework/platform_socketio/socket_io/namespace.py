@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from app.framework.websockets.connections import ConnectHandler, DisconnectHandler
 from app.framework.websockets.pipeline import EventHandler
 from app.framework.websockets.socket import Socket
+from app.framework.websockets.socket_api.listeners import DisconnectingListener
 from app.framework.websockets.unknown_event import UnknownEventHandler
 
 
@@ -18,6 +19,7 @@ class CompiledNamespace:
         connect: The function that `compile_connect` returned; empty if it returned None.
         disconnect: The results of `compile_disconnect`. They are called in this order after a
             disconnect.
+        disconnecting: The listeners of one socket; they are called before it leaves its rooms.
     """
 
     socket_class: type[Socket]
@@ -25,3 +27,4 @@ class CompiledNamespace:
     disconnect: tuple[DisconnectHandler, ...]
     events: Mapping[str, EventHandler]
     unknown: UnknownEventHandler
+    disconnecting: tuple[DisconnectingListener, ...] = ()

@@ -21,6 +21,8 @@ from app.framework.platform_socketio.websocket.write_batcher import text_frame
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.listeners import (
     DISCONNECT,
+    DISCONNECTING,
+    DisconnectingListener,
     DisconnectListener,
     Listener,
     add_listener,
@@ -226,12 +228,15 @@ class ServerSocketLink:
         """
         if self.state is LinkState.PENDING or reason is DisconnectReason.PARSE_ERROR:
             self.end_link(reason)
-        elif self.state is ADMITTED:
+            return
+        self._call_disconnecting(reason)
+        if self.state is ADMITTED:
             self.state = LinkState.DETACHED
             self.hub.remove_socket(self.sid)
 
     def end_link(self, reason: DisconnectReason) -> None:
         """Leave every room and the namespace, and enqueue the disconnect hooks."""
+        self._call_disconnecting(reason)
         if self.state is LinkState.ENDED:
             return
         if self.state is ADMITTED:
@@ -241,6 +246,17 @@ class ServerSocketLink:
         self.connection.links.pop(self.namespace, None)
         self.connection.enqueue_job(partial(self._run_disconnect_hooks, reason))
         self.connection.limit_time_without_links()
+
+    def _call_disconnecting(self, reason: DisconnectReason) -> None:
+        """Call the listeners of ``disconnecting`` once, before the socket leaves its rooms.
+
+        A listener may disconnect the socket, so the caller must read the state after this call.
+        """
+        listeners = self.compiled.disconnecting
+        if listeners and self.state in {LinkState.PENDING, ADMITTED}:
+            self.compiled = replace(self.compiled, disconnecting=())
+            for listener in listeners:
+                listener(self.socket, reason)
 
     def emit(self, event: str, args: tuple[Any, ...]) -> None:
         """Send an event, or queue it while the state is PENDING; no effect after a disconnect."""
@@ -304,6 +320,9 @@ class ServerSocketLink:
         if event == DISCONNECT:
             hook = DisconnectListener(listener)
             self.compiled = replace(compiled, disconnect=(*compiled.disconnect, hook))
+        elif event == DISCONNECTING:
+            disconnecting = (*compiled.disconnecting, DisconnectingListener(listener))
+            self.compiled = replace(compiled, disconnecting=disconnecting)
         else:
             events = add_listener(compiled.events, event, listener, once=once)
             self.compiled = replace(compiled, events=events)
@@ -318,6 +337,11 @@ class ServerSocketLink:
                 if not isinstance(hook, DisconnectListener) or listener not in {None, hook.listener}
             ]
             self.compiled = replace(compiled, disconnect=tuple(hooks))
+        elif event == DISCONNECTING:
+            others = [
+                each for each in compiled.disconnecting if listener not in {None, each.listener}
+            ]
+            self.compiled = replace(compiled, disconnecting=tuple(others))
         else:
             events = remove_listener(compiled.events, event, listener)
             self.compiled = replace(compiled, events=events)

@@ -22,7 +22,8 @@ Handler = Callable[[Any, Any, AckFunction | None], Coroutine[Any, Any, None]]
 """See `EventHandler` in ``pipeline.py``."""
 
 DISCONNECT = "disconnect"
-"""The only reserved name that may have listeners."""
+DISCONNECTING = "disconnecting"
+"""The two reserved names that may have listeners."""
 
 Handlers = Mapping[str, Handler]
 
@@ -65,8 +66,8 @@ class _Listeners:
 
 
 def listenable(event: str) -> str:
-    """Return the name; raise ValueError if it is reserved and not ``disconnect``."""
-    if event in RESERVED_EVENTS and event != DISCONNECT:
+    """Return the name; raise ValueError if it is reserved, unless listeners may have it."""
+    if event in RESERVED_EVENTS and event not in {DISCONNECT, DISCONNECTING}:
         raise reserved(event)
     return event
 
@@ -141,3 +142,24 @@ class DisconnectListener:
             await maybe_await(self._call(reason))
         except Exception:  # noqa: BLE001 - as for handle_disconnect, errors are only logged
             _log.exception("disconnect listener failed", socket_id=client.id, reason=reason)
+
+
+class DisconnectingListener:
+    """Calls a listener of one socket before the socket leaves its rooms; errors are logged.
+
+    Raises:
+        TypeError: The listener is async, so it would run after the socket has left its rooms.
+    """
+
+    def __init__(self, listener: Listener) -> None:
+        if inspect.iscoroutinefunction(listener):
+            raise TypeError(f"{listener.__qualname__}: a listener of 'disconnecting' is not async")
+        self.listener = listener
+        self._call = accepting(listener, 1)
+
+    def __call__(self, client: Any, reason: str) -> None:
+        """Call the listener with the reason."""
+        try:
+            self._call(reason)
+        except Exception:  # noqa: BLE001 - as for handle_disconnect, errors are only logged
+            _log.exception("disconnecting listener failed", socket_id=client.id, reason=reason)

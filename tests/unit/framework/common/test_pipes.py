@@ -4,7 +4,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from app.framework import (
     ArgumentMetadata,
@@ -79,11 +79,24 @@ def test_validation_pipe_ignores_unknown_fields_when_there_are_some() -> None:
     assert _AllOptional(limit=1) == validate({"limit": 1, "userId": "mallory"}, _AllOptional)
 
 
-@pytest.mark.parametrize("payload", [None, "text", 5, True, [1, 2], []])
+@pytest.mark.parametrize("payload", [None, "text", 5, True])
 def test_validation_pipe_takes_an_empty_object_when_the_payload_is_none(payload: Any) -> None:
-    """A missing payload, a scalar or a list is validated as ``{}``."""
+    """A missing payload or a scalar is validated as ``{}``."""
     assert _AllOptional() == validate(payload, _AllOptional)
     assert [("displayName", "Field required")] == faults(payload, _Order)
+
+
+@pytest.mark.parametrize("payload", [[], [{"limit": 1}]])
+def test_validation_pipe_rejects_an_array_when_the_type_is_a_model(payload: Any) -> None:
+    """If the array counted as ``{}``, a model without required fields would ignore the payload."""
+    assert [("", "Input should be a valid dictionary or instance of _AllOptional")] == faults(
+        payload, _AllOptional
+    )
+
+
+@pytest.mark.parametrize("payload", [["a"], "a", None])
+def test_validation_pipe_gives_a_root_model_any_payload(payload: Any) -> None:
+    assert payload == validate(payload, RootModel[Any]).root
 
 
 def test_validation_pipe_names_the_path_when_a_nested_value_is_wrong() -> None:

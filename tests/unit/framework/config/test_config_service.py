@@ -49,6 +49,39 @@ def test_get_returns_the_setting_when_its_path_and_type_are_right(
     assert value == CONFIG.get(path)
 
 
+@pytest.mark.parametrize(
+    ("path", "default", "value"),
+    [
+        ("port", 8080, 3000),
+        ("name", "unnamed", "unnamed"),
+        ("name", None, None),
+        ("port", None, 3000),
+        ("replica.host", "none", "none"),
+        ("database.options", {}, {"pool": 5}),
+    ],
+)
+def test_get_returns_the_default_value_if_the_setting_is_none(
+    path: str, default: Any, value: object
+) -> None:
+    """As in Nest, a second argument that is not a type is a default value."""
+    assert value == CONFIG.get(path, default)
+
+
+@pytest.mark.parametrize("path", ["prot", "database.prot"])
+def test_get_refuses_an_unknown_name_although_it_has_a_default_value(path: str) -> None:
+    """Nest returns the default value, so a misspelt name would go unnoticed."""
+    with pytest.raises(BootError, match="'prot' is unknown"):
+        CONFIG.get(path, 3000)
+
+
+def test_get_refuses_a_default_value_of_another_type() -> None:
+    sentence = (
+        "'port' of _Settings has the type int, not str; ask for its type, or change the field"
+    )
+    with pytest.raises(BootError, match=f"^{sentence}$"):
+        CONFIG.get("port", "3000")
+
+
 def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None:
     """Type checkers know the type of an attribute."""
     port: int = CONFIG.settings.port

@@ -1,6 +1,7 @@
 """Tests app/framework/config/module.py: loading, injecting and overriding settings."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from dependency_injector import containers, providers
@@ -99,3 +100,17 @@ def test_settings_can_be_overridden_when_a_module_is_tested(
 
     assert 1 == module.get(_Service).port
     assert 1 == module.get(ConfigService).get("port")
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(_Service, "_Service"), (ConfigService, "ConfigService"), (5, "an instance of int")],
+)
+def test_for_root_refuses_anything_but_a_settings_class(given: Any, name: str) -> None:
+    with pytest.raises(BootError) as caught:
+        ConfigModule.for_root(given)
+
+    assert (
+        f"ConfigModule.for_root was given {name}; give it a class that derives from "
+        "pydantic_settings.BaseSettings"
+    ) == str(caught.value)

@@ -52,6 +52,35 @@ def boot_error(*provided: providers.Provider[Any]) -> str:
     return str(caught.value)
 
 
+@pytest.mark.parametrize("prefix", ["api", "/api/"])
+async def test_paths_of_controllers_begin_with_the_global_prefix(prefix: str) -> None:
+    @controller("cats")
+    class _Cats:
+        @get("all")
+        async def index(self) -> str:
+            return "cats"
+
+    app = application(providers.Singleton(_Cats))
+    app.set_global_prefix(prefix)
+    url = await app.listen(0)
+    async with ClientSession(url) as http:
+        answers = [await http.get(path) for path in ("/api/cats/all", "/cats/all")]
+    await app.close()
+
+    assert [200, 404] == [each.status for each in answers]
+
+
+async def test_global_prefix_is_refused_when_it_has_no_effect() -> None:
+    app = application()
+    wrong: Any = None
+    with pytest.raises(BootError, match="was given None; give it a path such as 'api'"):
+        app.set_global_prefix(wrong)
+    await app.init()
+    with pytest.raises(BootError, match="set_global_prefix was called too late"):
+        app.set_global_prefix("api")
+    await app.close()
+
+
 async def test_global_enhancers_run_provided_before_used_when_there_are_both() -> None:
     """The order is ``APP_*``, ``use_global_*``, class. Filters run in the reverse order."""
     trace: Trace = []

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dependency_injector import containers, providers
+from structlog.testing import capture_logs
 
 from app.framework import (
     AppGuard,
@@ -19,6 +20,7 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
+from app.framework.core.injector import Injector
 from app.framework.testing import Test
 from tests.unit.framework.assembling import application, start_error
 
@@ -187,27 +189,62 @@ async def test_boot_fails_without_the_objects_text_when_an_import_receives_anoth
     ) == str(caught.value)
 
 
-async def test_factory_ends_when_init_is_cancelled(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("opens_before_close", [True, False])
+async def test_close_ends_the_instance_of_an_async_factory_when_init_was_cancelled(
+    caplog: pytest.LogCaptureFixture, *, opens_before_close: bool
+) -> None:
     """Only `init` is cancelled: cancelling dependency-injector's own future would log an error."""
-    began, opened, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    began, opened = asyncio.Event(), asyncio.Event()
+    closed: list[str] = []
 
-    async def open_cache() -> _Cache:
+    class _Pool:
+        def on_application_shutdown(self) -> None:
+            closed.append("pool")
+
+    async def open_pool() -> _Pool:
         began.set()
         await opened.wait()
-        ended.set()
-        return _FastCache()
+        return _Pool()
 
-    app = application(providers.Singleton(open_cache))
+    app = application(providers.Singleton(open_pool))
     starting = asyncio.create_task(app.init())
     await began.wait()
     starting.cancel()
     await asyncio.wait([starting])
-    opened.set()
-    await ended.wait()
+    if opens_before_close:
+        opened.set()
+        await asyncio.sleep(0)
+    closing = asyncio.create_task(app.close())
     await asyncio.sleep(0)
+    opened.set()
+    await closing
 
     assert starting.cancelled()
+    assert ["pool"] == closed
     assert [] == caplog.records
+
+
+async def test_interrupted_async_factory_is_abandoned_when_it_does_not_end() -> None:
+    async def hang() -> _Cache:
+        await asyncio.Event().wait()
+        raise AssertionError("the event is never set")
+
+    container = containers.DynamicContainer()
+    container.cache = providers.Singleton(hang)
+    injector = Injector(container)
+    built: list[object] = []
+    building = asyncio.create_task(injector.build_singletons(built))
+    await asyncio.sleep(0)
+    building.cancel()
+    await asyncio.wait([building])
+
+    with capture_logs() as logs:
+        await injector.finish_interrupted(built, timeout_seconds=0.01)
+
+    assert [] == built
+    assert [("async provider function does not end", "hang")] == [
+        (each["event"], each["function"]) for each in logs
+    ]
 
 
 async def test_get_names_the_fix_when_an_async_factory_has_not_been_awaited() -> None:

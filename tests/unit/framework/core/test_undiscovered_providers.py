@@ -12,6 +12,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
+from app.framework.schedule import ScheduleModule
 from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.tracing import Trace, TracingGuard
 
@@ -61,6 +62,7 @@ class _PetsModule(containers.DeclarativeContainer):
         (Trace, None),
         (object, "providers.Singleton(object)"),
         (_PetsModule, "providers.Container(_PetsModule)"),
+        (ScheduleModule, "ScheduleModule.for_root(...)"),
         (_PetsModule(), "providers.Container(_PetsModule)"),
     ],
 )

@@ -1,6 +1,8 @@
 import asyncio
 from collections.abc import AsyncIterator
+from enum import Enum
 from functools import partial
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -232,3 +234,26 @@ async def test_stop_cancels_listeners_and_emits_nothing_afterwards(emitter: Even
     assert ["handler cancelled by the shutdown"] == [line["event"] for line in logs]
     emitter.on("event", endless)
     assert not emitter.emit("event")
+
+
+class _Orders(Enum):
+    CREATED = "order.created"
+
+
+async def test_emit_accepts_an_enum_member_as_on_event_does(emitter: EventEmitter2) -> None:
+    """In TypeScript, a member of an enum of strings is a string."""
+    heard: list[object] = []
+    emitter.on("order.*", heard.append)
+
+    assert emitter.emit(_Orders.CREATED, 1)
+    await emitter.emit_async(_Orders.CREATED, 2)
+
+    assert [1, 2] == heard
+
+
+def test_on_refuses_a_name_that_is_no_string(emitter: EventEmitter2) -> None:
+    """No event would reach the listener."""
+    name: Any = _Orders.CREATED
+
+    with pytest.raises(TypeError, match="give it as a string"):
+        emitter.on(name, print)

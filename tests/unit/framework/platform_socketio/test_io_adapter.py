@@ -81,6 +81,22 @@ async def test_boot_fails_when_a_subclass_returns_no_server() -> None:
             "allow_request",
             "rename it, and pass it as an option, EngineOptions(allow_request=...)",
         ),
+        (
+            "allowRequest",
+            "rename it, and pass it as an option, EngineOptions(allow_request=...)",
+        ),
+        ("create", "override create_io_server"),
+        (
+            "bindClientConnect",
+            "write handle_connection in the gateway, or use server.use(check)",
+        ),
+        ("bind_client_disconnect", "write handle_disconnect in the gateway"),
+        (
+            "bind_message_handlers",
+            "write an interceptor, a pipe or client.on(event, listener)",
+        ),
+        ("mapPayload", "write a pipe"),
+        ("dispose", "override close"),
     ],
 )
 def test_boot_fails_when_a_subclass_has_a_method_that_never_runs(name: str, remedy: str) -> None:
@@ -89,4 +105,11 @@ def test_boot_fails_when_a_subclass_has_a_method_that_never_runs(name: str, reme
     with pytest.raises(BootError) as caught:
         cls(IoOptions())
 
-    assert f"KeyAdapter.{name} is not a hook; {remedy}" == str(caught.value)
+    assert f"KeyAdapter.{name} never runs; {remedy}" == str(caught.value)
+
+
+def test_boot_fails_when_close_needs_an_argument_as_in_nest() -> None:
+    cls = type("KeyAdapter", (IoAdapter,), {"close": lambda self, server: (self, server)})
+
+    with pytest.raises(BootError, match=r"KeyAdapter\.close: parameter 'server' receives no"):
+        cls(IoOptions())

@@ -1,5 +1,6 @@
 """Tests that the testing module overrides providers, and creates only the needed instances."""
 
+from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
@@ -384,3 +385,16 @@ async def test_resolve_creates_an_instance_when_a_factory_provides_the_class() -
     module = Test.create_testing_module(_Module).compile()
 
     assert await module.resolve(_Loud) is not await module.resolve(_Loud)
+
+
+@pytest.mark.parametrize("given", ["Greeter", 5, None])
+def test_override_refuses_anything_but_a_class(given: Any) -> None:
+    builder = Test.create_testing_module(_GreetingModule)
+
+    with pytest.raises(BootError) as caught:
+        builder.override_provider(given)
+    assert f"override_provider was given {given!r}, which is not a class; give it a class" == str(
+        caught.value
+    )
+    with pytest.raises(BootError, match="use_class was given"):
+        builder.override_guard(GreetingGuard).use_class(given)

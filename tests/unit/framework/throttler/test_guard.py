@@ -1,9 +1,10 @@
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import pytest
 
-from app.framework import Socket
+from app.framework import BootError, ExecutionContext, Socket
 from app.framework.testing import ManualClock, fake_connection, fake_context, fake_socket
 from app.framework.throttler import (
     ThrottlerException,
@@ -38,6 +39,16 @@ class _Class:
 
     @skip_throttle({"default": False})
     def counted(self) -> None: ...
+
+
+@throttle({"default": {"limit": 1}})
+class _Limited:
+    @throttle({"default": {"ttl": 5_000}})
+    def longer(self) -> None: ...
+
+    @throttle({"long": {"limit": 2}})
+    @throttle({"default": {"limit": 3}})
+    def stacked(self) -> None: ...
 
 
 class _Inherited:
@@ -160,6 +171,80 @@ def test_client_receives_a_stable_code_and_the_time_to_wait() -> None:
     } == ThrottlerException(250).to_ack()
 
 
+class _ByName(ThrottlerGuard):
+    def get_tracker(self, caller: Socket) -> str:
+        return str(caller.handshake.auth["name"])
+
+    def should_skip(self, context: ExecutionContext) -> bool:
+        return bool(context.get_client().handshake.auth["name"] == "admin")
+
+
+def calls_of(guard: ThrottlerGuard, *names: str) -> Iterable[str]:
+    """Call a handler once for each client, and yield the names of the clients that were refused."""
+    for name in names:
+        client = fake_socket(Socket, auth={"name": name})
+        try:
+            guard.can_activate(fake_context(client, handler=_Gateway.plain))
+        except ThrottlerException:
+            yield name
+
+
+def test_subclass_may_override_get_tracker_and_should_skip() -> None:
+    """Nest's ``getTracker`` and ``shouldSkip``."""
+    guard = _ByName((SHORT,), ThrottlerStorage(ManualClock()), None)
+
+    assert ["ann"] == [*calls_of(guard, "ann", "bob", "ann", "ann", "bob")]
+    assert [] == [*calls_of(guard, "admin", "admin", "admin")]
+
+
+def test_the_get_tracker_of_the_module_takes_precedence_over_the_method() -> None:
+    """As in Nest (``commonOptions.getTracker ??= this.getTracker``)."""
+    guard = _ByName((SHORT,), ThrottlerStorage(ManualClock()), lambda _: "everybody")
+
+    assert ["ann"] == [*calls_of(guard, "ann", "bob", "ann")]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("getTracker", "name it get_tracker"),
+        ("shouldSkip", "name it should_skip"),
+        ("throwThrottlingException", "name it throw_throttling_exception"),
+        ("handle_request", "derive from BaseThrottlerGuard and override limits_of"),
+        ("handleRequest", "derive from BaseThrottlerGuard and override limits_of"),
+        ("generate_key", "override limits_of"),
+        ("getErrorMessage", "override throw_throttling_exception"),
+        (
+            "get_request_response",
+            "override get_tracker, which receives the socket or the request",
+        ),
+    ],
+)
+def test_boot_fails_when_a_subclass_has_a_method_that_never_runs(name: str, remedy: str) -> None:
+    cls = type("MyGuard", (ThrottlerGuard,), {name: lambda *_: "x"})
+
+    with pytest.raises(BootError) as caught:
+        cls((SHORT,), ThrottlerStorage(ManualClock()), None)
+
+    assert f"MyGuard.{name} never runs; {remedy}" == str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["get_tracker", "should_skip", "throw_throttling_exception"])
+def test_boot_fails_when_a_method_of_a_subclass_is_async(name: str) -> None:
+    """These methods are async in Nest. A coroutine that nothing awaits would disable the limit."""
+
+    async def later(*_: object) -> bool:
+        return True
+
+    later.__qualname__ = f"MyGuard.{name}"
+    cls = type("MyGuard", (ThrottlerGuard,), {name: later})
+
+    with pytest.raises(BootError) as caught:
+        cls((SHORT,), ThrottlerStorage(ManualClock()), None)
+
+    assert f"MyGuard.{name} is called by MyGuard, so it must not be async" == str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [
@@ -171,3 +256,20 @@ def test_client_receives_a_stable_code_and_the_time_to_wait() -> None:
 )
 def test_network_of_an_address(address: str, network: str) -> None:
     assert network == network_of(address)
+
+
+def test_options_of_a_class_apply_when_the_handler_does_not_set_them() -> None:
+    """As in Nest, ``ttl`` of the handler replaces only ``ttl``, not ``limit`` of the class."""
+    guard = make_guard(SHORT)
+
+    assert [0, 5_000] == [*calls(guard, _Limited.longer, 2, cls=_Limited)]
+
+
+def test_all_decorators_count_when_a_handler_has_several() -> None:
+    guard = make_guard(SHORT, LONG)
+
+    assert [3, 2] == [
+        limit.take.args[0].limit
+        for limit in guard.limits_of(_Limited, _Limited.stacked)
+        if isinstance(limit.take, partial)
+    ]

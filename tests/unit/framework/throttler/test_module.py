@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from app.framework import (
     AppGuard,
     BootError,
+    CanActivate,
     EngineOptions,
+    ExecutionContext,
     IoAdapter,
     IoOptions,
     NestFactory,
@@ -22,7 +24,7 @@ from app.framework import (
     use_guards,
     web_socket_gateway,
 )
-from app.framework.testing import ManualClock, fake_socket
+from app.framework.testing import ManualClock, Test, fake_socket
 from app.framework.throttler import (
     ThrottlerGuard,
     ThrottlerModule,
@@ -166,6 +168,22 @@ async def test_boot_fails_when_a_decorator_has_no_effect() -> None:
         def move(self) -> None: ...
 
     @web_socket_gateway()
+    @skip_throttle()
+    class _UnguardedClass:
+        @subscribe_message("move")
+        @use_guards(ThrottlerGuard)
+        def move(self) -> None: ...
+
+        @subscribe_message("stop")
+        def stop(self) -> None: ...
+
+    @controller("things")
+    @throttle({"default": {"limit": 3}})
+    class _UnguardedController:
+        @get()
+        def find(self) -> None: ...
+
+    @web_socket_gateway()
     class _Hook:
         @skip_throttle()
         def handle_connection(self) -> None: ...
@@ -177,6 +195,14 @@ async def test_boot_fails_when_a_decorator_has_no_effect() -> None:
     sentences = {
         _Unguarded: (
             "_Unguarded.move: @throttle has no effect without ThrottlerGuard; add it to @use_guards"
+        ),
+        _UnguardedClass: (
+            "_UnguardedClass.stop: @skip_throttle of _UnguardedClass has no effect without "
+            "ThrottlerGuard; add it to @use_guards"
+        ),
+        _UnguardedController: (
+            "_UnguardedController.find: @throttle of _UnguardedController has no effect without "
+            "ThrottlerGuard; add it to @use_guards"
         ),
         _Hook: (
             "_Hook.handle_connection: @throttle or @skip_throttle has no effect on a hook; "
@@ -191,6 +217,42 @@ async def test_boot_fails_when_a_decorator_has_no_effect() -> None:
         assert sentence == await start_error(
             providers.Singleton(cls), ThrottlerModule.for_root([LIMIT])
         )
+
+
+@pytest.mark.parametrize("is_global", [True, False])
+async def test_boot_succeeds_when_a_test_replaces_the_guard(*, is_global: bool) -> None:
+    """A guard that admits everything takes the place of `ThrottlerGuard`."""
+
+    class _Open(CanActivate):
+        def can_activate(self, context: ExecutionContext) -> bool:
+            del context
+            return True
+
+    @web_socket_gateway()
+    class _Limited:
+        @subscribe_message("move")
+        @throttle({"default": {"limit": 1}})
+        def move(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        throttler = ThrottlerModule.for_root([LIMIT])
+        gateway = providers.Singleton(
+            _Limited if is_global else use_guards(ThrottlerGuard)(_Limited)
+        )
+        if is_global:
+            guard = AppGuard(
+                ThrottlerGuard, throttler.throttlers, throttler.storage, throttler.get_tracker
+            )
+
+    module = (
+        Test.create_testing_module(_Module)
+        .override_guard(ThrottlerGuard)
+        .use_class(_Open)
+        .compile()
+    )
+
+    await module.init()
+    await module.close()
 
 
 async def test_boot_fails_when_a_decorator_names_an_unknown_throttler() -> None:
@@ -254,9 +316,9 @@ async def test_boot_fails_when_an_option_is_invalid(throttlers: Any, why: str) -
 
 async def test_boot_fails_when_the_tracker_is_async() -> None:
     """Nest's ``getTracker`` is async. Without this error, every call would fail."""
-    assert (
-        "_later returns the tracker of ThrottlerGuard, so it must not be async"
-    ) == await start_error(ThrottlerModule.for_root([LIMIT], get_tracker=LATER))
+    assert "_later is called by ThrottlerGuard, so it must not be async" == await start_error(
+        ThrottlerModule.for_root([LIMIT], get_tracker=LATER)
+    )
 
 
 @pytest.mark.parametrize(

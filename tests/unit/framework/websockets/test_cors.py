@@ -30,6 +30,7 @@ async def _later(_: str) -> bool:
         (re.compile(r"^https://[ab]\.example$"), [A, B], [SHORT, f"{A}.evil.example"]),
         (re.compile(r"\.example$"), [A, B], [SHORT]),
         (lambda origin: origin == B, [B], [A]),
+        ({B}.__contains__, [B], [A]),
         ([A, re.compile("^https://b"), lambda origin: origin == "null"], [A, B, "null"], [SHORT]),
         (lambda _: "true", [], [A]),
     ],
@@ -54,6 +55,11 @@ def test_an_origin_is_accepted_as_in_nest(
         (1, "origins=1 is not supported"),
         (re.compile(b"a"), "re.compile(b'a') is not an origin, a regular expression"),
         (_later, "is async; write a plain function"),
+        (
+            lambda origin, callback: callback(None, origin == A),
+            "must take one argument, the origin",
+        ),
+        ([A, lambda: True], "must take one argument, the origin, and return True to accept it"),
         (None, "origins=None is not supported; give an origin such as 'https://chat.example'"),
     ],
 )
@@ -61,6 +67,20 @@ def test_origins_that_match_no_page_are_refused(origins: Any, sentence: str) -> 
     for make in (Cors, lambda given: EngineOptions(origins=given)):
         with pytest.raises(BootError, match=re.escape(sentence)):
             make(origins)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"origin": A}, "Cors has no option 'origin'; name it origins"),
+        ({"origins": A, "credentials": True}, "Cors has no option 'credentials'; remove it: "),
+        ({"origins": A, "methods": ["GET"]}, "Cors has no option 'methods'; remove it: "),
+        ({}, "origins=None is not supported; give an origin such as 'https://chat.example'"),
+    ],
+)
+def test_other_options_of_nest_are_refused(options: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BootError, match=re.escape(sentence)):
+        Cors(**options)
 
 
 @pytest.mark.parametrize("cors", [{"origin": "*"}, "*", ("https://a.example",)])

@@ -1,10 +1,12 @@
 """Tests how the result of a handler is sent (app/framework/websockets/pipeline.py)."""
 
 import asyncio
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Annotated, Any
 
 import pytest
+from pydantic import BaseModel
 
 from app.framework import (
     Ack,
@@ -74,15 +76,34 @@ class _TextEvent(str, Enum):  # noqa: UP042 - str() of a member is not its value
     NEWS = "news"
 
 
+class _Model(BaseModel):
+    event: str | None = None
+    data: dict[str, int] = {"a": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    event: str | _Event | None = None
+    data: dict[str, int] = field(default_factory=lambda: {"a": 1})
+
+
+@dataclass
+class _WithoutData:
+    event: str
+
+
 @pytest.mark.parametrize(
     "result",
     [
         WsResponse[dict[str, int]]("news", {"a": 1}),
+        _Model(event="news"),
+        _Record("news"),
+        _Record(_Event.NEWS),
         *({"event": name, "data": {"a": 1}} for name in ("news", _Event.NEWS, _TextEvent.NEWS)),
     ],
 )
 async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(result: Any) -> None:
-    """A `WsResponse`, or a dict of the same form, is emitted to the sending socket only."""
+    """A `WsResponse`, or an object of the same form, is emitted to the sending socket only."""
     driver = giving(result)
 
     acked = await driver.call("event")
@@ -91,7 +112,7 @@ async def test_event_is_emitted_instead_of_acked_when_the_result_names_one(resul
     assert [("news", ({"a": 1},))] == driver.emitted
 
 
-@pytest.mark.parametrize("result", [WsResponse("news"), {"event": "news"}])
+@pytest.mark.parametrize("result", [WsResponse("news"), {"event": "news"}, _WithoutData("news")])
 async def test_event_is_emitted_with_null_when_the_result_has_no_data(result: Any) -> None:
     """As in Nest, the event has one argument, null."""
     assert [("news", (None,))] == await giving(result).send("event")
@@ -103,9 +124,11 @@ def test_ws_response_is_refused_when_its_event_has_no_name() -> None:
         WsResponse("")
 
 
-@pytest.mark.parametrize("result", [{"event": ""}, {"event": None}])
+@pytest.mark.parametrize(
+    "result", [{"event": ""}, {"event": None}, _Model(), _Record(), _WithoutData("")]
+)
 async def test_result_is_acked_when_its_event_is_empty(result: Any) -> None:
-    """A dict whose event name is empty is acked like any other value."""
+    """A result whose event name is empty is acked like any other value."""
     driver = giving(result)
 
     acked = await driver.call("event")

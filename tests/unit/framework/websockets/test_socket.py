@@ -105,11 +105,16 @@ def test_emit_refuses_a_reserved_name_when_anybody_emits_it(event: str, target: 
     assert ([], []) == (link.emitted, link.broadcasts)
 
 
-@pytest.mark.parametrize("room", [5, UUID(int=5)])
-def test_join_explains_a_room_that_is_not_a_string(room: Any) -> None:
-    """Applications often name rooms after ids, which must be converted."""
-    with pytest.raises(TypeError, match=r"^the names of rooms must be strings, not \("):
-        fake_socket(Socket).join(room)
+@pytest.mark.parametrize("room", [5, UUID(int=5), None, [5], ("a", 5), b"a"])
+@pytest.mark.parametrize("method", ["join", "leave", "to", "in_", "except_"])
+def test_a_room_that_is_not_a_string_is_refused(method: str, room: Any) -> None:
+    """Applications often name rooms after ids, which must be converted.
+
+    In Node a room may have any type. Here a number that one method accepted would silently name
+    another room than its text.
+    """
+    with pytest.raises(TypeError, match=r"^the name of a room must be a string, not \w+; convert"):
+        getattr(fake_socket(Socket), method)(room)
 
 
 async def test_join_and_leave_may_be_awaited_as_in_socket_io() -> None:
@@ -126,12 +131,13 @@ async def test_join_and_leave_may_be_awaited_as_in_socket_io() -> None:
 
 
 def test_rooms_may_be_given_as_a_list_when_recipients_are_selected() -> None:
-    """Each way to name rooms accepts a list, as in socket.io."""
+    """Each way to name rooms accepts a list, as in socket.io, and also a tuple or a set."""
     link = RecordingLink()
+    selected = Server(link).to(["a", "b"], "c").in_({"d"}).except_(["e", "f"])
 
-    Server(link).to(["a", "b"], "c").in_({"d"}).except_(["e", "f"]).emit("event")
+    selected.to(("g", "h")).except_(("i", "j")).emit("event")
 
-    assert [(frozenset("abcd"), frozenset("ef"), "event", ())] == link.broadcasts
+    assert [(frozenset("abcdgh"), frozenset("efij"), "event", ())] == link.broadcasts
 
 
 @pytest.mark.parametrize(

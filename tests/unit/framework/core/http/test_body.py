@@ -231,6 +231,14 @@ async def test_boot_fails_when_a_limited_body_is_not_read() -> None:
         async def create(self, request: web.Request) -> bytes:
             return await request.read()
 
-    assert (
-        "_Bodies.create: @body_limit has no effect without Body() or RawBody(); add a parameter"
-    ) == await start_error(providers.Singleton(_Bodies))
+    @controller("bodies")
+    @body_limit(LIMIT)
+    class _LimitedClass:
+        @post()
+        async def create(self, request: web.Request) -> bytes:
+            return await request.read()
+
+    for cls, subject in ((_Bodies, "_Bodies.create"), (_LimitedClass, "_LimitedClass")):
+        assert (
+            f"{subject}: @body_limit has no effect without Body() or RawBody(); add a parameter"
+        ) == await start_error(providers.Singleton(cls))

@@ -53,6 +53,10 @@ class _Root:
     async def index(self, _: web.Request) -> web.Response:
         return web.Response(text="root")
 
+    @get("gone")
+    async def gone(self) -> None:
+        raise web.HTTPGone
+
     @get("socket")
     async def socket(self, request: web.Request) -> web.WebSocketResponse:
         websocket = web.WebSocketResponse()
@@ -115,6 +119,12 @@ async def test_cors_lets_an_origin_read_when_it_is_listed(client: Client) -> Non
         response.headers["Access-Control-Allow-Credentials"],
         response.headers["Vary"],
     )
+
+
+async def test_cors_lets_an_origin_read_errors_when_the_handler_raises_one(client: Client) -> None:
+    response = await client.get("/gone", headers={"Origin": FRIEND})
+
+    assert (410, FRIEND) == (response.status, response.headers["Access-Control-Allow-Origin"])
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://foe.example"}, {"Origin": "null"}])

@@ -53,7 +53,6 @@ DIFFERENCES: dict[tuple[str, ...], list[Any]] = {
     ("POST", "/cats/body", "application/json", "5"): [400, JSON, NO_OBJECT],
     ("POST", "/cats/body", "application/json", "null"): [400, JSON, NO_OBJECT],
     ("POST", "/cats/body", "text/plain", "Tom"): [415, JSON, NO_JSON_TYPE],
-    ("GET", "/nowhere"): [404, TEXT, "404: Not Found"],
 }
 """The answers that differ on purpose; docs/migrating.md explains them."""
 

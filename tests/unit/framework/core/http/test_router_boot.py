@@ -18,7 +18,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
-from tests.unit.framework.assembling import start_error
+from tests.unit.framework.assembling import application, start_error
 
 
 class _Cat(BaseModel):
@@ -73,6 +73,50 @@ async def test_boot_fails_when_a_path_lacks_a_parameter() -> None:
         "_Missing.cat: the path /cats/{id} has no parameter 'name'; "
         "write {name} in the path, or correct Param('name')"
     ) == await start_error(providers.Singleton(_Missing))
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        (
+            "*",
+            "the path /cats/* has the wildcard *, which would match only itself; write {rest:.*}",
+        ),
+        (
+            "all?sort=name",
+            (
+                "the path /cats/all?sort=name has a query or a fragment, so it would match "
+                "nothing; read the query with Query()"
+            ),
+        ),
+        ("{id", "the path /cats/{id cannot be used: Invalid path '/cats/{id'['/cats/{id']"),
+        ("{id:[}", "the path /cats/{id:[} cannot be used: Bad pattern "),
+        ("{id}/{id}", "the path /cats/{id}/{id} cannot be used: Bad pattern "),
+    ],
+)
+async def test_boot_fails_when_a_path_cannot_be_used(path: str, why: str) -> None:
+    """The error names the handler, and comes before a port is opened."""
+
+    @controller("cats")
+    class _Cats:
+        @get(path)
+        async def cat(self) -> None: ...
+
+    error = await start_error(providers.Singleton(_Cats))
+
+    assert error.startswith(f"_Cats.cat: {why}")
+
+
+async def test_boot_succeeds_when_a_pattern_of_a_path_has_special_characters() -> None:
+    @controller("cats")
+    class _Cats:
+        @get("{rest:(?:[a-z]{2})*?}")
+        async def cat(self) -> None: ...
+
+    app = application(providers.Singleton(_Cats))
+
+    await app.init()
+    await app.close()
 
 
 async def test_boot_fails_when_a_marker_is_for_the_other_kind_of_handler() -> None:

@@ -4,9 +4,11 @@ from typing import Annotated, Any
 
 import pytest
 from structlog.testing import capture_logs
+from yarl import URL
 
 from app.framework import (
     AppFilter,
+    AppGuard,
     BaseExceptionFilter,
     BaseWsExceptionFilter,
     ConflictException,
@@ -168,3 +170,33 @@ async def test_filter_for_sockets_answers_a_request_when_it_is_global() -> None:
     async with serving(_Errors, AppFilter(BaseWsExceptionFilter)) as client:
         response = await client.get("/errors/not-found")
         assert (404, "No such cat") == (response.status, (await response.json())["message"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/nowhere?name=<b>"), ("POST", "/errors/bare"), ("OPTIONS", "/"), ("GET", "/a%0Ab")],
+)
+async def test_request_gets_nests_body_when_no_route_handles_it(method: str, path: str) -> None:
+    """Nest answers 404 to a known path with another method, too. Guards do not run."""
+    trace: list[str] = []
+    guard = AppGuard(TracingGuard, trace, "global")
+    async with serving(_Errors, guard) as client:
+        response = await client.request(method, URL(path, encoded=True))
+        assert (
+            404,
+            {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404},
+        ) == (response.status, await response.json())
+
+    assert [] == trace
+
+
+async def test_global_filter_answers_when_no_route_handles_a_request() -> None:
+    @catch(NotFoundException)
+    class _Page(BaseExceptionFilter):
+        def catch(self, exception: Exception, host: ExecutionContext) -> None:
+            response = host.switch_to_http().get_response()
+            response.status(404).send(f"lost: {exception}")
+
+    async with serving(_Errors, AppFilter(_Page)) as client:
+        response = await client.get("/nowhere")
+        assert (404, "lost: Cannot GET /nowhere") == (response.status, await response.text())

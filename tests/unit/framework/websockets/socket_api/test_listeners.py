@@ -102,7 +102,7 @@ def test_listener_is_refused_when_it_needs_more_arguments() -> None:
         accepting(lambda one, two, three: (one, two, three), 2)
 
 
-@pytest.mark.parametrize("event", ["connect", "disconnecting"])
+@pytest.mark.parametrize("event", ["connect", "connect_error"])
 def test_listener_is_refused_when_no_client_can_send_the_event(event: str) -> None:
     with pytest.raises(ValueError, match=f"'{event}' is a reserved event name"):
         fake_socket(Socket).on(event, print)
