@@ -70,6 +70,10 @@ class NestApplication:
         self._runner: web.AppRunner | None = None
         self._starting = asyncio.Lock()
         self._starter: asyncio.Task[Any] | None = None
+        self._closing = asyncio.Lock()
+        self._closer: asyncio.Task[Any] | None = None
+        self._closes = 0
+        """The number of calls of `close` that have ended without an error."""
         self._started = False
         self._initialized = False
 
@@ -202,9 +206,15 @@ class NestApplication:
 
         Raises:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
-            BootError: `init` has failed, or `listen` was called before.
+            BootError: `init` has failed, or `listen` or `close` was called before.
         """
         await self.init()
+        async with self._starting:  # `close` waits for the port, because it must close the port
+            return await self._open_port(port, host)
+
+    async def _open_port(self, port: int, host: str) -> str:
+        if not self._initialized:
+            raise BootError("close was called before listen had opened the port")
         if self._runner is not None:
             raise BootError("listen was called before; create one application for each port")
         engine = self._adapter.engine
@@ -246,11 +256,29 @@ class NestApplication:
         running, `close` first waits until `init` has ended. If `init` was cancelled while an async
         provider function ran, `close` waits for the function, and closes its instance too.
 
+        A call during another call waits for the end of that one, for example if a signal arrives
+        while a test closes the application.
+
         Raises:
-            BootError: A start hook calls `close`: the hook and `close` would wait for each other.
+            BootError: A hook calls `close`: the hook and `close` would wait for each other.
         """
-        if self._starter is not None and self._starter is asyncio.current_task():
+        caller = asyncio.current_task()
+        if self._starter is not None and self._starter is caller:
             raise BootError("close was called while init runs its hooks; raise an error instead")
+        if self._closer is not None and self._closer is caller:
+            raise BootError("close was called by a hook that close runs; remove the call")
+        closes = self._closes
+        async with self._closing:
+            if self._closes > closes:  # another call has closed the application meanwhile
+                return
+            self._closer = caller
+            try:
+                await self._close(signal)
+            finally:
+                self._closer = None
+            self._closes += 1
+
+    async def _close(self, signal: signals.Signals | None) -> None:
         async with self._starting:
             if not self._started:
                 self._started = True

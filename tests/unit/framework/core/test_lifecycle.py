@@ -6,6 +6,7 @@ import signal
 import pytest
 from dependency_injector import containers, providers
 from structlog.testing import capture_logs
+from yarl import URL
 
 from app.framework import (
     BootError,
@@ -259,6 +260,87 @@ async def test_close_is_refused_when_a_start_hook_awaits_it() -> None:
 
     assert "close was called while init runs its hooks; raise an error instead" == str(caught.value)
     await app.close()
+
+
+async def test_hooks_run_once_when_close_is_called_while_it_runs() -> None:
+    """A signal may arrive while a test closes the application; as in Nest, both calls wait."""
+    trace: Trace = []
+    app = application(providers.Singleton(_First, trace))
+    await app.listen(0)
+    trace.clear()
+
+    await asyncio.gather(app.close(), app.close(signal.SIGTERM))
+
+    assert ["first destroy", "first before None", "first shutdown None"] == trace
+
+
+async def test_port_is_closed_when_close_is_called_while_listen_opens_it() -> None:
+    app = application()
+    await app.init()
+    listening = asyncio.create_task(app.listen(0))
+    await asyncio.sleep(0)
+    await app.close()
+
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", URL(await listening).port)
+
+
+async def test_listen_is_refused_when_close_is_called_while_it_runs_the_start_hooks() -> None:
+    class _Slow:
+        async def on_module_init(self) -> None:
+            await asyncio.sleep(0)
+
+    app = application(providers.Singleton(_Slow))
+    listening = asyncio.create_task(app.listen(0))
+    await asyncio.sleep(0)
+    await app.close()
+
+    with pytest.raises(BootError, match="close was called before listen had opened the port"):
+        await listening
+
+
+async def test_close_runs_again_when_an_earlier_call_was_cancelled() -> None:
+    """The second call was waiting for the first one."""
+    began = asyncio.Event()
+    closed: list[str] = []
+
+    class _Slow:
+        async def on_module_destroy(self) -> None:
+            if not began.is_set():
+                began.set()
+                await asyncio.Event().wait()
+
+        def on_application_shutdown(self) -> None:
+            closed.append("slow")
+
+    app = application(providers.Singleton(_Slow))
+    await app.init()
+    first = asyncio.create_task(app.close())
+    await began.wait()
+    second = asyncio.create_task(app.close())
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+
+    assert first.cancelled()
+    assert ["slow"] == closed
+
+
+async def test_close_is_refused_when_a_closing_hook_awaits_it() -> None:
+    """The hook and `close` would wait for each other."""
+    refused: list[str] = []
+
+    class _Closing:
+        async def on_module_destroy(self) -> None:
+            with pytest.raises(BootError) as caught:
+                await app.close()
+            refused.append(str(caught.value))
+
+    app = application(providers.Singleton(_Closing))
+    await app.init()
+    await app.close()
+
+    assert ["close was called by a hook that close runs; remove the call"] == refused
 
 
 async def test_close_raises_nothing_when_a_provider_cannot_be_built() -> None:
