@@ -84,8 +84,11 @@ class ConfigService(Generic[S]):
             if name in names:
                 return getattr(owner, name)
         else:
-            names = [*map(str, owner)] if isinstance(owner, Mapping) else []
+            # The keys may be numbers, or members of an enum.
+            items = owner.items() if isinstance(owner, Mapping) else ()
+            values = {str(key): value for key, value in items}
+            names = [*values]
             if name in names:
-                return owner[name]
+                return values[name]
         known = f"its settings are {', '.join(names)}" if names else "it has no settings"
         raise BootError(f"{self._name} has no setting '{path}': '{name}' is unknown, {known}")

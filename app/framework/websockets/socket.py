@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
 from app.framework.websockets.broadcast import (
@@ -121,6 +121,18 @@ class SocketLink(Protocol):
         """See `Socket.close_transport`."""
 
 
+class SocketData(dict[str, Any]):
+    """The value of ``client.data``."""
+
+    __slots__ = ()
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Raise AttributeError: Node's ``client.data.user = user`` sets a key of the dict."""
+            raise AttributeError(f"client.data is a dict; write client.data[{name!r}] = ...")
+
+
 class Socket:
     """One client in one namespace.
 
@@ -133,8 +145,23 @@ class Socket:
     def __init__(self, socket_id: str, handshake: Handshake, link: SocketLink) -> None:
         self.id = socket_id
         self.handshake = handshake
-        self.data: dict[str, Any] = {}
+        self.data: dict[str, Any] = SocketData()
         self._link = link
+
+    if not TYPE_CHECKING:  # with `__setattr__`, type checkers would accept any attribute
+
+        def __setattr__(self, name: str, value: object) -> None:
+            """Set an attribute of the class; Node's ``client.user = user`` is an error."""
+            try:
+                object.__setattr__(self, name, value)
+            except AttributeError:
+                cls = type(self)
+                if hasattr(cls, name):  # a property
+                    raise
+                raise AttributeError(
+                    f"{cls.__name__} has no attribute {name!r}; write client.data[{name!r}] = ..., "
+                    "or add the attribute to a class of your own, IoOptions(socket_class=...)"
+                ) from None
 
     @property
     def connected(self) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, get_type_hints
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -31,6 +31,7 @@ from app.framework.core.http.controllers import (
 )
 from app.framework.core.http.param_decorators import REQUEST_HANDLER, needs_body, needs_json
 from app.framework.core.http.response import HttpResponse
+from app.framework.core.provided_class import annotated_class
 from app.framework.websockets.enhancers import (
     Enhancers,
     Resolve,
@@ -129,6 +130,10 @@ def _explore(
         enhancers = collect_enhancers(class_enhancers, member, subject, resolve)
         check_needed_guards(cls, member, enhancers.guards, subject, resolve)
         code = get_metadata(member, HTTP_CODE)
+        if code and _returns_response(member):
+            raise BootError(
+                f"{subject}: @http_code has no effect on a response of aiohttp; set its status"
+            )
         yield HttpRoute(
             method=method,
             path=url,
@@ -263,6 +268,11 @@ def _answer_of_filter(response: HttpResponse, context: HttpContext) -> web.Strea
     if not response.is_answered:
         BaseExceptionFilter().catch(RuntimeError("no filter answered"), context)
     return response.finish(None)
+
+
+def _returns_response(method: Callable[..., Any]) -> bool:
+    returned = annotated_class(get_type_hints(method).get("return"))
+    return returned is not None and issubclass(returned, web.StreamResponse)
 
 
 def _reads_body(parameters: Iterable[Parameter]) -> bool:

@@ -13,6 +13,7 @@ from app.framework.config import ConfigService
 class _Database(BaseModel):
     host: str = "localhost"
     options: dict[str, int] = {"pool": 5}
+    shards: dict[int, str] = {0: "first"}
 
 
 class _Settings(BaseSettings):
@@ -39,6 +40,7 @@ CONFIG = ConfigService(_Settings.model_construct())
         ("name", object, None),
         ("database.host", str, "localhost"),
         ("database.options.pool", int, 5),
+        ("database.shards.0", str, "first"),
         ("url", str, "http://localhost:3000"),
     ],
 )
@@ -103,7 +105,7 @@ def test_settings_are_the_same_values_when_they_are_read_as_attributes() -> None
             "database.port",
             (
                 "_Settings has no setting 'database.port': 'port' is unknown, "
-                "its settings are host, options"
+                "its settings are host, options, shards"
             ),
         ),
         (

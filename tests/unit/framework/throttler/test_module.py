@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from dependency_injector import containers, providers
 from pydantic import BaseModel
 
@@ -139,6 +139,41 @@ async def test_clients_of_a_controller_behind_a_trusted_proxy_have_limits_of_the
     await app.close()
 
     assert [200, 200, 429] == statuses
+
+
+async def test_subclass_of_the_guard_has_its_own_tracker_in_an_application() -> None:
+    """As in Nest's documentation, a subclass identifies clients by ``X-Forwarded-For``."""
+
+    class _ProxyGuard(ThrottlerGuard):
+        def get_tracker(self, caller: web.Request) -> str:
+            return caller.headers["X-Forwarded-For"]
+
+        def should_skip(self, context: ExecutionContext) -> bool:
+            return "X-Admin" in context.switch_to_http().get_request().headers
+
+    @controller("things")
+    @use_guards(_ProxyGuard)
+    class _Controller:
+        @get()
+        @throttle({"default": {"limit": 1}})
+        def find(self) -> None: ...
+
+    class _Module(containers.DeclarativeContainer):
+        throttler = ThrottlerModule.for_root([LIMIT])
+        guard = providers.Singleton(
+            _ProxyGuard, throttler.throttlers, throttler.storage, throttler.get_tracker
+        )
+        things = providers.Singleton(_Controller)
+
+    app = NestFactory.create(_Module)
+    async with ClientSession(await app.listen(0)) as session:
+        statuses = []
+        for address, extra in (("a", {}), ("b", {}), ("a", {}), ("a", {"X-Admin": "yes"})):
+            response = await session.get("/things", headers={"X-Forwarded-For": address, **extra})
+            statuses.append(response.status)
+    await app.close()
+
+    assert [200, 200, 429, 200] == statuses
 
 
 async def test_guard_may_be_global() -> None:

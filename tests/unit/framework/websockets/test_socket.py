@@ -21,6 +21,34 @@ def in_rooms(*rooms: str) -> Socket:
     return socket
 
 
+def test_an_unknown_attribute_is_refused_with_the_alternatives() -> None:
+    """In Node, any attribute may be set."""
+    client: Any = fake_socket(Socket)
+
+    with pytest.raises(AttributeError) as caught:
+        client.user = "ann"
+    assert (
+        "Socket has no attribute 'user'; write client.data['user'] = ..., or add the attribute to "
+        "a class of your own, IoOptions(socket_class=...)"
+    ) == str(caught.value)
+    with pytest.raises(AttributeError) as caught:
+        client.data.user = "ann"
+    assert "client.data is a dict; write client.data['user'] = ..." == str(caught.value)
+    with pytest.raises(AttributeError, match=r"'rooms'.* has no setter"):
+        client.rooms = set()
+
+
+@pytest.mark.parametrize("slots", [{}, {"__slots__": ("user",)}])
+def test_attributes_of_a_socket_class_may_be_set(slots: dict[str, Any]) -> None:
+    socket_class: Any = type("UserSocket", (Socket,), slots)
+    client = fake_socket(socket_class)
+
+    client.user = "ann"
+    client.data["user"] = "ann"
+
+    assert ("ann", {"user": "ann"}) == (client.user, client.data)
+
+
 def test_server_reaches_everybody_when_no_room_is_named() -> None:
     """An event may have any number of arguments."""
     link = RecordingLink()

@@ -1,9 +1,10 @@
 """Tests app/framework/core/http/router.py: mistakes in controllers that stop the boot."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
+from aiohttp import web
 from dependency_injector import providers
 from pydantic import BaseModel
 
@@ -14,6 +15,7 @@ from app.framework import (
     Param,
     controller,
     get,
+    http_code,
     post,
     subscribe_message,
     web_socket_gateway,
@@ -152,4 +154,20 @@ async def test_boot_fails_when_a_dto_has_no_marker() -> None:
         "_Cats.create: parameter 'cat' receives the request, but its annotation is another type; "
         "a handler without markers takes (request, response): add a request parameter before "
         "this one, or annotate this one with Body()"
+    ) == await start_error(providers.Singleton(_Cats))
+
+
+@pytest.mark.parametrize("returned", [web.Response, web.StreamResponse | None])
+async def test_boot_fails_when_a_status_is_set_for_a_response_of_aiohttp(returned: Any) -> None:
+    """The response has a status of its own, which is sent."""
+
+    @controller("cats")
+    class _Cats:
+        @get()
+        @http_code(202)
+        async def cat(self) -> returned:
+            return web.Response()
+
+    assert (
+        "_Cats.cat: @http_code has no effect on a response of aiohttp; set its status"
     ) == await start_error(providers.Singleton(_Cats))
