@@ -5,19 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pytest
 import pytest_asyncio
 from dependency_injector import containers, providers
 
 from app.framework import IoAdapter, IoOptions, NestFactory
-from app.framework.redis_adapter import RedisCluster, SubscriptionMode, create_sharded_adapter
+from app.framework.redis_adapter import RedisCluster, create_adapter, create_sharded_adapter
 from tests.cluster.node_server import NodeServer
 from tests.cluster.rooms_gateway import AdminGateway, RoomsGateway
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.redis_server import RedisServer
+
+Mode = Literal["dynamic", "static", "classic"]
+"""A subscription mode of the sharded adapter, or the classic adapter."""
 
 
 class ClusterModule(containers.DeclarativeContainer):
@@ -64,11 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(session_loop, append=False)
 
 
-@pytest_asyncio.fixture(loop_scope="session", scope="module", params=["dynamic", "static"])
+@pytest_asyncio.fixture(loop_scope="session", scope="module", params=get_args(Mode))
 async def servers(
     request: pytest.FixtureRequest, driver: JsDriver, shared_redis_server: RedisServer
 ) -> AsyncIterator[Cluster]:
-    """A cluster in each subscription mode."""
+    """A cluster in each mode."""
     url, mode = shared_redis_server.url, request.param
     async with AsyncExitStack() as stack:
         node = NodeServer(url, mode)
@@ -92,9 +95,12 @@ async def cluster(servers: Cluster) -> AsyncIterator[Cluster]:
                 pass
 
 
-async def start(stack: AsyncExitStack, redis_url: str, mode: SubscriptionMode) -> PythonNode:
+async def start(stack: AsyncExitStack, redis_url: str, mode: Mode) -> PythonNode:
     """Start a server in Python, which stops at the end of the stack."""
-    redis = create_sharded_adapter(redis_url, subscription_mode=mode)
+    if mode == "classic":
+        redis = create_adapter(redis_url)
+    else:
+        redis = create_sharded_adapter(redis_url, subscription_mode=mode)
     app = NestFactory.create(ClusterModule, IoAdapter(IoOptions(cluster=redis)))
     stack.push_async_callback(app.close)
     return PythonNode(await app.listen(0), app.get(RoomsGateway), redis)

@@ -16,8 +16,8 @@ class NodeServer(NodeDriver):
         news: The arguments of each server-side event ``news`` of another node.
     """
 
-    def __init__(self, redis_url: str, subscription_mode: str) -> None:
-        super().__init__(Path(__file__).parent / "js", redis_url, subscription_mode)
+    def __init__(self, redis_url: str, mode: str) -> None:
+        super().__init__(Path(__file__).parent / "js", redis_url, mode)
         self.news: asyncio.Queue[list[Any]] = asyncio.Queue()
         self._numbers = count()
         self._answers: dict[int, asyncio.Future[Any]] = {}

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
-from tests.cluster.conftest import Cluster, PythonNode, start
+from tests.cluster.conftest import Cluster, Mode, PythonNode, start
 from tests.cluster.node_server import NodeServer
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsDriver
@@ -23,12 +23,16 @@ async def redis() -> AsyncIterator[RedisServer]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def cluster(redis: RedisServer, driver: JsDriver) -> AsyncIterator[Cluster]:
+async def cluster(
+    request: pytest.FixtureRequest, redis: RedisServer, driver: JsDriver
+) -> AsyncIterator[Cluster]:
+    """A cluster in the mode ``dynamic``, or in the mode that is the fixture's parameter."""
+    mode: Mode = getattr(request, "param", "dynamic")
     async with AsyncExitStack() as stack:
-        node = NodeServer(redis.url, "dynamic")
+        node = NodeServer(redis.url, mode)
         await node.start()
         stack.push_async_callback(node.stop)
-        first, second = [await start(stack, redis.url, "dynamic") for _ in range(2)]
+        first, second = [await start(stack, redis.url, mode) for _ in range(2)]
         cluster = Cluster(first, second, node, driver)
         yield cluster
         for client in cluster.clients:
@@ -43,6 +47,7 @@ async def until_connected(*nodes: PythonNode, connected: bool = True) -> None:
                 await asyncio.sleep(0.02)
 
 
+@pytest.mark.parametrize("cluster", ["dynamic", "classic"], indirect=True)
 async def test_events_reach_other_nodes_again_when_redis_was_restarted(
     cluster: Cluster, redis: RedisServer
 ) -> None:

@@ -3,5 +3,20 @@ from typing import Any
 
 class UnpackException(Exception): ...
 
-def packb(o: Any, *, default: Callable[[Any], Any] | None = ..., datetime: bool = ...) -> bytes: ...
-def unpackb(packed: bytes, *, strict_map_key: bool = ...) -> Any: ...
+class ExtType:
+    def __init__(self, code: int, data: bytes) -> None: ...
+
+def packb(
+    o: Any,
+    *,
+    default: Callable[[Any], Any] | None = ...,
+    datetime: bool = ...,
+    unicode_errors: str = ...,
+) -> bytes: ...
+def unpackb(
+    packed: bytes,
+    *,
+    strict_map_key: bool = ...,
+    timestamp: int = ...,
+    ext_hook: Callable[[int, bytes], Any] = ...,
+) -> Any: ...

@@ -1,9 +1,13 @@
-"""Socket.IO's Redis adapter: connects the servers of several processes, also those in Node.js.
+"""Socket.IO's Redis adapters: they connect the servers of several processes, also in Node.js.
 
-It speaks the protocol of ``@socket.io/redis-adapter``. It needs ``redis`` and ``msgpack``.
+They speak the protocols of ``@socket.io/redis-adapter``. They need ``redis`` and ``msgpack``.
 """
 
-from app.framework.redis_adapter.redis_cluster import RedisCluster, create_sharded_adapter
+from app.framework.redis_adapter.redis_cluster import (
+    RedisCluster,
+    create_adapter,
+    create_sharded_adapter,
+)
 from app.framework.redis_adapter.sharded_adapter import SubscriptionMode
 
-__all__ = ["RedisCluster", "SubscriptionMode", "create_sharded_adapter"]
+__all__ = ["RedisCluster", "SubscriptionMode", "create_adapter", "create_sharded_adapter"]

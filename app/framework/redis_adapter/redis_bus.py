@@ -1,4 +1,4 @@
-"""`RedisBus`: publishes and receives messages through the sharded channels of a Redis server."""
+"""`RedisBus`: publishes and receives messages through the channels of a Redis server."""
 
 import asyncio
 import random
@@ -16,9 +16,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
+from app.framework.redis_adapter.channels import PATTERN, PLAIN, SHARDED, Channel
+from app.framework.redis_adapter.payload import DroppedMessageError
 
-Receive = Callable[[bytes], None]
-"""Takes the payload of a received message. It must not raise or block."""
+Receive = Callable[[bytes, bytes], None]
+"""Takes the name of the channel and the payload of a received message. It must not block."""
 
 ANSWER_SECONDS = 2.0
 """The time limit for connecting, and for an answer of Redis."""
@@ -69,7 +71,7 @@ class RedisBus:
                 "the URL of the cluster's Redis must be redis://[[user]:password@]host[:port][/db]"
             ) from error
         self.dropped: Counter[str] = Counter()
-        self._receivers: dict[bytes, list[Receive]] = {}
+        self._receivers: dict[Channel, list[Receive]] = {}
         self._subscriber = _Task("cluster-subscriber")
         self._publisher = _Task("cluster-publisher")
         self._commands: list[tuple[bytes, ...]] = []
@@ -112,36 +114,37 @@ class RedisBus:
         await self._subscriber.stop()
         await self._publisher.stop()
 
-    def publish(self, channel: str, payload: bytes) -> bool:
+    def publish(self, channel: Channel, payload: bytes) -> bool:
         """Queue a message for all subscribers of a channel; return False if the queue is full."""
         if self._queued_bytes + len(payload) > MAX_QUEUED_BYTES:
             self.dropped["queue_full"] += 1
             return False
-        self._queue.append((b"SPUBLISH", channel.encode(), payload))
+        self._queue.append((channel.publish, channel.name, payload))
         self._queued_bytes += len(payload)
         self._has_messages.set()
         self._is_queue_empty.clear()
         return True
 
-    def subscribe(self, channel: str, receive: Receive) -> None:
-        """Call a function for each message of a channel."""
-        name = channel.encode()
-        receivers = self._receivers.setdefault(name, [])
+    def subscribe(self, channel: Channel, receive: Receive) -> None:
+        """Call a function for each message of a channel or pattern.
+
+        If the function raises DroppedMessageError, the message is counted in ``dropped``.
+        """
+        receivers = self._receivers.setdefault(channel, [])
         receivers.append(receive)
         if len(receivers) == 1:
-            self._command(b"SSUBSCRIBE", name)
+            self._command(channel.subscribe, channel.name)
 
-    def unsubscribe(self, channel: str, receive: Receive) -> None:
+    def unsubscribe(self, channel: Channel, receive: Receive) -> None:
         """Undo `subscribe`."""
-        name = channel.encode()
-        receivers = self._receivers.get(name, [])
+        receivers = self._receivers.get(channel, [])
         if receive in receivers:
             receivers.remove(receive)
             if not receivers:
-                del self._receivers[name]
-                self._command(b"SUNSUBSCRIBE", name)
+                del self._receivers[channel]
+                self._command(channel.unsubscribe, channel.name)
 
-    async def subscriber_count(self, channel: str) -> int:
+    async def subscriber_count(self, channel: Channel) -> int:
         """Return the number of nodes that have subscribed to a channel.
 
         Raises:
@@ -149,7 +152,7 @@ class RedisBus:
         """
         try:
             async with asyncio.timeout(ANSWER_SECONDS), self._connection() as connection:
-                await connection.send_command("PUBSUB", "SHARDNUMSUB", channel)
+                await connection.send_command("PUBSUB", channel.numsub, channel.name)
                 _, count = await connection.read_response()
                 return int(count)
         except (OSError, RedisError) as error:
@@ -223,13 +226,15 @@ class RedisBus:
             self._has_subscribed = False
             self._is_subscribed.clear()
 
-    async def _subscribe_to(self, connection: AbstractConnection, channels: list[bytes]) -> None:
+    async def _subscribe_to(self, connection: AbstractConnection, channels: list[Channel]) -> None:
+        commands = [(each.subscribe, each.name) for each in channels]
         async with asyncio.timeout(ANSWER_SECONDS):
-            await connection.send_packed_command(
-                connection.pack_commands([(b"SSUBSCRIBE", each) for each in channels])
-            )
-            for _ in channels:
-                await connection.read_response()
+            await connection.send_packed_command(connection.pack_commands(commands))
+            unconfirmed = len(channels)
+            while unconfirmed:
+                # Messages of the first channels may arrive before the last confirmations.
+                if not self._deliver(await connection.read_response()):
+                    unconfirmed -= 1
 
     async def _read(self, connection: AbstractConnection) -> None:
         is_pinged = False
@@ -243,13 +248,31 @@ class RedisBus:
                 await connection.send_command("PING")
                 continue
             is_pinged = False
-            match reply:
-                case [b"smessage", bytes(channel), bytes(payload)]:
-                    for receive in tuple(self._receivers.get(channel, ())):
-                        receive(payload)
+            self._deliver(reply)
             count += 1
             if count % _MESSAGES_AT_ONCE == 0:
                 await asyncio.sleep(0)
+
+    def _deliver(self, reply: Any) -> bool:
+        """Pass a message to its receivers; return False if the reply is no message."""
+        match reply:
+            case [b"smessage", name, payload]:
+                channel = Channel(SHARDED, name)
+            case [b"message", name, payload]:
+                channel = Channel(PLAIN, name)
+            case [b"pmessage", pattern, name, payload]:
+                channel = Channel(PATTERN, pattern)
+            case _:
+                return False
+        for receive in tuple(self._receivers.get(channel, ())):
+            try:
+                receive(name, payload)
+            except DroppedMessageError as error:
+                self.dropped[error.reason] += 1
+            except Exception:  # noqa: BLE001 - one message must not end the subscription
+                self.dropped["malformed"] += 1
+                _log.exception("a message of another node failed")
+        return True
 
     async def _write(self, connection: AbstractConnection) -> None:
         while True:

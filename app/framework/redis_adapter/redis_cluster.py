@@ -1,29 +1,28 @@
 """`RedisCluster`: the nodes that share a Redis server."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.framework.redis_adapter.classic_adapter import ClassicAdapter
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.sharded_adapter import (
-    ShardedAdapter,
-    SubscriptionMode,
-)
+from app.framework.redis_adapter.sharded_adapter import ShardedAdapter, SubscriptionMode
 from app.framework.websockets.broadcast import Hub
+from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter
 
 
 @dataclass(frozen=True, slots=True)
 class RedisCluster:
-    """Connects the servers of one application to the other nodes; see `create_sharded_adapter`.
+    """Connects the servers of one application to the other nodes.
 
-    An instance belongs to one application.
+    `create_adapter` and `create_sharded_adapter` create it. An instance belongs to one application.
     """
 
     bus: RedisBus
-    channel_prefix: str
-    subscription_mode: SubscriptionMode
+    new_adapter: Callable[[Hub], ClusterAdapter]
 
-    def create_adapter(self, hub: Hub) -> ShardedAdapter:
+    def create_adapter(self, hub: Hub) -> ClusterAdapter:
         """Create the cluster adapter of a namespace."""
-        return ShardedAdapter(hub, self.bus, self.channel_prefix, self.subscription_mode)
+        return self.new_adapter(hub)
 
     async def open(self) -> None:
         """Connect; if Redis does not answer, connecting continues in the background."""
@@ -32,6 +31,40 @@ class RedisCluster:
     async def close(self) -> None:
         """Close the connections."""
         await self.bus.close()
+
+
+def create_adapter(
+    url: str,
+    *,
+    key: str = "socket.io",
+    publish_on_specific_response_channel: bool = False,
+) -> RedisCluster:
+    """Socket.IO's ``createAdapter``, which most servers in Node.js use, for any Redis or Valkey.
+
+    ``IoOptions(cluster=create_adapter("redis://127.0.0.1:6379"))`` connects the gateways to all
+    nodes that use the same Redis server and key, including servers in Node.js, and to programs that
+    use ``@socket.io/redis-emitter``. Each node receives all events. Prefer `create_sharded_adapter`
+    if all nodes can use it.
+
+    Args:
+        url: ``redis://[[user]:password@]host[:port][/db]``.
+        key: The beginning of the names of all channels.
+        publish_on_specific_response_channel: Whether an answer is sent to the asking node only, and
+            not to all nodes. Then all nodes must have version 8 of the adapter.
+
+    Raises:
+        BootError: The URL is invalid.
+    """
+    bus = RedisBus(url)
+    return RedisCluster(
+        bus,
+        lambda hub: ClassicAdapter(
+            hub,
+            bus,
+            key,
+            publish_on_specific_response_channel=publish_on_specific_response_channel,
+        ),
+    )
 
 
 def create_sharded_adapter(
@@ -53,4 +86,7 @@ def create_sharded_adapter(
     Raises:
         BootError: The URL is invalid.
     """
-    return RedisCluster(RedisBus(url), channel_prefix, subscription_mode)
+    bus = RedisBus(url)
+    return RedisCluster(
+        bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode)
+    )

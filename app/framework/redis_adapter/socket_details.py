@@ -1,11 +1,11 @@
 """Converts sockets to the JSON that nodes send for ``fetchSockets``, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from app.framework.platform_socketio import json_codec
-from app.framework.redis_adapter.messages import MalformedMessageError
+from app.framework.redis_adapter.payload import MalformedMessageError
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.remote_socket import RemoteSocket
@@ -42,12 +42,19 @@ def details_of(socket: Socket) -> dict[str, Any]:
     }
 
 
-def remote_socket(hub: Hub, details: Any) -> RemoteSocket:
-    """Create the socket of another node from its JSON.
+def remote_sockets(hub: Hub, details: Any) -> Iterator[RemoteSocket]:
+    """Create the sockets of another node from their JSON.
 
     Raises:
-        MalformedMessageError: A field is missing or has a wrong type.
+        MalformedMessageError: This is no array, or a field is missing or has a wrong type.
     """
+    if not isinstance(details, list):
+        raise MalformedMessageError("sockets")
+    for each in details:
+        yield _remote_socket(hub, each)
+
+
+def _remote_socket(hub: Hub, details: Any) -> RemoteSocket:
     match details:
         case {"id": str(socket_id), "handshake": dict(handshake), "rooms": list(rooms)}:
             data = details.get("data")

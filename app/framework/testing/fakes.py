@@ -181,6 +181,10 @@ class RecordingLink:
             if not (rooms and rooms.isdisjoint(each.rooms)) and except_rooms.isdisjoint(each.rooms)
         )
 
+    def has_sockets(self, room: str) -> bool:
+        """Return whether a socket of ``present`` is in the room."""
+        return any(room in each.rooms for each in self.present)
+
 
 def fake_socket(
     socket_class: type[SocketType],

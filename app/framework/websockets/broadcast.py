@@ -92,6 +92,12 @@ class Hub(Protocol):
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> "tuple[Socket, ...]":
         """See `BroadcastOperator.local_sockets`."""
 
+    def has_sockets(self, room: str) -> bool:
+        """Return whether a socket of this process is in a room.
+
+        The time does not depend on the number of members.
+        """
+
     def of(self, namespace: str) -> "Hub":
         """See `Server.of`."""
 

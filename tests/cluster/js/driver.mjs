@@ -2,21 +2,24 @@
 // arrive on stdin, and results leave on stdout: one JSON text per line.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
-import { createShardedAdapter } from "@socket.io/redis-adapter";
+import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
+import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
 import { Server } from "socket.io";
 
-const [url, subscriptionMode] = process.argv.slice(2);
+const [url, mode] = process.argv.slice(2);
 const publisher = createClient({ url });
 const subscriber = publisher.duplicate();
 for (const client of [publisher, subscriber]) client.on("error", () => {});
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
+const adapter =
+  mode === "classic"
+    ? createAdapter(publisher, subscriber)
+    : createShardedAdapter(publisher, subscriber, { subscriptionMode: mode });
 const http = createServer();
-const io = new Server(http, {
-  adapter: createShardedAdapter(publisher, subscriber, { subscriptionMode }),
-  transports: ["websocket"],
-});
+const io = new Server(http, { adapter, transports: ["websocket"] });
+const emitter = new Emitter(publisher);
 
 for (const namespace of [io, io.of("/admin")]) {
   namespace.on("connection", (socket) => {
@@ -32,19 +35,22 @@ for (const namespace of [io, io.of("/admin")]) {
 io.on("news", (...args) => report({ event: "news", args }));
 io.on("question", (text, answer) => answer(`${text} from Node`));
 
-const select = ({ namespace = "/", rooms = [], except = [] }) =>
-  io.of(namespace).in(rooms).except(except);
+// With `emitter`, a command is sent by the emitter of @socket.io/redis-emitter.
+const of = ({ namespace = "/", ...options }) => (options.emitter ? emitter : io).of(namespace);
+const select = ({ rooms = [], except = [], ...options }) => of(options).in(rooms).except(except);
 
 const commands = {
   emit: (selection) => select(selection).emit(selection.event, ...selection.args),
   emitVolatile: (selection) => select(selection).volatile.emit(selection.event, ...selection.args),
   emitBytes: (selection) => select(selection).emit(selection.event, Buffer.from(selection.text)),
+  emitDate: (selection) => select(selection).emit(selection.event, { at: new Date(selection.at) }),
   emitWithAck: (selection) =>
     select(selection).timeout(selection.ms).emitWithAck(selection.event, ...selection.args),
   socketsJoin: (selection) => select(selection).socketsJoin(selection.joined),
   socketsLeave: (selection) => select(selection).socketsLeave(selection.left),
   disconnectSockets: (selection) => select(selection).disconnectSockets(selection.close),
-  serverSideEmit: ({ event, args }) => io.serverSideEmit(event, ...args),
+  serverSideEmit: ({ event, args, ...options }) => of(options).serverSideEmit(event, ...args),
+  allRooms: async (selection) => [...(await of(selection).adapter.allRooms())],
   serverSideEmitWithAck: ({ event, args }) => io.serverSideEmitWithAck(event, ...args),
   async fetchSockets(selection) {
     const sockets = await select(selection).fetchSockets();

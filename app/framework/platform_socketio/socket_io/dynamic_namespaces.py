@@ -104,6 +104,10 @@ class DynamicNamespace:
         children = self.children.values()
         return tuple(each for child in children for each in child.sockets(rooms, except_rooms))
 
+    def has_sockets(self, room: str) -> bool:
+        """See `Hub.has_sockets`."""
+        return any(child.has_sockets(room) for child in self.children.values())
+
     @property
     def socket_count(self) -> int:
         """See `Hub.socket_count`."""

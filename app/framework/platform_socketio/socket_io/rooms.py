@@ -232,6 +232,12 @@ class NamespaceRooms:
         pending = self._select_pending(rooms, except_rooms)
         return (*admitted, *[link.socket for link in pending])
 
+    def has_sockets(self, room: str) -> bool:
+        """See `Hub.has_sockets`."""
+        if room in self.groups or room in self.all_members:
+            return True
+        return any(room in link.pending_rooms for link in self.pending)
+
     @property
     def socket_count(self) -> int:
         """See `Hub.socket_count`."""

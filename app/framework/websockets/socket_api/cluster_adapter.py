@@ -29,7 +29,9 @@ class Cluster(Protocol):
 
 
 class ClusterAdapter(Protocol):
-    """Reaches the sockets of a namespace on the other nodes; `ShardedAdapter` implements it.
+    """Reaches the sockets of a namespace on the other nodes.
+
+    `ShardedAdapter` and `ClassicAdapter` implement it.
 
     The methods that do not return a coroutine queue a message, and do not wait for other nodes. If
     the nodes cannot be reached, these methods have no effect.
@@ -61,7 +63,12 @@ class ClusterAdapter(Protocol):
     async def fetch_sockets(
         self, selection: Selection, timeout_seconds: float
     ) -> "list[RemoteSocket]":
-        """Return the selected sockets of the other nodes."""
+        """Return the selected sockets of the other nodes.
+
+        Raises:
+            AckTimeoutError: Not all nodes have answered in time.
+            ConnectionError: Redis does not answer. The other methods that ask raise it too.
+        """
 
     async def emit_with_ack(
         self, selection: Selection, event: str, args: tuple[Any, ...], timeout_seconds: float

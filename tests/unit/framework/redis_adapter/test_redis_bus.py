@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from app.framework import BootError
+from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import MAX_QUEUED_BYTES, RedisBus
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 
-CHANNEL = "socket.io#/#"
+CHANNEL = Channel.sharded("socket.io#/#")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ async def test_messages_arrive_in_order_when_many_are_published_at_once(bus: Red
     received: list[bytes] = []
     is_done = asyncio.Event()
 
-    def receive(message: bytes) -> None:
+    def receive(_: bytes, message: bytes) -> None:
         received.append(message)
         if message == b"999":
             is_done.set()
@@ -52,7 +53,7 @@ async def test_messages_are_dropped_when_the_queue_is_full(bus: RedisBus) -> Non
 
 
 async def test_channel_is_counted_until_the_last_receiver_has_unsubscribed(bus: RedisBus) -> None:
-    receivers = [lambda _: None, lambda _: None]
+    receivers = [lambda *_: None, lambda *_: None]
     await bus.open()
 
     counts = []
@@ -69,6 +70,49 @@ async def test_channel_is_counted_until_the_last_receiver_has_unsubscribed(bus: 
             pass
 
     assert [1] == counts
+
+
+async def test_messages_of_a_pattern_arrive_when_the_beginning_of_their_channel_is_literal(
+    bus: RedisBus, redis_server: RedisServer
+) -> None:
+    """Special characters of patterns in the beginning have no special meaning."""
+    received: list[tuple[bytes, bytes]] = []
+    is_done = asyncio.Event()
+    bus.subscribe(Channel.beginning_with("a[b]*?\\#"), lambda *each: received.append(each))
+    bus.subscribe(Channel.plain("done"), lambda *_: is_done.set())
+    await bus.open()
+
+    for name in ("ab*?\\#x", "a[b]*?\\#x", "a[b]xx\\#", "a[b]*?\\#", "done"):
+        redis_server.client.publish(name, b"1")
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await is_done.wait()
+
+    assert [(b"a[b]*?\\#x", b"1"), (b"a[b]*?\\#", b"1")] == received
+
+
+async def test_message_is_received_when_it_arrives_before_the_last_confirmation() -> None:
+    """Redis may send messages of a channel while it subscribes to further channels."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readuntil(b"second\r\n"):
+            writer.write(
+                b"*3\r\n$10\r\nssubscribe\r\n$5\r\nfirst\r\n:1\r\n"
+                b"*3\r\n$8\r\nsmessage\r\n$5\r\nfirst\r\n$2\r\nhi\r\n"
+                b"*3\r\n$10\r\nssubscribe\r\n$6\r\nsecond\r\n:2\r\n"
+            )
+        await reader.read()
+        writer.close()
+
+    received: list[bytes] = []
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for name in ("first", "second"):
+            bus.subscribe(Channel.sharded(name), lambda _, payload: received.append(payload))
+        await bus.open()
+
+        assert bus.is_connected
+        assert [b"hi"] == received
+        await bus.close()
 
 
 async def test_opening_ends_when_redis_does_not_answer() -> None:

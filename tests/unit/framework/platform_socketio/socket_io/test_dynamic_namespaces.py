@@ -140,6 +140,8 @@ async def test_broadcast_reaches_all_namespaces_of_the_pattern(
 
     assert ["/rooms/b"] == [each.nsp.name for each in hub.to("b").local_sockets()]
     assert ["/rooms/a"] == [each.nsp.name for each in hub.except_("b").local_sockets()]
+    found = server.manager.find_hub("/rooms/:id")
+    assert [True, False] == [found.has_sockets("b"), found.has_sockets("nowhere")]
 
 
 async def test_broadcast_goes_on_when_it_cuts_off_a_client(

@@ -103,6 +103,15 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
     assert sorted(expected) == sorted(found)
 
 
+async def test_room_has_sockets_when_one_is_or_will_be_in_it(rooms: NamespaceRooms) -> None:
+    """The id of a socket is the name of its own room."""
+    socket = fake_socket(Socket, socket_id="pending")
+    rooms.pending.add(PendingLink(socket, frozenset({"green", "pending"})))
+
+    names = ("red", "c", "green", "pending", "nowhere")
+    assert [True, True, True, True, False] == [rooms.has_sockets(name) for name in names]
+
+
 async def test_broadcast_is_encoded_once_when_many_hear_it(
     rooms: NamespaceRooms, batcher: WriteBatcher, clients: dict[str, RoomClient]
 ) -> None:

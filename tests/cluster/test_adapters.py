@@ -1,4 +1,4 @@
-"""Tests of the sharded adapter (app/framework/redis_adapter) next to a server in Node.js."""
+"""Tests of both adapters (app/framework/redis_adapter) next to a server in Node.js."""
 
 import asyncio
 

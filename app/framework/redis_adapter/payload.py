@@ -1,0 +1,171 @@
+"""The payloads of messages between nodes, and the fields that all adapters use.
+
+A payload is JSON or msgpack. No other format is decoded.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import msgpack
+
+from app.framework.platform_socketio import json_codec
+from app.framework.websockets.socket_api.cluster_adapter import Selection
+
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+"""Messages with longer payloads are dropped."""
+
+_EVENT = 2
+"""The type of an event packet."""
+_DATES_AS_DATETIME = 3
+"""The value of msgpack's option ``timestamp``."""
+
+
+class DroppedMessageError(ValueError):
+    """A received message cannot be handled.
+
+    Attributes:
+        reason: The key of `RedisBus.dropped` that counts the message.
+    """
+
+    reason: ClassVar[str]
+
+
+class MalformedMessageError(DroppedMessageError):
+    """A message is too long, cannot be decoded, or lacks a field."""
+
+    reason = "malformed"
+
+
+class UnknownTypeError(DroppedMessageError):
+    """A message has an unknown type."""
+
+    reason = "unknown_type"
+
+
+class TooManyAnswersError(DroppedMessageError):
+    """The node already answers the maximum number of requests."""
+
+    reason = "too_many_answers"
+
+
+def encode(value: Any) -> bytes:
+    """Encode a value as JSON, or as msgpack if it contains bytes.
+
+    Raises:
+        TypeError: A value has no JSON form.
+    """
+    try:
+        return json_codec.dump(value)
+    except json_codec.BytesFound:
+        return pack(value)
+
+
+def pack(value: Any) -> bytes:
+    """Encode a value as msgpack. Values that are neither bytes nor JSON are written as in JSON.
+
+    Raises:
+        TypeError: A value has no JSON form.
+    """
+    return msgpack.packb(
+        value,
+        default=json_codec.to_json_value,
+        datetime=False,
+        # A JavaScript string may contain lone surrogates.
+        unicode_errors="surrogatepass",
+    )
+
+
+def decode(payload: bytes) -> Any:
+    """Decode a JSON object, or any value in msgpack. A ``Date`` of Node becomes a datetime.
+
+    Raises:
+        MalformedMessageError: The payload is malformed.
+    """
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise MalformedMessageError("too long")
+    try:
+        if payload[:1] == b"{":
+            return json_codec.loads(payload.decode())
+        return msgpack.unpackb(
+            payload,
+            strict_map_key=False,
+            timestamp=_DATES_AS_DATETIME,
+            ext_hook=_refuse_extension,
+        )
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
+        raise MalformedMessageError("neither JSON nor msgpack") from None
+
+
+def _refuse_extension(code: int, data: bytes) -> None:
+    del code, data
+    raise ValueError("Node sends no extension types except dates")
+
+
+def options_of(selection: Selection, **flags: Any) -> dict[str, Any]:
+    """Return the field ``opts`` of a message."""
+    return {
+        "rooms": list(selection.rooms),
+        "except": list(selection.except_rooms),
+        "flags": flags,
+    }
+
+
+def selection_of(options: Any) -> Selection:
+    """Return the sockets that the field ``opts`` of a message selects.
+
+    Raises:
+        MalformedMessageError: The field is malformed.
+    """
+    match options:
+        case {"rooms": rooms, "except": except_rooms}:
+            return Selection(frozenset(texts(rooms)), frozenset(texts(except_rooms)))
+    raise MalformedMessageError("opts")
+
+
+def flags_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the flags in the field ``opts`` of a message, such as ``volatile``."""
+    flags = options.get("flags")
+    return flags if isinstance(flags, dict) else {}
+
+
+def event_packet(namespace: str, event: str, args: Iterable[Any]) -> dict[str, Any]:
+    """Return the packet of an event, as it stands in a message."""
+    return {"type": _EVENT, "data": [event, *args], "nsp": namespace}
+
+
+def event_of(packet: Any) -> tuple[str, tuple[Any, ...]]:
+    """Return the name and the arguments of an event.
+
+    Args:
+        packet: The field ``packet`` of a broadcast.
+
+    Raises:
+        MalformedMessageError: This is not the packet of an event.
+    """
+    match packet:
+        case {"type": 2, "data": list(data)}:
+            return name_and_args(data)
+    raise MalformedMessageError("packet")
+
+
+def name_and_args(data: Any) -> tuple[str, tuple[Any, ...]]:
+    """Return the name and the arguments of an event's array.
+
+    Raises:
+        MalformedMessageError: This is not the array of an event.
+    """
+    match data:
+        case [str(event), *args]:
+            return event, tuple(args)
+    raise MalformedMessageError("event")
+
+
+def texts(values: Any) -> list[str]:
+    """Return the names in an array.
+
+    Raises:
+        MalformedMessageError: This is not an array of strings.
+    """
+    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+        raise MalformedMessageError("rooms")
+    return values
