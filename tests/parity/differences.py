@@ -66,7 +66,15 @@ DIFFERENCES = {
             nest=[["two", "told", "lobby", "two"], ["two", "told", "everybody", "two"]],
         ),
     ),
-    "a middleware refuses": (_own_room_is_first("one"),),
+    "a middleware refuses": (_own_room_is_first("one"), _own_room_is_first("four")),
+    "a page of another origin": (
+        Difference(
+            "A request with an `Origin` that is neither configured nor the server's own is "
+            "answered with 403.",
+            nest=[["one", "connect"]],
+            here=[["one", "connect_error", "websocket error", "(undefined)"]],
+        ),
+    ),
     "several namespaces on one connection": (_own_room_is_first("two"),),
     "closing a connection ends all its namespaces": (_own_room_is_first("two"),),
     "namespaces by regular expression": (
@@ -95,16 +103,16 @@ DIFFERENCES = {
     "objects as acks": (
         Difference(
             "An ack or payload may be a dataclass, a pydantic model, a set (an array),",
-            nest=[["one", "ack 2 of set", {}]],
-            here=[["one", "ack 2 of set", [1]]],
+            nest=[["one", "ack 3 of set", {}]],
+            here=[["one", "ack 3 of set", [1]]],
         ),
         Difference(
             "a returned `WsException` (`{error, message, code, temporary}`).",
-            nest=[["one", "ack 4 of return an error", {"error": "no", "message": "no"}]],
+            nest=[["one", "ack 5 of return an error", {"error": "no", "message": "no"}]],
             here=[
                 [
                     "one",
-                    "ack 4 of return an error",
+                    "ack 5 of return an error",
                     {"error": "no", "message": "no", "code": "error", "temporary": False},
                 ]
             ],

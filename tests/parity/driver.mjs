@@ -8,6 +8,8 @@ import { scripts } from "./scripts.mjs";
 
 process.env.TZ = "UTC";
 
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A client of one script, which writes what it receives to its transcript. */
 class Client {
   constructor(url, name, { namespace = "/", manager, auth, early, ...options } = {}) {
@@ -40,11 +42,25 @@ class Client {
 
   /** Waits until the client has received this event (the given number of times). */
   async sees(event, times = 1) {
-    const isSeen = () => this.lines.filter((line) => line[1] === event).length >= times;
-    for (let waits = 0; !isSeen(); waits += 1) {
+    for (let waits = 0; this.count(event) < times; waits += 1) {
       if (waits > 5000) throw new Error(`${this.name} has not seen ${event}`);
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await later(1);
     }
+  }
+
+  /** Waits for an event that the server may send or not. */
+  async maySee(event, times) {
+    const deadline = Date.now() + 300;
+    while (this.count(event) < times && Date.now() < deadline) await later(1);
+  }
+
+  /** Waits until the server answers an event with this value. */
+  async answers(event, value) {
+    while ((await this.socket.emitWithAck(event)) !== value) await later(1);
+  }
+
+  count(event) {
+    return this.lines.filter((line) => line[1] === event).length;
   }
 
   emit(event, ...args) {
@@ -69,7 +85,7 @@ class Client {
   /** Waits until the server has handled the client's events. */
   async fence() {
     for (let round = 0; round < 2 && this.socket.connected; round += 1) {
-      await this.socket.timeout(1000).emitWithAck("fence").catch(() => {});
+      await this.socket.timeout(30_000).emitWithAck("fence").catch(() => {});
     }
   }
 }
@@ -109,8 +125,7 @@ const probes = new Map();
 /** Waits until a server has no client except the probe, so that scripts do not affect each other. */
 async function emptied(url) {
   if (!probes.has(url)) probes.set(url, io(url, { transports: ["websocket"], forceNew: true }));
-  const count = () => probes.get(url).emitWithAck("clients");
-  while ((await count()) > 1) await new Promise((resolve) => setTimeout(resolve, 2));
+  while ((await probes.get(url).emitWithAck("clients")) > 1) await later(1);
 }
 
 process.stdout.write(`${JSON.stringify({ url: await serve(), scripts: Object.keys(scripts) })}\n`);

@@ -1,6 +1,7 @@
 """The application of gateways.ts in Python: the same gateways and handlers, in the same order."""
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import AsyncIterator, Callable
@@ -226,7 +227,7 @@ class AcksGateway(FencedGateway):
     async def ask_all_in_vain(self, _: Socket, question: Any) -> list[Any]:
         try:
             return await self.server.emit_with_ack(
-                "question unless two", question, timeout_seconds=0.2
+                "question unless two", question, timeout_seconds=1.5
             )
         except AckTimeoutError as error:
             return ["in vain", error.responses]
@@ -346,6 +347,9 @@ class AdminGateway(FencedGateway):
     def handle_connection(self, client: Socket) -> None:
         client.emit("told", client.data["key"], [*client.rooms])
 
+    def handle_disconnect(self, client: Socket) -> None:
+        self.calls.append(f"{client.handshake.auth['name']} left")
+
     @subscribe_message("calls")
     def called(self) -> list[Any]:
         calls, self.calls = self.calls, []
@@ -408,6 +412,16 @@ class Point:
 class Moved:
     event: Any
     data: Any
+
+
+async def _each(*values: Any) -> AsyncIterator[Any]:
+    for value in values:
+        yield value
+
+
+class TeapotException(WsException):
+    def __init__(self) -> None:
+        super().__init__({"status": "teapot", "message": "short and stout"})
 
 
 @web_socket_gateway(namespace="results")
@@ -478,6 +492,10 @@ class ResultsGateway(FencedGateway):
     def set(self) -> Any:
         return {1}
 
+    @subscribe_message("not a number")
+    def not_a_number(self) -> list[float]:
+        return [math.nan, math.inf]
+
     @subscribe_message("return an error")
     def return_error(self) -> WsException:
         return WsException("no")
@@ -504,6 +522,10 @@ class ResultsGateway(FencedGateway):
     def throw_unknown(self) -> NoReturn:
         raise ValueError("secret")
 
+    @subscribe_message("throw a subclass")
+    def throw_subclass(self) -> NoReturn:
+        raise TeapotException
+
     @subscribe_message("stream")
     async def stream(self) -> AsyncIterator[int]:
         for number in (1, 2, 3):
@@ -528,6 +550,18 @@ class ResultsGateway(FencedGateway):
     async def failing_at_once(self) -> AsyncIterator[int]:
         raise WsException("early")
         yield 1
+
+    @subscribe_message("stream of a promise")
+    async def later(self) -> AsyncIterator[int]:
+        return _each(1, 2)
+
+    @subscribe_message("stream with null")
+    def with_null(self) -> AsyncIterator[Any]:
+        return _each(None, 2)
+
+    @subscribe_message("empty stream")
+    def empty(self) -> AsyncIterator[Any]:
+        return _each()
 
 
 def traced(client: Socket, word: str) -> None:
@@ -586,6 +620,23 @@ class ThrowingGuard(CanActivate):
         raise WsException("not you")
 
 
+class AsyncGuard(CanActivate):
+    async def can_activate(self, context: ExecutionContext) -> bool:
+        await asyncio.sleep(0)
+        return bool(context.switch_to_ws().get_data() == "sesame")
+
+
+class ContextInterceptor(NestInterceptor):
+    def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
+        host = context.switch_to_ws()
+        client, data, ack, pattern = context.get_args()
+        return [
+            *(context.get_type(), context.get_class().__name__, context.get_handler().__name__),
+            *(host.get_pattern(), pattern, host.get_data(), data, host.get_client() is client),
+            bool(ack),
+        ]
+
+
 class RescueInterceptor(NestInterceptor):
     async def intercept(self, _: ExecutionContext, call_handler: CallHandler) -> Any:
         try:
@@ -622,6 +673,15 @@ class AnyFilter:
     def catch(self, exception: Exception, host: ExecutionContext) -> None:
         client: Socket = host.switch_to_ws().get_client()
         client.emit("caught", str(exception), host.switch_to_ws().get_data())
+
+
+@catch(WsException)
+class NamedFilter:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def catch(self, exception: WsException, host: ExecutionContext) -> None:
+        host.switch_to_ws().get_client().emit("caught", self.name, exception.get_error())
 
 
 Name = create_param_decorator(
@@ -668,6 +728,16 @@ class PipelineGateway(FencedGateway):
     def for_nobody(self) -> str:
         return "never"
 
+    @subscribe_message("password")
+    @use_guards(AsyncGuard())
+    def password(self) -> str:
+        return "opened"
+
+    @subscribe_message("context")
+    @use_interceptors(ContextInterceptor())
+    def context(self) -> None:
+        pass
+
     @subscribe_message("rescue")
     @use_interceptors(RescueInterceptor())
     def rescue(self) -> NoReturn:
@@ -699,6 +769,21 @@ class PipelineGateway(FencedGateway):
     def dog(self) -> NoReturn:
         raise ValueError("no such dog")
 
+    @subscribe_message("two filters")
+    @use_filters(NamedFilter("1"), NamedFilter("2"))
+    def two_filters(self) -> NoReturn:
+        raise WsException("which?")
+
+    @subscribe_message("another error")
+    @use_filters(NamedFilter("of WsException"))
+    def another_error(self) -> NoReturn:
+        raise ValueError("not for this filter")
+
+    @subscribe_message("no cause")
+    @use_filters(BaseWsExceptionFilter(include_cause=False))
+    def no_cause(self) -> NoReturn:
+        raise WsException("no cause")
+
     @subscribe_message("number")
     def number(self, n: Annotated[int, MessageBody("n", ParseIntPipe)]) -> dict[str, int]:
         return {"n": n}
@@ -718,6 +803,7 @@ class HooksGateway(FencedGateway):
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+        self.latches: set[str] = set()
 
     def after_init(self, server: Server) -> None:
         self.calls.append(["afterInit", server == self.server])
@@ -730,8 +816,16 @@ class HooksGateway(FencedGateway):
 
     async def handle_connection(self, client: Socket) -> None:
         client.emit("told", "handleConnection begins")
-        await asyncio.sleep(0.01)
+        await self.released(client.handshake.auth.get("waits"))
         client.emit("told", "handleConnection ends")
+
+    async def released(self, latch: str | None) -> None:
+        while latch and latch not in self.latches:  # noqa: ASYNC110 - as in gateways.ts
+            await asyncio.sleep(0.001)
+
+    @subscribe_message("release")
+    def release(self, _: Socket, latch: str) -> None:
+        self.latches.add(latch)
 
     @subscribe_message("calls")
     def called(self) -> list[Any]:
@@ -740,7 +834,7 @@ class HooksGateway(FencedGateway):
     @subscribe_message("slow")
     async def slow(self, client: Socket, number: int) -> None:
         client.emit("told", "slow begins", number)
-        await asyncio.sleep(0.01)
+        await self.released("slow")
         client.emit("told", "slow ends", number)
 
     @subscribe_message("told early")

@@ -8,7 +8,7 @@ import { NestFactory, Reflector } from '@nestjs/core';
 import { Ack, BaseWsExceptionFilter, ConnectedSocket, MessageBody } from '@nestjs/websockets';
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { WsException, WsResponse } from '@nestjs/websockets';
-import { catchError, concat, concatMap, defer, from, map, of, throwError } from 'rxjs';
+import { catchError, concat, from, map, of, throwError } from 'rxjs';
 import { Namespace, Server, Socket } from 'socket.io';
 
 type AckFunction = (...args: unknown[]) => void;
@@ -190,7 +190,7 @@ class AcksGateway extends FencedGateway {
   @SubscribeMessage('ask all in vain')
   async askAllInVain(_: Socket, question: unknown) {
     try {
-      return await this.server.timeout(200).emitWithAck('question unless two', question);
+      return await this.server.timeout(1500).emitWithAck('question unless two', question);
     } catch (error) {
       return ['in vain', (error as { responses: unknown[] }).responses];
     }
@@ -298,6 +298,8 @@ class AdminGateway extends FencedGateway {
 
   handleConnection(client: Socket) { client.emit('told', client.data.key, [...client.rooms]); }
 
+  handleDisconnect(client: Socket) { this.calls.push(`${client.handshake.auth.name} left`); }
+
   @SubscribeMessage('calls') called() { return this.calls.splice(0); }
   @SubscribeMessage('elsewhere')
   elsewhere(client: Socket) { client.nsp.server.of('/').emit('told', client.nsp.name); }
@@ -331,6 +333,10 @@ enum Ev { ENUM = 'named by an enum', OTHER = 'other' }
 class Point { constructor(readonly x: number, readonly y: number) {} }
 class Moved { constructor(readonly event: unknown, readonly data: unknown) {} }
 
+class TeapotException extends WsException {
+  constructor() { super({ status: 'teapot', message: 'short and stout' }); }
+}
+
 @WebSocketGateway({ namespace: 'results' })
 class ResultsGateway extends FencedGateway {
   @SubscribeMessage(Ev.ENUM) named() { return { event: Ev.OTHER, data: Ev.ENUM }; }
@@ -355,6 +361,7 @@ class ResultsGateway extends FencedGateway {
   response(): WsResponse<number[]> { return { event: 'response', data: [1, 2] }; }
   @SubscribeMessage('date') date() { return { at: new Date(0) }; }
   @SubscribeMessage('set') set() { return new Set([1]); }
+  @SubscribeMessage('not a number') notANumber() { return [NaN, Infinity]; }
   @SubscribeMessage('return an error') returnError() { return new WsException('no'); }
 
   @SubscribeMessage('throw') throw_() { throw new WsException('no'); }
@@ -364,6 +371,7 @@ class ResultsGateway extends FencedGateway {
   @SubscribeMessage('ack, then throw')
   ackThenThrow(_: Socket, data: unknown, ack: AckFunction) { ack(data); throw new WsException('late'); }
   @SubscribeMessage('throw unknown') throwUnknown() { throw new Error('secret'); }
+  @SubscribeMessage('throw a subclass') throwSubclass() { throw new TeapotException(); }
 
   @SubscribeMessage('stream') stream() { return from([1, 2, 3]); }
   @SubscribeMessage('stream of events')
@@ -374,6 +382,9 @@ class ResultsGateway extends FencedGateway {
   failing() { return concat(of(1), throwError(() => new WsException('late'))); }
   @SubscribeMessage('failing at once')
   failingAtOnce() { return throwError(() => new WsException('early')); }
+  @SubscribeMessage('stream of a promise') async later() { return from([1, 2]); }
+  @SubscribeMessage('stream with null') withNull() { return from([null, 2]); }
+  @SubscribeMessage('empty stream') empty() { return from([]); }
 }
 
 const traced = (client: Socket, word: string) => (client.data.trace ??= []).push(word);
@@ -419,6 +430,23 @@ class ThrowingGuard implements CanActivate {
   canActivate(): boolean { throw new WsException('not you'); }
 }
 
+class AsyncGuard implements CanActivate {
+  async canActivate(context: ExecutionContext) {
+    return Promise.resolve(context.switchToWs().getData() === 'sesame');
+  }
+}
+
+class ContextInterceptor implements NestInterceptor {
+  intercept(context: ExecutionContext) {
+    const host = context.switchToWs();
+    const [client, data, ack, pattern] = context.getArgs();
+    return of([
+      context.getType(), context.getClass().name, context.getHandler().name,
+      host.getPattern(), pattern, host.getData(), data, host.getClient() === client, Boolean(ack),
+    ]);
+  }
+}
+
 class RescueInterceptor implements NestInterceptor {
   intercept(_: ExecutionContext, next: CallHandler) {
     return next.handle().pipe(catchError(() => of('rescued')));
@@ -446,6 +474,14 @@ class CatFilter extends BaseWsExceptionFilter {
 class AnyFilter {
   catch(error: Error, host: ArgumentsHost) {
     host.switchToWs().getClient<Socket>().emit('caught', error.message, host.switchToWs().getData());
+  }
+}
+
+@Catch(WsException)
+class NamedFilter {
+  constructor(readonly name: string) {}
+  catch(error: WsException, host: ArgumentsHost) {
+    host.switchToWs().getClient<Socket>().emit('caught', this.name, error.getError());
   }
 }
 
@@ -477,6 +513,11 @@ class PipelineGateway extends FencedGateway {
   @UseGuards(new ThrowingGuard())
   @SubscribeMessage('for nobody') forNobody() { return 'never'; }
 
+  @UseGuards(new AsyncGuard())
+  @SubscribeMessage('password') password() { return 'opened'; }
+
+  @UseInterceptors(new ContextInterceptor())
+  @SubscribeMessage('context') context() {}
   @UseInterceptors(new RescueInterceptor())
   @SubscribeMessage('rescue') rescue() { throw new Error('secret'); }
   @UseInterceptors(new CacheInterceptor())
@@ -490,6 +531,12 @@ class PipelineGateway extends FencedGateway {
   @SubscribeMessage('cat') cat() { throw new CatNotFound(); }
   @UseFilters(new CatFilter())
   @SubscribeMessage('dog') dog() { throw new Error('no such dog'); }
+  @UseFilters(new NamedFilter('1'), new NamedFilter('2'))
+  @SubscribeMessage('two filters') twoFilters() { throw new WsException('which?'); }
+  @UseFilters(new NamedFilter('of WsException'))
+  @SubscribeMessage('another error') anotherError() { throw new Error('not for this filter'); }
+  @UseFilters(new BaseWsExceptionFilter({ includeCause: false }))
+  @SubscribeMessage('no cause') noCause() { throw new WsException('no cause'); }
   @SubscribeMessage('number')
   number(@MessageBody('n', ParseIntPipe) n: number) { return { n }; }
   @SubscribeMessage('name') name(@Name('name') name: string) { return { name }; }
@@ -501,20 +548,23 @@ class PipelineGateway extends FencedGateway {
 class HooksGateway extends FencedGateway {
   @WebSocketServer() server!: Namespace;
   calls: unknown[] = [];
+  latches = new Set<string>();
 
   afterInit(server: Namespace) { this.calls.push(['afterInit', server === this.server]); }
   onModuleInit() { this.calls.push('onModuleInit'); }
   onApplicationBootstrap() { this.calls.push('onApplicationBootstrap'); }
   async handleConnection(client: Socket) {
     client.emit('told', 'handleConnection begins');
-    await later(10);
+    await this.released(client.handshake.auth.waits);
     client.emit('told', 'handleConnection ends');
   }
+  async released(latch?: string) { while (latch && !this.latches.has(latch)) await later(1); }
+  @SubscribeMessage('release') release(_: Socket, latch: string) { this.latches.add(latch); }
   @SubscribeMessage('calls') called() { return this.calls; }
   @SubscribeMessage('slow')
   async slow(client: Socket, number: number) {
     client.emit('told', 'slow begins', number);
-    await later(10);
+    await this.released('slow');
     client.emit('told', 'slow ends', number);
   }
   @SubscribeMessage('told early')

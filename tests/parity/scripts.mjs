@@ -1,6 +1,8 @@
 // The scripts of the clients. Each receives a function that connects a client and waits for it. The
 // client writes everything that it receives to the transcript; see driver.mjs.
 
+const later = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** Connects two clients whose namespaces share a connection, as the namespaces of a page do. */
 async function share(connect, first, second) {
   const one = await connect("one", first);
@@ -137,22 +139,21 @@ export const scripts = {
     await one.ask("lists", "red");
     const id = two.socket.id;
     two.socket.disconnect();
-    await one.fence();
+    await one.answers("clients", 2);
     await one.ask("lists", id);
     await one.ask("lists", null);
   },
 
   async "acks of clients"(connect) {
-    const options = { namespace: "/acks" };
-    const [one, two] = [await connect("one", options), await connect("two", options)];
+    const one = await connect("one", { namespace: "/acks" });
     await one.ask("ask me", { id: 1 });
     await one.ask("ask me", null);
     await one.ask("ask me in vain");
     await one.ask("ask a room", 7);
     await one.ask("ask nobody");
-    await one.ask("ask all in vain", "all");
-    two.socket.disconnect();
     await one.ask("ask all", "all");
+    await connect("two", { namespace: "/acks" });
+    await one.ask("ask all in vain", "all");
   },
 
   async "acks of the server"(connect) {
@@ -197,12 +198,12 @@ export const scripts = {
     const [one, two, three, four, five] = clients;
     await two.emit("join", "red");
     two.socket.disconnect();
-    await one.sees("told", 2);
+    await Promise.all([one, three, four, five].map((each) => each.sees("told", 2)));
     three.socket.io.engine.close();
-    await one.sees("told", 4);
+    await Promise.all([one, four, five].map((each) => each.sees("told", 4)));
     three.socket.disconnect();
     four.emit("leave", false);
-    await one.sees("told", 6);
+    await Promise.all([one, five].map((each) => each.sees("told", 6)));
     five.emit("leave", true);
     await one.sees("told", 8);
   },
@@ -237,6 +238,8 @@ export const scripts = {
     const admitted = await connect("one", { namespace: "/admin", auth: { key: "sesame" } });
     await connect("two", { namespace: "/admin", auth: { key: "wrong" } });
     await connect("three", { namespace: "/admin" });
+    const last = await connect("four", { namespace: "/admin", auth: { key: "sesame" } });
+    await last.emit("disconnect me", false);
     await admitted.ask("calls");
   },
 
@@ -244,6 +247,13 @@ export const scripts = {
     await connect("one", { namespace: "/unknown" });
     await connect("two", { namespace: "/adm" });
     await connect("three", { namespace: "/admin/" });
+  },
+
+  async "a page of another origin"(connect) {
+    await connect("one", {
+      extraHeaders: { Origin: "https://other.example" },
+      reconnection: false,
+    });
   },
 
   async "several namespaces on one connection"(connect) {
@@ -300,15 +310,21 @@ export const scripts = {
   },
 
   async "events before the end of handleConnection"(connect) {
-    const one = await connect("one", { namespace: "/hooks", early: ["told early", 1] });
-    await one.sees("told", 3);
+    const two = await connect("two", { namespace: "/hooks" });
+    const options = { namespace: "/hooks", early: ["told early", 1], auth: { waits: "early" } };
+    const connecting = connect("one", options);
+    await later(300);
+    await two.emit("release", "early");
+    await (await connecting).sees("told", 3);
   },
 
   async "events during another event"(connect) {
-    const one = await connect("one", { namespace: "/hooks" });
-    await one.sees("told", 2);
+    const options = { namespace: "/hooks" };
+    const [one, two] = [await connect("one", options), await connect("two", options)];
     one.socket.emit("slow", 1);
     one.socket.emit("slow", 2);
+    await one.maySee("told", 4);
+    await two.emit("release", "slow");
     await one.sees("told", 6);
   },
 
@@ -338,7 +354,8 @@ export const scripts = {
 
   async "payloads and acks"(connect) {
     const one = await connect("one", { namespace: "/results" });
-    for (const value of [0, 1.5, "", "text", false, true, [], [1, [2]], {}, { a: { b: 1 } }]) {
+    const values = [0, -1, 1.5, 0.1, 1e21, 2 ** 53, "", "text", "\u2028é😀", false, true, [], [1, [2]]];
+    for (const value of [...values, {}, { a: { b: null } }, { __proto__: null, constructor: 1 }]) {
       await one.ask("echo", value);
       await one.ask("async echo", value);
     }
@@ -395,6 +412,7 @@ export const scripts = {
   async "objects as acks"(connect) {
     const one = await connect("one", { namespace: "/results" });
     await one.ask("object");
+    await one.ask("not a number");
     await one.ask("set");
     await one.ask("date");
     await one.ask("return an error");
@@ -407,6 +425,7 @@ export const scripts = {
     await one.emit("throw", 1, 2);
     await one.emit("throw an object", 1);
     await one.emit("throw later", 1);
+    await one.emit("throw a subclass", 1);
   },
 
   async "unexpected errors"(connect) {
@@ -434,6 +453,9 @@ export const scripts = {
     await one.ask("stream of both");
     await one.tryAsk("failing stream");
     await one.emit("failing at once");
+    await one.ask("stream of a promise");
+    await one.ask("stream with null");
+    await one.tryAsk("empty stream");
   },
 
   async "events that no gateway handles"(connect) {
@@ -452,12 +474,14 @@ export const scripts = {
     const two = await connect("two", { namespace: "/pipeline", auth: { role: "writer" } });
     await one.ask("for readers");
     await two.ask("for writers");
+    await one.ask("password", "sesame");
   },
 
   async "guards that refuse"(connect) {
     const one = await connect("one", { namespace: "/pipeline", auth: { role: "reader" } });
     await one.emit("for writers", 1);
     await one.emit("for nobody", 2);
+    await one.emit("password", "simsalabim");
   },
 
   async "interceptors"(connect) {
@@ -466,12 +490,16 @@ export const scripts = {
     await one.ask("cache");
     await one.ask("wrap");
     await one.ask("wrap a stream");
+    await one.ask("context", [1]);
   },
 
   async "filters"(connect) {
     const one = await connect("one", { namespace: "/pipeline" });
     await one.emit("cat", "Tom");
     await one.emit("dog", "Spike");
+    await one.emit("two filters");
+    await one.emit("another error");
+    await one.emit("no cause", 1);
   },
 
   async "pipes and parameter decorators"(connect) {

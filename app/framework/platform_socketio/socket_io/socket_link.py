@@ -96,6 +96,7 @@ class ServerSocketLink:
     """
 
     __slots__ = (
+        "_passed_middlewares",
         "_pending",
         "compiled",
         "connection",
@@ -128,6 +129,10 @@ class ServerSocketLink:
         """See `LinkState`."""
         self._pending: _PendingChanges | None = _PendingChanges(sid)
         """The queued actions; None unless the state is PENDING."""
+        self._passed_middlewares = False
+        """Whether the hooks and listeners of the disconnect will run. As in Node, they do not run
+        for a socket that a middleware refuses, because ``handle_connection`` does not run either.
+        """
         request = connection.request
         handshake = Handshake(
             auth=auth,
@@ -173,11 +178,14 @@ class ServerSocketLink:
         self.hub.pending.add(self)
         admitted = False
         try:
-            for connect in (*self.hub.middlewares, *self.compiled.connect):
+            for middleware in self.hub.middlewares:
+                if not await middleware(self.socket):
+                    return
+            self._passed_middlewares = True
+            for connect in self.compiled.connect:
                 if not await connect(self.socket):
-                    break
-            else:
-                admitted = True
+                    return
+            admitted = True
         finally:  # also after a cancellation: no socket may stay pending
             self.hub.pending.remove(self)
             self._finish_admission(admitted=admitted)
@@ -244,7 +252,8 @@ class ServerSocketLink:
         self.state = LinkState.ENDED
         self._pending = None
         self.connection.links.pop(self.namespace, None)
-        self.connection.enqueue_job(partial(self._run_disconnect_hooks, reason))
+        if self._passed_middlewares:
+            self.connection.enqueue_job(partial(self._run_disconnect_hooks, reason))
         self.connection.limit_time_without_links()
 
     def _call_disconnecting(self, reason: DisconnectReason) -> None:
@@ -252,7 +261,7 @@ class ServerSocketLink:
 
         A listener may disconnect the socket, so the caller must read the state after this call.
         """
-        listeners = self.compiled.disconnecting
+        listeners = self.compiled.disconnecting if self._passed_middlewares else ()
         if listeners and self.state in {LinkState.PENDING, ADMITTED}:
             self.compiled = replace(self.compiled, disconnecting=())
             for listener in listeners:
