@@ -25,8 +25,9 @@ from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
-from app.domain.time_limits import CLOSING_SECONDS
+from app.domain.time_limits import CLOSING_SECONDS, DISCONNECT_SECONDS
 from app.framework import EngineOptions, IoAdapter, IoOptions, NestApplication, NestFactory
+from app.gateways.drain_notice import DrainNotice
 from app.guards.event_weight import check_event_weights
 from app.modules import create_app_module
 from app.ports import ChannelRepository, Membership
@@ -42,6 +43,9 @@ _LISTEN_FIXES = {
 }
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
+
+_ACK_SHARE = 0.6
+"""The share of the time for closing in which clients still get the acks of running events."""
 
 _EXTERNAL_ERRORS = (
     DatabaseOpenError,
@@ -93,8 +97,8 @@ async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
     """Start the server, call ``on_listening``, and serve until SIGINT, SIGTERM or SIGHUP.
 
     SIGINT (Ctrl-C) closes at once. After SIGTERM or SIGHUP the server continues to serve while
-    ``/health/ready`` answers 503, and exits within ``DRAIN_SECONDS``. A second SIGINT or SIGTERM
-    kills the process.
+    ``/health/ready`` answers 503, disconnects its clients in batches, and exits within
+    ``DRAIN_SECONDS``. A second SIGINT or SIGTERM kills the process.
 
     Raises:
         StartError: The port is in use, or a file or the database cannot be used.
@@ -110,7 +114,7 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
     file_descriptors.warn_if_low(file_descriptors.raise_limit())
     app = create_application(settings)
     received: signal.Signals | None = None
-    closing_seconds: float | None = None
+    closed_by: float | None = None
     try:
         check_event_weights(app.events())
         await app.init()
@@ -123,23 +127,26 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         on_listening(url, seeded)
         received = await stopped
         if received is not signal.SIGINT and settings.drain_seconds:
-            closing_seconds = await _drain(app, received, settings.drain_seconds)
+            closed_by = asyncio.get_running_loop().time() + settings.drain_seconds
+            await _drain(app, received, settings.drain_seconds)
     finally:
         try:
-            async with asyncio.timeout(closing_seconds):
+            async with asyncio.timeout_at(closed_by):
                 await app.close(received)
         except TimeoutError:
-            _log.error("closing timed out", seconds=closing_seconds)
+            _log.error("closing timed out", drain_seconds=settings.drain_seconds)
 
 
-async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> float:
-    """Serve until load balancers send no more clients; return the seconds left for closing."""
+async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> None:
+    """Serve until load balancers send no more clients; then disconnect the clients in batches."""
     closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
-    serving_seconds = drain_seconds - closing_seconds
+    disconnect_seconds = min(drain_seconds / 5, DISCONNECT_SECONDS)
+    serving_seconds = drain_seconds - disconnect_seconds - closing_seconds
     await app.drain()
-    _log.info("draining", signal=received.name, serving_seconds=serving_seconds)
+    _log.info("draining", signal=received.name, serving_seconds=round(serving_seconds, 3))
     await asyncio.sleep(serving_seconds)
-    return closing_seconds
+    app.get(DrainNotice).send()
+    await app.disconnect_clients(disconnect_seconds, closing_seconds * _ACK_SHARE)
 
 
 def seed_of(settings: Settings) -> Membership:

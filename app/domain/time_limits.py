@@ -28,8 +28,14 @@ UNCONFIRMED_SECONDS = 15.0
 DRAIN_TIMEOUT_SECONDS = 5.0
 """The maximum time that a service waits for its writes at shutdown."""
 
+DISCONNECT_SECONDS = 2.0
+"""The time from the first batch of disconnected clients to the last, when the server drains.
+
+If a fifth of ``DRAIN_SECONDS`` is less, the time is this fifth.
+"""
+
 CLOSING_SECONDS = 5.0
-"""The maximum time for closing clients and storage after draining.
+"""The maximum time for the last acks and for closing the storage, after the batches.
 
 If half of ``DRAIN_SECONDS`` is less, the maximum is this half.
 """

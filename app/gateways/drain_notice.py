@@ -11,14 +11,12 @@ _SOONEST_MS, _LATEST_MS = 500, 5_000
 
 @web_socket_gateway()
 class DrainNotice:
-    """Sends ``server:draining`` before a signal other than SIGINT (Ctrl-C) closes the server."""
+    """Sends ``server:draining`` before the server disconnects its clients."""
 
     server = WebSocketServer()
 
-    async def before_application_shutdown(self, signal: str | None) -> None:
+    def send(self) -> None:
         """Send every socket a random reconnect delay."""
-        if signal in {None, "SIGINT"}:
-            return
         for socket in self.server.local_sockets():
             delay_ms = randint(_SOONEST_MS, _LATEST_MS)  # noqa: S311 - no secret
             socket.emit(ServerEvent.SERVER_DRAINING, {"reconnectAfterMs": delay_ms})

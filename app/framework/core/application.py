@@ -249,6 +249,19 @@ class NestApplication:
         """Run the ``on_drain`` hooks. Clients are still served, until `close` is called."""
         await run_closing_hooks("on_drain", self._providers[::-1])
 
+    async def disconnect_clients(self, seconds: float, ack_seconds: float) -> None:
+        """Accept no clients, and close all WebSockets with code 1001, in batches within a time.
+
+        `close` closes all WebSockets at once, so all clients reconnect at once. Call this before
+        `close` to spread them. Clients are served until it is the turn of their batch.
+
+        Args:
+            seconds: The time from the first batch to the last.
+            ack_seconds: The maximum time that a connection stays open for the ack of an event that
+                is being handled.
+        """
+        await self._adapter.disconnect_clients(seconds, ack_seconds)
+
     async def close(self, signal: signals.Signals | None = None) -> None:
         """Run Nest's shutdown sequence. WebSockets are closed with code 1001, so clients reconnect.
 

@@ -1,5 +1,6 @@
 """Nest's `IoAdapter`: binds gateways to Socket.IO servers."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -126,6 +127,12 @@ class IoAdapter:
         """Add a route per path, for all HTTP methods; `EngineServer` rejects all but GET."""
         for path, server in self._servers.items():
             http.router.add_route("*", f"{path}/", server.handle_request)
+
+    async def disconnect_clients(self, seconds: float, ack_seconds: float) -> None:
+        """See `SocketServer.disconnect_clients`."""
+        async with asyncio.TaskGroup() as disconnecting:
+            for server in self._servers.values():
+                disconnecting.create_task(server.disconnect_clients(seconds, ack_seconds))
 
     def stop_serving(self) -> None:
         """See `SocketServer.stop_serving`."""

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -12,6 +13,9 @@ from tests.e2e.hostile.probe_server import ProbeServer, eventually
 from tests.e2e.hostile.raw_client import CLOSE, PING, RawClient, frame
 
 CLOSE_FRAME = frame(b"\x03\xe8", opcode=CLOSE)
+
+LONG_SECONDS = 3_600.0
+"""A time after which something would happen that must not happen in the test."""
 
 ENDINGS: dict[str, tuple[Callable[[RawClient], None], str]] = {
     "41": (lambda client: client.send("41"), "client namespace disconnect"),
@@ -116,6 +120,76 @@ async def test_only_running_events_are_handled_when_the_server_shuts_down(
     assert refused.items() <= ack.items()
     assert ("draining", {"pattern": "echo"}) == (exception["code"], exception["cause"])
     assert [("event", "1")] == [(name, text) for name, _, text in probe.journal.of("event")]
+
+
+async def test_clients_are_served_until_their_batch_when_the_server_disconnects_them(
+    probe: ProbeServer,
+) -> None:
+    """The first client is disconnected, a new one is rejected, and the last one is served."""
+    async with probe.admitted() as (first, _), probe.admitted() as (last, _):
+        disconnecting = asyncio.create_task(
+            probe.application.disconnect_clients(LONG_SECONDS, LONG_SECONDS)
+        )
+
+        code = await first.close_code()
+        async with probe.client() as refused:
+            status = refused.status
+        last.send('421["echo",1]')
+        answer = await last.receive()
+        disconnecting.cancel()
+
+    assert (1001, 503, "431[1]") == (code, status, answer)
+
+
+async def test_clients_are_disconnected_in_batches_when_there_are_many(probe: ProbeServer) -> None:
+    """There are 20 batches, so two of 40 clients are disconnected together."""
+    async with AsyncExitStack() as clients:
+        admitted = [await clients.enter_async_context(probe.admitted()) for _ in range(40)]
+        disconnecting = asyncio.create_task(
+            probe.application.disconnect_clients(LONG_SECONDS, LONG_SECONDS)
+        )
+
+        codes = [await client.close_code() for client, _ in admitted[:2]]
+        for client, _ in admitted[2:]:
+            client.send('421["echo",1]')
+        answers = [await client.receive() for client, _ in admitted[2:]]
+        disconnecting.cancel()
+
+    assert [1001] * 2 == codes
+    assert ["431[1]"] * 38 == answers
+
+
+async def test_running_event_is_acked_when_its_client_is_disconnected_in_a_batch(
+    probe: ProbeServer,
+) -> None:
+    """A waiting event is refused. The clients of other batches do not wait for the running one."""
+    async with probe.admitted() as (busy, _), probe.admitted() as (idle, _):
+        busy.send('421["slow",1]', '422["echo",2]')
+        await probe.journal.until_count("begun")
+        disconnecting = asyncio.create_task(probe.application.disconnect_clients(0.1, LONG_SECONDS))
+
+        codes = [await idle.close_code()]
+        probe.release.set()
+        texts = [await busy.receive() for _ in range(2)]
+        codes.append(await busy.close_code())
+        await disconnecting
+
+    (ack,) = json.loads(texts[1][3:])
+    assert ("431[1]", "draining") == (texts[0], ack["code"])
+    assert [1001] * 2 == codes
+
+
+async def test_client_is_disconnected_without_an_ack_when_its_handler_hangs(
+    probe: ProbeServer,
+) -> None:
+    async with probe.admitted() as (client, _):
+        client.send('421["slow",1]')
+        await probe.journal.until_count("begun")
+
+        await probe.application.disconnect_clients(0.1, ack_seconds=0.1)
+        code = await client.close_code()
+
+    assert 1001 == code
 
 
 async def test_no_task_is_left_when_the_server_shuts_down_during_a_hanging_handler(

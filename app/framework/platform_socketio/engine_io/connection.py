@@ -75,6 +75,7 @@ class Connection(WebSocket, Generic[Link]):
         "_tasks",
         "_tcp_closed",
         "heartbeat_slot",
+        "is_draining",
         "is_handling",
         "last_received_tick",
         "links",
@@ -115,6 +116,8 @@ class Connection(WebSocket, Generic[Link]):
         """The connection's slot in the heartbeat's timer wheel; only the heartbeat sets it."""
         self.is_handling = False
         """Whether a packet or job is being handled, or waits in the inbox."""
+        self.is_draining = False
+        """Whether `drain` was called; the server then rejects waiting events as ``draining``."""
         self._owner = owner
         """The Socket.IO server."""
         self._tasks = owner.tasks
@@ -140,11 +143,11 @@ class Connection(WebSocket, Generic[Link]):
 
     @property
     def is_reading(self) -> bool:
-        """Whether the server may read: the inbox has room, and the server is not shutting down."""
+        """Whether the server may read: the inbox has room, and `drain` was not called."""
         return (
             len(self._inbox) < INBOX_MAX_JOBS
             and self._inbox_chars < INBOX_MAX_CHARS
-            and not self._owner.is_closing
+            and not self.is_draining
         )
 
     @property
@@ -202,8 +205,9 @@ class Connection(WebSocket, Generic[Link]):
         if self.closed:
             self._drop_waiting_packets()
 
-    def stop_reading(self) -> None:
+    def drain(self) -> None:
         """Stop reading until the connection is closed, and end a running `pause_events`."""
+        self.is_draining = True
         self.drop_unparsed_data()
         if self._pause is not None:
             _resolve(self._pause)

@@ -34,7 +34,6 @@ class ConnectionOwner(Protocol[Connection_contra]):
     batcher: WriteBatcher
     heartbeat: Heartbeat
     max_packets_per_second: int
-    is_closing: bool
 
     def handle_message(
         self, connection: Connection_contra, message: str, attachments: tuple[bytes, ...] = ()

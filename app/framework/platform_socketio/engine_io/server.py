@@ -138,7 +138,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         """The Socket.IO server."""
         self._create_connection = create_connection
         """Creates a `Connection` from its arguments."""
-        self._is_accepting = True
+        self.is_accepting = True
         """Whether new connections are accepted."""
         self._origin_rule = OriginRule(
             options.origins, options.trusted_proxies, options.origins_setting
@@ -206,7 +206,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
 
     def stop_accepting(self) -> None:
         """Reject new connections with 503 from now on."""
-        self._is_accepting = False
+        self.is_accepting = False
 
     def close_all(self) -> None:
         """Close every connection with code 1001. Clients then reconnect by themselves."""
@@ -231,7 +231,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
             message = await check.refusal(request)
             if message is not None:
                 return _error_response(403, 4, message)
-            if not self._is_accepting:
+            if not self.is_accepting:
                 return _error_response(503, 3, "Server shutting down")
             if request.transport is None:
                 return _error_response(400, 3, "Bad request")
@@ -254,7 +254,7 @@ class EngineServer(engineio.AsyncServer, Generic[Link]):
         """Return the same error response as Node's engine.io, or None if the request is valid."""
         query = request.query
         checks = (
-            (not self._is_accepting, 503, 3, "Server shutting down", None),
+            (not self.is_accepting, 503, 3, "Server shutting down", None),
             (query.get("transport") != "websocket", 400, 0, "Transport unknown", _TRANSPORT_HINT),
             (query.get("EIO") != _PROTOCOL, 400, 5, "Unsupported protocol version", _VERSION_HINT),
             ("sid" in query, 400, 1, "Session ID unknown", None),

@@ -1,12 +1,16 @@
-"""`ClosedConnections`: closed connections that still have packets, hooks or writes to finish."""
+"""Closes connections in batches, and finishes the packets and hooks of closed connections."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from contextvars import Context
 from functools import partial
 
 from app.framework.platform_socketio.disconnect_reason import DisconnectReason
 from app.framework.platform_socketio.socket_io.socket_link import ClientConnection
+
+MAX_BATCHES = 20
+"""The maximum number of batches in `close_in_batches`."""
 
 
 class ClosedConnections:
@@ -62,6 +66,24 @@ class ClosedConnections:
             self._timers.pop(connection, None)
 
 
+async def close_in_batches(
+    connections: Sequence[ClientConnection], seconds: float, ack_seconds: float
+) -> None:
+    """Close connections with code 1001, in up to `MAX_BATCHES` batches within ``seconds``.
+
+    Clients are served until it is the turn of their batch. If a client's event is being handled
+    then, its connection is closed when the ack is sent, or after ``ack_seconds``.
+    """
+    size = -(-len(connections) // MAX_BATCHES)
+    async with asyncio.TaskGroup() as closing:
+        for start in range(0, len(connections), size or 1):
+            if start:
+                await asyncio.sleep(seconds / MAX_BATCHES)
+            for connection in connections[start : start + size]:
+                if not connection.closed:
+                    closing.create_task(_close_when_idle(connection, ack_seconds))
+
+
 async def wait_until_all_idle(
     connections: Iterable[ClientConnection], timeout_seconds: float
 ) -> None:
@@ -71,6 +93,14 @@ async def wait_until_all_idle(
         _, late = await asyncio.wait(waits, timeout=timeout_seconds)
         for wait in late:
             wait.cancel()
+
+
+async def _close_when_idle(connection: ClientConnection, timeout_seconds: float) -> None:
+    connection.drain()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_seconds):
+            await connection.wait_until_idle()
+    connection.close(DisconnectReason.SERVER_SHUTTING_DOWN)
 
 
 def _drop_backlog(connection: ClientConnection, reason: DisconnectReason) -> None:

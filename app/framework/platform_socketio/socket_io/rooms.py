@@ -216,11 +216,15 @@ class NamespaceRooms:
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
-        If ``rooms`` is empty, all sockets are selected. A socket that is being admitted counts as a
+        If ``rooms`` is empty, all sockets are selected. The sockets of a room are in the order of
+        joining. A socket that is being admitted counts as a
         member of the rooms that it will join. The time is linear in the numbers of members of
         ``rooms`` and of pending sockets. It does not depend on the members of ``except_rooms``.
         """
-        connections = self.members_of_any(rooms or _ALL_SOCKETS)
+        names = rooms or _ALL_SOCKETS
+        connections = dict.fromkeys(
+            each for name in names for each in self._members_of(name).values()
+        )
         excluded = [self._members_of(room) for room in except_rooms]
         links = [connection.links[self.namespace] for connection in connections]
         admitted = [

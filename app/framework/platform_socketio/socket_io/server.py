@@ -32,7 +32,11 @@ from app.framework.platform_socketio.errors import MalformedPacketError
 from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import binary_packets, packets
 from app.framework.platform_socketio.socket_io.binary_connection import BinaryConnection
-from app.framework.platform_socketio.socket_io.closing import ClosedConnections, wait_until_all_idle
+from app.framework.platform_socketio.socket_io.closing import (
+    ClosedConnections,
+    close_in_batches,
+    wait_until_all_idle,
+)
 from app.framework.platform_socketio.socket_io.dynamic_namespaces import DynamicNamespace
 from app.framework.platform_socketio.socket_io.namespace import CompiledNamespace
 from app.framework.platform_socketio.socket_io.packets import StrictPacket
@@ -115,7 +119,6 @@ class SocketServer(socketio.AsyncServer):
         eio: The Engine.IO server, which keeps the open connections. The library requires this
             attribute.
         manager: The rooms of all namespaces. The library requires this attribute.
-        is_closing: Whether events are answered with ``draining`` instead of being handled.
     """
 
     eio: EngineServer[ServerSocketLink]
@@ -130,7 +133,6 @@ class SocketServer(socketio.AsyncServer):
             options.ping_timeout_seconds,
             options.connect_timeout_seconds,
         )
-        self.is_closing = False
         quiet = logging.getLogger("socketio.server")
         super().__init__(
             client_manager=RoomManager(
@@ -190,7 +192,7 @@ class SocketServer(socketio.AsyncServer):
         ack = None if packet_id is None else Acknowledgement(link, packet_id)
         name = data[0] if data else None
         arguments = data[1] if len(data) == _NAME_AND_ONE_ARGUMENT else data[1:] or None
-        if self.is_closing:
+        if connection.is_draining:
             _reject_as_draining(link, name, ack)
             return None
         handler = link.compiled.events.get(name) if isinstance(name, str) else None
@@ -258,16 +260,20 @@ class SocketServer(socketio.AsyncServer):
         """Connect the namespaces to other nodes. Must be called before the namespaces open."""
         self.manager.cluster = cluster
 
+    async def disconnect_clients(self, seconds: float, ack_seconds: float) -> None:
+        """Accept no connections, and close the open ones in batches; see `close_in_batches`."""
+        self.eio.stop_accepting()
+        await close_in_batches(tuple(self.eio.sockets.values()), seconds, ack_seconds)
+
     def stop_serving(self) -> None:
         """Accept no connections, read no more packets, and reject waiting events as ``draining``.
 
         Running handlers continue.
         """
-        self.is_closing = True
         self.eio.stop_accepting()
         self.heartbeat.stop()
         for connection in self.eio.sockets.values():
-            connection.stop_reading()
+            connection.drain()
 
     async def shut_down(self, grace_seconds: float) -> None:
         """Stop serving, wait for handlers, close connections with code 1001, run disconnect hooks.
@@ -334,7 +340,7 @@ class SocketServer(socketio.AsyncServer):
         # Do not admit a socket on a closed connection, because it would never be disconnected.
         # While the server shuts down, send no answer: the connection is about to be closed with
         # code 1001, after which clients reconnect.
-        if connection.closed or self.is_closing:
+        if connection.closed or not self.eio.is_accepting:
             return None
         if packets.exceeds_auth_limits(message, auth):
             data = {"code": WsBadRequest.code, "detail": _LARGE_AUTH}

@@ -31,7 +31,6 @@ class Owner:
         self.batcher = WriteBatcher()
         self.heartbeat = Heartbeat(25.0, 20.0, 10.0)
         self.max_packets_per_second = MAX_PACKETS
-        self.is_closing = False
         self.floods = 0
         self.gate = asyncio.Event()
         self.handled: list[str] = []
