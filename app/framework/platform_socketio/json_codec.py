@@ -6,6 +6,7 @@ python-socketio uses this module in place of ``json``.
 import dataclasses
 import json
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -125,7 +126,7 @@ def to_json_value(value: Any) -> Any:
         return _iso_text(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, set | frozenset):
+    if isinstance(value, AbstractSet):
         return list(value)
     # orjson writes UUIDs and enums itself, but ``json.dumps`` in `_dump_surrogates` does not.
     if isinstance(value, Decimal | date | UUID | Enum):

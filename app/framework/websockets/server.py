@@ -20,6 +20,13 @@ class Server(BroadcastOperator):
 
     __slots__ = ()
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether both are the same namespace, so ``client.nsp == self.server`` works."""
+        return isinstance(other, Server) and other._hub is self._hub
+
+    def __hash__(self) -> int:
+        return hash(self._hub)
+
     @property
     def name(self) -> str:
         """The name of the namespace, such as ``/`` or ``/admin``."""

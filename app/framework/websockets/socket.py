@@ -9,7 +9,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from app.framework.websockets.broadcast import (
     DONE,
@@ -52,7 +52,8 @@ class Handshake:
     @property
     def url(self) -> str:
         """The URL of the upgrade request, with the parameters that are kept in ``query``."""
-        return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
+        query = urlencode(self.query, quote_via=quote, safe="!~*'()")  # as encodeURIComponent
+        return f"{self.path}?{query}" if query else self.path
 
     @property
     def xdomain(self) -> bool:

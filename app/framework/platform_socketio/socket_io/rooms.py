@@ -138,9 +138,6 @@ class NamespaceRooms:
         A volatile event is not sent to clients that currently do not read. With ``local``, the
         event is not sent to other nodes.
         """
-        if self.cluster is not None and not local:
-            selection = Selection(rooms, except_rooms)
-            self.cluster.publish_event(selection, event, args, volatile=volatile)
         if self.pending:
             self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
@@ -149,21 +146,25 @@ class NamespaceRooms:
             excluded.update(self._members_of(room).values())
         stalled = self._batcher.stalled if volatile else None
         names = rooms or _ALL_SOCKETS
+        group = None
         if len(names) == 1:
             (name,) = names
             group = groups.get(name)
-            if group is not None:
-                if stalled:  # exclude only members: each exclusion costs time
-                    excluded.update(stalled.intersection(group.members.values()))
-                self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
-                return
-        recipients = self.members_of_any(names) - excluded
-        if stalled:
-            recipients -= stalled
-        if recipients:
-            frame = self.event_frame(event, args)
-            for recipient in recipients:
-                recipient.send_frame(frame)
+        if group is not None:
+            if stalled:  # exclude only members: each exclusion costs time
+                excluded.update(stalled.intersection(group.members.values()))
+            self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
+        else:
+            recipients = self.members_of_any(names) - excluded
+            if stalled:
+                recipients -= stalled
+            if recipients:
+                frame = self.event_frame(event, args)
+                for recipient in recipients:
+                    recipient.send_frame(frame)
+        if self.cluster is not None and not local:
+            selection = Selection(rooms, except_rooms)
+            self.cluster.publish_event(selection, event, args, volatile=volatile)
 
     def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
         """Return the frame of an event, or the joined frames of an event with bytes.
@@ -215,11 +216,15 @@ class NamespaceRooms:
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
-        If ``rooms`` is empty, all sockets are selected. A socket that is being admitted counts as a
+        If ``rooms`` is empty, all sockets are selected. The sockets of a room are in the order of
+        joining. A socket that is being admitted counts as a
         member of the rooms that it will join. The time is linear in the numbers of members of
         ``rooms`` and of pending sockets. It does not depend on the members of ``except_rooms``.
         """
-        connections = self.members_of_any(rooms or _ALL_SOCKETS)
+        names = rooms or _ALL_SOCKETS
+        connections = dict.fromkeys(
+            each for name in names for each in self._members_of(name).values()
+        )
         excluded = [self._members_of(room) for room in except_rooms]
         links = [connection.links[self.namespace] for connection in connections]
         admitted = [

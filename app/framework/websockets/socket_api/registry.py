@@ -35,7 +35,7 @@ class SocketMap(Mapping[str, "Socket"]):
         return self._hub.socket_count
 
 
-class RoomMap(Mapping[str, frozenset[str]]):
+class RoomMap(Mapping[str, AbstractSet[str]]):
     """Node's ``adapter.rooms``: the ids of the sockets in each room, a live view."""
 
     __slots__ = ("_hub",)
@@ -43,12 +43,13 @@ class RoomMap(Mapping[str, frozenset[str]]):
     def __init__(self, hub: "Hub") -> None:
         self._hub = hub
 
-    def __getitem__(self, room: str) -> frozenset[str]:
-        """Return the ids of the sockets in a room."""
-        sockets = self._hub.sockets(frozenset({room}), _ALL)
+    def __getitem__(self, room: object) -> AbstractSet[str]:
+        """Return the ids of the sockets in a room, in the order of joining."""
+        # A payload of null must not select the group of all sockets, whose name is None.
+        sockets = self._hub.sockets(frozenset({room}), _ALL) if isinstance(room, str) else ()
         if not sockets:
             raise KeyError(room)
-        return frozenset(socket.id for socket in sockets)
+        return dict.fromkeys(socket.id for socket in sockets).keys()
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the rooms, including the room named after each socket's id."""

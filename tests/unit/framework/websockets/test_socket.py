@@ -216,14 +216,14 @@ def test_handshake_has_nodes_fields_when_it_is_read() -> None:
     handshake = Handshake(
         auth={},
         headers={"origin": "https://a.example"},
-        query={"EIO": "4", "name": "a b"},
+        query={"EIO": "4", "name": "a b/é(1)"},
         address="127.0.0.1",
         issued=datetime(2026, 11, 30, 18, 7, 24, tzinfo=UTC),
         path="/ws/",
     )
 
     assert "Mon Nov 30 2026 18:07:24 GMT+0000 (Coordinated Universal Time)" == handshake.time
-    assert "/ws/?EIO=4&name=a+b" == handshake.url
+    assert "/ws/?EIO=4&name=a%20b%2F%C3%A9(1)" == handshake.url
     assert (False, True) == (handshake.secure, handshake.xdomain)
     assert "/ws/" == replace(handshake, query={}).url
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from app.framework import Server, Socket
@@ -30,6 +32,13 @@ def test_rooms_are_a_mapping_to_the_ids_of_their_sockets(link: RecordingLink) ->
     assert {"a": {"a", "b"}, "b": {"b"}, "red": {"a"}} == dict(rooms)
     assert (3, None, 2) == (len(rooms), rooms.get("blue"), len(sids))
     assert {"a": {"a", "red"}, "b": {"a", "b"}} == dict(sids)
+
+
+def test_no_room_is_found_when_its_name_is_not_a_string(link: RecordingLink) -> None:
+    """A client may send null as the name of a room."""
+    rooms: Any = Server(link).adapter.rooms
+
+    assert (None, None) == (rooms.get(None), rooms.get(5))
 
 
 def test_engine_counts_the_connections(link: RecordingLink) -> None:

@@ -1,0 +1,1 @@
+"""The parity kit: one application in NestJS and here, and scripts whose transcripts are equal."""
