@@ -189,6 +189,10 @@ class Settings(BaseSettings):
         description="most bytes queued for a slow client; above it the client is disconnected",
     )
     max_sockets_per_user: Count = Field(20, description="most simultaneous connections of one user")
+    max_sockets_per_address: Count = Field(
+        20_000, description="most simultaneous connections of one address to this server"
+    )
+    max_sockets: Count = Field(50_000, description="most simultaneous connections to this server")
     max_connecting_per_address: Count = Field(
         2_000, description="most connections of one address whose handshake is not finished"
     )

@@ -74,6 +74,8 @@ class AuthenticationCode(StrEnum):
     REVOCATION_UNAVAILABLE = "revocation_unavailable"
     TOO_MANY_ATTEMPTS = "too_many_attempts"
     TOO_MANY_SOCKETS = "too_many_sockets"
+    ADDRESS_FULL = "address_full"
+    NODE_FULL = "node_full"
 
 
 _DETAILS: dict[AuthenticationCode, str] = {
@@ -95,6 +97,8 @@ _DETAILS: dict[AuthenticationCode, str] = {
     AuthenticationCode.REVOCATION_UNAVAILABLE: "Revocations cannot be read now; try again.",
     AuthenticationCode.TOO_MANY_ATTEMPTS: "Too many attempts from this address; wait a minute.",
     AuthenticationCode.TOO_MANY_SOCKETS: "Too many connections of this user; close one first.",
+    AuthenticationCode.ADDRESS_FULL: "Too many connections from this address; try again shortly.",
+    AuthenticationCode.NODE_FULL: "This server has too many connections; try again shortly.",
 }
 
 MISSING_PARTY_DETAIL = (
@@ -109,6 +113,8 @@ _TEMPORARY = frozenset(
         AuthenticationCode.REVOCATION_UNAVAILABLE,
         AuthenticationCode.TOO_MANY_ATTEMPTS,
         AuthenticationCode.TOO_MANY_SOCKETS,
+        AuthenticationCode.ADDRESS_FULL,
+        AuthenticationCode.NODE_FULL,
     }
 )
 

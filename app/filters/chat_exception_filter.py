@@ -30,10 +30,17 @@ _RETRY_AFTER_MS = (1_000, 5_000)
 The time is random, so that clients that were rejected together retry at different times.
 """
 
-_LIMIT_HINT = (
-    "RATE_LIMIT_CONNECTS_PER_MINUTE and RATE_LIMIT_FAILED_AUTH_PER_MINUTE are the limits of an "
-    "address; behind a proxy set TRUSTED_PROXIES"
-)
+_HINTS = {
+    AuthenticationCode.TOO_MANY_ATTEMPTS.value: (
+        "RATE_LIMIT_CONNECTS_PER_MINUTE and RATE_LIMIT_FAILED_AUTH_PER_MINUTE are the limits of an "
+        "address; behind a proxy set TRUSTED_PROXIES"
+    ),
+    AuthenticationCode.ADDRESS_FULL.value: (
+        "MAX_SOCKETS_PER_ADDRESS is the limit; behind a proxy set TRUSTED_PROXIES"
+    ),
+    AuthenticationCode.NODE_FULL.value: "MAX_SOCKETS is the limit; start another node",
+}
+"""What operators can do about a temporary refusal, by its code."""
 
 _ENDING = frozenset({AuthenticationCode.REVOKED, AuthenticationCode.SUBJECT_CHANGED})
 """The codes that disconnect a socket; after other codes the client may refresh its token."""
@@ -118,7 +125,7 @@ class ChatExceptionFilter(BaseWsExceptionFilter):
 
 
 def _log_temporary_refusals(code: str, address: str, times: int) -> None:
-    hint = {"hint": _LIMIT_HINT} if code == AuthenticationCode.TOO_MANY_ATTEMPTS else {}
+    hint = {"hint": _HINTS[code]} if code in _HINTS else {}
     _log.warning("connections refused for now", code=code, address=address, times=times, **hint)
 
 

@@ -38,6 +38,8 @@ def _session_policy(settings: Settings) -> SessionPolicy:
         expiry_grace_seconds=settings.auth_expiry_grace_seconds,
         enforce_expiry=settings.auth_expiry == "enforce",
         max_token_seconds=settings.auth_max_token_seconds,
+        max_sockets=settings.max_sockets,
+        max_sockets_per_address=settings.max_sockets_per_address,
     )
 
 

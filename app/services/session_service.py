@@ -8,7 +8,7 @@ from app.domain.errors import AuthenticationCode, AuthenticationError
 from app.domain.ids import UserId
 from app.domain.principal import CLOCK_SKEW_SECONDS
 from app.ports import Clock, SocketQuota, TokenVerifier
-from app.services.authentication_service import AuthenticationService
+from app.services.authentication_service import AuthenticationService, client_network
 from app.services.sessions.deadline_queue import DeadlineQueue
 from app.services.sessions.revocation_ttl import revocation_seconds
 from app.services.sessions.session import Session, SessionHolder
@@ -33,12 +33,17 @@ class SessionPolicy:
         enforce_expiry: If false, the expiry of a token is checked only when the client sends it.
         max_token_seconds: The longest lifetime of a token. A revocation of a user or a sign-in is
             kept for at least this long.
+        max_sockets: The maximum number of sessions on this node.
+        max_sockets_per_address: The maximum number of sessions on this node for each client
+            network.
     """
 
     expiring_lead_seconds: float
     expiry_grace_seconds: float
     enforce_expiry: bool
     max_token_seconds: int
+    max_sockets: int
+    max_sockets_per_address: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ class SessionService:
         Raises:
             AuthenticationError: The socket is not admitted; the code gives the reason.
         """
+        network = client_network(address)
+        self._check_limits(network)  # before the token is verified, which costs more
         credential = await self._authentication.authenticate(sent, address)
         user_id = credential.principal.user_id
         if not await self._reserve_socket(user_id):
@@ -96,7 +103,12 @@ class SessionService:
             self._quota.release(user_id)
             revoked = AuthenticationError(AuthenticationCode.REVOKED)
             raise await self._authentication.counted(revoked, address)
-        session = Session(user_id, holder, credential)
+        try:
+            self._check_limits(network)  # others may have been admitted in the meantime
+        except AuthenticationError:
+            self._quota.release(user_id)
+            raise
+        session = Session(user_id, holder, credential, network)
         self._set_expiry(session)
         self._open.add(session)
         return session
@@ -164,6 +176,13 @@ class SessionService:
             case RevocationKind.USER:
                 longest = now + self._policy.max_token_seconds
                 return Revocation.of_user(UserId(value), now), longest
+
+    def _check_limits(self, network: str) -> None:
+        """Raise `AuthenticationError` if the node or the client network has no socket left."""
+        if len(self._open) >= self._policy.max_sockets:
+            raise AuthenticationError(AuthenticationCode.NODE_FULL)
+        if self._open.count_of(network) >= self._policy.max_sockets_per_address:
+            raise AuthenticationError(AuthenticationCode.ADDRESS_FULL)
 
     async def _reserve_socket(self, user_id: UserId) -> bool:
         """Count one more socket of the user; return whether the user's quota allows the socket.

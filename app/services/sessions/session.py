@@ -35,6 +35,7 @@ class Session:
     """The session of one socket. Only `SessionService` changes it.
 
     Attributes:
+        network: The client's network, as `client_network` returns it.
         holder: The socket; None after `SessionHolder.end_session` or `SessionService.close` was
             called.
         replaced: The previous token, if there was one. Revoking the previous token must also end
@@ -45,6 +46,7 @@ class Session:
     user_id: UserId
     holder: SessionHolder | None
     credential: Credential
+    network: str
     replaced: Credential | None = None
     expires_at: float = inf
     revoked: bool = False

@@ -1,5 +1,6 @@
-"""Finds the open sessions that a revocation covers, and remembers recent revocations."""
+"""Finds and counts open sessions, and remembers recent revocations."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -18,7 +19,7 @@ _Subject = tuple[RevocationKind, str]
 
 
 class SessionIndex:
-    """Finds open sessions by token, sign-in or user, with one dict lookup.
+    """Finds open sessions by token, sign-in or user, with one dict lookup, and counts them.
 
     A session's credentials must not change while the session is in the index.
     """
@@ -26,6 +27,11 @@ class SessionIndex:
     def __init__(self) -> None:
         self._sessions: set[Session] = set()
         self._by_subject: dict[_Subject, tuple[Session, ...]] = {}
+        self._counts: Counter[str] = Counter()
+        """The number of sessions of each client network that has sessions."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
 
     def __contains__(self, session: Session) -> bool:
         return session in self._sessions
@@ -33,18 +39,26 @@ class SessionIndex:
     def add(self, session: Session) -> None:
         """Add a session."""
         self._sessions.add(session)
+        self._counts[session.network] += 1
         for subject in _subjects(session):
             self._by_subject[subject] = (*self._by_subject.get(subject, ()), session)
 
     def remove(self, session: Session) -> None:
         """Remove a session, which must be in the index."""
         self._sessions.remove(session)
+        self._counts[session.network] -= 1
+        if not self._counts[session.network]:
+            del self._counts[session.network]
         for subject in _subjects(session):
             others = tuple(each for each in self._by_subject[subject] if each is not session)
             if others:
                 self._by_subject[subject] = others
             else:
                 del self._by_subject[subject]
+
+    def count_of(self, network: str) -> int:
+        """Return the number of sessions of a client network."""
+        return self._counts[network]
 
     def of_user(self, user_id: UserId) -> tuple[Session, ...]:
         """Return the user's sessions, in the order in which their tokens were accepted."""

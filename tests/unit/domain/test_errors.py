@@ -48,6 +48,8 @@ def test_authentication_error_is_temporary_only_when_the_token_is_not_at_fault()
         AuthenticationCode.REVOCATION_UNAVAILABLE,
         AuthenticationCode.TOO_MANY_ATTEMPTS,
         AuthenticationCode.TOO_MANY_SOCKETS,
+        AuthenticationCode.ADDRESS_FULL,
+        AuthenticationCode.NODE_FULL,
     } == temporary
 
 

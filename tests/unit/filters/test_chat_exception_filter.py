@@ -242,6 +242,27 @@ def test_filter_logs_temporary_refusals_once_a_minute_when_an_address_causes_man
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [
+        (AuthenticationCode.TOO_MANY_ATTEMPTS, "RATE_LIMIT_CONNECTS_PER_MINUTE"),
+        (AuthenticationCode.ADDRESS_FULL, "MAX_SOCKETS_PER_ADDRESS"),
+        (AuthenticationCode.NODE_FULL, "MAX_SOCKETS"),
+    ],
+)
+def test_filter_logs_the_setting_when_a_limit_refuses_a_client(
+    code: AuthenticationCode, setting: str
+) -> None:
+    exception_filter = ChatExceptionFilter(ManualClock(), refuse_with_connect_error=False)
+
+    with capture_logs() as logs:
+        client = fake_socket(AuthenticatedSocket)
+        exception_filter.catch(AuthenticationError(code), fake_connection(client))
+
+    (warning,) = (each for each in logs if each["log_level"] == "warning")
+    assert setting == warning["hint"].split(" ", 1)[0]
+
+
 @pytest.mark.parametrize("error", [NotAMember(), WsException("no"), RuntimeError("bug")])
 def test_filter_logs_ids_and_no_payload_when_an_event_is_refused(error: ChatError) -> None:
     """The log line names code, event, socket, user and request, but has no payload."""

@@ -19,7 +19,7 @@ def connected(socket_id: str, user_id: UserId, *rooms: str) -> AuthenticatedSock
     """Add a socket of the user to the user's room and to these rooms."""
     socket = fake_socket(AuthenticatedSocket, socket_id=socket_id)
     principal = Principal(user_id, None, None, expires_at=NOW.timestamp())
-    socket.authenticate(Session(user_id, socket, Credential.of(socket_id, principal)))
+    socket.authenticate(Session(user_id, socket, Credential.of(socket_id, principal), "192.0.2.1"))
     socket.join(user_room(user_id), *rooms)
     return socket
 

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +38,8 @@ POLICY = SessionPolicy(
     expiry_grace_seconds=GRACE,
     enforce_expiry=True,
     max_token_seconds=7 * 86_400,
+    max_sockets=1_000,
+    max_sockets_per_address=1_000,
 )
 
 
@@ -88,6 +91,14 @@ class UnavailableStore(MemoryRevocationStore):
     async def contains(self, credential: Credential) -> bool:
         del credential
         raise Unavailable
+
+
+class SlowStore(MemoryRevocationStore):
+    """Lets other tasks run while it is read."""
+
+    async def contains(self, credential: Credential) -> bool:
+        await asyncio.sleep(0)
+        return await super().contains(credential)
 
 
 class Holder(SessionHolder):

@@ -1,12 +1,14 @@
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from app.domain.errors import AuthenticationCode
-from app.services.session_service import LEAST_WARNING_SECONDS
+from app.domain.errors import AuthenticationCode, AuthenticationError
+from app.services.session_service import LEAST_WARNING_SECONDS, SessionPolicy
 from tests.doubles.manual_clock import ManualClock
 from tests.unit.services.session_setting import (
+    ATTEMPTS,
     BOBS_TOKEN,
     GRACE,
     LEAD,
@@ -18,6 +20,7 @@ from tests.unit.services.session_setting import (
     TOKEN,
     Holder,
     Setting,
+    SlowStore,
     ready,
 )
 
@@ -168,6 +171,57 @@ async def test_open_refuses_when_user_has_too_many_sockets(setting: Setting) -> 
     await setting.open(BOBS_TOKEN)
 
     assert AuthenticationCode.TOO_MANY_SOCKETS == code
+
+
+@pytest.mark.parametrize(
+    ("policy", "code"),
+    [
+        (replace(POLICY, max_sockets=1), AuthenticationCode.NODE_FULL),
+        (replace(POLICY, max_sockets_per_address=1), AuthenticationCode.ADDRESS_FULL),
+    ],
+    ids=["node", "address"],
+)
+async def test_open_refuses_until_a_socket_closes_when_there_are_too_many(
+    clock: ManualClock, policy: SessionPolicy, code: AuthenticationCode
+) -> None:
+    """The token is not verified, and nobody's attempts or sockets are counted."""
+    setting = await ready(clock, policy)
+    session = await setting.open()
+    verified = setting.verifier.asked
+
+    refused = [await setting.refusal_of(BOBS_TOKEN) for _ in range(ATTEMPTS + MAX_SOCKETS)]
+
+    assert {code} == set(refused)
+    assert verified == setting.verifier.asked
+    setting.sessions.close(session)
+    await setting.open(BOBS_TOKEN)
+
+
+async def test_open_counts_only_the_sockets_of_the_same_address(clock: ManualClock) -> None:
+    """The addresses of one IPv6 /64 network count as one address."""
+    setting = await ready(clock, replace(POLICY, max_sockets_per_address=1))
+    await setting.sessions.open(TOKEN, "2001:db8::1", Holder())
+
+    await setting.sessions.open(TOKEN, "2001:db8:0:1::1", Holder())
+    with pytest.raises(AuthenticationError) as caught:
+        await setting.sessions.open(BOBS_TOKEN, "2001:db8::2", Holder())
+
+    assert AuthenticationCode.ADDRESS_FULL == caught.value.code
+
+
+async def test_open_admits_only_one_when_several_connect_to_the_last_place(
+    clock: ManualClock,
+) -> None:
+    """The others pass the first check together, and do not count as sockets of their user."""
+    policy = replace(POLICY, max_sockets=1)
+    setting = await ready(clock, policy, SlowStore(clock))
+
+    opened = await asyncio.gather(
+        *(setting.open() for _ in range(MAX_SOCKETS + 1)), return_exceptions=True
+    )
+
+    codes = [each.code for each in opened if isinstance(each, AuthenticationError)]
+    assert [AuthenticationCode.NODE_FULL] * MAX_SOCKETS == codes
 
 
 async def test_open_closes_the_oldest_silent_socket_when_the_user_has_too_many(

@@ -138,9 +138,6 @@ class NamespaceRooms:
         A volatile event is not sent to clients that currently do not read. With ``local``, the
         event is not sent to other nodes.
         """
-        if self.cluster is not None and not local:
-            selection = Selection(rooms, except_rooms)
-            self.cluster.publish_event(selection, event, args, volatile=volatile)
         if self.pending:
             self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
@@ -149,21 +146,25 @@ class NamespaceRooms:
             excluded.update(self._members_of(room).values())
         stalled = self._batcher.stalled if volatile else None
         names = rooms or _ALL_SOCKETS
+        group = None
         if len(names) == 1:
             (name,) = names
             group = groups.get(name)
-            if group is not None:
-                if stalled:  # exclude only members: each exclusion costs time
-                    excluded.update(stalled.intersection(group.members.values()))
-                self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
-                return
-        recipients = self.members_of_any(names) - excluded
-        if stalled:
-            recipients -= stalled
-        if recipients:
-            frame = self.event_frame(event, args)
-            for recipient in recipients:
-                recipient.send_frame(frame)
+        if group is not None:
+            if stalled:  # exclude only members: each exclusion costs time
+                excluded.update(stalled.intersection(group.members.values()))
+            self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
+        else:
+            recipients = self.members_of_any(names) - excluded
+            if stalled:
+                recipients -= stalled
+            if recipients:
+                frame = self.event_frame(event, args)
+                for recipient in recipients:
+                    recipient.send_frame(frame)
+        if self.cluster is not None and not local:
+            selection = Selection(rooms, except_rooms)
+            self.cluster.publish_event(selection, event, args, volatile=volatile)
 
     def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
         """Return the frame of an event, or the joined frames of an event with bytes.

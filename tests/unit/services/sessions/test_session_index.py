@@ -10,7 +10,7 @@ PRINCIPAL = Principal(ALICE, "sess", None, expires_at=60, issued_at=0)
 
 
 def a_session(token: str, principal: Principal = PRINCIPAL) -> Session:
-    return Session(ALICE, None, Credential.of(token, principal))
+    return Session(ALICE, None, Credential.of(token, principal), "192.0.2.1")
 
 
 def test_sessions_are_found_when_a_revocation_names_them() -> None:
@@ -60,4 +60,4 @@ def test_nothing_is_kept_when_the_sessions_are_removed() -> None:
     live.remove(session)
 
     assert session not in live
-    assert ({}, set()) == (live._by_subject, live._sessions)
+    assert ({}, set(), {}) == (live._by_subject, live._sessions, live._counts)
