@@ -309,7 +309,7 @@ async def test_server_awaits_acks_of_clients_while_it_handles_their_event(
     late = await one.ask("ask in vain")
 
     assert {"answer": {"id": 1}, "all": ["all", "all"]} == answer
-    assert "not all clients have acked in time; 0 have" == late
+    assert "not all answers have arrived in time; 0 have" == late
     assert 1 == await one.sees("volatile")
     one.disconnect()
     two.disconnect()

@@ -19,4 +19,5 @@ def unpackb(
     strict_map_key: bool = ...,
     timestamp: int = ...,
     ext_hook: Callable[[int, bytes], Any] = ...,
+    unicode_errors: str = ...,
 ) -> Any: ...

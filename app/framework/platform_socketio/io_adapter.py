@@ -75,11 +75,17 @@ class IoAdapter:
 
         Raises:
             BootError: Two gateways on the same path have different values for an option, or
-                `create_io_server` did not return a `SocketServer`.
+                gateways of a cluster have different paths, or `create_io_server` did not return a
+                `SocketServer`.
         """
         by_path: dict[str, list[GatewayDefinition]] = {}
         for definition in definitions:
             by_path.setdefault(self.path_of(definition.options), []).append(definition)
+        if self._options.cluster is not None and len(by_path) > 1:
+            raise BootError(
+                f"gateways of a cluster must have the same path, not {' and '.join(by_path)}: the "
+                "messages between nodes do not name the path; use different namespaces"
+            )
         self._servers = {
             path: self._create_server(path, self._engine_options(gateways, path))
             for path, gateways in by_path.items()

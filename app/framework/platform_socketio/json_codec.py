@@ -92,18 +92,18 @@ def dumps(value: Any, **_: Any) -> str:
     return dump(value).decode()
 
 
-def loads(text: str) -> Any:
+def loads(text: str, max_depth: int = MAX_DEPTH) -> Any:
     """Decode a JSON text.
 
     Lone surrogates are kept, as in Node's ``JSON.parse``. The validation pipe rejects lone
     surrogates with a reason; an error here would close the connection without a reason.
 
     Raises:
-        ValueError: The text is not JSON, is nested deeper than `MAX_DEPTH`, or has a number outside
-            the range of a double.
+        ValueError: The text is not JSON, is nested deeper than ``max_depth``, or has a number
+            outside the range of a double.
     """
-    if len(text) > MAX_DEPTH and text.count("[") + text.count("{") > MAX_DEPTH:
-        _check_depth(text)
+    if len(text) > max_depth and text.count("[") + text.count("{") > max_depth:
+        _check_depth(text, max_depth)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -165,7 +165,7 @@ def _as_node_writes(dumped: Any, value: Any) -> Any:
     return dumped
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(text: str, max_depth: int) -> None:
     """Reject deep nesting: orjson and ``json`` recurse. Brackets in strings do not count."""
     depth, in_string, escaped = 0, False, False
     for character in text:
@@ -176,8 +176,8 @@ def _check_depth(text: str) -> None:
             in_string = True
         elif character in "[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+            if depth > max_depth:
+                raise ValueError(f"nested deeper than {max_depth} levels")
         elif character in "]}":
             depth -= 1
 

@@ -8,7 +8,11 @@ SHARDED, PLAIN, PATTERN = b"S", b"", b"P"
 
 
 class Channel(NamedTuple):
-    """A channel, or a pattern for the names of plain channels."""
+    """A channel, or a pattern for the names of plain channels.
+
+    As in Node, a lone surrogate in a name is written as U+FFFD, so different rooms may have the
+    same channel. Clients can choose such names.
+    """
 
     kind: bytes
     name: bytes
@@ -16,17 +20,17 @@ class Channel(NamedTuple):
     @classmethod
     def sharded(cls, name: str) -> "Channel":
         """Return a sharded channel. They exist since Redis 7."""
-        return cls(SHARDED, name.encode())
+        return cls(SHARDED, _utf_8(name))
 
     @classmethod
     def plain(cls, name: str) -> "Channel":
         """Return a channel that is not sharded."""
-        return cls(PLAIN, name.encode())
+        return cls(PLAIN, _utf_8(name))
 
     @classmethod
     def beginning_with(cls, prefix: str) -> "Channel":
         """Return the pattern for the plain channels whose names begin with ``prefix``."""
-        return cls(PATTERN, re.sub(r"([*?[\]\\^])", r"\\\1", prefix).encode() + b"*")
+        return cls(PATTERN, re.sub(rb"([*?[\]\\^])", rb"\\\1", _utf_8(prefix)) + b"*")
 
     @property
     def subscribe(self) -> bytes:
@@ -47,3 +51,11 @@ class Channel(NamedTuple):
     def numsub(self) -> bytes:
         """The subcommand of ``PUBSUB`` that counts subscribers; there is none for a pattern."""
         return b"SHARDNUMSUB" if self.kind == SHARDED else b"NUMSUB"
+
+
+def _utf_8(name: str) -> bytes:
+    try:
+        return name.encode()
+    except UnicodeEncodeError:
+        utf_16 = name.encode("utf-16-le", "surrogatepass")
+        return utf_16.decode("utf-16-le", "replace").encode()

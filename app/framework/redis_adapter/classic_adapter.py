@@ -1,6 +1,5 @@
 """`ClassicAdapter`: the adapter of ``@socket.io/redis-adapter`` with pub/sub, for one namespace."""
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum
 from typing import Any
@@ -55,11 +54,11 @@ class ClassicAdapter:
     ) -> None:
         self._hub = hub
         self._bus = bus
-        self._id = secrets.token_hex(8)
+        self._id = bus.node_id
         self._own_beginning = pack([self._id, None, None])[:-2]
-        """The first bytes of each event that this adapter publishes: up to the end of its id."""
+        """The first bytes of each event of this node: up to the end of its id."""
         self._prefix = f"{key}#{hub.namespace}#"
-        self._room_begins = len(self._prefix.encode())
+        self._room_begins = len(Channel.plain(self._prefix).name)
         self._events = Channel.beginning_with(self._prefix)
         self._request_channel = Channel.plain(f"{key}-request#{hub.namespace}#")
         self._response_prefix = f"{key}-response#{hub.namespace}#"
@@ -111,7 +110,7 @@ class ClassicAdapter:
             (room,) = selection.rooms
             channel += f"{room}#"
         payload = pack([self._id, packet, options_of(selection, **flags)])
-        self._bus.publish(Channel.plain(channel), payload)
+        self._bus.publish(Channel.plain(channel), payload, volatile=volatile)
 
     def publish_join(self, selection: Selection, rooms: Iterable[str]) -> None:
         """See `ClusterAdapter.publish_join`."""
@@ -155,16 +154,27 @@ class ClassicAdapter:
         )
 
     async def _ask(self, kind: RequestType, timeout_seconds: float, **fields: Any) -> list[Any]:
-        """Send a request to the other nodes, and return their answers."""
-        nodes = await self._bus.subscriber_count(self._request_channel) - 1
+        """Send a request to the other nodes, and return their answers.
 
-        def send(request_id: str) -> None:
-            self._request(kind, requestId=request_id, **fields)
+        The adapter need not be open. If it is, it has already subscribed to the responses.
+        """
+        channels = (self._response_channel, self._own_response_channel)
+        for channel in channels:
+            self._bus.subscribe(channel, self._receive_response)
+        try:
+            nodes = await self._bus.count_other_nodes(self._request_channel)
+            return await self._requests.ask(
+                nodes,
+                timeout_seconds,
+                lambda request_id: self._request(kind, requestId=request_id, **fields),
+            )
+        finally:
+            for channel in channels:
+                self._bus.unsubscribe(channel, self._receive_response)
 
-        return await self._requests.ask(nodes, timeout_seconds, send)
-
-    def _request(self, kind: RequestType, **fields: Any) -> None:
-        self._bus.publish(self._request_channel, encode({"uid": self._id, "type": kind, **fields}))
+    def _request(self, kind: RequestType, **fields: Any) -> bool:
+        request = encode({"uid": self._id, "type": kind, **fields})
+        return self._bus.publish(self._request_channel, request)
 
     def _respond(self, request: Fields, **fields: Any) -> None:
         channel = self._response_channel
@@ -176,8 +186,11 @@ class ClassicAdapter:
         return Channel.plain(f"{self._response_prefix}{adapter_id}#")
 
     def _receive_event(self, channel: bytes, payload: bytes) -> None:
+        if payload.startswith(self._own_beginning):
+            return
         room = channel[self._room_begins : -1].decode(errors="replace")
-        if payload.startswith(self._own_beginning) or (room and not self._hub.has_sockets(room)):
+        # The name of a channel does not show which lone surrogate the room has.
+        if room and "\ufffd" not in room and not self._hub.has_sockets(room):
             return
         match decode(payload):
             case [str(), dict(packet), options]:

@@ -56,10 +56,13 @@ class LocalSockets:
     ) -> None:
         """Emit an event. Send the number of recipients at once, and each ack when it arrives.
 
+        Sockets that are still connecting cannot ack, and do not receive the event.
+
         Raises:
             TooManyAnswersError: The node waits for the acks of too many events.
         """
-        sockets = self._hub.sockets(*selection_of(options))
+        selected = self._hub.sockets(*selection_of(options))
+        sockets = [each for each in selected if each.can_ack]
         event, args = event_of(packet)
         if len(self._answering) >= MAX_ANSWERS:
             raise TooManyAnswersError
@@ -115,8 +118,8 @@ class LocalSockets:
         def ack(value: Any = None) -> None:
             nonlocal is_answered
             if not is_answered:
+                answer(value)  # raises TypeError if the value has no JSON form
                 is_answered = True
-                answer(value)
 
         self._hub.server_events.call(event, (*args, ack))
 

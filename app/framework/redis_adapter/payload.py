@@ -3,17 +3,26 @@
 A payload is JSON or msgpack. No other format is decoded.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import msgpack
+import orjson
 
 from app.framework.platform_socketio import json_codec
 from app.framework.websockets.socket_api.cluster_adapter import Selection
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
-"""Messages with longer payloads are dropped."""
+"""Messages with longer payloads are neither published nor received."""
+_MAX_FALLBACK_DEPTH = json_codec.MAX_DEPTH + 8
+"""The maximum nesting depth of JSON that orjson cannot decode. An event may have
+`json_codec.MAX_DEPTH` levels, and a message adds some.
+"""
 
+_PACKABLE = (str, int, float, list, tuple, dict, bytes, bytearray, memoryview)
+_PACKED_BITS = 64
+"""Integers of this length do not always fit in msgpack."""
 _EVENT = 2
 """The type of an event packet."""
 _DATES_AS_DATETIME = 3
@@ -68,7 +77,7 @@ def pack(value: Any) -> bytes:
     """
     return msgpack.packb(
         value,
-        default=json_codec.to_json_value,
+        default=_to_packable,
         datetime=False,
         # A JavaScript string may contain lone surrogates.
         unicode_errors="surrogatepass",
@@ -85,15 +94,35 @@ def decode(payload: bytes) -> Any:
         raise MalformedMessageError("too long")
     try:
         if payload[:1] == b"{":
-            return json_codec.loads(payload.decode())
+            return _decode_json(payload)
         return msgpack.unpackb(
             payload,
             strict_map_key=False,
             timestamp=_DATES_AS_DATETIME,
             ext_hook=_refuse_extension,
+            unicode_errors="surrogatepass",
         )
     except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException):
         raise MalformedMessageError("neither JSON nor msgpack") from None
+
+
+def _decode_json(payload: bytes) -> Any:
+    try:
+        return orjson.loads(payload)  # limits the depth itself
+    except orjson.JSONDecodeError:
+        return json_codec.loads(payload.decode(), _MAX_FALLBACK_DEPTH)
+
+
+def _to_packable(value: Any) -> Any:
+    """Convert a value that msgpack cannot encode. All values with a JSON form can be converted."""
+    while not (value is None or isinstance(value, _PACKABLE)):
+        value = json_codec.to_json_value(value)
+    if isinstance(value, int) and value.bit_length() >= _PACKED_BITS:
+        try:
+            return float(value)  # JavaScript reads the number in JSON as a double, too
+        except OverflowError:
+            return math.inf if value > 0 else -math.inf
+    return value
 
 
 def _refuse_extension(code: int, data: bytes) -> None:

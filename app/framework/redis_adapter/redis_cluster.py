@@ -5,7 +5,11 @@ from dataclasses import dataclass
 
 from app.framework.redis_adapter.classic_adapter import ClassicAdapter
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.sharded_adapter import ShardedAdapter, SubscriptionMode
+from app.framework.redis_adapter.sharded_adapter import (
+    ShardedAdapter,
+    SubscriptionMode,
+    check_mode,
+)
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter
 
@@ -84,8 +88,9 @@ def create_sharded_adapter(
         subscription_mode: With ``dynamic``, a node receives only the events for its rooms.
 
     Raises:
-        BootError: The URL is invalid.
+        BootError: The URL or the subscription mode is invalid.
     """
+    check_mode(subscription_mode)
     bus = RedisBus(url)
     return RedisCluster(
         bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode)

@@ -36,15 +36,16 @@ class Requests:
         self._requests: dict[str, _Request] = {}
 
     async def ask(
-        self, nodes: int, timeout_seconds: float, send: Callable[[str], None]
+        self, nodes: int, timeout_seconds: float, send: Callable[[str], bool]
     ) -> list[Any]:
         """Send a request, and return the answers when all have arrived.
 
         Args:
             nodes: The number of the other nodes.
-            send: Sends the request; takes the id of the request.
+            send: Sends the request, and returns whether it could; takes the id of the request.
 
         Raises:
+            ConnectionError: The request could not be sent.
             AckTimeoutError: Not all answers have arrived in time. The error has the others.
         """
         request = _Request(nodes, asyncio.get_running_loop().create_future())
@@ -53,7 +54,8 @@ class Requests:
         request_id = secrets.token_hex(8)
         self._requests[request_id] = request
         try:
-            send(request_id)
+            if not send(request_id):
+                raise ConnectionError("the request is too long, or too many messages are waiting")
             async with asyncio.timeout(timeout_seconds):
                 await request.done
         except TimeoutError:

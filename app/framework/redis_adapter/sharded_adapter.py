@@ -1,13 +1,14 @@
 """`ShardedAdapter`: the sharded adapter of ``@socket.io/redis-adapter``, for one namespace."""
 
-import secrets
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from app.framework.common.exceptions import BootError
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.local_sockets import LocalSockets
 from app.framework.redis_adapter.messages import Message, MessageType
-from app.framework.redis_adapter.payload import UnknownTypeError, event_packet, options_of
+from app.framework.redis_adapter.payload import UnknownTypeError, event_packet, options_of, pack
 from app.framework.redis_adapter.redis_bus import RedisBus
 from app.framework.redis_adapter.requests import Requests
 from app.framework.redis_adapter.socket_details import remote_sockets
@@ -38,13 +39,15 @@ class ShardedAdapter:
     ) -> None:
         self._hub = hub
         self._bus = bus
-        self._id = secrets.token_hex(8)
+        self._id = bus.node_id
+        self._own_beginnings = (b'{"uid":"%b"' % self._id.encode(), _packed_beginning(self._id))
+        """The first bytes of each message of this node, in JSON and in msgpack."""
         self._prefix = f"{channel_prefix}#{hub.namespace}#"
         self._channel = Channel.sharded(self._prefix)
         self._own_channel = self._channel_of(self._id)
         self._is_dynamic = subscription_mode == "dynamic"
-        self._rooms: set[str] = set()
-        """The rooms whose channels are subscribed to."""
+        self._rooms: Counter[str] = Counter()
+        """How often `room_created` was called for each room, less the calls of `room_deleted`."""
         self._requests = Requests()
         self._local = LocalSockets(hub)
         self._handlers: Mapping[int, Callable[[Message], None]] = {
@@ -73,20 +76,20 @@ class ShardedAdapter:
         """Unsubscribe, and stop answering requests."""
         self._bus.unsubscribe(self._channel, self._receive)
         self._bus.unsubscribe(self._own_channel, self._receive)
-        for room in tuple(self._rooms):
+        for room in tuple(self._rooms.elements()):
             self.room_deleted(room)
         self._local.close()
 
     def room_created(self, room: str) -> None:
         """Receive the events for a room."""
-        if self._is_dynamic:
-            self._rooms.add(room)
+        if self._is_dynamic and len(room) != _ID_LENGTH:
+            self._rooms[room] += 1
             self._bus.subscribe(self._channel_of(room), self._receive)
 
     def room_deleted(self, room: str) -> None:
         """Stop receiving the events for a room."""
-        if room in self._rooms:
-            self._rooms.discard(room)
+        if self._rooms[room]:
+            self._rooms[room] -= 1
             self._bus.unsubscribe(self._channel_of(room), self._receive)
 
     def publish_event(
@@ -104,7 +107,7 @@ class ShardedAdapter:
             (room,) = selection.rooms
             if len(room) != _ID_LENGTH:
                 channel = self._channel_of(room)
-        self._bus.publish(channel, message.encode())
+        self._bus.publish(channel, message.encode(), volatile=volatile)
 
     def publish_join(self, selection: Selection, rooms: Iterable[str]) -> None:
         """See `ClusterAdapter.publish_join`."""
@@ -148,13 +151,20 @@ class ShardedAdapter:
         )
 
     async def _ask(self, kind: MessageType, timeout_seconds: float, **data: Any) -> list[Any]:
-        """Send a request to the other nodes, and return their answers."""
-        nodes = await self._bus.subscriber_count(self._channel) - 1
+        """Send a request to the other nodes, and return their answers.
 
-        def send(request_id: str) -> None:
-            self._publish(kind, requestId=request_id, **data)
-
-        return await self._requests.ask(nodes, timeout_seconds, send)
+        The adapter need not be open. If it is, it has already subscribed to its own channel.
+        """
+        self._bus.subscribe(self._own_channel, self._receive)
+        try:
+            nodes = await self._bus.count_other_nodes(self._channel)
+            return await self._requests.ask(
+                nodes,
+                timeout_seconds,
+                lambda request_id: self._publish(kind, requestId=request_id, **data),
+            )
+        finally:
+            self._bus.unsubscribe(self._own_channel, self._receive)
 
     def _channel_of(self, room_or_adapter: str) -> Channel:
         return Channel.sharded(f"{self._prefix}{room_or_adapter}#")
@@ -162,16 +172,18 @@ class ShardedAdapter:
     def _message(self, kind: MessageType, **data: Any) -> Message:
         return Message(self._id, self._hub.namespace, kind, data)
 
-    def _publish(self, kind: MessageType, **data: Any) -> None:
-        self._bus.publish(self._channel, self._message(kind, **data).encode())
+    def _publish(self, kind: MessageType, **data: Any) -> bool:
+        return self._bus.publish(self._channel, self._message(kind, **data).encode())
 
     def _respond(self, request: Message, kind: MessageType, **data: Any) -> None:
         answer = self._message(kind, requestId=request.data.get("requestId"), **data)
         self._bus.publish(self._channel_of(request.sender), answer.encode())
 
     def _receive(self, _: bytes, payload: bytes) -> None:
+        if payload.startswith(self._own_beginnings):
+            return
         message = Message.decode(payload)
-        if message.sender == self._id or message.namespace != self._hub.namespace:
+        if message.namespace != self._hub.namespace:
             return
         handle = self._handlers.get(message.type)
         if handle is None:
@@ -224,6 +236,19 @@ class ShardedAdapter:
 
     def _receive_ack(self, message: Message) -> None:
         self._requests.add_ack(message.data.get("requestId"), message.data.get("packet"))
+
+
+def check_mode(subscription_mode: str) -> None:
+    """Raise BootError if there is no such subscription mode."""
+    if subscription_mode not in get_args(SubscriptionMode):
+        raise BootError(
+            f"there is no subscription mode '{subscription_mode}'; use 'dynamic' or 'static'"
+        )
+
+
+def _packed_beginning(node_id: str) -> bytes:
+    message = Message(node_id, "/", MessageType.BROADCAST, {"bytes": b""}).encode()
+    return message[: message.index(pack("nsp"))]
 
 
 def _ignore(message: Message) -> None:

@@ -48,6 +48,7 @@ class RecordingLink:
 
     def __init__(self) -> None:
         self.connected = True
+        self.can_ack = True
         self.answers_pings = True
         self.joined: set[str] = set()
         self.emitted: list[tuple[str, tuple[Any, ...]]] = []

@@ -78,6 +78,10 @@ class SocketLink(Protocol):
         """Whether the client is connecting or connected; False after a disconnect or refusal."""
 
     @property
+    def can_ack(self) -> bool:
+        """See `Socket.can_ack`."""
+
+    @property
     def answers_pings(self) -> bool:
         """See `Socket.answers_pings`."""
 
@@ -168,6 +172,11 @@ class Socket:
     def connected(self) -> bool:
         """Whether the client is connecting or connected; False after a disconnect or refusal."""
         return self._link.connected
+
+    @property
+    def can_ack(self) -> bool:
+        """Whether the client is connected; False while it is connecting."""
+        return self._link.can_ack
 
     @property
     def nsp(self) -> Server:

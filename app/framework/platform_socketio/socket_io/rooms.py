@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol
 
 from app.framework.platform_socketio.json_codec import BytesFound
 from app.framework.platform_socketio.socket_io import binary_packets, packets
@@ -137,7 +137,13 @@ class NamespaceRooms:
         If ``rooms`` is empty, the event is sent to the whole namespace. The event is encoded once.
         A volatile event is not sent to clients that currently do not read. With ``local``, the
         event is not sent to other nodes.
+
+        Raises:
+            TypeError: See `event_frame`. Nothing is sent.
         """
+        # Refuse an event that cannot be sent, even if this node has no recipients.
+        is_published = self.cluster is not None and not local
+        frame = self.event_frame(event, args) if is_published else None
         if self.pending:
             self._queue_for_pending(rooms, except_rooms, event, args)
         groups = self.groups
@@ -153,13 +159,13 @@ class NamespaceRooms:
         if group is not None:
             if stalled:  # exclude only members: each exclusion costs time
                 excluded.update(stalled.intersection(group.members.values()))
-            self._batcher.queue_group_frame(group, self.event_frame(event, args), excluded)
+            self._batcher.queue_group_frame(group, frame or self.event_frame(event, args), excluded)
         else:
             recipients = self.members_of_any(names) - excluded
             if stalled:
                 recipients -= stalled
             if recipients:
-                frame = self.event_frame(event, args)
+                frame = frame or self.event_frame(event, args)
                 for recipient in recipients:
                     recipient.send_frame(frame)
         if self.cluster is not None and not local:
@@ -276,6 +282,19 @@ class NamespaceRooms:
         compiled = compile_middleware(middleware, self.owner.connect_timeout_seconds)
         self.middlewares = (*self.middlewares, compiled)
 
+    def room_created(self, room: str) -> None:
+        """Receive events of other nodes for a room.
+
+        Called when a room gets its first member, and when a pending socket is about to join it.
+        """
+        if self.cluster is not None:
+            self.cluster.room_created(room)
+
+    def room_deleted(self, room: str) -> None:
+        """Undo one call of `room_created`."""
+        if self.cluster is not None:
+            self.cluster.room_deleted(room)
+
     def add_socket(self, sid: str, connection: RoomMember, rooms: Iterable[str]) -> None:
         """Add an admitted socket to the namespace and to ``rooms``."""
         self._add_to_group(sid, None, connection)
@@ -341,10 +360,6 @@ class NamespaceRooms:
         own = None if room is None else self.all_members.get(room)
         return _NO_MEMBERS if own is None or room is None else {room: own}
 
-    def _is_public(self, room: str | None) -> TypeGuard[str]:
-        """Return whether this is a room, and not the own room of a socket."""
-        return room is not None and room not in self.all_members
-
     def _groups_of(self, connection: RoomMember) -> list[RecipientGroup[RoomMember]]:
         # Select this namespace's groups: a connection may also be in groups of other namespaces.
         groups = self.groups
@@ -354,8 +369,8 @@ class NamespaceRooms:
         group = self.groups.get(name)
         if group is None:
             group = self.groups[name] = RecipientGroup(name)
-            if self._is_public(name) and self.cluster is not None:
-                self.cluster.room_created(name)
+            if name is not None:
+                self.room_created(name)
         if sid not in group.members:
             self._batcher.flush_group(group)
             group.members[sid] = connection
@@ -366,5 +381,5 @@ class NamespaceRooms:
         remove_group(group.members.pop(sid), group)
         if not group.members:
             del self.groups[group.name]
-            if group.name is not None and self.cluster is not None:
-                self.cluster.room_deleted(group.name)
+            if group.name is not None:
+                self.room_deleted(group.name)

@@ -153,6 +153,11 @@ class ServerSocketLink:
         return self.state is ADMITTED
 
     @property
+    def can_ack(self) -> bool:
+        """Whether the socket is admitted."""
+        return self.state is ADMITTED
+
+    @property
     def answers_pings(self) -> bool:
         """See `Connection.answers_pings`."""
         return self.connection.answers_pings
@@ -205,6 +210,7 @@ class ServerSocketLink:
         # `detach` removes the socket from its rooms only if the state is ADMITTED.
         self.state = ADMITTED
         self.hub.add_socket(self.sid, self.connection, pending.rooms)
+        self._release_rooms(pending)
         for frame in pending.frames:
             self.connection.send_frame(frame)
 
@@ -250,7 +256,9 @@ class ServerSocketLink:
         if self.state is ADMITTED:
             self.hub.remove_socket(self.sid)
         self.state = LinkState.ENDED
-        self._pending = None
+        if self._pending is not None:
+            self._release_rooms(self._pending)
+            self._pending = None
         self.connection.links.pop(self.namespace, None)
         if self._passed_middlewares:
             self.connection.enqueue_job(partial(self._run_disconnect_hooks, reason))
@@ -313,13 +321,16 @@ class ServerSocketLink:
         for room in rooms:
             if self.state is ADMITTED:
                 self.hub.add_to_room(self.sid, room)
-            elif self._pending is not None:
+            elif self._pending is not None and room not in self._pending.rooms:
                 self._pending.rooms[room] = None
+                self.hub.room_created(room)
 
     def leave(self, room: str) -> None:
         """Leave a room; no effect if the socket is not in the room."""
         if self._pending is not None:
-            self._pending.rooms.pop(room, None)
+            if room in self._pending.rooms:
+                del self._pending.rooms[room]
+                self._release_room(room)
         elif self.state is ADMITTED:
             self.hub.remove_from_room(self.sid, room)
 
@@ -401,6 +412,14 @@ class ServerSocketLink:
             self.connection.close(
                 DisconnectReason.SERVER_NAMESPACE_DISCONNECT, WSCloseCode.TRY_AGAIN_LATER
             )
+
+    def _release_rooms(self, pending: _PendingChanges) -> None:
+        for room in pending.rooms:
+            self._release_room(room)
+
+    def _release_room(self, room: str) -> None:
+        if room != self.sid:  # `join` was not called for the socket's own room
+            self.hub.room_deleted(room)
 
     async def _run_disconnect_hooks(self, reason: DisconnectReason) -> None:
         for hook in self.compiled.disconnect:

@@ -9,15 +9,15 @@ ACK_SECONDS = 10.0
 
 
 class AckTimeoutError(TimeoutError):
-    """Some clients did not ack a broadcast in time.
+    """Some clients did not ack a broadcast in time, or some nodes did not answer.
 
     Attributes:
-        responses: The first argument of each ack that has arrived.
+        responses: The first argument of each ack, or each answer, that has arrived.
     """
 
     def __init__(self, responses: list[Any]) -> None:
         self.responses = responses
-        super().__init__(f"not all clients have acked in time; {len(responses)} have")
+        super().__init__(f"not all answers have arrived in time; {len(responses)} have")
 
 
 class AwaitedAck:

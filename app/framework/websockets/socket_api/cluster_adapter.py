@@ -34,7 +34,8 @@ class ClusterAdapter(Protocol):
     `ShardedAdapter` and `ClassicAdapter` implement it.
 
     The methods that do not return a coroutine queue a message, and do not wait for other nodes. If
-    the nodes cannot be reached, these methods have no effect.
+    the nodes cannot be reached, the message is published later, unless it is a volatile event or
+    the queue is full.
     """
 
     def open(self) -> None:
@@ -85,7 +86,11 @@ class ClusterAdapter(Protocol):
         """See `Server.server_side_emit_with_ack`."""
 
     def room_created(self, room: str) -> None:
-        """Called when the first socket of this node joins a room that is no socket's own room."""
+        """Receive the events for a room.
+
+        Called when the first socket of this node joins the room, and for each connecting socket
+        that will join it.
+        """
 
     def room_deleted(self, room: str) -> None:
-        """Called when the last socket of this node leaves such a room."""
+        """Undo one call of `room_created`."""

@@ -3,12 +3,10 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from inspect import iscoroutine
+from inspect import Parameter, iscoroutine, signature
 from typing import Any, NamedTuple
 
 import structlog
-
-from app.framework.websockets.socket_api.listeners import accepting
 
 Listener = Callable[..., Any]
 """Takes the arguments of the event or fewer; with an ack, its function is the last argument."""
@@ -24,6 +22,8 @@ _log = structlog.stdlib.get_logger("ServerEvents")
 class _Entry(NamedTuple):
     listener: Listener
     once: bool
+    max_args: int | None
+    """The maximum number of arguments that the listener takes; None if there is no maximum."""
 
 
 class ServerEvents:
@@ -42,7 +42,8 @@ class ServerEvents:
         Raises:
             ValueError: The name of the event is reserved.
         """
-        self._entries[check_name(event)] = (*self._entries.get(event, ()), _Entry(listener, once))
+        entry = _Entry(listener, once, _max_args(listener))
+        self._entries[check_name(event)] = (*self._entries.get(event, ()), entry)
 
     def remove(self, event: str, listener: Listener | None) -> None:
         """Remove a listener; None removes all listeners of the event."""
@@ -59,7 +60,7 @@ class ServerEvents:
             if entry.once:
                 self.remove(event, entry.listener)
             try:
-                result = accepting(entry.listener, len(args))(*args)
+                result = entry.listener(*args[: entry.max_args])
             except Exception:  # noqa: BLE001 - a listener must not end the subscription
                 _log.exception("a listener for events of other servers failed", pattern=event)
                 continue
@@ -88,6 +89,13 @@ def check_name(event: str) -> str:
     if event in _RESERVED:
         raise ValueError(f"'{event}' is a reserved event name")
     return event
+
+
+def _max_args(listener: Listener) -> int | None:
+    kinds = [each.kind for each in signature(listener).parameters.values()]
+    if Parameter.VAR_POSITIONAL in kinds:
+        return None
+    return kinds.count(Parameter.POSITIONAL_ONLY) + kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
 
 
 async def _logging_errors(event: str, coroutine: Coroutine[Any, Any, None]) -> None:

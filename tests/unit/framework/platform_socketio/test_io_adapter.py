@@ -16,6 +16,7 @@ from app.framework import (
     SocketServer,
     web_socket_gateway,
 )
+from app.framework.redis_adapter import create_sharded_adapter
 
 
 @web_socket_gateway(max_frame_bytes=200)
@@ -57,6 +58,14 @@ async def test_subclass_changes_the_options_when_it_creates_the_server() -> None
     assert [7.0, 7.0] == [
         server.eio.options.ping_interval_seconds for server in adapter._servers.values()
     ]
+
+
+async def test_boot_fails_when_gateways_of_a_cluster_have_different_paths() -> None:
+    """Their namespaces would share the channels between nodes."""
+    cluster = create_sharded_adapter("redis://127.0.0.1")
+
+    with pytest.raises(BootError, match="not /socket\\.io and /other: "):
+        await app_of(IoAdapter(IoOptions(cluster=cluster))).init()
 
 
 async def test_boot_fails_when_a_subclass_returns_no_server() -> None:

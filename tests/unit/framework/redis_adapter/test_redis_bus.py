@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import structlog
 
-from app.framework import BootError
 from app.framework.redis_adapter.channels import Channel
+from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES
 from app.framework.redis_adapter.redis_bus import MAX_QUEUED_BYTES, RedisBus
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
@@ -52,24 +53,27 @@ async def test_messages_are_dropped_when_the_queue_is_full(bus: RedisBus) -> Non
     await bus.open()
 
 
-async def test_channel_is_counted_until_the_last_receiver_has_unsubscribed(bus: RedisBus) -> None:
-    receivers = [lambda *_: None, lambda *_: None]
+async def test_node_is_counted_until_the_last_receiver_has_unsubscribed(
+    bus: RedisBus, redis_server: RedisServer
+) -> None:
+    """A receiver may have subscribed twice."""
+    first, second = lambda *_: None, lambda *_: None
+    other = RedisBus(redis_server.url)
     await bus.open()
+    await other.open()
 
     counts = []
-    for receive in receivers:
-        bus.subscribe(CHANNEL, receive)
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while await bus.subscriber_count(CHANNEL) != 1:
-            pass
-    bus.unsubscribe(CHANNEL, receivers[0])
-    counts.append(await bus.subscriber_count(CHANNEL))
-    bus.unsubscribe(CHANNEL, receivers[1])
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while await bus.subscriber_count(CHANNEL) != 0:
-            pass
+    for receive in (first, first, second):
+        other.subscribe(CHANNEL, receive)
+    for receive in (first, second, first):
+        await other.count_other_nodes(CHANNEL)  # waits for the confirmation of Redis
+        counts.append(await bus.count_other_nodes(CHANNEL))
+        other.unsubscribe(CHANNEL, receive)
+    await other.count_other_nodes(CHANNEL)
+    counts.append(await bus.count_other_nodes(CHANNEL))
 
-    assert [1] == counts
+    await other.close()
+    assert [1, 1, 1, 0] == counts
 
 
 async def test_messages_of_a_pattern_arrive_when_the_beginning_of_their_channel_is_literal(
@@ -115,6 +119,165 @@ async def test_message_is_received_when_it_arrives_before_the_last_confirmation(
         await bus.close()
 
 
+async def test_message_arrives_once_when_two_names_have_the_same_channel(bus: RedisBus) -> None:
+    """Node writes each lone surrogate as U+FFFD, too."""
+    received: list[tuple[bytes, ...]] = []
+    is_done = asyncio.Event()
+    names = ("a\ud800", "a\udfff", "a\ufffd")
+
+    def receive(*message: bytes) -> None:
+        received.append(message)
+
+    for name in names:
+        bus.subscribe(Channel.sharded(name), receive)
+    bus.subscribe(CHANNEL, lambda *_: is_done.set())
+    await bus.open()
+    bus.unsubscribe(Channel.sharded(names[0]), receive)
+    bus.publish(Channel.sharded(names[0]), b"hi")
+    bus.publish(CHANNEL, b"end")
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await is_done.wait()
+
+    assert [("a\ufffd".encode(), b"hi")] == received
+
+
+async def test_bus_connects_when_redis_confirms_many_channels_slowly() -> None:
+    """The time limit is for each part of the channels. Here, all of them take longer."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():  # "*2", "$10", "SSUBSCRIBE", "$..." and the name
+            for _ in range(3):
+                await reader.readline()
+            name = (await reader.readline()).strip()
+            if name.endswith(b"00"):
+                await asyncio.sleep(0.18)
+            writer.write(b"*3\r\n$10\r\nssubscribe\r\n$4\r\n%b\r\n:1\r\n" % name)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for number in range(1_500):
+            bus.subscribe(Channel.sharded(f"{number:04}"), lambda *_: None)
+        await bus.open()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while not bus.is_connected:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        await bus.close()
+
+
+async def test_bus_notices_a_frozen_redis_when_many_commands_are_waiting(
+    bus: RedisBus, redis_server: RedisServer
+) -> None:
+    bus.subscribe(CHANNEL, lambda *_: None)
+    await bus.open()
+
+    with redis_server.frozen():
+        for number in range(120_000):
+            bus.subscribe(Channel.sharded(f"a-room-with-a-long-name-{number:070}"), print)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while bus.is_connected:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        for number in range(120_000):
+            bus.unsubscribe(Channel.sharded(f"a-room-with-a-long-name-{number:070}"), print)
+
+
+async def test_messages_are_published_when_redis_answers_many_of_them_slowly() -> None:
+    """The time limit is for each part of the queue. Here, the whole queue takes longer."""
+    published: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readline():  # "*3", "$8", "SPUBLISH", "$...", channel, "$4", payload
+            for _ in range(5):
+                await reader.readline()
+            published.append((await reader.readline()).strip())
+            if published[-1].endswith(b"00"):
+                await asyncio.sleep(0.18)
+            writer.write(b":1\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        for number in range(1_500):
+            bus.publish(CHANNEL, b"%04d" % number)
+        await bus.open()
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(published) < 1_500:  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.05)
+        await bus.close()
+
+    assert {} == bus.dropped
+
+
+async def test_other_messages_are_published_when_redis_refuses_one(bus: RedisBus) -> None:
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    bus.subscribe(CHANNEL, lambda _, payload: received.put_nowait(payload))
+    await bus.open()
+
+    bus.publish(Channel(b"NO", b"x"), b"1")  # there is no command "NOPUBLISH"
+    bus.publish(CHANNEL, b"2")
+
+    async with asyncio.timeout(ANSWER_SECONDS):
+        assert b"2" == await received.get()
+    assert {"refused": 1} == bus.dropped
+    assert await bus.count_other_nodes(CHANNEL) == 0
+
+
+async def test_volatile_message_is_dropped_when_the_bus_is_not_connected(bus: RedisBus) -> None:
+    """It would be outdated when Redis is back."""
+    assert not bus.publish(CHANNEL, b"1", volatile=True)
+    assert {"not_connected": 1} == bus.dropped
+
+    await bus.open()
+
+    assert bus.publish(CHANNEL, b"1", volatile=True)
+
+
+async def test_message_is_dropped_when_other_nodes_would_refuse_it(bus: RedisBus) -> None:
+    assert not bus.publish(CHANNEL, b"x" * (MAX_PAYLOAD_BYTES + 1))
+    assert {"too_long": 1} == bus.dropped
+
+
+async def test_requests_share_one_connection(bus: RedisBus, redis_server: RedisServer) -> None:
+    await bus.open()
+    before = redis_server.client.info("stats")["total_connections_received"]
+
+    await asyncio.gather(*[bus.count_other_nodes(CHANNEL) for _ in range(20)])
+
+    assert before == redis_server.client.info("stats")["total_connections_received"]
+
+
+async def test_bus_is_not_connected_when_it_cannot_publish(
+    bus: RedisBus, redis_server: RedisServer
+) -> None:
+    """Pings notice the loss, although nothing is published."""
+    bus.subscribe(CHANNEL, lambda *_: None)
+    await bus.open()
+    redis_server.client.client_kill_filter(_type="normal", skipme=True)
+
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while bus.is_connected:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0)
+
+
+async def test_one_line_is_logged_when_many_messages_fail(bus: RedisBus) -> None:
+    is_done = asyncio.Event()
+
+    def fail(_: bytes, payload: bytes) -> None:
+        if payload == b"9":
+            is_done.set()
+        raise TypeError("no bytes")
+
+    bus.subscribe(CHANNEL, fail)
+    await bus.open()
+    with structlog.testing.capture_logs() as lines:
+        for number in range(10):
+            bus.publish(CHANNEL, b"%d" % number)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await is_done.wait()
+
+    assert [True] == [line["exc_info"] for line in lines]
+
+
 async def test_opening_ends_when_redis_does_not_answer() -> None:
     """The application starts, and connects in the background."""
     bus = RedisBus("redis://127.0.0.1:1")
@@ -123,11 +286,3 @@ async def test_opening_ends_when_redis_does_not_answer() -> None:
 
     assert not bus.is_connected
     await bus.close()
-
-
-def test_boot_fails_when_the_url_is_invalid() -> None:
-    """The error does not quote the URL, which may contain a password."""
-    with pytest.raises(BootError) as error:
-        RedisBus("http://:secret@127.0.0.1")
-
-    assert "secret" not in str(error.value)
