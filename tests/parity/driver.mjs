@@ -32,7 +32,7 @@ class Client {
       if (typeof ack !== "function") return this.write(event, ...args);
       this.write(event, ...args.slice(0, -1), "wants an ack");
       const isAnswered = event === "question" || (event === "question unless two" && name !== "two");
-      if (isAnswered) ack([name, args[0]]);
+      if (isAnswered) ack([name, args[0]], "second argument");
     });
   }
 

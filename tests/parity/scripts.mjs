@@ -23,6 +23,25 @@ export const scripts = {
     await one.emit("server.to", one.socket.id);
   },
 
+  async "unusual names of rooms"(connect) {
+    const [one, two] = [await connect("one"), await connect("two")];
+    for (const room of ["", " ", "__proto__", "constructor", "é😀", "a,b", "x".repeat(1000)]) {
+      await one.ask("join", room);
+      await two.emit("server.to", room);
+      await two.emit("client.to", [room, room]);
+      await one.ask("leave", room);
+    }
+    await one.emit("server.except", "no room");
+    await one.emit("server.to", []);
+    await one.emit("server.except", []);
+    await one.emit("client.to", []);
+  },
+
+  async "rooms whose name is not a string"(connect) {
+    const one = await connect("one");
+    await one.emit("join", 5);
+  },
+
   async "leave the room of the own id"(connect) {
     const one = await connect("one");
     await one.ask("leave", one.socket.id);
@@ -162,6 +181,7 @@ export const scripts = {
     await one.ask("unmarked ack", "data");
     await one.emit("unmarked ack", "data");
     await one.tryAsk("never acked", "data");
+    await one.emit("never acked", "data");
   },
 
   async "listeners of a socket"(connect) {
@@ -247,6 +267,8 @@ export const scripts = {
     await connect("one", { namespace: "/unknown" });
     await connect("two", { namespace: "/adm" });
     await connect("three", { namespace: "/admin/" });
+    await connect("four", { namespace: "/Admin" });
+    await connect("five", { namespace: "/admin/x" });
   },
 
   async "a page of another origin"(connect) {
@@ -278,6 +300,36 @@ export const scripts = {
     await one.sees("disconnect");
   },
 
+  async "disconnecting sockets ends all namespaces of their connections"(connect) {
+    const [one, two] = await share(connect, {}, { namespace: "/admin", auth: { key: "sesame" } });
+    await one.ask("join", "red");
+    one.socket.emit("disconnectSockets", ["red", true]);
+    await one.sees("disconnect");
+    await two.sees("disconnect");
+  },
+
+  async "a client leaves one namespace and returns"(connect) {
+    const [one, two] = await share(connect, {}, { namespace: "/lobby" });
+    two.socket.disconnect();
+    await one.emit("client.emit", ["still here"]);
+    two.socket.connect();
+    await two.sees("connect", 2);
+    await two.fence();
+  },
+
+  async "a client reconnects after it has lost the connection"(connect) {
+    const one = await connect("one");
+    await one.ask("join", "red");
+    one.socket.io.engine.close();
+    await one.sees("connect", 2);
+    await one.answers("clients", 2);
+    await one.ask("lists", "red");
+  },
+
+  async "a client that begins with polling"(connect) {
+    await connect("one", { transports: ["polling"], reconnection: false });
+  },
+
   async "the same namespace again after a disconnect"(connect) {
     const one = await connect("one");
     await one.ask("join", "red");
@@ -301,6 +353,18 @@ export const scripts = {
     await one.emit("room");
     await two.emit("room");
     await three.emit("room");
+  },
+
+  async "a regular expression that matches a part of the name"(connect) {
+    await connect("one", { namespace: "/part" });
+    await connect("two", { namespace: "/a-part-of-it" });
+  },
+
+  async "the guards of a gateway's class"(connect) {
+    const one = await connect("one", { namespace: "/guarded", auth: { key: "sesame" } });
+    await one.ask("enter");
+    const two = await connect("two", { namespace: "/guarded" });
+    await two.emit("enter");
   },
 
   async "order of the hooks"(connect) {
@@ -500,6 +564,8 @@ export const scripts = {
     await one.emit("two filters");
     await one.emit("another error");
     await one.emit("no cause", 1);
+    for (const origin of ["pipe", "decorator", "interceptor"]) await one.emit(`throwing ${origin}`, 1);
+    await one.emit("broken guard", 1);
   },
 
   async "pipes and parameter decorators"(connect) {
