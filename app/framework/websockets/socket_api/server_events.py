@@ -16,7 +16,8 @@ Listener = Callable[..., Any]
 MAX_RUNNING = 1_000
 """The maximum number of async listeners of a namespace that run at the same time."""
 
-_RESERVED = frozenset({"connect", "connection", "new_namespace"})
+_CONNECTIONS = frozenset({"connect", "connection"})
+_RESERVED = _CONNECTIONS | {"new_namespace"}
 
 _log = structlog.stdlib.get_logger("ServerEvents")
 
@@ -42,6 +43,10 @@ class ServerEvents:
         Raises:
             ValueError: The name of the event is reserved.
         """
+        if event in _CONNECTIONS:
+            raise ValueError(
+                f"server.on('{event}') is not supported; write handle_connection in the gateway"
+            )
         self._entries[check_name(event)] = (*self._entries.get(event, ()), _Entry(listener, once))
 
     def remove(self, event: str, listener: Listener | None) -> None:
