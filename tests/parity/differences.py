@@ -183,6 +183,13 @@ DIFFERENCES = {
             ],
         ),
     ),
+    "arguments of events": (
+        Difference(
+            "Its `cause` has no `data` if the payload is null.",
+            nest=[_exception("one", "no", "throw", None)] * 2,
+            here=[_exception("one", "no", "throw")] * 2,
+        ),
+    ),
     "events that no gateway handles": (
         Difference(
             "If the guards accept an unknown event, the answer is `unknown_event` with the most "

@@ -663,6 +663,11 @@ class ContextInterceptor(NestInterceptor):
         ]
 
 
+class TruthGuard(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> Any:
+        return context.switch_to_ws().get_data()
+
+
 class ThrowingPipe(PipeTransform):
     def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
         raise WsException("from a pipe")
@@ -725,6 +730,12 @@ class NamedFilter:
         host.switch_to_ws().get_client().emit("caught", self.name, exception.get_error())
 
 
+@catch()
+class BrokenFilter:
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        raise ValueError("from a filter")
+
+
 Name = create_param_decorator(
     lambda field, context: context.switch_to_ws().get_client().handshake.auth.get(field)
 )
@@ -780,6 +791,11 @@ class PipelineGateway(FencedGateway):
     @use_guards(AsyncGuard())
     def password(self) -> str:
         return "opened"
+
+    @subscribe_message("truth")
+    @use_guards(TruthGuard(), TraceGuard("second"))
+    def truth(self, client: Socket) -> Any:
+        return client.data.pop("trace")
 
     @subscribe_message("throwing pipe")
     def throwing_pipe(self, _: Annotated[Any, MessageBody(ThrowingPipe())]) -> str:
@@ -844,6 +860,11 @@ class PipelineGateway(FencedGateway):
     @use_filters(NamedFilter("of WsException"))
     def another_error(self) -> NoReturn:
         raise ValueError("not for this filter")
+
+    @subscribe_message("broken filter")
+    @use_filters(BrokenFilter())
+    def broken_filter(self) -> NoReturn:
+        raise WsException("lost")
 
     @subscribe_message("no cause")
     @use_filters(BaseWsExceptionFilter(include_cause=False))

@@ -469,6 +469,10 @@ class ContextInterceptor implements NestInterceptor {
   }
 }
 
+class TruthGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean { return context.switchToWs().getData(); }
+}
+
 class ThrowingPipe implements PipeTransform {
   transform(): unknown { throw new WsException('from a pipe'); }
 }
@@ -519,6 +523,11 @@ class NamedFilter {
   }
 }
 
+@Catch()
+class BrokenFilter {
+  catch() { throw new Error('from a filter'); }
+}
+
 const Name = createParamDecorator((field: string, context: ExecutionContext) =>
   context.switchToWs().getClient<Socket>().handshake.auth[field]);
 
@@ -552,6 +561,9 @@ class PipelineGateway extends FencedGateway {
   @UseGuards(new AsyncGuard())
   @SubscribeMessage('password') password() { return 'opened'; }
 
+  @UseGuards(new TruthGuard(), new TraceGuard('second'))
+  @SubscribeMessage('truth') truth(client: Socket) { return client.data.trace.splice(0); }
+
   @SubscribeMessage('throwing pipe')
   throwingPipe(@MessageBody(new ThrowingPipe()) _: unknown) { return 'never'; }
   @SubscribeMessage('throwing decorator')
@@ -580,6 +592,8 @@ class PipelineGateway extends FencedGateway {
   @SubscribeMessage('two filters') twoFilters() { throw new WsException('which?'); }
   @UseFilters(new NamedFilter('of WsException'))
   @SubscribeMessage('another error') anotherError() { throw new Error('not for this filter'); }
+  @UseFilters(new BrokenFilter())
+  @SubscribeMessage('broken filter') brokenFilter() { throw new WsException('lost'); }
   @UseFilters(new BaseWsExceptionFilter({ includeCause: false }))
   @SubscribeMessage('no cause') noCause() { throw new WsException('no cause'); }
   @SubscribeMessage('number')

@@ -288,6 +288,11 @@ export const scripts = {
     await one.emit("client.emit", ["still here"]);
   },
 
+  async "an unknown namespace leaves the others"(connect) {
+    const [one] = await share(connect, {}, { namespace: "/unknown" });
+    await one.emit("client.emit", ["still here"]);
+  },
+
   async "a refused namespace leaves the others"(connect) {
     const [one] = await share(connect, {}, { namespace: "/admin", auth: { key: "wrong" } });
     await one.emit("client.emit", ["still here"]);
@@ -433,6 +438,33 @@ export const scripts = {
     await one.emit("echo", "no ack wanted");
   },
 
+  async "arguments of events"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    await one.ask("body", undefined, 1);
+    await one.ask("body", [1, 2]);
+    await one.ask("body", [[]]);
+    await one.ask("body", []);
+    await one.ask("body", null, null);
+    await one.ask("body", { date: new Date(0), nothing: undefined, nan: NaN });
+    await one.emit("throw", [1, 2]);
+    await one.emit("throw", []);
+    await one.emit("throw", null);
+    await one.emit("throw", undefined);
+  },
+
+  async "many events at once"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    const numbers = Array.from({ length: 200 }, (_, index) => index);
+    await Promise.all(numbers.map((number) => one.ask("echo", number)));
+  },
+
+  async "unusual names of events"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    for (const event of ["", "__proto__", "constructor", "toString", "handleConnection", "é😀"]) {
+      await one.emit("object with event", event);
+    }
+  },
+
   async "fields of the payload"(connect) {
     const one = await connect("one", { namespace: "/results" });
     for (const value of [{ "a.b": 1 }, { a: { b: 1 } }, { "a.b": 0 }, { "a.b": null }, 5, "text", []]) {
@@ -539,6 +571,8 @@ export const scripts = {
     await one.ask("for readers");
     await two.ask("for writers");
     await one.ask("password", "sesame");
+    for (const truth of [true, 1, "no", { a: 0 }, [0]]) await one.ask("truth", truth);
+    for (const truth of [false, 0, "", null]) await one.emit("truth", truth);
   },
 
   async "guards that refuse"(connect) {
@@ -564,6 +598,8 @@ export const scripts = {
     await one.emit("two filters");
     await one.emit("another error");
     await one.emit("no cause", 1);
+    await one.emit("broken filter", 1);
+    await one.tryAsk("broken filter", 1);
     for (const origin of ["pipe", "decorator", "interceptor"]) await one.emit(`throwing ${origin}`, 1);
     await one.emit("broken guard", 1);
   },
