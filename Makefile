@@ -29,7 +29,7 @@ DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 # Without files of bytecode, each worker of the tests and each server would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run clients test versions lint types check lock screenshots bench storage soak profile \
+.PHONY: help install run clients test versions lint types check lock screenshots bench storage backplane soak profile \
 	path reliability framework
 
 help: ## list the targets
@@ -69,6 +69,9 @@ bench: .venv/.dev $(PEERS:=/$(NPM)) ## compare the server with its peers (a part
 
 storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma and this server, group commit, and reading missed messages
 	@$(BIN)/python -m bench.storage $(ARGS)
+
+backplane: .venv/.dev $(CLUSTER)/$(NPM) ## measure what the Redis adapter adds to a delivery, here and in Node.js
+	@$(BIN)/python -m bench.backplane
 
 soak: .venv/.dev ## measure the memory while 2,000 users connect, chat and disconnect for 20 minutes
 	@$(BIN)/python -m bench.soak $(ARGS)
