@@ -14,8 +14,7 @@ NPM := node_modules/.installed
 # Many tests wait, so use more workers than cores. A part of the suite runs faster without workers.
 WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 # All tests except the unit tests need these.
-CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) bench/peers/nest/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) \
-	$(CLUSTER)/$(NPM) chromium
+CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) $(CLUSTER)/$(NPM) chromium
 BIN := .venv/bin
 # --no-deps: the lock is complete, so pip need not and must not install other packages.
 PIP_INSTALL = scripts/run-installer pip $(@D)/bin/python -m pip --disable-pip-version-check install \
