@@ -14,8 +14,7 @@ NPM := node_modules/.installed
 # Many tests wait, so use more workers than cores. A part of the suite runs faster without workers.
 WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 # All tests except the unit tests need these.
-CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) bench/peers/nest/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) \
-	$(CLUSTER)/$(NPM) chromium
+CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) $(CLUSTER)/$(NPM) chromium
 BIN := .venv/bin
 # --no-deps: the lock is complete, so pip need not and must not install other packages.
 PIP_INSTALL = scripts/run-installer pip $(@D)/bin/python -m pip --disable-pip-version-check install \
@@ -29,7 +28,7 @@ DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 # Without files of bytecode, each worker of the tests and each server would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run clients test versions lint types check lock screenshots bench storage soak profile \
+.PHONY: help install run clients test versions lint types check lock screenshots bench storage backplane soak profile \
 	path reliability framework
 
 help: ## list the targets
@@ -69,6 +68,9 @@ bench: .venv/.dev $(PEERS:=/$(NPM)) ## compare the server with its peers (a part
 
 storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma and this server, group commit, and reading missed messages
 	@$(BIN)/python -m bench.storage $(ARGS)
+
+backplane: .venv/.dev $(CLUSTER)/$(NPM) ## measure what the Redis adapter adds to a delivery, here and in Node.js
+	@$(BIN)/python -m bench.backplane
 
 soak: .venv/.dev ## measure the memory while 2,000 users connect, chat and disconnect for 20 minutes
 	@$(BIN)/python -m bench.soak $(ARGS)

@@ -120,9 +120,11 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         await app.init()
         seeded = await _seed(app, settings)
         url = await _listen(app, settings)
-        # Exclude the objects created so far from garbage collection: they live until the exit.
+        # Make garbage collection rare, and exclude the objects created so far: they live until the
+        # exit. With the default threshold, a burst of 1,000 receipts takes 6 % more time.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         _log.info("started", url=url, version=__version__)
         on_listening(url, seeded)
         received = await stopped

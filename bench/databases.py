@@ -35,7 +35,9 @@ class MeasuredDatabase:
         if self.server_pid is None:
             return 0.0
         processes = [self.server_pid, *_children(self.server_pid)]
-        return sum(map(_cpu_seconds, processes)) + _cpu_seconds(self.server_pid, of_children=True)
+        return sum(map(cpu_seconds_of, processes)) + cpu_seconds_of(
+            self.server_pid, of_children=True
+        )
 
 
 @contextmanager
@@ -66,7 +68,7 @@ def _children(parent: int) -> list[int]:
     return [int(pid) for pid in tasks.read_text().split()]
 
 
-def _cpu_seconds(pid: int, *, of_children: bool = False) -> float:
+def cpu_seconds_of(pid: int, *, of_children: bool = False) -> float:
     """Return the CPU time of a process; with ``of_children``, that of its ended child processes."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

@@ -21,6 +21,7 @@ from app.framework import (
     web_socket_gateway,
 )
 from app.framework.redis_adapter import RedisCluster, create_adapter, create_sharded_adapter
+from app.framework.redis_adapter.channels import Channel
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.redis_server import RedisServer
@@ -62,8 +63,20 @@ class DynamicGateway:
 
     server = WebSocketServer()
 
+    def __init__(self) -> None:
+        self.waiting = asyncio.Event()
+        self.ended = asyncio.Event()
+
     def after_init(self, server: Server) -> None:
         server.on("question", lambda ack: ack("answer"))
+        server.on("wait", self.wait)
+
+    async def wait(self) -> None:
+        self.waiting.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.set()
 
 
 class NodeModule(containers.DeclarativeContainer):
@@ -245,3 +258,26 @@ async def test_bytes_are_sent_to_no_node_when_the_namespace_does_not_allow_them(
     await alice.sees("end")
     assert "picture" not in alice.events
     assert {} == pair.second.cluster.bus.dropped
+
+
+async def test_listeners_of_a_closed_namespace_have_ended_when_the_node_is_closed(
+    driver: JsDriver, redis_server: RedisServer
+) -> None:
+    async with AsyncExitStack() as stack:
+        first = await _start(stack, create_sharded_adapter(redis_server.url))
+        cluster = create_sharded_adapter(redis_server.url)
+        app = NestFactory.create(NodeModule, IoAdapter(IoOptions(cluster=cluster)))
+        url, gateway = await app.listen(0), app.get(DynamicGateway)
+        alice = driver.connect(url, "alice", {}, namespace="/rooms/5")
+        await alice.sees("connect")
+        await cluster.bus.count_other_nodes(Channel.sharded(""))  # waits for the subscriptions
+        first.server.of("/rooms/5").server_side_emit("wait")
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await gateway.waiting.wait()
+            alice.disconnect()
+            while await first.server.of("/rooms/5").fetch_sockets():
+                pass
+
+        await app.close()
+
+        assert gateway.ended.is_set()

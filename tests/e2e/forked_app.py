@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["app.cli.command_line"])
+_CONTEXT.set_forkserver_preload(["tests.e2e.preloaded"])
 
 
 class ForkedApp:

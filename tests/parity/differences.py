@@ -24,6 +24,11 @@ EXCEPTION_CODES = "Nest's `exception` payload is kept, with an additional `code`
 """Applies to all scripts, so the test removes the code."""
 
 
+def _exception(name: str, message: str, pattern: str, *data: object) -> Line:
+    cause = {"pattern": pattern} | ({"data": data[0]} if data else {})
+    return [name, "exception", {"status": "error", "message": message, "cause": cause}]
+
+
 def _moved_up(sentence: str, line: Line) -> tuple[Difference, Difference]:
     """Return the differences if a line comes earlier than in Nest."""
     return Difference(sentence, here=[line]), Difference(sentence, nest=[line])
@@ -45,6 +50,12 @@ _LISTENERS_RUN_LATER = (
 _OWN_ROOM_STAYS = "A socket cannot leave the room of its own id."
 
 DIFFERENCES = {
+    "rooms whose name is not a string": (
+        Difference(
+            "The name of a room is a string: a number raises a TypeError.",
+            here=[_exception("one", "internal error", "join", 5)],
+        ),
+    ),
     "leave the room of the own id": (
         Difference(
             _OWN_ROOM_STAYS,
@@ -73,6 +84,39 @@ DIFFERENCES = {
             "answered with 403.",
             nest=[["one", "connect"]],
             here=[["one", "connect_error", "websocket error", "(undefined)"]],
+        ),
+    ),
+    "disconnecting sockets ends all namespaces of their connections": (_own_room_is_first("two"),),
+    "a client that begins with polling": (
+        Difference(
+            "A client that starts with polling, or has version 2 of socket.io-client (`allowEIO3` "
+            "in Node), is refused with 400",
+            nest=[["one", "connect"]],
+            here=[["one", "connect_error", "xhr poll error", "(undefined)"]],
+        ),
+    ),
+    "a regular expression that matches a part of the name": (
+        Difference(
+            'regular expression, `re.compile(r"/room-\\d+")`, which must match the whole name,',
+            nest=[["one", "connect"], ["two", "connect"]],
+            here=[
+                ["one", "connect_error", "Invalid namespace", "(undefined)"],
+                ["two", "connect_error", "Invalid namespace", "(undefined)"],
+            ],
+        ),
+    ),
+    "the guards of a gateway's class": (
+        Difference(
+            "The guards of the application and of the gateway class also run when a socket "
+            "connects; in Nest they run only for events.",
+            nest=[
+                ["two", "told", "welcome"],
+                _exception("two", "Forbidden resource", "enter"),
+            ],
+            here=[
+                _exception("two", "Forbidden resource", "handleConnection"),
+                ["two", "disconnect", "io server disconnect"],
+            ],
         ),
     ),
     "several namespaces on one connection": (_own_room_is_first("two"),),
@@ -121,28 +165,8 @@ DIFFERENCES = {
     "unexpected errors": (
         Difference(
             "An unexpected error is sent as `internal error` with the code `internal`.",
-            nest=[
-                [
-                    "one",
-                    "exception",
-                    {
-                        "status": "error",
-                        "message": "Internal server error",
-                        "cause": {"pattern": "throw unknown", "data": 1},
-                    },
-                ]
-            ],
-            here=[
-                [
-                    "one",
-                    "exception",
-                    {
-                        "status": "error",
-                        "message": "internal error",
-                        "cause": {"pattern": "throw unknown", "data": 1},
-                    },
-                ]
-            ],
+            nest=[_exception("one", "Internal server error", "throw unknown", 1)],
+            here=[_exception("one", "internal error", "throw unknown", 1)],
         ),
     ),
     "errors with an ack": (
@@ -150,15 +174,7 @@ DIFFERENCES = {
             "If the client waits for an ack, the error is sent only in the ack. Nest never calls "
             "the ack after an error.",
             nest=[
-                [
-                    "one",
-                    "exception",
-                    {
-                        "status": "error",
-                        "message": "no",
-                        "cause": {"pattern": "throw", "data": 1},
-                    },
-                ],
+                _exception("one", "no", "throw", 1),
                 ["one", "exception", {"reason": "no"}],
             ],
             here=[
@@ -167,20 +183,24 @@ DIFFERENCES = {
             ],
         ),
     ),
+    "arguments of events": (
+        Difference(
+            "Its `cause` has no `data` if the payload is null.",
+            nest=[_exception("one", "no", "throw", None)] * 2,
+            here=[_exception("one", "no", "throw")] * 2,
+        ),
+    ),
     "events that no gateway handles": (
         Difference(
             "If the guards accept an unknown event, the answer is `unknown_event` with the most "
             "similar known name. Nest does not answer unknown events.",
             here=[
-                [
+                _exception(
                     "one",
-                    "exception",
-                    {
-                        "status": "error",
-                        "message": "There is no such event. Did you mean 'object with event'?",
-                        "cause": {"pattern": "no such event", "data": 1},
-                    },
-                ]
+                    "There is no such event. Did you mean 'object with event'?",
+                    "no such event",
+                    1,
+                )
             ],
         ),
     ),

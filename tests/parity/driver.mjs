@@ -32,7 +32,7 @@ class Client {
       if (typeof ack !== "function") return this.write(event, ...args);
       this.write(event, ...args.slice(0, -1), "wants an ack");
       const isAnswered = event === "question" || (event === "question unless two" && name !== "two");
-      if (isAnswered) ack([name, args[0]]);
+      if (isAnswered) ack([name, args[0]], "second argument");
     });
   }
 
@@ -41,8 +41,17 @@ class Client {
   }
 
   /** Waits until the client has received this event (the given number of times). */
-  async sees(event, times = 1) {
-    for (let waits = 0; this.count(event) < times; waits += 1) {
+  sees(event, times = 1) {
+    return this.until(() => this.count(event) >= times, event);
+  }
+
+  /** Waits until the server has accepted or refused the client. */
+  connected() {
+    return this.until(() => this.count("connect") + this.count("connect_error") > 0, "connect");
+  }
+
+  async until(isTrue, event) {
+    for (let waits = 0; !isTrue(); waits += 1) {
       if (waits > 5000) throw new Error(`${this.name} has not seen ${event}`);
       await later(1);
     }
@@ -63,6 +72,7 @@ class Client {
     return this.lines.filter((line) => line[1] === event).length;
   }
 
+  /** Emits an event, and waits until the server has handled it. */
   emit(event, ...args) {
     this.socket.emit(event, ...args);
     return this.fence();
@@ -108,7 +118,7 @@ async function run(script, url) {
   const connect = async (name, options) => {
     const client = new Client(url, name, options);
     clients.push(client);
-    await Promise.race([client.sees("connect"), client.sees("connect_error")]);
+    await client.connected();
     await client.fence();
     return client;
   };

@@ -247,7 +247,10 @@ class AcksGateway(FencedGateway):
         return "dropped"
 
     @subscribe_message("never acked")
-    def never_acked(self, _: Annotated[Any, MessageBody()], ack: Annotated[Any, Ack()]) -> str:
+    def never_acked(
+        self, client: Annotated[Socket, ConnectedSocket()], ack: Annotated[Any, Ack()]
+    ) -> str:
+        client.emit("told", bool(ack))
         return "dropped"
 
 
@@ -320,6 +323,7 @@ class LobbyGateway(FencedGateway):
             **{name: getattr(handshake, name) for name in names},
             "issued": abs(handshake.issued.timestamp() - time.time()) < 60,
             "headers": headers,
+            "names": sorted(handshake.headers),
         }
 
 
@@ -395,6 +399,32 @@ class TeamsGateway(FencedGateway):
     @subscribe_message("room")
     def room(self, client: Socket) -> None:
         client.nsp.to("room").emit("told", "the room")
+
+
+@web_socket_gateway(namespace=re.compile("part"))
+class PartGateway(FencedGateway):
+    pass
+
+
+def is_fence(context: ExecutionContext) -> bool:
+    return context.switch_to_ws().get_pattern() == "fence"
+
+
+class KeyGuard(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> bool:
+        client: Socket = context.switch_to_ws().get_client()
+        return is_fence(context) or client.handshake.auth.get("key") == "sesame"
+
+
+@web_socket_gateway(namespace="guarded")
+@use_guards(KeyGuard())
+class GuardedGateway(FencedGateway):
+    def handle_connection(self, client: Socket) -> None:
+        client.emit("told", "welcome")
+
+    @subscribe_message("enter")
+    def enter(self) -> str:
+        return "entered"
 
 
 class Ev(StrEnum):
@@ -568,16 +598,12 @@ def traced(client: Socket, word: str) -> None:
     client.data.setdefault("trace", []).append(word)
 
 
-def is_traced(context: ExecutionContext) -> bool:
-    return not context.is_connection and context.switch_to_ws().get_pattern() != "fence"
-
-
 class TraceGuard(CanActivate):
     def __init__(self, name: str) -> None:
         self.name = name
 
     def can_activate(self, context: ExecutionContext) -> bool:
-        if is_traced(context):
+        if not (context.is_connection or is_fence(context)):
             traced(context.switch_to_ws().get_client(), f"guard {self.name}")
         return True
 
@@ -588,10 +614,10 @@ class TraceInterceptor(NestInterceptor):
 
     async def intercept(self, context: ExecutionContext, call_handler: CallHandler) -> Any:
         client = context.switch_to_ws().get_client()
-        if is_traced(context):
+        if not is_fence(context):
             traced(client, f"before {self.name}")
         result = await call_handler.handle()
-        if is_traced(context):
+        if not is_fence(context):
             traced(client, f"after {self.name}")
         return result
 
@@ -635,6 +661,26 @@ class ContextInterceptor(NestInterceptor):
             *(host.get_pattern(), pattern, host.get_data(), data, host.get_client() is client),
             bool(ack),
         ]
+
+
+class TruthGuard(CanActivate):
+    def can_activate(self, context: ExecutionContext) -> Any:
+        return context.switch_to_ws().get_data()
+
+
+class ThrowingPipe(PipeTransform):
+    def transform(self, value: Any, metadata: ArgumentMetadata) -> Any:
+        raise WsException("from a pipe")
+
+
+class ThrowingInterceptor(NestInterceptor):
+    def intercept(self, _: ExecutionContext, call_handler: CallHandler) -> NoReturn:
+        raise WsException("from an interceptor")
+
+
+class BrokenGuard(CanActivate):
+    def can_activate(self, _: ExecutionContext) -> bool:
+        raise ValueError("from a guard")
 
 
 class RescueInterceptor(NestInterceptor):
@@ -684,9 +730,22 @@ class NamedFilter:
         host.switch_to_ws().get_client().emit("caught", self.name, exception.get_error())
 
 
+@catch()
+class BrokenFilter:
+    def catch(self, exception: Exception, host: ExecutionContext) -> None:
+        raise ValueError("from a filter")
+
+
 Name = create_param_decorator(
     lambda field, context: context.switch_to_ws().get_client().handshake.auth.get(field)
 )
+
+
+def _throw(*_: object) -> NoReturn:
+    raise WsException("from a decorator")
+
+
+Throws = create_param_decorator(_throw)
 
 
 @web_socket_gateway(namespace="pipeline")
@@ -733,6 +792,29 @@ class PipelineGateway(FencedGateway):
     def password(self) -> str:
         return "opened"
 
+    @subscribe_message("truth")
+    @use_guards(TruthGuard(), TraceGuard("second"))
+    def truth(self, client: Socket) -> Any:
+        return client.data.pop("trace")
+
+    @subscribe_message("throwing pipe")
+    def throwing_pipe(self, _: Annotated[Any, MessageBody(ThrowingPipe())]) -> str:
+        return "never"
+
+    @subscribe_message("throwing decorator")
+    def throwing_decorator(self, _: Annotated[Any, Throws()]) -> str:
+        return "never"
+
+    @subscribe_message("throwing interceptor")
+    @use_interceptors(ThrowingInterceptor())
+    def throwing_interceptor(self) -> str:
+        return "never"
+
+    @subscribe_message("broken guard")
+    @use_guards(BrokenGuard())
+    def broken_guard(self) -> str:
+        return "never"
+
     @subscribe_message("context")
     @use_interceptors(ContextInterceptor())
     def context(self) -> None:
@@ -778,6 +860,11 @@ class PipelineGateway(FencedGateway):
     @use_filters(NamedFilter("of WsException"))
     def another_error(self) -> NoReturn:
         raise ValueError("not for this filter")
+
+    @subscribe_message("broken filter")
+    @use_filters(BrokenFilter())
+    def broken_filter(self) -> NoReturn:
+        raise WsException("lost")
 
     @subscribe_message("no cause")
     @use_filters(BaseWsExceptionFilter(include_cause=False))
@@ -893,6 +980,8 @@ class AppModule(containers.DeclarativeContainer):
     lobby = providers.Singleton(LobbyGateway)
     admin = providers.Singleton(AdminGateway)
     teams = providers.Singleton(TeamsGateway)
+    part = providers.Singleton(PartGateway)
+    guarded = providers.Singleton(GuardedGateway)
     results = providers.Singleton(ResultsGateway)
     pipeline = providers.Singleton(PipelineGateway)
     hooks = providers.Singleton(HooksGateway)

@@ -210,7 +210,10 @@ class AcksGateway extends FencedGateway {
   }
 
   @SubscribeMessage('never acked')
-  neverAcked(@MessageBody() _data: unknown, @Ack() _ack: AckFunction) { return 'dropped'; }
+  neverAcked(@ConnectedSocket() client: Socket, @Ack() ack?: AckFunction) {
+    client.emit('told', Boolean(ack));
+    return 'dropped';
+  }
 }
 
 @WebSocketGateway({ namespace: 'listeners' })
@@ -274,6 +277,7 @@ class LobbyGateway extends FencedGateway {
       ...{ auth, query, address, time, url, secure, xdomain },
       issued: Math.abs(issued - Date.now()) < 60_000,
       headers: { host, connection, upgrade, header },
+      names: Object.keys(headers).sort(),
     };
   }
 }
@@ -326,6 +330,25 @@ class TeamsGateway extends FencedGateway {
   @SubscribeMessage('all teams') allTeams() { this.server.emit('told', 'all teams'); }
   @SubscribeMessage('join') join(client: Socket) { client.join('room'); }
   @SubscribeMessage('room') room(client: Socket) { client.nsp.to('room').emit('told', 'the room'); }
+}
+
+@WebSocketGateway({ namespace: /part/ })
+class PartGateway extends FencedGateway {}
+
+const isFence = (context: ExecutionContext) => context.switchToWs().getPattern() === 'fence';
+
+class KeyGuard implements CanActivate {
+  canActivate(context: ExecutionContext) {
+    const client = context.switchToWs().getClient<Socket>();
+    return isFence(context) || client.handshake.auth.key === 'sesame';
+  }
+}
+
+@UseGuards(new KeyGuard())
+@WebSocketGateway({ namespace: 'guarded' })
+class GuardedGateway extends FencedGateway {
+  handleConnection(client: Socket) { client.emit('told', 'welcome'); }
+  @SubscribeMessage('enter') enter() { return 'entered'; }
 }
 
 enum Ev { ENUM = 'named by an enum', OTHER = 'other' }
@@ -388,12 +411,11 @@ class ResultsGateway extends FencedGateway {
 }
 
 const traced = (client: Socket, word: string) => (client.data.trace ??= []).push(word);
-const isTraced = (context: ExecutionContext) => context.switchToWs().getPattern() !== 'fence';
 
 class TraceGuard implements CanActivate {
   constructor(readonly name: string) {}
   canActivate(context: ExecutionContext) {
-    if (isTraced(context)) traced(context.switchToWs().getClient(), `guard ${this.name}`);
+    if (!isFence(context)) traced(context.switchToWs().getClient(), `guard ${this.name}`);
     return true;
   }
 }
@@ -402,9 +424,9 @@ class TraceInterceptor implements NestInterceptor {
   constructor(readonly name: string) {}
   intercept(context: ExecutionContext, next: CallHandler) {
     const client: Socket = context.switchToWs().getClient();
-    if (isTraced(context)) traced(client, `before ${this.name}`);
+    if (!isFence(context)) traced(client, `before ${this.name}`);
     return next.handle().pipe(map((result) => {
-      if (isTraced(context)) traced(client, `after ${this.name}`);
+      if (!isFence(context)) traced(client, `after ${this.name}`);
       return result;
     }));
   }
@@ -447,6 +469,22 @@ class ContextInterceptor implements NestInterceptor {
   }
 }
 
+class TruthGuard implements CanActivate {
+  canActivate(context: ExecutionContext): boolean { return context.switchToWs().getData(); }
+}
+
+class ThrowingPipe implements PipeTransform {
+  transform(): unknown { throw new WsException('from a pipe'); }
+}
+
+class ThrowingInterceptor implements NestInterceptor {
+  intercept(): never { throw new WsException('from an interceptor'); }
+}
+
+class BrokenGuard implements CanActivate {
+  canActivate(): boolean { throw new Error('from a guard'); }
+}
+
 class RescueInterceptor implements NestInterceptor {
   intercept(_: ExecutionContext, next: CallHandler) {
     return next.handle().pipe(catchError(() => of('rescued')));
@@ -485,8 +523,15 @@ class NamedFilter {
   }
 }
 
+@Catch()
+class BrokenFilter {
+  catch() { throw new Error('from a filter'); }
+}
+
 const Name = createParamDecorator((field: string, context: ExecutionContext) =>
   context.switchToWs().getClient<Socket>().handshake.auth[field]);
+
+const Throws = createParamDecorator(() => { throw new WsException('from a decorator'); });
 
 @SetMetadata('role', 'reader')
 @UseGuards(new TraceGuard('class 1'), new TraceGuard('class 2'))
@@ -516,6 +561,18 @@ class PipelineGateway extends FencedGateway {
   @UseGuards(new AsyncGuard())
   @SubscribeMessage('password') password() { return 'opened'; }
 
+  @UseGuards(new TruthGuard(), new TraceGuard('second'))
+  @SubscribeMessage('truth') truth(client: Socket) { return client.data.trace.splice(0); }
+
+  @SubscribeMessage('throwing pipe')
+  throwingPipe(@MessageBody(new ThrowingPipe()) _: unknown) { return 'never'; }
+  @SubscribeMessage('throwing decorator')
+  throwingDecorator(@Throws() _: unknown) { return 'never'; }
+  @UseInterceptors(new ThrowingInterceptor())
+  @SubscribeMessage('throwing interceptor') throwingInterceptor() { return 'never'; }
+  @UseGuards(new BrokenGuard())
+  @SubscribeMessage('broken guard') brokenGuard() { return 'never'; }
+
   @UseInterceptors(new ContextInterceptor())
   @SubscribeMessage('context') context() {}
   @UseInterceptors(new RescueInterceptor())
@@ -535,6 +592,8 @@ class PipelineGateway extends FencedGateway {
   @SubscribeMessage('two filters') twoFilters() { throw new WsException('which?'); }
   @UseFilters(new NamedFilter('of WsException'))
   @SubscribeMessage('another error') anotherError() { throw new Error('not for this filter'); }
+  @UseFilters(new BrokenFilter())
+  @SubscribeMessage('broken filter') brokenFilter() { throw new WsException('lost'); }
   @UseFilters(new BaseWsExceptionFilter({ includeCause: false }))
   @SubscribeMessage('no cause') noCause() { throw new WsException('no cause'); }
   @SubscribeMessage('number')
@@ -600,6 +659,7 @@ class BinaryGateway extends FencedGateway {
 @Module({
   providers: [
     RoomsGateway, AcksGateway, ListenersGateway, LobbyGateway, AdminGateway, TeamsGateway,
+    PartGateway, GuardedGateway,
     ResultsGateway, PipelineGateway, HooksGateway, FirstGateway, SecondGateway, BinaryGateway,
   ],
 })

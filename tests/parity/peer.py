@@ -11,7 +11,7 @@ from tests.node_driver import NodeDriver
 
 _FOLDER = Path(__file__).parent
 _ROOT = _FOLDER.parents[1]
-_NEST = _ROOT / "bench" / "peers" / "nest" / "node_modules"
+_NEST = _ROOT / "bench" / "peers" / "nest-prisma" / "node_modules"  # installed for the tests
 _CLIENT = _ROOT / "tests" / "e2e" / "js" / "node_modules" / "socket.io-client"
 
 Line = list[Any]

@@ -23,6 +23,25 @@ export const scripts = {
     await one.emit("server.to", one.socket.id);
   },
 
+  async "unusual names of rooms"(connect) {
+    const [one, two] = [await connect("one"), await connect("two")];
+    for (const room of ["", " ", "__proto__", "constructor", "é😀", "a,b", "x".repeat(1000)]) {
+      await one.ask("join", room);
+      await two.emit("server.to", room);
+      await two.emit("client.to", [room, room]);
+      await one.ask("leave", room);
+    }
+    await one.emit("server.except", "no room");
+    await one.emit("server.to", []);
+    await one.emit("server.except", []);
+    await one.emit("client.to", []);
+  },
+
+  async "rooms whose name is not a string"(connect) {
+    const one = await connect("one");
+    await one.emit("join", 5);
+  },
+
   async "leave the room of the own id"(connect) {
     const one = await connect("one");
     await one.ask("leave", one.socket.id);
@@ -162,6 +181,7 @@ export const scripts = {
     await one.ask("unmarked ack", "data");
     await one.emit("unmarked ack", "data");
     await one.tryAsk("never acked", "data");
+    await one.emit("never acked", "data");
   },
 
   async "listeners of a socket"(connect) {
@@ -247,6 +267,8 @@ export const scripts = {
     await connect("one", { namespace: "/unknown" });
     await connect("two", { namespace: "/adm" });
     await connect("three", { namespace: "/admin/" });
+    await connect("four", { namespace: "/Admin" });
+    await connect("five", { namespace: "/admin/x" });
   },
 
   async "a page of another origin"(connect) {
@@ -266,6 +288,11 @@ export const scripts = {
     await one.emit("client.emit", ["still here"]);
   },
 
+  async "an unknown namespace leaves the others"(connect) {
+    const [one] = await share(connect, {}, { namespace: "/unknown" });
+    await one.emit("client.emit", ["still here"]);
+  },
+
   async "a refused namespace leaves the others"(connect) {
     const [one] = await share(connect, {}, { namespace: "/admin", auth: { key: "wrong" } });
     await one.emit("client.emit", ["still here"]);
@@ -276,6 +303,36 @@ export const scripts = {
     two.emit("disconnect me", true);
     await two.sees("disconnect");
     await one.sees("disconnect");
+  },
+
+  async "disconnecting sockets ends all namespaces of their connections"(connect) {
+    const [one, two] = await share(connect, {}, { namespace: "/admin", auth: { key: "sesame" } });
+    await one.ask("join", "red");
+    one.socket.emit("disconnectSockets", ["red", true]);
+    await one.sees("disconnect");
+    await two.sees("disconnect");
+  },
+
+  async "a client leaves one namespace and returns"(connect) {
+    const [one, two] = await share(connect, {}, { namespace: "/lobby" });
+    two.socket.disconnect();
+    await one.emit("client.emit", ["still here"]);
+    two.socket.connect();
+    await two.sees("connect", 2);
+    await two.fence();
+  },
+
+  async "a client reconnects after it has lost the connection"(connect) {
+    const one = await connect("one");
+    await one.ask("join", "red");
+    one.socket.io.engine.close();
+    await one.sees("connect", 2);
+    await one.answers("clients", 2);
+    await one.ask("lists", "red");
+  },
+
+  async "a client that begins with polling"(connect) {
+    await connect("one", { transports: ["polling"], reconnection: false });
   },
 
   async "the same namespace again after a disconnect"(connect) {
@@ -301,6 +358,18 @@ export const scripts = {
     await one.emit("room");
     await two.emit("room");
     await three.emit("room");
+  },
+
+  async "a regular expression that matches a part of the name"(connect) {
+    await connect("one", { namespace: "/part" });
+    await connect("two", { namespace: "/a-part-of-it" });
+  },
+
+  async "the guards of a gateway's class"(connect) {
+    const one = await connect("one", { namespace: "/guarded", auth: { key: "sesame" } });
+    await one.ask("enter");
+    const two = await connect("two", { namespace: "/guarded" });
+    await two.emit("enter");
   },
 
   async "order of the hooks"(connect) {
@@ -367,6 +436,33 @@ export const scripts = {
     await one.ask("body", null);
     await one.ask("socket", 1);
     await one.emit("echo", "no ack wanted");
+  },
+
+  async "arguments of events"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    await one.ask("body", undefined, 1);
+    await one.ask("body", [1, 2]);
+    await one.ask("body", [[]]);
+    await one.ask("body", []);
+    await one.ask("body", null, null);
+    await one.ask("body", { date: new Date(0), nothing: undefined, nan: NaN });
+    await one.emit("throw", [1, 2]);
+    await one.emit("throw", []);
+    await one.emit("throw", null);
+    await one.emit("throw", undefined);
+  },
+
+  async "many events at once"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    const numbers = Array.from({ length: 200 }, (_, index) => index);
+    await Promise.all(numbers.map((number) => one.ask("echo", number)));
+  },
+
+  async "unusual names of events"(connect) {
+    const one = await connect("one", { namespace: "/results" });
+    for (const event of ["", "__proto__", "constructor", "toString", "handleConnection", "é😀"]) {
+      await one.emit("object with event", event);
+    }
   },
 
   async "fields of the payload"(connect) {
@@ -475,6 +571,8 @@ export const scripts = {
     await one.ask("for readers");
     await two.ask("for writers");
     await one.ask("password", "sesame");
+    for (const truth of [true, 1, "no", { a: 0 }, [0]]) await one.ask("truth", truth);
+    for (const truth of [false, 0, "", null]) await one.emit("truth", truth);
   },
 
   async "guards that refuse"(connect) {
@@ -500,6 +598,10 @@ export const scripts = {
     await one.emit("two filters");
     await one.emit("another error");
     await one.emit("no cause", 1);
+    await one.emit("broken filter", 1);
+    await one.tryAsk("broken filter", 1);
+    for (const origin of ["pipe", "decorator", "interceptor"]) await one.emit(`throwing ${origin}`, 1);
+    await one.emit("broken guard", 1);
   },
 
   async "pipes and parameter decorators"(connect) {

@@ -58,6 +58,18 @@ async def test_every_script_is_run(nest: NestPeer) -> None:
     assert DIFFERENCES.keys() <= set(SCRIPTS)
 
 
+async def test_gateways_have_the_same_events_in_the_same_order() -> None:
+    found = [
+        re.findall(pattern, (_FOLDER / file).read_text("utf-8"), re.MULTILINE)
+        for file, pattern in (
+            ("gateways.ts", r"^class (\w+Gateway)|SubscribeMessage\(['E](.+?)'?\)"),
+            ("gateways.py", r"^class (\w+Gateway)|subscribe_message\([\"E](.+?)\"?\)"),
+        )
+    ]
+
+    assert found[0] == found[1]
+
+
 @pytest.mark.parametrize(
     "sentence",
     [EXCEPTION_CODES, *(each.sentence for several in DIFFERENCES.values() for each in several)],

@@ -2,6 +2,7 @@
 // arrive on stdin, and results leave on stdout: one JSON text per line.
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Emitter } from "@socket.io/redis-emitter";
 import { createClient } from "redis";
@@ -13,12 +14,13 @@ const subscriber = publisher.duplicate();
 for (const client of [publisher, subscriber]) client.on("error", () => {});
 await Promise.all([publisher.connect(), subscriber.connect()]);
 
-const adapter =
-  mode === "classic"
-    ? createAdapter(publisher, subscriber)
-    : createShardedAdapter(publisher, subscriber, { subscriptionMode: mode });
+// The mode `none` is for the bench: a server without other nodes.
+const newAdapter = {
+  classic: () => createAdapter(publisher, subscriber),
+  none: () => undefined,
+}[mode] ?? (() => createShardedAdapter(publisher, subscriber, { subscriptionMode: mode }));
 const http = createServer();
-const io = new Server(http, { adapter, transports: ["websocket"] });
+const io = new Server(http, { adapter: newAdapter(), transports: ["websocket"] });
 const emitter = new Emitter(publisher);
 
 for (const namespace of [io, io.of("/admin")]) {
@@ -40,6 +42,13 @@ const of = ({ namespace = "/", ...options }) => (options.emitter ? emitter : io)
 const select = ({ rooms = [], except = [], ...options }) => of(options).in(rooms).except(except);
 
 const commands = {
+  // Emits bursts of `burst` events, for the bench.
+  async flood({ bursts, burst, pauseMs, ...selection }) {
+    for (let count = 0; count < bursts; count++) {
+      for (let each = 0; each < burst; each++) commands.emit(selection);
+      await sleep(pauseMs);
+    }
+  },
   emit: (selection) => select(selection).emit(selection.event, ...selection.args),
   emitVolatile: (selection) => select(selection).volatile.emit(selection.event, ...selection.args),
   emitBytes: (selection) => select(selection).emit(selection.event, Buffer.from(selection.text)),

@@ -1,3 +1,4 @@
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -45,8 +46,11 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def migrated(settings: Settings) -> Settings:
-    await migrate_database(settings)
+def migrated(settings: Settings, sqlite_template: Path) -> Settings:
+    """The default settings, with a migrated database."""
+    file = Path(settings.database_url.removeprefix("sqlite:///"))
+    file.parent.mkdir()
+    shutil.copy(sqlite_template, file)
     return settings
 
 

@@ -20,7 +20,11 @@ from app.adapters.sql.connection.url import parse_database_url, sqlite_file
 from app.adapters.sql.doctor.durability_warnings import durability_warnings
 from app.adapters.sql.doctor.message_warnings import STATEMENT_SECONDS, message_warnings
 from app.adapters.sql.doctor.shared_table_warnings import shared_table_warnings
-from app.adapters.sql.doctor.table_differences import missing_indexes, table_differences
+from app.adapters.sql.doctor.table_differences import (
+    missing_indexes,
+    schema_operations,
+    table_differences,
+)
 from app.adapters.sql.schema.membership_triggers import membership_differences
 from app.adapters.sql.schema.shared_tables import SHARED_TABLES, shared_table_differences
 from app.adapters.sql.schema.tables import OTHERS, message_sequences, messages, metadata
@@ -96,10 +100,11 @@ def _differences(connection: Connection) -> Iterator[str]:
         yield str(error)
         yield from takeover_differences(connection)
         return
+    operations = schema_operations(connection)
     shared = shared_table_differences(connection, SHARED_TABLES)
-    own = table_differences(connection, metadata.tables.keys() - SHARED_TABLES)
+    own = table_differences(connection, metadata.tables.keys() - SHARED_TABLES, operations)
     yield from sorted([*shared, *own])
-    yield from missing_indexes(connection, metadata.tables.keys())
+    yield from missing_indexes(connection, operations)
     lacking = list(missing_privileges(connection, PRIVILEGES))
     yield from lacking
     if not (shared or own or lacking):

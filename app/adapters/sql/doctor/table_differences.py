@@ -5,13 +5,13 @@ administrator may have added them.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, Connection, Dialect, Identity, Index, Inspector, Table, inspect, text
-from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint, SchemaItem
+from sqlalchemy.schema import DefaultClause, ForeignKeyConstraint
 
 from app.adapters.sql.schema.tables import metadata
 
@@ -28,9 +28,35 @@ _Operation: TypeAlias = tuple[Any, ...]
 """A change that Alembic proposes: its name, followed by the changed objects."""
 
 
-def table_differences(connection: Connection, names: Collection[str]) -> list[str]:
+def schema_operations(connection: Connection) -> Sequence[_Operation]:
+    """Return the changes with which Alembic would make the tables equal to those of the code.
+
+    Unknown tables are ignored. Blocks the thread.
+    """
+    tables = metadata.tables
+
+    def is_read(name: str | None, kind: str, _parents: object) -> bool:
+        return kind != "table" or name in tables
+
+    context = MigrationContext.configure(
+        connection,
+        opts={
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_name": is_read,
+        },
+    )
+    changes = compare_metadata(context, metadata)
+    # Alembic groups the changes of a column in a list.
+    return [each for group in changes for each in (group if isinstance(group, list) else [group])]
+
+
+def table_differences(
+    connection: Connection, names: Collection[str], operations: Iterable[_Operation]
+) -> list[str]:
     """Describe the differences of these tables, except indexes. Blocks the thread."""
-    sentences = [_sentence(each, connection.dialect) for each in _operations(connection, names)]
+    own = [each for each in operations if _table_of(each) in names]
+    sentences = [_sentence(each, connection.dialect) for each in own]
     inspector = inspect(connection)
     present = sorted(set(inspector.get_table_names()).intersection(names))
     tables = [metadata.tables[name] for name in present]
@@ -39,14 +65,14 @@ def table_differences(connection: Connection, names: Collection[str]) -> list[st
     return sorted(sentence for sentence in sentences if sentence is not None)
 
 
-def missing_indexes(connection: Connection, names: Collection[str]) -> list[str]:
-    """Describe missing, different and invalid indexes of these tables. Blocks the thread."""
-    missing = {each[1].name for each in _operations(connection, names) if each[0] == "add_index"}
+def missing_indexes(connection: Connection, operations: Iterable[_Operation]) -> list[str]:
+    """Describe missing, different and invalid indexes. Blocks the thread."""
+    missing = {each[1].name for each in operations if each[0] == "add_index"}
     invalid = _invalid_indexes(connection)
     inspector = inspect(connection)
     sentences = []
-    for name in names:
-        for index in metadata.tables[name].indexes:
+    for name, table in metadata.tables.items():
+        for index in table.indexes:
             if index.name in missing or not _has_condition(inspector, name, index):
                 sentences.append(f"The index {index.name} of {name} is missing or different.")
             elif index.name in invalid:
@@ -77,26 +103,15 @@ def _condition(options: Mapping[str, object], dialect: str) -> str:
     return "" if condition is None else _REWRITTEN.sub("", str(condition))
 
 
-def _operations(connection: Connection, names: Collection[str]) -> Iterator[_Operation]:
-    def is_read(name: str | None, kind: str, _parents: object) -> bool:
-        return kind != "table" or name in names
-
-    def is_compared(item: SchemaItem, *_: object) -> bool:
-        table = item if isinstance(item, Table) else getattr(item, "table", None)
-        return table is None or table.name in names
-
-    context = MigrationContext.configure(
-        connection,
-        opts={
-            "compare_type": True,
-            "compare_server_default": True,
-            "include_name": is_read,
-            "include_object": is_compared,
-        },
-    )
-    for operation in compare_metadata(context, metadata):
-        # Alembic groups the changes of a column in a list.
-        yield from operation if isinstance(operation, list) else [operation]
+def _table_of(operation: _Operation) -> str:
+    match operation:
+        case (_, Table() as table):
+            return table.name
+        case (_, item):  # an index or a constraint
+            return str(item.table.name)
+        case (_, _schema, name, *_):  # a change of a column
+            return str(name)
+    raise ValueError(operation)
 
 
 def _sentence(operation: _Operation, dialect: Dialect) -> str | None:

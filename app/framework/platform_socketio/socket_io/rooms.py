@@ -264,11 +264,11 @@ class NamespaceRooms:
         if self.cluster is not None:
             self.cluster.open()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Receive no further events of other nodes."""
         if self.cluster is not None:
             self.cluster.close()
-        self.server_events.close()
+        await self.server_events.close()
 
     def close_if_empty(self) -> None:
         """Do nothing: a namespace with a fixed name stays open."""

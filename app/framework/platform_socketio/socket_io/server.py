@@ -288,8 +288,10 @@ class SocketServer(socketio.AsyncServer):
         await self._closed_connections.wait_until_finished(grace_seconds)
         self._closed_connections.drop_backlogs(DisconnectReason.SERVER_SHUTTING_DOWN)
         await self._closed_connections.wait_until_finished(grace_seconds)
-        for rooms in self.manager.rooms.values():
-            rooms.close()
+        for rooms in tuple(self.manager.rooms.values()):
+            await rooms.close()
+        for dynamic in self.manager.dynamic.values():
+            await dynamic.server_events.close()
         self.tasks.close()
 
     def _handle_other_packet(

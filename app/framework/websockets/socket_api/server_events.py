@@ -14,7 +14,8 @@ Listener = Callable[..., Any]
 MAX_RUNNING = 1_000
 """The maximum number of async listeners of a namespace that run at the same time."""
 
-_RESERVED = frozenset({"connect", "connection", "new_namespace"})
+_CONNECTIONS = frozenset({"connect", "connection"})
+_RESERVED = _CONNECTIONS | {"new_namespace"}
 
 _log = structlog.stdlib.get_logger("ServerEvents")
 
@@ -42,6 +43,10 @@ class ServerEvents:
         Raises:
             ValueError: The name of the event is reserved.
         """
+        if event in _CONNECTIONS:
+            raise ValueError(
+                f"server.on('{event}') is not supported; write handle_connection in the gateway"
+            )
         entry = _Entry(listener, once, _max_args(listener))
         self._entries[check_name(event)] = (*self._entries.get(event, ()), entry)
 
@@ -67,10 +72,12 @@ class ServerEvents:
             if iscoroutine(result):
                 self._run(event, result)
 
-    def close(self) -> None:
-        """Cancel the async listeners."""
-        for task in self._running:
+    async def close(self) -> None:
+        """Cancel the async listeners, and wait until they have ended."""
+        running = tuple(self._running)
+        for task in running:
             task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
     def _run(self, event: str, coroutine: Coroutine[Any, Any, None]) -> None:
         if len(self._running) >= MAX_RUNNING:

@@ -82,8 +82,9 @@ class Chat:
 @pytest.fixture(params=["sqlite", "postgres"])
 async def chat(request: pytest.FixtureRequest) -> AsyncIterator[Chat]:
     """A migrated database with the members of the contract tests."""
-    url = request.getfixturevalue("url" if request.param == "sqlite" else "postgres_url")
-    async with opened(Database(url, migrate=True, limits=UNHURRIED)) as database:
+    is_sqlite = request.param == "sqlite"
+    url = request.getfixturevalue("migrated_sqlite_url" if is_sqlite else "postgres_url")
+    async with opened(Database(url, migrate=False, limits=UNHURRIED)) as database:
         chat = Chat(database, url)
         await chat.storage.channels.seed(MEMBERSHIP)
         await chat.execute(update(channel_members).values(joined_at=NOW))
