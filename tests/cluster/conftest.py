@@ -12,7 +12,7 @@ import pytest_asyncio
 from dependency_injector import containers, providers
 
 from app.framework import IoAdapter, IoOptions, NestFactory
-from app.framework.redis_adapter import RedisCluster, create_adapter, create_sharded_adapter
+from app.framework.redis_adapter import RedisNodes, create_adapter, create_sharded_adapter
 from tests.cluster.node_server import NodeServer
 from tests.cluster.rooms_gateway import AdminGateway, RoomsGateway
 from tests.deadlines import ANSWER_SECONDS
@@ -36,7 +36,7 @@ class PythonNode:
 
     url: str
     gateway: RoomsGateway
-    cluster: RedisCluster
+    cluster: RedisNodes
 
 
 @dataclass(slots=True)

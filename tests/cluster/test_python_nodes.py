@@ -20,7 +20,7 @@ from app.framework import (
     subscribe_message,
     web_socket_gateway,
 )
-from app.framework.redis_adapter import RedisCluster, create_adapter, create_sharded_adapter
+from app.framework.redis_adapter import RedisNodes, create_adapter, create_sharded_adapter
 from app.framework.redis_adapter.channels import Channel
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
@@ -92,7 +92,7 @@ class Node:
 
     url: str
     gateway: SlowGateway
-    cluster: RedisCluster
+    cluster: RedisNodes
 
     @property
     def server(self) -> Server:
@@ -126,7 +126,7 @@ class Pair:
         return sorted(map(str, self.redis.client.pubsub_shardchannels()))
 
 
-async def _start(stack: AsyncExitStack, cluster: RedisCluster) -> Node:
+async def _start(stack: AsyncExitStack, cluster: RedisNodes) -> Node:
     app = NestFactory.create(NodeModule, IoAdapter(IoOptions(cluster=cluster)))
     stack.push_async_callback(app.close)
     return Node(await app.listen(0), app.get(SlowGateway), cluster)

@@ -3,11 +3,11 @@
 They speak the protocols of ``@socket.io/redis-adapter``. They need ``redis`` and ``msgpack``.
 """
 
-from app.framework.redis_adapter.redis_cluster import (
-    RedisCluster,
+from app.framework.redis_adapter.redis_nodes import (
+    RedisNodes,
     create_adapter,
     create_sharded_adapter,
 )
 from app.framework.redis_adapter.sharded_adapter import SubscriptionMode
 
-__all__ = ["RedisCluster", "SubscriptionMode", "create_adapter", "create_sharded_adapter"]
+__all__ = ["RedisNodes", "SubscriptionMode", "create_adapter", "create_sharded_adapter"]

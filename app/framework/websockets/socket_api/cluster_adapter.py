@@ -16,7 +16,7 @@ class Selection(NamedTuple):
 
 
 class Cluster(Protocol):
-    """The other nodes; `RedisCluster` implements it."""
+    """The other nodes; `RedisNodes` implements it."""
 
     def create_adapter(self, hub: "Hub") -> "ClusterAdapter":
         """Create the cluster adapter of a namespace."""

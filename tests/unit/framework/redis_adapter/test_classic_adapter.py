@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.framework import AckTimeoutError, Socket
-from app.framework.redis_adapter import RedisCluster, create_adapter
+from app.framework.redis_adapter import RedisNodes, create_adapter
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.payload import decode, pack
 from app.framework.testing import RecordingLink, fake_socket
@@ -33,7 +33,7 @@ class Node:
     """A node with the option ``publish_on_specific_response_channel``; others are simulated."""
 
     link: RecordingLink
-    cluster: RedisCluster
+    cluster: RedisNodes
     adapter: ClusterAdapter
     redis: RedisServer
 

@@ -1,4 +1,4 @@
-"""`RedisCluster`: the nodes that share a Redis server."""
+"""`RedisNodes`: the nodes that share a Redis server."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.framework.websockets.socket_api.cluster_adapter import ClusterAdapter
 
 
 @dataclass(frozen=True, slots=True)
-class RedisCluster:
+class RedisNodes:
     """Connects the servers of one application to the other nodes.
 
     `create_adapter` and `create_sharded_adapter` create it. An instance belongs to one application.
@@ -42,7 +42,7 @@ def create_adapter(
     *,
     key: str = "socket.io",
     publish_on_specific_response_channel: bool = False,
-) -> RedisCluster:
+) -> RedisNodes:
     """Socket.IO's ``createAdapter``, which most servers in Node.js use, for any Redis or Valkey.
 
     ``IoOptions(cluster=create_adapter("redis://127.0.0.1:6379"))`` connects the gateways to all
@@ -60,7 +60,7 @@ def create_adapter(
         BootError: The URL is invalid.
     """
     bus = RedisBus(url)
-    return RedisCluster(
+    return RedisNodes(
         bus,
         lambda hub: ClassicAdapter(
             hub,
@@ -76,7 +76,7 @@ def create_sharded_adapter(
     *,
     channel_prefix: str = "socket.io",
     subscription_mode: SubscriptionMode = "dynamic",
-) -> RedisCluster:
+) -> RedisNodes:
     """Socket.IO's ``createShardedAdapter``, for Redis 7 or Valkey.
 
     ``IoOptions(cluster=create_sharded_adapter("redis://127.0.0.1:6379"))`` connects the gateways to
@@ -92,6 +92,4 @@ def create_sharded_adapter(
     """
     check_mode(subscription_mode)
     bus = RedisBus(url)
-    return RedisCluster(
-        bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode)
-    )
+    return RedisNodes(bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode))
