@@ -67,7 +67,7 @@ class RedisBus:
         self.node_id = secrets.token_hex(8)
         self.dropped: Counter[str] = Counter()
         self._connections = RedisConnections(url)
-        self._receivers: dict[Channel, Counter[Receive]] = {}
+        self._receivers: dict[Channel, dict[Receive, int]] = {}
         """The functions that receive the messages of a channel, and how often each has subscribed.
         Different names of rooms may have the same channel; see `Channel`."""
         self._subscriber = _Task("cluster-subscriber")
@@ -147,13 +147,14 @@ class RedisBus:
         """
         receivers = self._receivers.get(channel)
         if receivers is None:
-            receivers = self._receivers[channel] = Counter()
+            self._receivers[channel] = {receive: 1}
             self._command(channel.subscribe, channel.name)
-        receivers[receive] += 1
+        else:
+            receivers[receive] = receivers.get(receive, 0) + 1
 
     def unsubscribe(self, channel: Channel, receive: Receive) -> None:
         """Undo `subscribe`."""
-        receivers = self._receivers.get(channel, Counter())
+        receivers = self._receivers.get(channel, {})
         if receive in receivers:
             receivers[receive] -= 1
             if not receivers[receive]:
