@@ -82,12 +82,18 @@ class Injector:
         self._module_ref = providers.Object(ModuleRef(self))
         self._unfinished: tuple[AnyProvider, Any] | None = None
         """The provider that `build_singletons` is calling, and its result, which may be pending."""
+        self._is_checked = False
         fill_imports(container, self._module_ref)
         self._providers = in_declaration_order(container)
         refuse_cycles(self._providers)
 
     def check(self) -> None:
-        """Raise `BootError` if a dependency is not provided, or if a decorator has no effect."""
+        """Raise `BootError` if a dependency is not provided, or if a decorator has no effect.
+
+        After a check without a mistake, further calls have no effect.
+        """
+        if self._is_checked:
+            return
         for module in (self._container, *filter(None, map(module_of, self._providers))):
             refuse_attributes_without_provider(module)
         for provider in self._providers:
@@ -102,6 +108,7 @@ class Injector:
             refuse_unsupported(provider)
             refuse_class_arguments(provider)
         self._check_imports()
+        self._is_checked = True
 
     def get(self, token: type[T]) -> T:
         """Return the instance of a class or, if it has no provider, of its subclass; see `find`.

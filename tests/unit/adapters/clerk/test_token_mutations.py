@@ -70,8 +70,9 @@ async def test_token_itself_is_accepted() -> None:
 
 
 async def test_token_is_refused_when_any_character_is_replaced() -> None:
+    """Half of the alphabet is tried at even positions, and the other half at odd ones."""
     for at, character in enumerate(TOKEN):
-        for other in ALPHABET + FOREIGN:
+        for other in ALPHABET[at % 2 :: 2] + FOREIGN:
             text = f"{TOKEN[:at]}{other}{TOKEN[at + 1 :]}"
             assert other == character or "accepted" != await verdict(text), at
 
@@ -105,7 +106,7 @@ async def test_token_is_refused_when_any_bit_is_flipped() -> None:
             assert "accepted" != await verdict(f"{TOKEN[:at]}{flipped}{TOKEN[at + 1 :]}"), at
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(data=st.data())
 async def test_token_is_refused_when_its_text_is_edited(data: st.DataObject) -> None:
     text = TOKEN
@@ -142,7 +143,7 @@ async def test_token_is_refused_when_a_segment_is_spelt_otherwise(segment: int) 
     assert "accepted" not in verdicts
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(
     name=st.sampled_from([*SESSION_HEADER, "crit", "b64", "jku", "jwk", "x5u"]) | st.text(),
     value=PLAUSIBLE | JSON,
@@ -159,7 +160,7 @@ async def test_token_is_refused_when_its_header_is_edited(name: str, value: obje
         assert text == TOKEN or "accepted" != await verdict(text)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(name=st.sampled_from([*SESSION_CLAIMS]) | st.text(), value=PLAUSIBLE | JSON)
 @example(name="sub", value="user_bob")
 @example(name="exp", value=NOW + 61)
@@ -186,7 +187,7 @@ async def test_token_is_refused_when_its_segments_are_of_several_tokens() -> Non
     assert {GENUINE[0], GENUINE[1], GENUINE[6], GENUINE[7]} == accepted
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(
     text=st.text()
     | st.text(ALPHABET + ".", max_size=200)
@@ -196,7 +197,7 @@ async def test_text_is_refused_when_it_is_anything(text: str) -> None:
     assert "token_" == (await verdict(text))[:6]
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(value=JSON)
 async def test_claims_are_refused_when_they_are_anything(value: object) -> None:
     names = ["exp", "nbf", "iat", "iss", "azp", "sub", "sid", "jti", "sts", "aud"]
