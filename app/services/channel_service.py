@@ -234,10 +234,10 @@ class ChannelService:
     async def _move_sockets(
         self, event: MembershipEvent, channel_id: ChannelId, user_ids: frozenset[UserId]
     ) -> None:
-        """Move the sockets of this node and, if the bus publishes to other nodes, of those nodes.
+        """Publish a change of membership: the users' sockets join or leave the channel's room.
 
-        `LocalMembershipBus` does not publish to other nodes: they apply the change when they reload
-        the members.
+        With `LocalMembershipBus`, only sockets of this node do so at once. Other nodes apply the
+        change when they reload the members.
         """
         try:
             await self._membership.publish(MembershipUpdate(event, channel_id, user_ids))

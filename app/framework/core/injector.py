@@ -327,7 +327,7 @@ async def build_async(provider: AnyProvider) -> Any:
 
 
 async def _finish(provider: AnyProvider, result: Any) -> Any:
-    """Return the instance of a provider's result, which is an instance or pending."""
+    """Await a provider's result if it is pending, and return the instance."""
     instance = result
     while _is_pending(instance):
         instance = await asyncio.shield(instance)  # other callers may await this future

@@ -70,7 +70,9 @@ def encode(value: Any) -> bytes:
 
 
 def pack(value: Any) -> bytes:
-    """Encode a value as msgpack. Values that are neither bytes nor JSON are written as in JSON.
+    """Encode a value as msgpack.
+
+    A value that msgpack cannot encode is first converted to its JSON form.
 
     Raises:
         TypeError: A value has no JSON form.

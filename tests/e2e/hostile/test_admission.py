@@ -288,7 +288,7 @@ async def test_idle_connection_costs_no_task(probe: ProbeServer) -> None:
 async def test_socket_is_refused_when_its_auth_is_too_large(
     probe: ProbeServer, auth: dict[str, object]
 ) -> None:
-    """The client receives an error before any guard runs, because a socket keeps its ``auth``."""
+    """The size of ``auth`` is limited, because a socket keeps it. No guard runs before."""
     async with probe.client() as client:
         client.connect(auth, ECHO)
 

@@ -1,4 +1,4 @@
-"""The events with which members write, in the namespaces of `PresenceGateway`."""
+"""Handles the events of writers (``status``, ``typing``) in the namespaces of `PresenceGateway`."""
 
 from typing import Annotated
 

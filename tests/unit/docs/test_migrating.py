@@ -168,7 +168,7 @@ AREAS = (
     ),
 )
 PARTS: dict[str, type] = {"sockets": SocketMap, "adapter": Adapter, "engine": Engine}
-"""The classes of the attributes of `Server` with which names such as ``adapter.on`` begin."""
+"""Maps the first part of a name such as ``adapter.on``, an attribute of `Server`, to its class."""
 
 LIMITS = {
     **{f"EngineOptions.{each.name}": each.default for each in fields(EngineOptions)},

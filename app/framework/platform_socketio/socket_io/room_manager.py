@@ -3,8 +3,8 @@
 In python-socketio 5.18 a room is a ``bidict`` of ids, and an emit starts a task per recipient; here
 a room is a `RecipientGroup` of connections. `RoomManager` overrides the methods of `BaseManager`
 and `AsyncManager` that access rooms, except the methods that admit or disconnect a socket, because
-`ServerSocketLink` does both. The attributes ``rooms`` and ``callbacks`` belong to the library.
-``test_library_internals.py`` checks this.
+`ServerSocketLink` does both. The library defines and uses the attributes ``rooms`` and
+``callbacks``. ``test_library_internals.py`` checks all of this.
 """
 
 from collections.abc import Iterator

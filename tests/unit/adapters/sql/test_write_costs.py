@@ -1,7 +1,7 @@
 """Tests the cost of storing messages and receipts.
 
 The cost of a message or receipt does not grow with the channel. A batch is stored by one statement
-on PostgreSQL, or by one call of the thread on SQLite. The tested modules are
+on PostgreSQL, or by one call in the database thread on SQLite. The tested modules are
 app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py.
 """
 

@@ -180,7 +180,7 @@ def test_boot_fails_when_an_annotation_cannot_be_read() -> None:
 
 
 def test_boot_fails_when_a_payload_type_cannot_be_validated() -> None:
-    """The error has pydantic's text, and adds the handler and the fix."""
+    """The error names the handler, the type of the payload, and the fix."""
 
     class _Opaque:
         pass
