@@ -29,7 +29,7 @@ from tests.redis_server import RedisServer
 
 @web_socket_gateway(cors=True)
 class SlowGateway:
-    """Joins a room, and admits the client later if it wants so."""
+    """Joins a room, and admits the client when a test sets ``admit``."""
 
     server = WebSocketServer()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.framework.common.exceptions import BootError
-from app.framework.common.hooks import POSITIONAL
+from app.framework.common.hooks import POSITIONAL, max_arguments
 from app.framework.common.metadata import extend_metadata, get_metadata, methods_with_metadata
 
 METHOD_DECORATORS = "background:method_decorators"
@@ -71,12 +71,12 @@ def _read_handler(name: str, call: Callable[..., Any]) -> Handler:
     if inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
         raise BootError(f"{name} is a generator, so it would not run; remove the yield")
     parameters = inspect.signature(call).parameters.values()
-    positional = [each for each in parameters if each.kind in POSITIONAL]
-    takes_any = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
-    required = [each for each in positional if each.default is inspect.Parameter.empty]
+    required = [
+        each for each in parameters if each.kind in POSITIONAL and each.default is each.empty
+    ]
     for each in parameters:
         if each.kind is inspect.Parameter.KEYWORD_ONLY and each.default is each.empty:
             raise BootError(
                 f"{name}: parameter '{each.name}' receives no argument; give it a default"
             )
-    return Handler(name, call, None if takes_any else len(positional), len(required))
+    return Handler(name, call, max_arguments(call), len(required))

@@ -28,6 +28,14 @@ POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR
 """The kinds of parameters that accept a positional argument."""
 
 
+def max_arguments(function: Callable[..., Any]) -> int | None:
+    """Return the maximum number of positional arguments; None if the function accepts ``*args``."""
+    kinds = [each.kind for each in inspect.signature(function).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL in kinds:
+        return None
+    return sum(kind in POSITIONAL for kind in kinds)
+
+
 @runtime_checkable
 class OnModuleInit(Protocol):
     """Opens connections and files at the start; a constructor must not open them."""

@@ -22,11 +22,7 @@ class RedisNodes:
     """
 
     bus: RedisBus
-    new_adapter: Callable[[Hub], ClusterAdapter]
-
-    def create_adapter(self, hub: Hub) -> ClusterAdapter:
-        """Create the cluster adapter of a namespace."""
-        return self.new_adapter(hub)
+    create_adapter: Callable[[Hub], ClusterAdapter]
 
     async def open(self) -> None:
         """Connect; if Redis does not answer, connecting continues in the background."""

@@ -72,8 +72,8 @@ class DynamicNamespace:
     def find_closed(self, name: str) -> Hub | None:
         """Return a namespace without sockets, or None if the name does not match the pattern.
 
-        Events that are emitted to this namespace have no recipients. The namespace is not stored,
-        so the names cannot fill the memory.
+        Events that are emitted to this namespace have no recipients on this node. The namespace is
+        not stored, so the names cannot fill the memory.
         """
         match = self.pattern.fullmatch(name)
         return None if match is None else _ClosedRooms(name, self._batcher, self, match)

@@ -1,6 +1,6 @@
 """`NamespaceRooms`: keeps the members of rooms, and sends events to the members."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, Protocol
 
@@ -141,11 +141,12 @@ class NamespaceRooms:
         Raises:
             TypeError: See `event_frame`. Nothing is sent.
         """
+        cluster = None if local else self.cluster
         # Refuse an event that cannot be sent, even if this node has no recipients.
-        is_published = self.cluster is not None and not local
-        frame = self.event_frame(event, args) if is_published else None
+        frame = None if cluster is None else self.event_frame(event, args)
         if self.pending:
-            self._queue_for_pending(rooms, except_rooms, event, args)
+            links = self._select_pending(rooms, except_rooms)
+            frame = self._queue_for_pending(links, frame, event, args)
         groups = self.groups
         excluded: set[Recipient] = set()
         for room in except_rooms:
@@ -168,9 +169,9 @@ class NamespaceRooms:
                 frame = frame or self.event_frame(event, args)
                 for recipient in recipients:
                     recipient.send_frame(frame)
-        if self.cluster is not None and not local:
+        if cluster is not None:
             selection = Selection(rooms, except_rooms)
-            self.cluster.publish_event(selection, event, args, volatile=volatile)
+            cluster.publish_event(selection, event, args, volatile=volatile)
 
     def event_frame(self, event: str, args: tuple[Any, ...], packet_id: int | None = None) -> bytes:
         """Return the frame of an event, or the joined frames of an event with bytes.
@@ -197,17 +198,14 @@ class NamespaceRooms:
             raise TypeError("bytes need @web_socket_gateway(max_attachments=...)")
 
     def _queue_for_pending(
-        self,
-        rooms: frozenset[str],
-        except_rooms: frozenset[str],
-        event: str,
-        args: tuple[Any, ...],
-    ) -> None:
-        links = self._select_pending(rooms, except_rooms)
+        self, links: Sequence[RoomLink], frame: bytes | None, event: str, args: tuple[Any, ...]
+    ) -> bytes | None:
+        """Queue an event for sockets that are being admitted; return its frame if it is encoded."""
         if links:
-            frame = self.event_frame(event, args)
+            frame = frame or self.event_frame(event, args)
             for link in links:
                 link.queue_broadcast(frame)
+        return frame
 
     def _select_pending(
         self, rooms: frozenset[str], except_rooms: frozenset[str]

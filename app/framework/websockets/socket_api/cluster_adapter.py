@@ -18,7 +18,7 @@ class Selection(NamedTuple):
 class Cluster(Protocol):
     """The other nodes; `RedisNodes` implements it."""
 
-    def create_adapter(self, hub: "Hub") -> "ClusterAdapter":
+    def create_adapter(self, hub: "Hub", /) -> "ClusterAdapter":
         """Create the cluster adapter of a namespace."""
 
     async def open(self) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from inspect import Parameter, iscoroutine, signature
+from inspect import iscoroutine
 from typing import Any, NamedTuple
 
 import structlog
+
+from app.framework.common.hooks import max_arguments
 
 Listener = Callable[..., Any]
 """Takes the arguments of the event or fewer; with an ack, its function is the last argument."""
@@ -47,7 +49,7 @@ class ServerEvents:
             raise ValueError(
                 f"server.on('{event}') is not supported; write handle_connection in the gateway"
             )
-        entry = _Entry(listener, once, _max_args(listener))
+        entry = _Entry(listener, once, max_arguments(listener))
         self._entries[check_name(event)] = (*self._entries.get(event, ()), entry)
 
     def remove(self, event: str, listener: Listener | None) -> None:
@@ -98,15 +100,8 @@ def check_name(event: str) -> str:
     return event
 
 
-def _max_args(listener: Listener) -> int | None:
-    kinds = [each.kind for each in signature(listener).parameters.values()]
-    if Parameter.VAR_POSITIONAL in kinds:
-        return None
-    return kinds.count(Parameter.POSITIONAL_ONLY) + kinds.count(Parameter.POSITIONAL_OR_KEYWORD)
-
-
 async def _logging_errors(event: str, coroutine: Coroutine[Any, Any, None]) -> None:
     try:
         await coroutine
-    except Exception:  # noqa: BLE001 - nobody awaits the task
+    except Exception:  # noqa: BLE001 - no other code awaits the task
         _log.exception("a listener for events of other servers failed", pattern=event)
