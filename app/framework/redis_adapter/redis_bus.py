@@ -89,11 +89,18 @@ class RedisBus:
         """Whether the first command of the present connection, which subscribes to all channels, is
         on its way."""
         self._failures = MinuteLog(_log_failure)
+        self._on_connected: list[Callable[[], None]] = []
+        self._has_dropped = False
+        """Whether the queue was too full for a message that other nodes do not know of yet."""
 
     @property
     def is_connected(self) -> bool:
         """Whether the node exchanges messages with other nodes now."""
         return self._is_subscribed.is_set() and self._can_publish.is_set()
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """See `Cluster.when_connected`. The function must neither raise nor take long."""
+        self._on_connected.append(callback)
 
     async def open(self) -> None:
         """Start both connections. Wait until Redis has confirmed the subscriptions so far.
@@ -133,6 +140,7 @@ class RedisBus:
             reason = "not_connected"
         if reason is not None:
             self.dropped[reason] += 1
+            self._has_dropped = self._has_dropped or reason == "queue_full"
             return False
         self._queued_bytes += len(payload)
         self._enqueue(_Command((channel.publish, channel.name, payload)))
@@ -171,26 +179,39 @@ class RedisBus:
         Raises:
             ConnectionError: Redis does not answer, or this node does not receive messages.
         """
-        if not self.is_connected:
-            raise ConnectionError("the node is not connected to the cluster's Redis")
+        await self.confirm_subscriptions()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._confirm_subscriptions()
                 is_subscribed = channel in self._receivers
                 _, nodes = await self._ask_redis(b"PUBSUB", channel.numsub, channel.name)
         except (OSError, RedisError) as error:
             raise ConnectionError("the cluster's Redis does not answer") from error
         return int(nodes) - is_subscribed
 
-    async def _confirm_subscriptions(self) -> None:
-        """Wait until Redis has handled all commands so far on the subscriber's connection."""
+    async def confirm_subscriptions(self) -> None:
+        """Wait until Redis has confirmed the subscriptions so far.
+
+        Raises:
+            ConnectionError: Redis does not answer, or this node does not receive messages.
+        """
+        if not self.is_connected:
+            raise ConnectionError("the node is not connected to the cluster's Redis")
         number = b"%d" % next(self._ping_numbers)
         self._pings[number] = asyncio.get_running_loop().create_future()
         try:
-            self._command(b"PING", number)
-            await self._pings[number]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                self._command(b"PING", number)
+                await self._pings[number]
+        except TimeoutError:
+            raise ConnectionError("the cluster's Redis does not answer") from None
         finally:
             del self._pings[number]
+
+    def _call_when_connected(self) -> None:
+        self._has_dropped = False
+        if self.is_connected:
+            for callback in self._on_connected:
+                callback()
 
     async def _ask_redis(self, *parts: bytes) -> Any:
         answer = asyncio.get_running_loop().create_future()
@@ -219,6 +240,7 @@ class RedisBus:
 
     async def _publish_messages(self, connection: AbstractConnection) -> None:
         self._can_publish.set()
+        self._call_when_connected()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._publish_queue(connection))
@@ -249,6 +271,8 @@ class RedisBus:
                 )
                 if not self._queue:
                     self._is_queue_empty.set()
+            if self._has_dropped:  # the queue has room again
+                self._call_when_connected()
 
     async def _read_answer(self, connection: AbstractConnection, command: _Command) -> None:
         try:
@@ -281,6 +305,7 @@ class RedisBus:
                 await asyncio.sleep(0)
             self._replied_at = asyncio.get_running_loop().time()
             self._is_subscribed.set()
+            self._call_when_connected()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._read(connection))
                 tasks.create_task(self._write(connection))
