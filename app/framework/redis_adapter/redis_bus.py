@@ -88,11 +88,18 @@ class RedisBus:
         self._can_publish = asyncio.Event()
         self._is_subscribed = asyncio.Event()
         self._failures = MinuteLog(_log_failure)
+        self._on_connected: list[Callable[[], None]] = []
+        self._has_dropped = False
+        """Whether the queue was too full for a message that other nodes do not know of yet."""
 
     @property
     def is_connected(self) -> bool:
         """Whether the node exchanges messages with other nodes now."""
         return self._is_subscribed.is_set() and self._can_publish.is_set()
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """See `Cluster.when_connected`. The function must neither raise nor take long."""
+        self._on_connected.append(callback)
 
     async def open(self) -> None:
         """Start both connections. Wait until Redis has confirmed the subscriptions so far.
@@ -132,6 +139,7 @@ class RedisBus:
             reason = "not_connected"
         if reason is not None:
             self.dropped[reason] += 1
+            self._has_dropped = self._has_dropped or reason == "queue_full"
             return False
         self._queued_bytes += len(payload)
         self._enqueue(_Command((channel.publish, channel.name, payload)))
@@ -170,26 +178,42 @@ class RedisBus:
         Raises:
             ConnectionError: Redis does not answer, or this node does not receive messages.
         """
-        if not self.is_connected:
-            raise ConnectionError("the node is not connected to the cluster's Redis")
+        await self.confirm_subscriptions()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._confirm_subscriptions()
                 is_subscribed = channel in self._receivers
                 _, nodes = await self._ask_redis(b"PUBSUB", channel.numsub, channel.name)
         except (OSError, RedisError) as error:
             raise ConnectionError("the cluster's Redis does not answer") from error
         return int(nodes) - is_subscribed
 
-    async def _confirm_subscriptions(self) -> None:
-        """Wait until Redis has handled all commands so far on the subscriber's connection."""
+    async def confirm_subscriptions(self) -> None:
+        """Wait until Redis has confirmed the subscriptions so far.
+
+        Raises:
+            ConnectionError: Redis does not answer, or this node does not receive messages.
+        """
+        if not self.is_connected:
+            raise ConnectionError("the node is not connected to the cluster's Redis")
+        await self._ping_subscriber()
+
+    async def _ping_subscriber(self) -> None:
         number = b"%d" % next(self._ping_numbers)
         self._pings[number] = asyncio.get_running_loop().create_future()
         try:
-            self._command(b"PING", number)
-            await self._pings[number]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                self._command(b"PING", number)
+                await self._pings[number]
+        except TimeoutError:
+            raise ConnectionError("the cluster's Redis does not answer") from None
         finally:
             del self._pings[number]
+
+    def _call_when_connected(self) -> None:
+        self._has_dropped = False
+        if self.is_connected:
+            for callback in self._on_connected:
+                callback()
 
     async def _ask_redis(self, *parts: bytes) -> Any:
         answer = asyncio.get_running_loop().create_future()
@@ -230,6 +254,8 @@ class RedisBus:
             self._send_queued()
         elif not self._unanswered:
             self._is_queue_empty.set()
+        if self._has_dropped and self._queued_bytes <= MAX_QUEUED_BYTES // 2:
+            self._call_when_connected()
 
     def _fail(self, commands: deque[_Command]) -> None:
         """Count messages that were perhaps not published, and fail requests to Redis."""
@@ -250,13 +276,14 @@ class RedisBus:
         self._can_publish.set()
         try:
             self._send_queued()
-            await connection.watch(self._ping)
+            self._call_when_connected()
+            await connection.watch(self._ping_publisher)
         finally:
             self._publishing = None
             self._can_publish.clear()
             self._fail(self._unanswered)
 
-    def _ping(self) -> None:
+    def _ping_publisher(self) -> None:
         """Notice that the connection is broken before a message is lost."""
         self._enqueue(_Command((b"PING",), asyncio.get_running_loop().create_future()))
 
@@ -278,9 +305,9 @@ class RedisBus:
             for channel in channels[start : start + _SUBSCRIPTIONS_AT_ONCE]:
                 if channel in self._receivers:
                     self._command(channel.subscribe, channel.name)
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._confirm_subscriptions()
+            await self._ping_subscriber()
         self._is_subscribed.set()
+        self._call_when_connected()
 
     def _handle_reply(self, reply: Any) -> None:
         """Handle a reply on the subscriber's connection: most are messages."""

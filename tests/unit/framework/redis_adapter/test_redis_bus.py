@@ -288,3 +288,19 @@ async def test_opening_ends_when_redis_does_not_answer() -> None:
 
     assert not bus.is_connected
     await bus.close()
+
+
+async def test_owner_is_called_when_dropped_messages_no_longer_fill_the_queue(
+    bus: RedisBus,
+) -> None:
+    """Other nodes do not know of the dropped messages."""
+    calls: asyncio.Queue[None] = asyncio.Queue()
+    await bus.open()
+    bus.when_connected(lambda: calls.put_nowait(None))
+
+    for _ in range(3):
+        bus.publish(CHANNEL, b"x" * (MAX_QUEUED_BYTES // 2))
+
+    assert {"queue_full": 1} == bus.dropped
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await calls.get()
