@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from app.domain.channel import MembershipEvent, MembershipUpdate
+from app.domain.channel import MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId
@@ -93,6 +93,8 @@ class NodeSync(NodeListener):
         """
         new = [each for each in channel_ids if each not in self._starting]
         if new:
+            for channel_id in new:
+                self._publisher.forget(channel_id)
             self._starting.update(dict.fromkeys(new, self._run(self._start(new))))
         await asyncio.wait({self._starting[each] for each in channel_ids})
 
@@ -100,17 +102,22 @@ class NodeSync(NodeListener):
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
         can_publish = channel_id not in self._waiting and self._publisher.is_prepared(channel_id)
-        if not (can_publish and self._publish(event)):
+        if can_publish and self._publish(event):
+            return
+        if self._rooms.is_empty(channel_room(channel_id)):
+            event.send()  # its recipients are in other rooms
+        else:
             self._wait(channel_id, event)
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """See `NodeListener.apply_membership`."""
-        is_joined = update.event is MembershipEvent.JOINED
-        is_first = is_joined and self._rooms.is_empty(channel_room(update.channel_id))
+        channel_id, room = update.channel_id, channel_room(update.channel_id)
+        was_empty = self._rooms.is_empty(room)
         self._room_sync.apply(update)
-        if is_first and not self._rooms.is_empty(channel_room(update.channel_id)):
-            self._publisher.start({update.channel_id: last_seq})
-            self._run(self._catch_up_when_subscribed(update.channel_id))
+        if was_empty and not self._rooms.is_empty(room):
+            self._publisher.forget(channel_id)
+            self._publisher.start(channel_id, last_seq)
+            self._run(self._catch_up_when_subscribed(channel_id))
 
     def catch_up(self, channel_id: ChannelId) -> None:
         """See `NodeListener.catch_up`."""
@@ -138,11 +145,15 @@ class NodeSync(NodeListener):
             with suppress(Unavailable):
                 await self._nodes.confirm_subscriptions()
             for chunk in _chunks(channel_ids):
-                self._publisher.start(await self._messages.last_seqs(chunk))
+                last_seqs = await self._messages.last_seqs(chunk)
+                for channel_id, last_seq in last_seqs.items():
+                    self._publisher.start(channel_id, last_seq)
+                    # If a message has arrived meanwhile, the client has received it, and must
+                    # receive all later ones.
+                    if self._publisher.is_behind(channel_id, last_seq):
+                        self._wait(channel_id, None)
         except Unavailable:
-            # The next message that arrives counts as the first one.
-            for channel_id in channel_ids:
-                self._publisher.forget(channel_id)
+            pass  # the next message that arrives counts as the first one
         finally:
             for channel_id in channel_ids:
                 del self._starting[channel_id]
@@ -198,7 +209,7 @@ class NodeSync(NodeListener):
         if self._publisher.is_prepared(channel_id):
             return
         if event is not None and isinstance(seq := event.payload.get("seq"), int):
-            self._publisher.start_unknown(channel_id, seq - 1)
+            self._publisher.start(channel_id, seq - 1)
         with suppress(Unavailable):  # the sockets in the room are still the best knowledge
             await self._publisher.prepare((channel_id,))
 

@@ -451,3 +451,63 @@ async def test_typing_ends_here_when_a_message_of_the_user_arrives(
     (end,) = here.broadcaster.published
     assert (ServerEvent.TYPING, True) == (end.event, end.local)
     assert [f"{CAROL} True", 1] == here.sent
+
+
+async def test_no_message_is_passed_over_when_one_arrives_while_the_first_client_connects(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """The client receives the messages after the first one that it received."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(4)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    here.receive_message(messages[1])
+    await here.until(lambda: bool(here.sent))
+
+    nodes.may_confirm.set()
+    await started
+    await here.until(lambda: len(here.published()) == 2)
+    for message in messages:
+        here.receive_message(message)
+
+    assert [2] == here.sent
+    assert [3, 4] == here.published()
+
+
+async def test_earlier_messages_are_not_published_when_the_channel_had_no_clients_meanwhile(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """Not even if a message arrives before the first client is admitted."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(5)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    await asyncio.sleep(0)
+    here.receive_message(messages[4])
+    await here.until(lambda: len(here.sent) == 2)
+    nodes.may_confirm.set()
+    await started
+
+    assert [1, 6] == here.sent
+    assert [] == here.published()
+
+
+async def test_events_are_sent_at_once_when_no_client_is_in_the_channel(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels
+) -> None:
+    """The recipients are in other rooms, so the channel's members are not loaded."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    queries = channels.queries
+
+    here.receive(ServerEvent.ROOM_MEMBER_JOINED, {"userId": CAROL}, sent="joined")
+
+    assert ["joined"] == here.sent
+    assert queries == channels.queries
