@@ -267,10 +267,8 @@ class MessagePublisher:
         if channel is None:
             return
         await self._room_sync.refresh_all((channel_id,))
-        reached = -1
-        while channel.published > reached:
-            reached = channel.published
-            await self._publish_page(channel)
+        last_seqs = await self._messages.last_seqs((channel_id,))
+        await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def _publish_missed(self, channel: _Channel, before: int) -> None:
         if channel.published < before - 1 - MAX_GAP:
@@ -278,13 +276,13 @@ class MessagePublisher:
         while channel.published < before - 1:
             await self._publish_page(channel, before)
 
-    async def _publish_page(self, channel: _Channel, before: float = inf) -> None:
+    async def _publish_page(self, channel: _Channel, before: int) -> None:
         """Publish the next messages before a ``seq``; if there are no more, count it as reached."""
         page = await self._messages.stored_after(channel.id, channel.published, _PAGE)
         missed = [each for each in page if each.seq < before]
         self._publish_all(channel, missed, local=True)
-        if before < inf and (len(page) < _PAGE or len(missed) < len(page)):
-            channel.published = max(channel.published, int(before) - 1)
+        if len(missed) < _PAGE:
+            channel.published = max(channel.published, before - 1)
 
     def _skip(self, channel: _Channel, last_seq: int) -> None:
         missed = MissedMessages(channel.id, after_seq=channel.published)
