@@ -50,6 +50,6 @@ class Backoff:
         failures, self._attempts = self._attempts - 1, self._attempts + 1
         if failures < 0:
             return 0.0
-        longest = self._first_seconds * 2 ** min(failures, _MAX_DOUBLINGS)
+        longest = self._first_seconds * 2.0 ** min(failures, _MAX_DOUBLINGS)
         longest = min(longest, self._max_seconds)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - not for security
