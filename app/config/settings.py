@@ -204,10 +204,13 @@ class Settings(BaseSettings):
         5, description="from the last typing event to the end of typing"
     )
 
-    rate_limit_events_per_second: Rate = Field(20, description="sustained rate of events per user")
-    rate_limit_burst: Count = Field(60, description="most events of a user at once")
+    rate_limit_events_per_second: Rate = Field(
+        20, description="sustained rate of events per user, over all nodes"
+    )
+    rate_limit_burst: Count = Field(60, description="most events of a user at once, over all nodes")
     rate_limit_receipts_per_second: Rate = Field(
-        100, description="sustained rate per user of messages reported delivered or seen"
+        100,
+        description="messages per second that a user may report delivered or seen, over all nodes",
     )
     rate_limit_receipts_burst: ReceiptBurst = Field(
         500, description="most messages a user may report at once; a list counts each message"

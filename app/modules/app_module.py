@@ -39,6 +39,8 @@ class AppModule(containers.DeclarativeContainer):
         poll_interval_seconds=coordination.poll_interval_seconds,
         attempt_limiter=coordination.attempt_limiter,
         socket_quota=coordination.socket_quota,
+        event_throttle=coordination.event_throttle,
+        receipt_throttle=coordination.receipt_throttle,
     )
     chat = providers.Container(
         ChatModule,

@@ -13,6 +13,7 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.redis.throttle import RedisThrottle
 from app.adapters.redis.webhook_log import RedisWebhookLog
 from app.config.settings import Settings
 from app.framework import imported
@@ -43,6 +44,18 @@ def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLim
     )
 
 
+def event_buckets(settings: Settings, clock: Clock) -> TokenBuckets:
+    """Return the buckets of the events that users send to this node."""
+    return TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst, clock)
+
+
+def receipt_buckets(settings: Settings, clock: Clock) -> TokenBuckets:
+    """Return the buckets of the receipts that users send to this node."""
+    return TokenBuckets(
+        settings.rate_limit_receipts_per_second, settings.rate_limit_receipts_burst, clock
+    )
+
+
 class LocalCoordinationModule(containers.DeclarativeContainer):
     """Keeps revocations in the storage, and the counters of limits in memory."""
 
@@ -56,6 +69,8 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
     membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)
+    event_throttle = providers.Singleton(event_buckets, settings, clock)
+    receipt_throttle = providers.Singleton(receipt_buckets, settings, clock)
 
 
 class RedisCoordinationModule(containers.DeclarativeContainer):
@@ -92,5 +107,23 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
     )
     socket_quota = providers.Singleton(
         RedisSocketQuota, connection, settings.provided.max_sockets_per_user, clock
+    )
+    event_throttle = providers.Singleton(
+        RedisThrottle,
+        connection,
+        "events",
+        rate_per_second=settings.provided.rate_limit_events_per_second,
+        burst=settings.provided.rate_limit_burst,
+        max_nodes=settings.provided.max_sockets_per_user,
+        clock=clock,
+    )
+    receipt_throttle = providers.Singleton(
+        RedisThrottle,
+        connection,
+        "receipts",
+        rate_per_second=settings.provided.rate_limit_receipts_per_second,
+        burst=settings.provided.rate_limit_receipts_burst,
+        max_nodes=settings.provided.max_sockets_per_user,
+        clock=clock,
     )
     webhook_log = providers.Singleton(RedisWebhookLog, connection)
