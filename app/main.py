@@ -48,6 +48,12 @@ _LISTEN_FIXES = {
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
+RESTART_SIGNAL = signal.SIGUSR2
+"""The signal on which the supervisor of several workers replaces them, one after another."""
+_NOT_SUPERVISOR = (
+    f"{RESTART_SIGNAL.name} has no effect here: send it to a server of several workers"
+)
+
 _ACK_SHARE = 0.6
 """The share of the time for closing in which clients still get the acks of running events."""
 
@@ -158,6 +164,7 @@ def check_workers(settings: Settings) -> None:
 
 async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink | None) -> None:
     stopped = _stop_signal(link)
+    asyncio.get_running_loop().add_signal_handler(RESTART_SIGNAL, _log.warning, _NOT_SUPERVISOR)
     if link is None:
         prepare_process(settings)
     app = create_application(settings)
@@ -181,6 +188,8 @@ async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink
         on_listening(settings.base_url, seeded)
         stop = await stopped
         received = stop.signal
+        if stop.is_released:
+            await app.stop_listening()
         if received is not signal.SIGINT and settings.drain_seconds:
             closed_by = asyncio.get_running_loop().time() + settings.drain_seconds
             await _drain(app, stop, settings.drain_seconds)
@@ -211,7 +220,6 @@ async def _drain(app: NestApplication, stop: _Stop, drain_seconds: float) -> Non
     disconnect_seconds = min(drain_seconds / 5, DISCONNECT_SECONDS)
     serving_seconds = drain_seconds - disconnect_seconds - closing_seconds
     if stop.is_released:
-        await app.stop_listening()
         # Admit the clients whose connections were accepted just before.
         serving_seconds = min(serving_seconds, _LAST_ADMISSIONS_SECONDS)
     else:

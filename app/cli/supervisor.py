@@ -16,7 +16,7 @@ from app.adapters.system.shared_port import SharedPort
 from app.adapters.system.worker_link import Listening
 from app.cli.worker_process import WorkerProcess
 from app.concurrency.backoff import Backoff
-from app.main import stop_signals
+from app.main import RESTART_SIGNAL, stop_signals
 
 RESTART_FIRST_SECONDS = 1.0
 """The maximum pause before the restart of a worker that ended soon after its start."""
@@ -24,9 +24,6 @@ RESTART_MAX_SECONDS = 30.0
 """The maximum pause before any restart."""
 START_SECONDS = MIGRATION_SECONDS + 60
 """The time limit for the start of a worker. In development, the first one migrates the database."""
-
-RESTART_SIGNAL = signal.SIGUSR2
-"""The signal on which the supervisor replaces all workers, one after another."""
 
 StartWorker: TypeAlias = Callable[[int, Sequence[socket.socket]], Awaitable[WorkerProcess]]
 """Starts the process of the worker with this number, which listens on these sockets."""

@@ -14,13 +14,14 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession, TCPConnector
 
+from app.main import RESTART_SIGNAL
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.chat_groups import Chats
 from tests.e2e.clerk import clerk_token
 from tests.e2e.conftest import GENEROUS
 from tests.e2e.light_client import Crowd, LightClient
 from tests.e2e.nodes import NODE
-from tests.e2e.server_process import ServerProcess, run_command
+from tests.e2e.server_process import ServerProcess, run_command, running
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
@@ -199,7 +200,7 @@ async def test_no_connection_is_lost_when_the_workers_are_restarted(
 
     async with TaskGroup() as tasks:
         askers = [tasks.create_task(ask()) for _ in range(4)]
-        server.signal(signal.SIGUSR2)
+        server.signal(RESTART_SIGNAL)
         await logged(server, "all workers were restarted")
         for each in askers:
             each.cancel()
@@ -209,6 +210,50 @@ async def test_no_connection_is_lost_when_the_workers_are_restarted(
     assert set(before).isdisjoint(workers_of(server))
     assert 2 == len(workers_of(server))
     assert all(again)
+
+
+async def test_client_comes_back_by_itself_when_its_worker_is_replaced(
+    tmp_path: Path,
+    seed_file: Path,
+    redis_server: RedisServer,
+    empty_postgres_url: str,
+    chats: Chats,
+) -> None:
+    """The JavaScript client gets the notice first, and needs no code in the frontend."""
+    everything = {
+        "SEED_FILE": str(seed_file),
+        "REDIS_URL": redis_server.url,
+        "DATABASE_URL": empty_postgres_url,
+        **GENEROUS,
+    }
+    server = ServerProcess(tmp_path, everything)
+    await server.start("--workers", "2")
+    chat = chats.on(server)
+    alice = await chat.client("alice")
+
+    server.signal(RESTART_SIGNAL)
+    notice = await alice.sees("server:draining")
+    reason = await alice.sees("disconnect")
+    await alice.sees("connect")
+    answer = await alice.ask("message:getOfflineCount")
+    chat.leave()
+    await server.stop()
+
+    assert 500 <= notice["reconnectAfterMs"] <= 5_000
+    assert "transport close" == reason
+    assert "data" in answer
+
+
+async def test_single_process_serves_on_when_it_is_asked_to_replace_workers(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, {}) as server:
+        server.signal(RESTART_SIGNAL)
+        async with asyncio.timeout(PROCESS_SECONDS):
+            while "has no effect here" not in server.err:  # noqa: ASYNC110 - there is no event
+                await asyncio.sleep(LOOK_SECONDS)
+
+        assert await server.token("user_alice")
 
 
 async def test_database_is_migrated_and_seeded_once_when_the_workers_start(

@@ -13,9 +13,10 @@ import pytest
 
 from app.adapters.system.shared_port import SharedPort
 from app.adapters.system.worker_link import Listening
-from app.cli.supervisor import RESTART_SIGNAL, Supervisor
+from app.cli.supervisor import Supervisor
 from app.cli.worker_process import WorkerProcess
 from app.domain.ids import ChannelId, UserId
+from app.main import RESTART_SIGNAL
 from tests.deadlines import PROCESS_SECONDS
 from tests.free_port import free_port
 
