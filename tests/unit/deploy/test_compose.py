@@ -91,6 +91,7 @@ def test_nodes_start_in_production_with_the_services_of_the_file(
     postgres = services["postgres"]["environment"]
     assert ".env" == node["env_file"]
     assert "production" == settings.app_env
+    assert settings.is_clustered
     assert "0.0.0.0" == settings.host  # noqa: S104 - inside a container
     assert ("postgres", 5432) == (database.hostname, database.port)
     assert postgres["POSTGRES_USER"] == database.username
