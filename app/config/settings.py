@@ -102,6 +102,10 @@ class Settings(BaseSettings):
         repr=False,
         description="redis://... or rediss://...: shares revocations and limits between nodes",
     )
+    cluster_adapter: Literal["sharded", "classic"] = Field(
+        "sharded",
+        description="adapter of @socket.io/redis-adapter that the nodes use; sharded needs Redis 7",
+    )
     redis_timeout_seconds: Annotated[float, Field(ge=0.01, le=10)] = Field(
         0.4, description="longest wait for Redis to reply to a call"
     )
@@ -258,6 +262,14 @@ class Settings(BaseSettings):
             or self.clerk_issuer
             or "clerk_authorized_parties" in self.model_fields_set
         )
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether other servers may use the same Redis and the same PostgreSQL.
+
+        SQLite and the memory belong to one process.
+        """
+        return self.redis_url is not None and self.database_url.startswith("postgres")
 
     @property
     def base_url(self) -> str:

@@ -6,7 +6,6 @@ Both modules provide the same names. `AppModule` uses the Redis module if ``REDI
 from dependency_injector import containers, providers
 
 from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
-from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
@@ -66,7 +65,6 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
 
     poll_interval_seconds = providers.Object(POLL_SECONDS)
     revocation_bus = providers.Singleton(SilentRevocationBus)
-    membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)
     event_throttle = providers.Singleton(event_buckets, settings, clock)
@@ -97,7 +95,6 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
         settings.provided.redis_timeout_seconds,
         clock,
     )
-    membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(
         RedisAttemptLimiter,
         connection,
