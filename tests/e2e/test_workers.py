@@ -263,7 +263,10 @@ async def test_database_is_migrated_and_seeded_once_when_the_workers_start(
     empty_postgres_url: str,
     chats: Chats,
 ) -> None:
-    """In development, tokens that one worker signs are accepted by all workers."""
+    """In development, tokens that one worker signs are accepted by all workers.
+
+    Members who are connected to different workers receive the same messages, in the same order.
+    """
     everything = {
         "SEED_FILE": str(seed_file),
         "REDIS_URL": redis_server.url,
@@ -275,12 +278,14 @@ async def test_database_is_migrated_and_seeded_once_when_the_workers_start(
     await server.start("--workers", "3")
     chat = chats.on(server)
 
-    clients = [await chat.client("alice") for _ in range(12)]
-    answers = [await each.ask("message:getOfflineCount") for each in clients]
+    alice, *bobs = [await chat.client(name) for name in ("alice", *["bob"] * 12)]
+    for text in ("one", "two", "three"):
+        await alice.ask("sendMessage", {"content": text, "channelId": chat.general})
+    received = [[(await bob.sees("message.created"))["content"] for _ in range(3)] for bob in bobs]
     chat.leave()
     await server.stop()
 
-    assert all("data" in answer for answer in answers)
+    assert [["one", "two", "three"]] * 12 == received
     assert 3 == server.err.count("started")
     assert 1 == server.out.count("user_alice_0 ")
 
