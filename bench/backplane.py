@@ -2,10 +2,12 @@
 
 A server emits events to a room. In the first run, all members of the room are connected to this
 server; in the second run, half of them are connected to a second server. The difference of the
-servers' CPU times is the cost of the adapter. The CPU time of Redis is not counted.
+servers' CPU times is the cost of the adapter. The CPU time of Redis is not counted. In the end, a
+third server has no members of the room.
 """
 
 import asyncio
+import itertools
 import json
 import statistics
 import sys
@@ -13,10 +15,10 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
 
-from bench.databases import cpu_seconds_of
 from bench.failure import BenchError
 from bench.folders import CHECKOUT
 from tests.redis_server import RedisServer
@@ -24,6 +26,7 @@ from tests.redis_server import RedisServer
 ROUNDS = 3
 _BURSTS = {10: 10, 100: 2}
 """The number of events every 10 ms, by the number of members of the room."""
+_FEW = min(_BURSTS)
 _SECONDS = 6.0
 _PAUSE_MS = 10
 _DRIVER = CHECKOUT / "tests" / "cluster" / "js"
@@ -55,22 +58,20 @@ class _Server:
     output: asyncio.StreamReader
     url: str
 
-    async def flood(self, burst: int) -> int:
-        """Let the server emit ``burst`` events every 10 ms; return the number of events."""
-        bursts = round(_SECONDS * 1_000 / _PAUSE_MS)
+    async def flood(self, burst: int) -> None:
+        """Let the server emit ``burst`` events every 10 ms."""
         command = {
             "id": 0,
             "command": "flood",
             "rooms": ["team"],
             "event": "message.created",
             "args": [_MESSAGE],
-            "bursts": bursts,
+            "bursts": _events(1),
             "burst": burst,
             "pauseMs": _PAUSE_MS,
         }
         self.input.write(json.dumps(command).encode() + b"\n")
         await self.output.readline()
-        return bursts * burst
 
 
 async def main() -> None:
@@ -89,27 +90,68 @@ async def main() -> None:
             print(f"| {members} | {name} | {one:.2f} | {two:.2f} | {two - one:.2f} |", flush=True)
         ratio = added[_NODE] / added[_OURS]
         print(f"In rooms of {members}, the adapter is {ratio:.1f} times as cheap as Node's.")
+    idle_ms, busy_ms = await _milliseconds_without_members()
+    print(
+        f"A third node without members used {busy_ms:.1f} ms of CPU time during "
+        f"{_events(_BURSTS[_FEW]):,} events, and {idle_ms:.1f} ms in the same time without events."
+    )
 
 
 async def _delivery_us(name: str, members: int, *, nodes: int) -> float:
     """Return the CPU time of all nodes per delivered event."""
+    async with _room(name, members, nodes) as room:
+        before = _cpu_seconds(room.servers)
+        await room.flood(members)
+        used = _cpu_seconds(room.servers) - before
+    return used / (_events(_BURSTS[members]) * members) * 1e6
+
+
+async def _milliseconds_without_members() -> tuple[float, float]:
+    """Return the CPU time of a third node without members, without and with events."""
+    async with _room(_OURS, _FEW, nodes=2, empty_nodes=1) as room:
+        empty = room.servers[-1:]
+        readings = [_cpu_seconds(empty)]
+        await asyncio.sleep(_SECONDS)
+        readings.append(_cpu_seconds(empty))
+        await room.flood(_FEW)
+        readings.append(_cpu_seconds(empty))
+    idle, busy = (after - before for before, after in itertools.pairwise(readings))
+    return idle * 1e3, busy * 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    servers: list[_Server]
+    received: list[int]
+    """The number of events that the members have received."""
+
+    async def flood(self, members: int) -> None:
+        """Let the first server emit events, and wait until all members have received them."""
+        self.received[0] = 0
+        burst = _BURSTS[members]
+        await self.servers[0].flood(burst)
+        async with asyncio.timeout(_SECONDS):
+            while self.received[0] < _events(burst) * members:  # noqa: ASYNC110 - readers only count
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def _room(name: str, members: int, nodes: int, empty_nodes: int = 0) -> AsyncIterator[_Room]:
+    """Start servers, and divide the members of a room among the first ``nodes`` of them."""
     redis = RedisServer()
     try:
-        async with _running(name, redis.url, nodes) as servers, aiohttp.ClientSession() as session:
-            received = [0]
+        async with (
+            _running(name, redis.url, nodes + empty_nodes) as servers,
+            aiohttp.ClientSession() as session,
+        ):
+            room = _Room(servers, [0])
             urls = [servers[number % nodes].url for number in range(members)]
-            readers = [await _connect(session, url, received) for url in urls]
+            readers = [await _connect(session, url, room.received) for url in urls]
             await servers[0].flood(1)  # a warm-up, for a JIT compiler
             await asyncio.sleep(1)
-            before, received[0] = _cpu_seconds(servers), 0
-            deliveries = await servers[0].flood(_BURSTS[members]) * members
-            async with asyncio.timeout(_SECONDS):
-                while received[0] < deliveries:  # noqa: ASYNC110 - the readers only count
-                    await asyncio.sleep(0.05)
-            used = _cpu_seconds(servers) - before
+            yield room
             for reader in readers:
                 reader.cancel()
-        return used / deliveries * 1e6
     finally:
         redis.stop()
 
@@ -157,8 +199,19 @@ async def _connect(
     return asyncio.create_task(read())
 
 
+def _events(burst: int) -> int:
+    """Return the number of events of a flood."""
+    return round(_SECONDS * 1_000 / _PAUSE_MS) * burst
+
+
 def _cpu_seconds(servers: list[_Server]) -> float:
-    return sum(cpu_seconds_of(each.process.pid) for each in servers)
+    """Return the CPU time of the servers. Unlike ``stat``, the file counts nanoseconds."""
+    files = [
+        file
+        for each in servers
+        for file in Path(f"/proc/{each.process.pid}/task").glob("*/schedstat")
+    ]
+    return sum(int(file.read_text().split()[0]) for file in files) / 1e9
 
 
 if __name__ == "__main__":
