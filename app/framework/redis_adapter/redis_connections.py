@@ -1,4 +1,4 @@
-"""`RedisConnections`: opens connections to the Redis server of a cluster."""
+"""`RedisConnections`: opens connections to the Redis server that connects the nodes."""
 
 import asyncio
 import random
@@ -7,12 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
+from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
+from app.framework.redis_adapter.redis_url import RedisUrl
 
 ANSWER_SECONDS = 2.0
 """The time limit for connecting, for sending, and for an answer of Redis."""
@@ -34,7 +37,7 @@ _log = structlog.stdlib.get_logger("RedisConnections")
 
 
 class RedisConnections:
-    """Opens connections to one Redis server.
+    """Opens connections to one Redis server, or with Sentinel to the master.
 
     Raises:
         BootError: The URL is invalid.
@@ -42,16 +45,10 @@ class RedisConnections:
 
     def __init__(self, url: str) -> None:
         try:
-            pool = ConnectionPool.from_url(url, **_OPTIONS)
-            # Options in the URL would take precedence over the arguments of `from_url`.
-            self._options = {**pool.connection_kwargs, **_OPTIONS}
-            self._connection_class = pool.connection_class
-            self._connection_class(**self._options)
-        except (ValueError, TypeError, RedisError):
-            # Do not quote the URL or the error: they may contain a password.
-            raise BootError(
-                "the URL of the cluster's Redis must be redis://[[user]:password@]host[:port][/db]"
-            ) from None
+            parsed = RedisUrl.parse(url, _OPTIONS)
+        except ValueError as error:
+            raise BootError(f"the URL of the cluster's Redis {error}") from None
+        self._connection_class, self._options = connection_to(parsed)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[AbstractConnection]:
@@ -77,7 +74,8 @@ class RedisConnections:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with self.open() as connection:
+                async with self.open() as connection, asyncio.TaskGroup() as tasks:
+                    tasks.create_task(_watch(connection))
                     await use(connection)
             except Exception as error:  # noqa: BLE001 - the node must connect again in any case
                 _log_lost_connection(error)
@@ -86,6 +84,14 @@ class RedisConnections:
             # With jitter, the nodes that have lost Redis together do not return together.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+
+async def _watch(connection: AbstractConnection) -> None:
+    """With Sentinel, end the connection when there is another master: the old one may answer."""
+    if isinstance(connection, MasterConnection):
+        while not connection.is_superseded:
+            await connection.sentinels.ask_later()
+        raise RedisConnectionError("the sentinels have named another master")
 
 
 async def send(connection: AbstractConnection, commands: Iterable[tuple[bytes, ...]]) -> None:
