@@ -16,6 +16,7 @@ from app.ports import (
     DeliveryRepository,
     MembershipBus,
     MessageRepository,
+    Nodes,
     WriteAdmission,
 )
 from app.services.adoption_poller import AdoptionPoller
@@ -24,6 +25,7 @@ from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
+from app.services.node_sync import NodeSync
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
@@ -49,6 +51,7 @@ class ChatModule(containers.DeclarativeContainer):
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
     membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
+    nodes: providers.Dependency[Nodes] = imported(Nodes)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -84,7 +87,7 @@ class ChatModule(containers.DeclarativeContainer):
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
     message_publisher = providers.Singleton(
-        MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
+        MessagePublisher, messages, room_sync, typing_service, broadcaster, nodes, clock
     )
     message_service = providers.Singleton(
         MessageService,
@@ -100,6 +103,16 @@ class ChatModule(containers.DeclarativeContainer):
     adoption_poller = providers.Singleton(
         AdoptionPoller, adoption, message_publisher, message_service, clock
     )
+    node_sync = providers.Singleton(
+        NodeSync,
+        nodes=nodes,
+        messages=messages,
+        publisher=message_publisher,
+        room_sync=room_sync,
+        rooms=socket_rooms,
+        typing=typing_service,
+        adoption=adoption_poller,
+    )
     delivery_service = providers.Singleton(
         DeliveryService, deliveries, broadcaster, clock, write_admission
     )
@@ -114,6 +127,7 @@ class ChatModule(containers.DeclarativeContainer):
         session_service=session_service,
         event_service=event_service,
         room_sync=room_sync,
+        node_sync=node_sync,
         message_service=message_service,
         delivery_service=delivery_service,
         typing_service=typing_service,

@@ -16,9 +16,15 @@ class Broadcaster(Protocol):
         event: ServerEvent,
         payload: object,
         *,
+        also_to: str | None = None,
         except_socket: SocketId | None = None,
+        local: bool = False,
     ) -> None:
         """Send an event to every admitted socket in ``room`` except ``except_socket``.
+
+        Args:
+            also_to: A second room. A socket in both rooms receives the event once.
+            local: Whether to send the event only to the sockets of this node.
 
         Returns when the event is queued for every socket of this node. Events are sent in the order
         of the calls, so an event that a handler publishes reaches the sender before the handler's

@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.adapters.redis.connection import RedisConnection
@@ -16,7 +15,6 @@ from app.domain.errors import Unavailable
 from app.framework.redis_adapter.redis_connections import RedisConnections
 from app.framework.redis_adapter.redis_servers import (
     Master,
-    MasterConnection,
     Sentinels,
     connection_to,
 )
@@ -76,24 +74,23 @@ async def test_events_reach_other_nodes_again_when_the_master_was_killed(
 
 async def test_the_old_master_is_left_when_it_still_works(shared_sentinel: RedisSentinel) -> None:
     """The sentinels are asked again and again, because the old master may be partitioned."""
-    connections = RedisConnections(shared_sentinel.url)
-    ports: asyncio.Queue[int] = asyncio.Queue()
+    is_used = asyncio.Queue[None]()
 
-    async def use(connection: AbstractConnection) -> None:
-        assert isinstance(connection, MasterConnection)
-        ports.put_nowait(connection.port)
+    async def use(_: object) -> None:
+        is_used.put_nowait(None)
         await asyncio.Event().wait()
 
+    connections = RedisConnections(f"{shared_sentinel.url}?client_name=watched")
     user = asyncio.create_task(connections.keep_open(use))
     async with asyncio.timeout(ANSWER_SECONDS):
-        first = await ports.get()
-        old = shared_sentinel.master.port
+        await is_used.get()
         await asyncio.to_thread(shared_sentinel.fail_over)
-        second = await ports.get()
-
+        await is_used.get()
+        clients = shared_sentinel.master.client.client_list()
     user.cancel()
     await asyncio.wait([user])
-    assert (old, shared_sentinel.master.port) == (first, second)
+
+    assert ["hello"] == [each["cmd"] for each in clients if each["name"] == "watched"]
 
 
 async def test_a_replica_is_refused_when_a_sentinel_names_it_the_master(
@@ -119,9 +116,10 @@ async def test_connecting_fails_when_the_sentinels_do_not_know_the_service(
     shared_sentinel: RedisSentinel,
 ) -> None:
     """The error quotes the reply of a sentinel."""
+    connection_class, options = connection_to(RedisUrl.parse(f"{shared_sentinel.url}s", {}))
+
     with pytest.raises(RedisConnectionError, match="No such master"):
-        async with RedisConnections(f"{shared_sentinel.url}s").open():
-            pass
+        await connection_class(**options).connect()  # type: ignore[no-untyped-call]
 
 
 async def test_revocations_are_published_and_received_when_the_sentinels_have_failed_over(

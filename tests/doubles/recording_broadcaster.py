@@ -15,6 +15,8 @@ class Publication:
     event: ServerEvent
     payload: object
     except_socket: SocketId | None = None
+    local: bool = False
+    also_to: str | None = None
 
 
 class RecordingBroadcaster(Broadcaster):
@@ -33,6 +35,8 @@ class RecordingBroadcaster(Broadcaster):
         event: ServerEvent,
         payload: object,
         *,
+        also_to: str | None = None,
         except_socket: SocketId | None = None,
+        local: bool = False,
     ) -> None:
-        self.published.append(Publication(room, event, payload, except_socket))
+        self.published.append(Publication(room, event, payload, except_socket, local, also_to))

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,11 +14,10 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
+from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
 from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
 from app.framework.redis_adapter.redis_url import RedisUrl
 
-ANSWER_SECONDS = 2.0
-"""The time limit for connecting, for sending, and for an answer of Redis."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
 _MAX_LOGGED_CHARS = 300
@@ -50,32 +49,18 @@ class RedisConnections:
             raise BootError(f"the URL of the cluster's Redis {error}") from None
         self._connection_class, self._options = connection_to(parsed)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[AbstractConnection]:
-        """Open a connection, and close it at the end."""
-        connection: AbstractConnection = self._connection_class(**self._options)
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await connection.connect()  # type: ignore[no-untyped-call]
-            # `disconnect` alone would wait until Redis has read what was sent.
-            writer: Any = connection._writer  # noqa: SLF001 - redis-py has no other way
-            try:
-                yield connection
-            finally:
-                writer.transport.abort()
-        finally:
-            await connection.disconnect(nowait=True)
-
-    async def keep_open(
-        self, use: Callable[[AbstractConnection], Coroutine[Any, Any, None]]
-    ) -> None:
+    async def keep_open(self, use: Callable[[RedisConnection], Coroutine[Any, Any, None]]) -> None:
         """Use a connection until it breaks; then open another one, and so on."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with self.open() as connection, asyncio.TaskGroup() as tasks:
-                    tasks.create_task(_watch(connection))
+                async with (
+                    self._connect() as connector,
+                    _taken_over(connector) as connection,
+                    asyncio.TaskGroup() as tasks,
+                ):
+                    tasks.create_task(_until_superseded(connector))
                     await use(connection)
             except Exception as error:  # noqa: BLE001 - the node must connect again in any case
                 _log_lost_connection(error)
@@ -85,23 +70,36 @@ class RedisConnections:
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AbstractConnection]:
+        connector: AbstractConnection = self._connection_class(**self._options)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connector.connect()  # type: ignore[no-untyped-call]
+            yield connector
+        finally:
+            await connector.disconnect(nowait=True)
 
-async def _watch(connection: AbstractConnection) -> None:
-    """With Sentinel, end the connection when there is another master: the old one may answer."""
-    if isinstance(connection, MasterConnection):
-        while not connection.is_superseded:
-            await connection.sentinels.ask_later()
+
+@asynccontextmanager
+async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConnection]:
+    writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
+    connection = RedisConnection(writer.transport)
+    writer.transport.set_protocol(connection)
+    try:
+        if await connector.can_read():
+            raise RedisConnectionError("closed by Redis, or a reply without a command")
+        yield connection
+    finally:
+        connection.close()
+
+
+async def _until_superseded(connector: AbstractConnection) -> None:
+    """With Sentinel, raise an error when there is another master: the old one may still answer."""
+    if isinstance(connector, MasterConnection):
+        while not connector.is_superseded:
+            await connector.sentinels.ask_later()
         raise RedisConnectionError("the sentinels have named another master")
-
-
-async def send(connection: AbstractConnection, commands: Iterable[tuple[bytes, ...]]) -> None:
-    """Send commands.
-
-    Raises:
-        TimeoutError: Redis did not read them in time.
-    """
-    async with asyncio.timeout(ANSWER_SECONDS):
-        await connection.send_packed_command(connection.pack_commands(commands))
 
 
 def _log_lost_connection(error: Exception) -> None:
