@@ -10,10 +10,9 @@ from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.exceptions import RedisError
 
 _FORMS = (
-    "redis://[[user]:password@]host[:port][/db], unix://PATH, "
-    "redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db] or "
-    "redis+cluster://[[user]:password@]host[:port][,host[:port]...]; "
-    "with rediss for TLS, and special characters percent-encoded"
+    "redis://[[user]:password@]host[:port][/db], unix://PATH or "
+    "redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db]; "
+    "with rediss for TLS, and with special characters percent-encoded"
 )
 
 _PORT, _SENTINEL_PORT = 6379, 26379
@@ -38,10 +37,12 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """A valid URL.
+    """A valid URL, such as ``redis://127.0.0.1:6379`` or ``redis+sentinel://one,two/service``.
 
-    The forms with several servers are those of the Python library ``limits``, and similar to those
-    of other clients.
+    The forms are ``redis://[[user]:password@]host[:port][/db]`` and, as in other libraries,
+    ``redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db]``; with
+    ``rediss`` for TLS. The query may contain options of redis-py, such as ``ssl_ca_certs``, and
+    ``sentinel_username`` and ``sentinel_password`` if they differ from those of the servers.
 
     Attributes:
         service: The name that the sentinels have for the master; None without Sentinel.
@@ -77,6 +78,8 @@ class RedisUrl:
         try:
             parts = _PARTS.fullmatch(url)
             parsed = _parse_single(url, fixed) if parts is None else _parse_several(parts, fixed)
+            if parsed.is_cluster:
+                raise ValueError("must not be that of a Redis Cluster yet")
             # Creating a connection does not open it. It fails if the URL has an unknown option.
             parsed.connection_class(**parsed.options)
             parsed.connection_class(**parsed.sentinel_options)

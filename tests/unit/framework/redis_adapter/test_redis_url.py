@@ -1,7 +1,7 @@
 """Tests of the forms of Redis URLs (app/framework/redis_adapter/redis_url.py)."""
 
 import pytest
-from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.connection import Connection
 
 from app.framework.redis_adapter.redis_url import Address, RedisUrl
 
@@ -25,16 +25,6 @@ def test_sentinels_and_service_are_read_when_the_url_names_them() -> None:
         "password": "w/d",
         "db": 0,
     } == url.sentinel_options
-
-
-@pytest.mark.parametrize("end", ["", "/", "/0", "?ssl_cert_reqs=none"])
-def test_servers_are_read_when_the_url_is_that_of_a_cluster(end: str) -> None:
-    url = RedisUrl.parse(f"rediss+cluster://:secret@one:7000,two{end}", {})
-
-    assert url.is_cluster
-    assert (Address("one", 7000), Address("two", 6379)) == url.addresses
-    assert SSLConnection is url.connection_class
-    assert "secret" == url.options["password"]
 
 
 @pytest.mark.parametrize(
