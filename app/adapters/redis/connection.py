@@ -16,8 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.pool import redis_pool
+from app.concurrency.backoff import Backoff
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
 from app.framework.redis_adapter.redis_servers import Sentinels
@@ -81,7 +81,7 @@ class RedisConnection:
         # This semaphore makes callers wait for a free connection. redis-py's pool would raise an
         # error, and its blocking pool may lose the connection of a caller that is cancelled twice.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
-        self._backoff = Backoff(clock)
+        self._backoff = Backoff(clock.monotonic)
         self._listeners: list[Callable[[], None]] = []
         # No retry pause here: `_probe` pauses by itself, using `Backoff`.
         self._breaker = CircuitBreaker("redis", self._probe, retry_seconds=0.0)

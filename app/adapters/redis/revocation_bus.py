@@ -11,10 +11,10 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
+from app.concurrency.backoff import Backoff
 from app.domain.credential import Revocation
 from app.framework.redis_adapter.redis_servers import MasterConnection
 from app.ports import Clock, RevocationBus
@@ -49,7 +49,7 @@ class RedisRevocationBus(RevocationBus):
         self._ping_seconds = ping_seconds
         self._on_revoked: list[Callable[[Revocation], None]] = []
         self._on_connected: list[Callable[[], None]] = []
-        self._backoff = Backoff(clock)
+        self._backoff = Backoff(clock.monotonic)
         self._is_lost = False
         self._subscriber: asyncio.Task[None] | None = None
 
