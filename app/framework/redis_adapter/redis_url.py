@@ -78,8 +78,6 @@ class RedisUrl:
         try:
             parts = _PARTS.fullmatch(url)
             parsed = _parse_single(url, fixed) if parts is None else _parse_several(parts, fixed)
-            if parsed.is_cluster:
-                raise ValueError("must not be that of a Redis Cluster yet")
             # Creating a connection does not open it. It fails if the URL has an unknown option.
             parsed.connection_class(**parsed.options)
             parsed.connection_class(**parsed.sentinel_options)
@@ -97,6 +95,8 @@ def _parse_single(url: str, fixed: Mapping[str, Any]) -> RedisUrl:
 
 def _parse_several(parts: re.Match[str], fixed: Mapping[str, Any]) -> RedisUrl:
     is_sentinel = parts["form"] == "sentinel"
+    if not is_sentinel:
+        raise ValueError("Redis Cluster is not supported yet")
     service, db = _service_and_db(parts["path"] or "", is_sentinel=is_sentinel)
     default_port = _SENTINEL_PORT if is_sentinel else _PORT
     addresses = tuple(_address(each, default_port) for each in parts["hosts"].split(","))
