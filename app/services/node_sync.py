@@ -41,8 +41,8 @@ class NodeSync(NodeListener):
 
     A message is published once, after all earlier messages of its channel. If an earlier message
     has not arrived, this node reads it from the storage; if that fails, the clients receive
-    ``sync:required``. As before every publication, the channel's members are loaded if they are not
-    fresh. Meanwhile, the channel's events wait.
+    ``sync:required``. The channel's members are loaded if this node has not loaded them yet, or if
+    another node has announced other members. Meanwhile, the channel's events wait.
 
     Attributes:
         is_needed: Whether there may be other nodes; if not, `start` need not be called.
@@ -74,6 +74,8 @@ class NodeSync(NodeListener):
         self._must_catch_up = False
         self._must_announce = False
         self._tasks: set[asyncio.Task[None]] = set()
+        if nodes.is_clustered:
+            room_sync.announce_members(nodes.announce_members)
         nodes.watch(self)
 
     def without_clients(self, channel_ids: Iterable[ChannelId]) -> list[ChannelId]:
@@ -103,7 +105,7 @@ class NodeSync(NodeListener):
     def receive(self, event: ChannelEvent) -> None:
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
-        can_publish = channel_id not in self._waiting and self._publisher.is_prepared(channel_id)
+        can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
         if can_publish and self._publish(event):
             return
         if self._rooms.is_empty(channel_room(channel_id)):
@@ -121,6 +123,10 @@ class NodeSync(NodeListener):
             self._publisher.start(channel_id, last_seq)
             self._run(self._catch_up_when_subscribed(channel_id))
 
+    def compare_members(self, channel_id: ChannelId, digest: int) -> None:
+        """See `NodeListener.compare_members`."""
+        self._room_sync.compare_members(channel_id, digest)
+
     def catch_up(self, channel_id: ChannelId) -> None:
         """See `NodeListener.catch_up`."""
         if not self._rooms.is_empty(channel_room(channel_id)):
@@ -128,6 +134,7 @@ class NodeSync(NodeListener):
 
     def catch_up_all(self, *, tell_others: bool) -> None:
         """See `NodeListener.catch_up_all`. Calls during a search cause one further search."""
+        self._room_sync.invalidate_all()  # announcements of other nodes may have been lost, too
         self._must_catch_up = True
         self._must_announce = self._must_announce or tell_others
         if self._catching_up is None:
@@ -208,7 +215,7 @@ class NodeSync(NodeListener):
             del self._waiting[channel_id]
 
     async def _prepare(self, channel_id: ChannelId, event: ChannelEvent | None) -> None:
-        if self._publisher.is_prepared(channel_id):
+        if self._room_sync.is_current(channel_id):
             return
         if event is not None and isinstance(seq := event.payload.get("seq"), int):
             self._publisher.start(channel_id, seq - 1)

@@ -311,14 +311,16 @@ class RedisBus:
 
     def _handle_reply(self, reply: Any) -> None:
         """Handle a reply on the subscriber's connection: most are messages."""
-        if isinstance(reply, ResponseError):
-            raise reply
-        if isinstance(reply, bytes):  # the reply to a ping without subscriptions
+        if isinstance(reply, list):
+            kind = _MESSAGE_KINDS.get(reply[0])
+            if kind is not None:
+                self._deliver(Channel(kind, reply[1]), reply[-2], reply[-1])
+            elif reply[0] == b"pong":
+                self._confirm(reply[1])
+        elif isinstance(reply, bytes):  # the reply to a ping without subscriptions
             self._confirm(reply)
-        elif reply[0] in _MESSAGE_KINDS:
-            self._deliver(Channel(_MESSAGE_KINDS[reply[0]], reply[1]), *reply[-2:])
-        elif reply[0] == b"pong":
-            self._confirm(reply[1])
+        elif isinstance(reply, ResponseError):
+            raise reply
 
     def _confirm(self, number: bytes) -> None:
         ping = self._pings.get(number)

@@ -1,4 +1,4 @@
-"""`RedisConnections`: opens connections to the Redis server of a cluster."""
+"""`RedisConnections`: opens connections to the Redis server that connects the nodes."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
 from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
+from app.framework.redis_adapter.redis_url import RedisUrl
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
@@ -34,7 +36,7 @@ _log = structlog.stdlib.get_logger("RedisConnections")
 
 
 class RedisConnections:
-    """Opens connections to one Redis server.
+    """Opens connections to one Redis server, or with Sentinel to the master.
 
     Raises:
         BootError: The URL is invalid.
@@ -42,35 +44,10 @@ class RedisConnections:
 
     def __init__(self, url: str) -> None:
         try:
-            pool = ConnectionPool.from_url(url, **_OPTIONS)
-            # Options in the URL would take precedence over the arguments of `from_url`.
-            self._options = {**pool.connection_kwargs, **_OPTIONS}
-            self._connection_class = pool.connection_class
-            self._connection_class(**self._options)
-        except (ValueError, TypeError, RedisError):
-            # Do not quote the URL or the error: they may contain a password.
-            raise BootError(
-                "the URL of the cluster's Redis must be redis://[[user]:password@]host[:port][/db]"
-            ) from None
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[RedisConnection]:
-        """Open a connection, and close it at the end."""
-        connector: AbstractConnection = self._connection_class(**self._options)
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await connector.connect()  # type: ignore[no-untyped-call]
-            writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
-            connection = RedisConnection(writer.transport)
-            writer.transport.set_protocol(connection)
-            try:
-                if await connector.can_read():
-                    raise RedisConnectionError("closed by Redis, or a reply without a command")
-                yield connection
-            finally:
-                connection.close()
-        finally:
-            await connector.disconnect(nowait=True)
+            parsed = RedisUrl.parse(url, _OPTIONS)
+        except ValueError as error:
+            raise BootError(f"the URL of the cluster's Redis {error}") from None
+        self._connection_class, self._options = connection_to(parsed)
 
     async def keep_open(self, use: Callable[[RedisConnection], Coroutine[Any, Any, None]]) -> None:
         """Use a connection until it breaks; then open another one, and so on."""
@@ -78,7 +55,12 @@ class RedisConnections:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with self.open() as connection:
+                async with (
+                    self._connect() as connector,
+                    _taken_over(connector) as connection,
+                    asyncio.TaskGroup() as tasks,
+                ):
+                    tasks.create_task(_until_superseded(connector))
                     await use(connection)
             except Exception as error:  # noqa: BLE001 - the node must connect again in any case
                 _log_lost_connection(error)
@@ -87,6 +69,37 @@ class RedisConnections:
             # With jitter, the nodes that have lost Redis together do not return together.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AbstractConnection]:
+        connector: AbstractConnection = self._connection_class(**self._options)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connector.connect()  # type: ignore[no-untyped-call]
+            yield connector
+        finally:
+            await connector.disconnect(nowait=True)
+
+
+@asynccontextmanager
+async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConnection]:
+    writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
+    connection = RedisConnection(writer.transport)
+    writer.transport.set_protocol(connection)
+    try:
+        if await connector.can_read():
+            raise RedisConnectionError("closed by Redis, or a reply without a command")
+        yield connection
+    finally:
+        connection.close()
+
+
+async def _until_superseded(connector: AbstractConnection) -> None:
+    """With Sentinel, raise an error when there is another master: the old one may still answer."""
+    if isinstance(connector, MasterConnection):
+        while not connector.is_superseded:
+            await connector.sentinels.ask_later()
+        raise RedisConnectionError("the sentinels have named another master")
 
 
 def _log_lost_connection(error: Exception) -> None:

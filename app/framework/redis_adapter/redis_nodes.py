@@ -60,7 +60,7 @@ def create_adapter(
     if all nodes can use it.
 
     Args:
-        url: ``redis://[[user]:password@]host[:port][/db]``.
+        url: See `RedisUrl`.
         key: The beginning of the names of all channels.
         publish_on_specific_response_channel: Whether an answer is sent to the asking node only, and
             not to all nodes. Then all nodes must have version 8 of the adapter.
@@ -92,7 +92,7 @@ def create_sharded_adapter(
     all nodes that use the same Redis server and prefix, including servers in Node.js.
 
     Args:
-        url: ``redis://[[user]:password@]host[:port][/db]``.
+        url: See `RedisUrl`.
         channel_prefix: The beginning of the names of all channels.
         subscription_mode: With ``dynamic``, a node receives only the events for its rooms.
 

@@ -31,7 +31,16 @@ from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.doubles.recording_nodes import RecordingNodes
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
-from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, CAROL, GENERAL, RANDOM
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    DAVE,
+    GENERAL,
+    RANDOM,
+)
 from tests.unit.services.slow_channels import SlowChannels
 
 
@@ -236,18 +245,43 @@ async def test_clients_must_synchronise_when_too_many_messages_are_missing(here:
 
 
 async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_lost(
-    here: Here, store: MemoryStore, rooms: MemorySocketRooms, clock: ManualClock
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, nodes: RecordingNodes
 ) -> None:
-    """Events wait until the members are loaded, if they are not fresh."""
+    """The node that publishes has loaded the members, and has announced their digest."""
     here.receive_message((await here.store())[0])
     await here.until(lambda: bool(here.sent))
     store.leave(GENERAL, BOB)
-    clock.advance(REFRESH_SECONDS)
-
     here.receive_message((await here.store())[0])
-    await here.until(lambda: len(here.sent) == 2)
+    assert [1, 2] == here.sent
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+    here.sync.compare_members(GENERAL, nodes.digests[-1][1] + 1)
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 3)
 
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+
+async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
+    here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
+) -> None:
+    """Changes that nodes publish are part of the digest."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    queries = channels.queries
+    joined = MembershipUpdate(MembershipEvent.JOINED, GENERAL, frozenset({DAVE}))
+    left = MembershipUpdate(MembershipEvent.LEFT, GENERAL, frozenset({DAVE}))
+
+    here.sync.compare_members(*nodes.digests[0])
+    here.sync.apply_membership(joined, 1)
+    here.sync.apply_membership(left, 1)
+    here.sync.compare_members(*nodes.digests[0])
+    clock.advance(REFRESH_SECONDS)
+    here.receive_message((await here.store())[0])
+
+    assert [1, 2] == here.sent
+    assert queries == channels.queries
+    assert 1 == len(nodes.digests)
 
 
 async def test_events_are_sent_when_the_members_cannot_be_loaded(
