@@ -80,7 +80,7 @@ async def test_the_old_master_is_left_when_it_still_works(shared_sentinel: Redis
         is_used.put_nowait(None)
         await asyncio.Event().wait()
 
-    connections = RedisConnections(f"{shared_sentinel.url}?client_name=watched")
+    connections = RedisConnections.of(f"{shared_sentinel.url}?client_name=watched")
     user = asyncio.create_task(connections.keep_open(use))
     async with asyncio.timeout(ANSWER_SECONDS):
         await is_used.get()
