@@ -21,6 +21,8 @@ MAX_CHANNELS = 100_000
 
 _DIGEST_BYTES = 6
 """The length of a digest: a number in JSON has 53 bits."""
+_DIGESTS = 256**_DIGEST_BYTES
+"""The number of different digests."""
 
 _logger = logging.getLogger(__name__)
 
@@ -113,7 +115,7 @@ class MemberCache:
         """Apply an update to the digest, and to the result of a running load.
 
         The query of the load may not include the change. If the update changes nothing, the digest
-        becomes wrong; then the members are loaded without need.
+        becomes wrong, so that the next load announces the right one.
         """
         channel_id = update.channel_id
         if channel_id in self._updates:
@@ -122,7 +124,9 @@ class MemberCache:
         if update.event is MembershipEvent.DELETED:
             self.invalidate(channel_id)
         elif digest is not None:
-            self._digests[channel_id] = digest ^ _digest(update.user_ids)
+            change = _digest(update.user_ids)
+            joined = update.event is MembershipEvent.JOINED
+            self._digests[channel_id] = (digest + (change if joined else -change)) % _DIGESTS
 
     async def close(self) -> None:
         """Cancel the running loads, and close the `EagerTasks`."""
@@ -167,12 +171,16 @@ class MemberCache:
 
 
 def _digest(user_ids: Iterable[UserId]) -> int:
-    """Return a digest that does not depend on the order: that of a union is the XOR of both."""
-    digest = 0
-    for user_id in user_ids:
-        hashed = hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
-        digest ^= int.from_bytes(hashed.digest())
-    return digest
+    """Return the sum of the users' hashes.
+
+    Adding a user twice changes the sum twice. With XOR, the second time would undo the first, and
+    then the user's removal by another program would go unnoticed.
+    """
+    hashes = (
+        hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
+        for user_id in user_ids
+    )
+    return sum(map(int.from_bytes, hashes)) % _DIGESTS
 
 
 def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:
