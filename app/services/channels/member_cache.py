@@ -16,6 +16,12 @@ from app.ports import ChannelRepository, Clock
 REFRESH_SECONDS = 2.0
 """The time for which loaded members count as fresh."""
 
+CURRENT_SECONDS = 30.0
+"""The time after which a node loads the members for an event of another node in any case.
+
+A node of the original backend announces no changes of members, and announcements may be lost.
+"""
+
 MAX_CHANNELS = 100_000
 """The maximum number of cached channels."""
 
@@ -74,8 +80,13 @@ class MemberCache:
         return self._fresh_until.get(channel_id, -inf)
 
     def is_current(self, channel_id: ChannelId) -> bool:
-        """Return whether the members were loaded, and no other node has announced other ones."""
-        return channel_id in self._digests
+        """Return whether this node need not load the members for an event of another node.
+
+        They were loaded less than `CURRENT_SECONDS` ago, and no other node has announced other ones
+        since then.
+        """
+        loaded_at = self.fresh_until(channel_id) - REFRESH_SECONDS
+        return channel_id in self._digests and self._clock.monotonic() < loaded_at + CURRENT_SECONDS
 
     def compare(self, channel_id: ChannelId, digest: int) -> None:
         """Compare a digest that another node has announced; if it differs, delete the entry."""
