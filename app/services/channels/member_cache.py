@@ -191,7 +191,7 @@ def _digest(user_ids: Iterable[UserId]) -> int:
         hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
         for user_id in user_ids
     )
-    return sum(map(int.from_bytes, hashes)) % _DIGESTS
+    return sum(int.from_bytes(each) for each in hashes) % _DIGESTS
 
 
 def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:
