@@ -187,11 +187,11 @@ def _digest(user_ids: Iterable[UserId]) -> int:
     Adding a user twice changes the sum twice. With XOR, the second time would undo the first, and
     then the user's removal by another program would go unnoticed.
     """
-    hashes = (
-        hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).digest()
-        for user_id in user_ids
-    )
-    return sum(int.from_bytes(each) for each in hashes) % _DIGESTS
+    digest = 0
+    for user_id in user_ids:
+        hashed = hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
+        digest += int.from_bytes(hashed.digest())
+    return digest % _DIGESTS
 
 
 def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:
