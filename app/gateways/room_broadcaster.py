@@ -1,7 +1,8 @@
 """Implements `Broadcaster` as a gateway without event handlers: in Nest, gateways emit events."""
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
+from app.domain.rooms import user_room
 from app.framework import WebSocketServer, web_socket_gateway
 from app.ports import Broadcaster
 
@@ -22,10 +23,13 @@ class RoomBroadcaster(Broadcaster):
         payload: object,
         *,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
     ) -> None:
         recipients = self.server.to(room)
         if except_socket is not None:
             recipients = recipients.except_(except_socket)
+        if except_user is not None:
+            recipients = recipients.except_(user_room(except_user))
         if event in _VOLATILE:
             recipients = recipients.volatile
         recipients.emit(event, payload)

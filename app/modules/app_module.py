@@ -50,6 +50,7 @@ class AppModule(containers.DeclarativeContainer):
         deliveries=storage.deliveries,
         write_admission=storage.write_admission,
         membership_bus=coordination.membership_bus,
+        online_users=coordination.online_users,
         session_service=auth.session_service,
     )
     ops = providers.Container(

@@ -16,6 +16,7 @@ from app.ports import (
     DeliveryRepository,
     MembershipBus,
     MessageRepository,
+    OnlineUsers,
     WriteAdmission,
 )
 from app.services.adoption_poller import AdoptionPoller
@@ -25,6 +26,7 @@ from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
@@ -49,6 +51,7 @@ class ChatModule(containers.DeclarativeContainer):
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
     membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
+    online_users: providers.Dependency[OnlineUsers] = imported(OnlineUsers)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -82,6 +85,15 @@ class ChatModule(containers.DeclarativeContainer):
         broadcaster=broadcaster,
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
+    )
+    presence_service = providers.Singleton(
+        PresenceService,
+        online_users=online_users,
+        channels=channels,
+        events=event_service,
+        room_sync=room_sync,
+        broadcaster=broadcaster,
+        clock=clock,
     )
     message_publisher = providers.Singleton(
         MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
@@ -117,5 +129,6 @@ class ChatModule(containers.DeclarativeContainer):
         message_service=message_service,
         delivery_service=delivery_service,
         typing_service=typing_service,
+        presence_service=presence_service,
         offline_message_service=offline_message_service,
     )

@@ -4,6 +4,7 @@ from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.clock import Clock, Timer
 from app.ports.membership_bus import MembershipBus
+from app.ports.online_users import OnlineUsers
 from app.ports.revocation_bus import RevocationBus
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
@@ -50,6 +51,7 @@ __all__ = [
     "Membership",
     "MembershipBus",
     "MessageRepository",
+    "OnlineUsers",
     "RecipientsPage",
     "Report",
     "RevocationBus",

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 
 
 @runtime_checkable
@@ -17,8 +17,11 @@ class Broadcaster(Protocol):
         payload: object,
         *,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
     ) -> None:
-        """Send an event to every admitted socket in ``room`` except ``except_socket``.
+        """Send an event to every admitted socket in ``room``.
+
+        ``except_socket`` and all sockets of ``except_user`` do not receive the event.
 
         Returns when the event is queued for every socket of this node. Events are sent in the order
         of the calls, so an event that a handler publishes reaches the sender before the handler's

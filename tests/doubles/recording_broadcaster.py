@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 from app.ports import Broadcaster
 
 
@@ -15,6 +15,7 @@ class Publication:
     event: ServerEvent
     payload: object
     except_socket: SocketId | None = None
+    except_user: UserId | None = None
 
 
 class RecordingBroadcaster(Broadcaster):
@@ -34,5 +35,6 @@ class RecordingBroadcaster(Broadcaster):
         payload: object,
         *,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
     ) -> None:
-        self.published.append(Publication(room, event, payload, except_socket))
+        self.published.append(Publication(room, event, payload, except_socket, except_user))

@@ -23,7 +23,9 @@ from app.ports import Clock
 
 T = TypeVar("T")
 
-ScriptName = Literal["attempt", "failed", "remember", "take_socket", "write_sockets"]
+ScriptName = Literal[
+    "attempt", "failed", "remember", "settle_presence", "take_socket", "write_sockets"
+]
 
 WAIT_SECONDS = 4.0
 """The maximum time that a call waits for a free connection."""
@@ -134,21 +136,37 @@ class RedisConnection:
     async def run_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
     ) -> int:
-        """Run a Lua script and return its result.
+        """Run a Lua script that returns a number, and return the number.
 
         The script's text is sent only if Redis has not cached it yet.
 
         Raises:
             Unavailable: The call failed or was rejected, as described at `run`.
         """
-        script = self._scripts.get(name)
-        if script is None:
-            script = self._scripts[name] = self._redis.register_script(_script_text(name))
+        script = self._script(name)
 
         async def command(redis: Redis) -> int:
             return int(await script(keys, arguments, redis))
 
         return await self.run(command)
+
+    async def run_list_script(
+        self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
+    ) -> list[int]:
+        """Run a Lua script that returns a list of numbers, like `run_script`."""
+        script = self._script(name)
+
+        async def command(redis: Redis) -> list[int]:
+            numbers: list[int] = await script(keys, arguments, redis)
+            return numbers
+
+        return await self.run(command)
+
+    def _script(self, name: ScriptName) -> AsyncScript:
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = self._redis.register_script(_script_text(name))
+        return script
 
     async def _take_turn(self) -> None:
         try:

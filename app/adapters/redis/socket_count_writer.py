@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from itertools import islice
@@ -62,6 +62,7 @@ class SocketCountWriter:
         self._heartbeat_is_due = False
         self._rewrite_at = 0.0
         self._wake_up = asyncio.Event()
+        self._on_rewritten: Callable[[], None] = _ignore
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         connection.on_reconnected(self._start_again)
@@ -72,6 +73,19 @@ class SocketCountWriter:
         if self._is_registered:
             self._changed[user_id] = None
             self._wake_up.set()
+
+    def when_rewritten(self, on_rewritten: Callable[[], None]) -> None:
+        """Set the only listener, which is called when Redis may have lost the node's data.
+
+        The node is registered again at this time. The listener must return quickly and must not
+        raise.
+        """
+        self._on_rewritten = on_rewritten
+
+    def send_heartbeat(self) -> None:
+        """Schedule a heartbeat now, because the node's key was missing in Redis."""
+        self._heartbeat_is_due = True
+        self._wake_up.set()
 
     async def open(self) -> None:
         """Register the node in Redis, now or as soon as Redis answers, and start writing."""
@@ -85,7 +99,8 @@ class SocketCountWriter:
     async def close(self) -> None:
         """Stop writing, and remove the node and its counts from Redis within `CLOSING_SECONDS`.
 
-        The node's key is removed first, which makes any remaining counts invalid.
+        The node's key is removed first, which makes any remaining counts invalid. The node's id
+        stays in the set of nodes, until another node has settled the presence of its users.
         """
         if self._task is None or self._timer is None:
             return
@@ -102,8 +117,7 @@ class SocketCountWriter:
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
-        self._heartbeat_is_due = True
-        self._wake_up.set()
+        self.send_heartbeat()
 
     def _start_again(self) -> None:
         self._lose()
@@ -140,20 +154,24 @@ class SocketCountWriter:
 
         async def command(redis: Redis) -> None:
             await redis.set(keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.sadd(keys.nodes(), new)
             await redis.delete(old)
 
         await self._connection.run(command)
         self.node_id = new
         self._is_registered = True
         self._change_all()
+        self._on_rewritten()
 
     async def _send_heartbeat(self) -> None:
-        key = keys.node_alive(self.node_id)
+        node_id = self.node_id
+        key = keys.node_alive(node_id)
 
         async def command(redis: Redis) -> bool:
             if await redis.expire(key, ALIVE_SECONDS):
                 return True
             await redis.set(key, 1, ex=ALIVE_SECONDS)
+            await redis.sadd(keys.nodes(), node_id)
             return False
 
         was_alive = await self._connection.run(command)
@@ -162,6 +180,8 @@ class SocketCountWriter:
         # nodes may have removed this node's counts.
         if not was_alive or self._clock.monotonic() >= self._rewrite_at:
             self._change_all()
+        if not was_alive:
+            self._on_rewritten()
 
     def _change_all(self) -> None:
         self._rewrite_at = self._clock.monotonic() + REWRITE_SECONDS
@@ -191,3 +211,7 @@ class SocketCountWriter:
 
     async def _unregister(self, redis: Redis) -> None:
         await redis.delete(keys.node_alive(self.node_id))
+
+
+def _ignore() -> None:
+    pass

@@ -88,7 +88,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
         await killed.acquire(ALICE)
     refused = await other.acquire(ALICE)
 
-    redis_server.client.delete(f"chatgenius:sockets:node:{killed._writer.node_id}")
+    redis_server.client.delete(f"chatgenius:sockets:node:{killed.writer.node_id}")
     taken = await other.acquire(ALICE)
 
     assert (False, True) == (refused, taken)
@@ -100,7 +100,7 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 ) -> None:
     """Heartbeats extend the TTL of the node's key."""
     node = await start_node(connection)
-    key = f"chatgenius:sockets:node:{node._writer.node_id}"
+    key = f"chatgenius:sockets:node:{node.writer.node_id}"
 
     for _ in range(5):
         redis_server.let_pass(HEARTBEAT_SECONDS)
@@ -234,13 +234,13 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
     """The node registers with a new id, and the counts under its old id become invalid."""
     node = await start_node(own_connection)
     await node.acquire(ALICE)
-    old_name = node._writer.node_id
+    old_name = node.writer.node_id
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
 
     with own_server.frozen():
         await node.acquire(ALICE)
-    await until(lambda: node._writer.node_id != old_name and reconnected.is_set())
+    await until(lambda: node.writer.node_id != old_name and reconnected.is_set())
     other = await start_node(own_connection)
     await until(lambda: 2 in written(own_server))
 
