@@ -62,7 +62,8 @@ class OnlineUsers(Protocol):
         """Set the only listeners, which must return quickly and must not raise.
 
         Args:
-            on_left: Called when the last socket of a user on this node was released.
+            on_left: Called when the last socket of a user on this node was released, and when other
+                nodes may have read an old number of the user's sockets.
             on_reset: Called when the shared data may have been lost, with the users who have
                 sockets on this node.
         """

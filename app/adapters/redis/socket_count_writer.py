@@ -45,17 +45,25 @@ class SocketCountWriter:
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
             change of a count, unless the owner itself has written the new count to Redis.
+        on_outdated: Called for each user whose count changed while it was being written: other
+            nodes may have read the old count after the new one. It must return quickly and must
+            not raise.
 
     Attributes:
         node_id: The id under which the node's counts are stored now.
     """
 
     def __init__(
-        self, connection: RedisConnection, counts: Mapping[UserId, int], clock: Clock
+        self,
+        connection: RedisConnection,
+        counts: Mapping[UserId, int],
+        clock: Clock,
+        on_outdated: Callable[[UserId], None],
     ) -> None:
         self._connection = connection
         self._counts = counts
         self._clock = clock
+        self._on_outdated = on_outdated
         self.node_id = new_id()
         self._is_registered = False
         self._changed: dict[UserId, None] = {}  # A dict without values serves as an ordered set.
@@ -208,6 +216,7 @@ class SocketCountWriter:
             # Redis, so write the count again.
             if self._counts.get(user_id, 0) != count:
                 self.change(user_id)
+                self._on_outdated(user_id)
 
     async def _unregister(self, redis: Redis) -> None:
         await redis.delete(keys.node_alive(self.node_id))

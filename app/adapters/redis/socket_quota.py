@@ -26,12 +26,13 @@ class RedisSocketQuota(SocketQuota):
         self._max_sockets = max_sockets
         self.counts: dict[UserId, int] = {}
         self._on_left: Callable[[UserId], None] = _ignore
-        self.writer = SocketCountWriter(connection, self.counts, clock)
+        self.writer = SocketCountWriter(connection, self.counts, clock, self._settle)
 
     def when_left(self, on_left: Callable[[UserId], None]) -> None:
         """Set the only listener, which is called when a user's last socket was released.
 
-        The listener must return quickly and must not raise.
+        It is also called when other nodes may have read an old count. The listener must return
+        quickly and must not raise.
         """
         self._on_left = on_left
 
@@ -72,6 +73,9 @@ class RedisSocketQuota(SocketQuota):
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Remove this node from Redis."""
         await self.writer.close()
+
+    def _settle(self, user_id: UserId) -> None:
+        self._on_left(user_id)
 
     async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
         answer = await self._connection.run_script(

@@ -27,6 +27,9 @@ local function has_socket(key, own_count)
       redis.call('EXPIRE', key, ttl_seconds)
     end
     found = true
+  else
+    -- If this node's last write is late, another node that decides next must not count the socket.
+    redis.call('HDEL', key, node)
   end
   for _, other in ipairs(redis.call('HKEYS', key)) do
     if other ~= node then

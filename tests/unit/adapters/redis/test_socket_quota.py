@@ -160,14 +160,17 @@ async def test_many_users_are_written_when_all_leave_at_once(
 async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """A node that shuts down removes its key and its counts, even of sockets not yet released."""
+    """A node that shuts down removes its key and its counts, even of sockets not yet released.
+
+    Its id remains, so that another node publishes that its users are offline.
+    """
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)
 
     await node.on_application_shutdown(None)
 
-    assert [] == redis_server.client.keys()
+    assert ["chatgenius:sockets:nodes"] == redis_server.client.keys()
 
 
 async def test_a_cancelled_take_has_taken_nothing(
