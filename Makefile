@@ -14,7 +14,7 @@ NPM := node_modules/.installed
 # Many tests wait, so use more workers than cores. A part of the suite runs faster without workers.
 WORKERS := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
 # All tests except the unit tests need these.
-CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) $(CLUSTER)/$(NPM) chromium
+CLIENTS := $(WEB)/$(NPM) $(JS)/$(NPM) $(BROWSER)/$(NPM) $(PRISMA)/$(NPM) $(PRISMA_CLI)/$(NPM) $(CLUSTER)/$(NPM) chromium nginx
 BIN := .venv/bin
 # --no-deps: the lock is complete, so pip need not and must not install other packages.
 PIP_INSTALL = scripts/run-installer pip $(@D)/bin/python -m pip --disable-pip-version-check install \
@@ -131,10 +131,14 @@ unit-on-%: .venv/.dev
 
 # The server runs without Node.js, and its page says what is missing.
 
-.PHONY: page chromium
+.PHONY: page chromium nginx
 page:
 	@$(MAKE) --no-print-directory $(WEB)/$(NPM) >/dev/null || \
 		echo 'The page needs socket.io-client: with Node.js 20 or newer, npm ci --prefix $(WEB).' >&2
 
 chromium: .venv/.dev $(BROWSER)/$(NPM)
 	@$(BIN)/python -m tests.browser.chromium
+
+# After chromium, because only one apt-get can run at a time.
+nginx: .venv/.dev | chromium
+	@$(BIN)/python -m tests.nginx_program

@@ -85,8 +85,10 @@ def create_application(settings: Settings) -> NestApplication:
         header_names=frozenset(),
         query_names=frozenset(),
     )
-    adapter = IoAdapter(IoOptions(socket_class=AuthenticatedSocket, engine=engine))
-    return NestFactory.create(create_app_module(settings), adapter)
+    module = create_app_module(settings)
+    cluster = module.cluster.cluster()
+    adapter = IoAdapter(IoOptions(socket_class=AuthenticatedSocket, engine=engine, cluster=cluster))
+    return NestFactory.create(module, adapter)
 
 
 OnListening: TypeAlias = Callable[[str, Membership], None]

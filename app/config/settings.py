@@ -99,6 +99,10 @@ class Settings(BaseSettings):
         repr=False,
         description="redis://... or rediss://...: shares revocations and limits between nodes",
     )
+    cluster_adapter: Literal["sharded", "classic"] = Field(
+        "sharded",
+        description="adapter of @socket.io/redis-adapter that the nodes use; sharded needs Redis 7",
+    )
     redis_timeout_seconds: Annotated[float, Field(ge=0.01, le=10)] = Field(
         0.4, description="longest wait for Redis to reply to a call"
     )
@@ -201,10 +205,13 @@ class Settings(BaseSettings):
         5, description="from the last typing event to the end of typing"
     )
 
-    rate_limit_events_per_second: Rate = Field(20, description="sustained rate of events per user")
-    rate_limit_burst: Count = Field(60, description="most events of a user at once")
+    rate_limit_events_per_second: Rate = Field(
+        20, description="sustained rate of events per user, over all nodes"
+    )
+    rate_limit_burst: Count = Field(60, description="most events of a user at once, over all nodes")
     rate_limit_receipts_per_second: Rate = Field(
-        100, description="sustained rate per user of messages reported delivered or seen"
+        100,
+        description="messages per second that a user may report delivered or seen, over all nodes",
     )
     rate_limit_receipts_burst: ReceiptBurst = Field(
         500, description="most messages a user may report at once; a list counts each message"
@@ -247,6 +254,14 @@ class Settings(BaseSettings):
             or self.clerk_issuer
             or "clerk_authorized_parties" in self.model_fields_set
         )
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether other servers may use the same Redis and the same PostgreSQL.
+
+        SQLite and the memory belong to one process.
+        """
+        return self.redis_url is not None and self.database_url.startswith("postgres")
 
     @property
     def base_url(self) -> str:

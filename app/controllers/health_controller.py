@@ -8,7 +8,7 @@ from typing import Annotated
 
 from app.domain.errors import Unavailable
 from app.framework import HttpResponse, Res, controller, get
-from app.ports import Clock, StorageProbe
+from app.ports import Clock, Nodes, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 REUSE_SECONDS = 1.0
@@ -27,12 +27,14 @@ class HealthController:
         self,
         storage: StorageProbe,
         revocations: TokenBlacklistService,
+        nodes: Nodes,
         clock: Clock,
         *,
         admits_unchecked: bool,
     ) -> None:
         self._storage = storage
         self._revocations = revocations
+        self._nodes = nodes
         self._clock = clock
         self._admits_unchecked = admits_unchecked
         self._probing = asyncio.Lock()
@@ -57,7 +59,8 @@ class HealthController:
     async def ready(self, response: Annotated[HttpResponse, Res()]) -> dict[str, str]:
         """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
-        If revocations cannot be read but clients are admitted anyway, the status is ``degraded``.
+        The status is ``degraded`` if revocations cannot be read but clients are admitted anyway, or
+        if other nodes are not reached: then this node's clients still receive this node's events.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
         response.status(readiness.status)
@@ -80,18 +83,23 @@ class HealthController:
             await self._storage.check()
         except Unavailable:
             return _not_ready("storage unavailable")
-        if await self._revocations.is_available():
-            return _Readiness({"status": "ok"})
-        if not self._admits_unchecked:
-            return _not_ready("revocations unavailable")
-        reason = "revocations unavailable: clients are admitted unchecked"
-        return _Readiness({"status": "degraded", "reason": reason})
+        if not await self._revocations.is_available():
+            if not self._admits_unchecked:
+                return _not_ready("revocations unavailable")
+            return _degraded("revocations unavailable: clients are admitted unchecked")
+        if not self._nodes.is_connected:
+            return _degraded("other nodes are not reached")
+        return _Readiness({"status": "ok"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Readiness:
     body: dict[str, str]
     status: HTTPStatus = HTTPStatus.OK
+
+
+def _degraded(reason: str) -> _Readiness:
+    return _Readiness({"status": "degraded", "reason": reason})
 
 
 def _not_ready(reason: str) -> _Readiness:

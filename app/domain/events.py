@@ -38,6 +38,7 @@ class ServerEvent(StrEnum):
     ROOM_MEMBER_LEFT = "room:member:left"
     AUTH_EXPIRING = "auth:expiring"
     SERVER_DRAINING = "server:draining"
+    SYNC_REQUIRED = "sync:required"
     ERROR = "error"
 
 

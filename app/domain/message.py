@@ -123,6 +123,18 @@ class MessagePage(WireValue):
 
 
 @dataclass(frozen=True, slots=True)
+class MissedMessages(WireValue):
+    """The payload of ``sync:required``: clients must request the messages after ``after_seq``."""
+
+    channel_id: ChannelId
+    after_seq: int
+
+    def to_wire(self) -> dict[str, object]:
+        """``{channelId, afterSeq}``."""
+        return {"channelId": self.channel_id, "afterSeq": self.after_seq}
+
+
+@dataclass(frozen=True, slots=True)
 class OfflineCount(WireValue):
     """The number of messages that a user has not received yet.
 

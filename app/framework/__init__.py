@@ -146,7 +146,9 @@ from app.framework.websockets.param_decorators import (
 from app.framework.websockets.server import Server
 from app.framework.websockets.socket import Handshake, Socket
 from app.framework.websockets.socket_api.acks import AckTimeoutError
+from app.framework.websockets.socket_api.cluster_adapter import Cluster
 from app.framework.websockets.socket_api.remote_socket import RemoteSocket
+from app.framework.websockets.socket_api.server_events import RemoteEvent
 from app.framework.websockets.ws_response import WsResponse
 
 __all__ = [
@@ -171,6 +173,7 @@ __all__ = [
     "BroadcastOperator",
     "CallHandler",
     "CanActivate",
+    "Cluster",
     "ConflictException",
     "ConnectedSocket",
     "ConnectionContext",
@@ -230,6 +233,7 @@ __all__ = [
     "Query",
     "RawBody",
     "Reflector",
+    "RemoteEvent",
     "RemoteSocket",
     "Req",
     "RequestTimeoutException",

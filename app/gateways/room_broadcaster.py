@@ -12,7 +12,7 @@ _VOLATILE = frozenset({ServerEvent.TYPING})
 
 @web_socket_gateway()
 class RoomBroadcaster(Broadcaster):
-    """Publishes to the sockets of this process, in the gateway's namespace."""
+    """Publishes to the sockets of all nodes, in the gateway's namespace."""
 
     server = WebSocketServer()
 
@@ -22,10 +22,16 @@ class RoomBroadcaster(Broadcaster):
         event: ServerEvent,
         payload: object,
         *,
+        also_to: str | None = None,
         except_socket: SocketId | None = None,
         except_user: UserId | None = None,
+        local: bool = False,
     ) -> None:
         recipients = self.server.to(room)
+        if also_to is not None:
+            recipients = recipients.to(also_to)
+        if local:
+            recipients = recipients.local
         if except_socket is not None:
             recipients = recipients.except_(except_socket)
         if except_user is not None:

@@ -18,6 +18,9 @@ class GatewaySocketRooms(SocketRooms):
     def users_in(self, room: str) -> frozenset[UserId]:
         return frozenset(_owners(self.server.in_(room).local_sockets()).values())
 
+    def is_empty(self, room: str) -> bool:
+        return room not in self.server.adapter.rooms
+
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
         if not user_ids:  # `in_()` without rooms selects every socket
             return {}

@@ -32,6 +32,7 @@ from app.guards.ws_throttler_guard import WsThrottlerGuard, limited_as_receipts
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_service import MessageService
+from app.services.node_sync import NodeSync
 from app.services.offline_message_service import OfflineMessageService
 from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
@@ -55,6 +56,7 @@ class WsGateway(BaseGateway):
         session_service: SessionService,
         event_service: EventService,
         room_sync: RoomSync,
+        node_sync: NodeSync,
         message_service: MessageService,
         delivery_service: DeliveryService,
         typing_service: TypingService,
@@ -64,6 +66,7 @@ class WsGateway(BaseGateway):
         super().__init__(session_service)
         self._events = event_service
         self._room_sync = room_sync
+        self._node_sync = node_sync
         self._messages = message_service
         self._deliveries = delivery_service
         self._typing = typing_service
@@ -76,12 +79,16 @@ class WsGateway(BaseGateway):
             return
         user_id = client.user_id
         channel_ids = await self._events.get_user_channels(user_id)
+        is_clustered = self._node_sync.is_needed
+        new = self._node_sync.without_clients(channel_ids) if is_clustered else ()
         client.join(user_room(user_id), *map(channel_room, channel_ids))
         for channel_id in channel_ids:
             self._events.subscribe(channel_id, client.id, user_id)
         # Another program may have added the user to a channel after the user's other sockets
         # connected, so the other sockets join the rooms too.
         self._room_sync.join(user_id, channel_ids)
+        if new:
+            await self._node_sync.start(new)
         self._presence.connected(user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Rate-limits events per user, over all of the user's sockets on this node."""
+"""Rate-limits events per user, over all of the user's sockets."""
 
 from collections.abc import Callable
 from operator import attrgetter

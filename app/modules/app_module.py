@@ -9,6 +9,7 @@ from app.framework import imported
 from app.modules.auth_module import AuthModule
 from app.modules.backend_api_module import BackendApiModule
 from app.modules.chat_module import ChatModule
+from app.modules.cluster_module import ClusterModule, SingleNodeModule
 from app.modules.coordination_module import LocalCoordinationModule, RedisCoordinationModule
 from app.modules.development_identity_module import DevelopmentIdentityModule
 from app.modules.ops_module import OpsModule
@@ -26,6 +27,7 @@ class AppModule(containers.DeclarativeContainer):
     clock = providers.Singleton(SystemClock)
     storage = providers.DependenciesContainer()
     coordination = providers.DependenciesContainer()
+    cluster = providers.DependenciesContainer()
     development_identity = providers.DependenciesContainer()
     backend_api = providers.DependenciesContainer()
     webhooks = providers.DependenciesContainer()
@@ -39,6 +41,8 @@ class AppModule(containers.DeclarativeContainer):
         poll_interval_seconds=coordination.poll_interval_seconds,
         attempt_limiter=coordination.attempt_limiter,
         socket_quota=coordination.socket_quota,
+        event_throttle=coordination.event_throttle,
+        receipt_throttle=coordination.receipt_throttle,
     )
     chat = providers.Container(
         ChatModule,
@@ -49,8 +53,9 @@ class AppModule(containers.DeclarativeContainer):
         adoption=storage.adoption,
         deliveries=storage.deliveries,
         write_admission=storage.write_admission,
-        membership_bus=coordination.membership_bus,
         online_users=coordination.online_users,
+        membership_bus=cluster.membership_bus,
+        nodes=cluster.nodes,
         session_service=auth.session_service,
     )
     ops = providers.Container(
@@ -59,6 +64,7 @@ class AppModule(containers.DeclarativeContainer):
         clock=clock,
         storage_probe=storage.storage_probe,
         token_blacklist_service=auth.token_blacklist_service,
+        nodes=cluster.nodes,
     )
 
 
@@ -100,6 +106,10 @@ def create_app_module(settings: Settings) -> AppModule:
                 settings=settings, clock=app.clock, fallback_limiter=local.attempt_limiter
             )
         )
+    if settings.is_clustered:
+        app.cluster.override(ClusterModule(settings=settings, messages=app.storage.messages))
+    else:
+        app.cluster.override(SingleNodeModule())
     if settings.service_key is not None:
         app.backend_api.override(
             BackendApiModule(

@@ -6,15 +6,28 @@ from app.adapters.clerk.jwks_client import JwksClient
 from app.adapters.clerk.pem_signing_key import PemSigningKey
 from app.adapters.clerk.signing_keys import SigningKeys
 from app.adapters.clerk.token_verifier import ClerkTokenVerifier
-from app.adapters.memory.limits import MemorySocketQuota, TokenBuckets
+from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.system.clock import SystemClock
 from app.config.settings import Settings
 from app.framework import imported
 from app.guards.ws_guard import WsGuard
 from app.guards.ws_throttler_guard import WsThrottlerGuard
-from app.modules.coordination_module import POLL_SECONDS, memory_attempt_limiter
-from app.ports import JWKS_PATH, AttemptLimiter, Clock, RevocationBus, RevocationStore, SocketQuota
+from app.modules.coordination_module import (
+    POLL_SECONDS,
+    event_buckets,
+    memory_attempt_limiter,
+    receipt_buckets,
+)
+from app.ports import (
+    JWKS_PATH,
+    AttemptLimiter,
+    Clock,
+    RevocationBus,
+    RevocationStore,
+    SocketQuota,
+    Throttle,
+)
 from app.services.authentication_service import AuthenticationService
 from app.services.session_service import SessionPolicy, SessionService
 from app.services.token_blacklist_service import TokenBlacklistService
@@ -68,6 +81,12 @@ class AuthModule(containers.DeclarativeContainer):
         SocketQuota,
         default=providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user),
     )
+    event_throttle: providers.Dependency[Throttle] = imported(
+        Throttle, default=providers.Singleton(event_buckets, settings, clock)
+    )
+    receipt_throttle: providers.Dependency[Throttle] = imported(
+        Throttle, default=providers.Singleton(receipt_buckets, settings, clock)
+    )
 
     token_verifier = providers.Singleton(
         ClerkTokenVerifier,
@@ -101,16 +120,4 @@ class AuthModule(containers.DeclarativeContainer):
         policy=providers.Singleton(_session_policy, settings),
     )
     ws_guard = providers.Singleton(WsGuard, session_service, clock)
-    event_throttle = providers.Singleton(
-        TokenBuckets,
-        settings.provided.rate_limit_events_per_second,
-        settings.provided.rate_limit_burst,
-        clock,
-    )
-    receipt_throttle = providers.Singleton(
-        TokenBuckets,
-        settings.provided.rate_limit_receipts_per_second,
-        settings.provided.rate_limit_receipts_burst,
-        clock,
-    )
     ws_throttler_guard = providers.Singleton(WsThrottlerGuard, event_throttle, receipt_throttle)

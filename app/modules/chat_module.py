@@ -16,6 +16,7 @@ from app.ports import (
     DeliveryRepository,
     MembershipBus,
     MessageRepository,
+    Nodes,
     OnlineUsers,
     WriteAdmission,
 )
@@ -25,6 +26,7 @@ from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
+from app.services.node_sync import NodeSync
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
 from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
@@ -52,6 +54,7 @@ class ChatModule(containers.DeclarativeContainer):
     write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
     membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
     online_users: providers.Dependency[OnlineUsers] = imported(OnlineUsers)
+    nodes: providers.Dependency[Nodes] = imported(Nodes)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
     validation_pipe = AppPipe(ValidationPipe)
@@ -96,7 +99,7 @@ class ChatModule(containers.DeclarativeContainer):
         clock=clock,
     )
     message_publisher = providers.Singleton(
-        MessagePublisher, messages, room_sync, typing_service, broadcaster, clock
+        MessagePublisher, messages, room_sync, typing_service, broadcaster, nodes, clock
     )
     message_service = providers.Singleton(
         MessageService,
@@ -112,6 +115,16 @@ class ChatModule(containers.DeclarativeContainer):
     adoption_poller = providers.Singleton(
         AdoptionPoller, adoption, message_publisher, message_service, clock
     )
+    node_sync = providers.Singleton(
+        NodeSync,
+        nodes=nodes,
+        messages=messages,
+        publisher=message_publisher,
+        room_sync=room_sync,
+        rooms=socket_rooms,
+        typing=typing_service,
+        adoption=adoption_poller,
+    )
     delivery_service = providers.Singleton(
         DeliveryService, deliveries, broadcaster, clock, write_admission
     )
@@ -126,6 +139,7 @@ class ChatModule(containers.DeclarativeContainer):
         session_service=session_service,
         event_service=event_service,
         room_sync=room_sync,
+        node_sync=node_sync,
         message_service=message_service,
         delivery_service=delivery_service,
         typing_service=typing_service,

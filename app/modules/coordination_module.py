@@ -6,7 +6,6 @@ Both modules provide the same names. `AppModule` uses the Redis module if ``REDI
 from dependency_injector import containers, providers
 
 from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
-from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.online_users import MemoryOnlineUsers
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
@@ -15,6 +14,7 @@ from app.adapters.redis.online_users import RedisOnlineUsers
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.redis.throttle import RedisThrottle
 from app.adapters.redis.webhook_log import RedisWebhookLog
 from app.config.settings import Settings
 from app.framework import imported
@@ -45,6 +45,18 @@ def memory_attempt_limiter(settings: Settings, clock: Clock) -> MemoryAttemptLim
     )
 
 
+def event_buckets(settings: Settings, clock: Clock) -> TokenBuckets:
+    """Return the buckets of the events that users send to this node."""
+    return TokenBuckets(settings.rate_limit_events_per_second, settings.rate_limit_burst, clock)
+
+
+def receipt_buckets(settings: Settings, clock: Clock) -> TokenBuckets:
+    """Return the buckets of the receipts that users send to this node."""
+    return TokenBuckets(
+        settings.rate_limit_receipts_per_second, settings.rate_limit_receipts_burst, clock
+    )
+
+
 class LocalCoordinationModule(containers.DeclarativeContainer):
     """Keeps revocations in the storage, and the counters of limits in memory."""
 
@@ -55,10 +67,11 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
 
     poll_interval_seconds = providers.Object(POLL_SECONDS)
     revocation_bus = providers.Singleton(SilentRevocationBus)
-    membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)
     online_users = providers.Singleton(MemoryOnlineUsers, socket_quota)
+    event_throttle = providers.Singleton(event_buckets, settings, clock)
+    receipt_throttle = providers.Singleton(receipt_buckets, settings, clock)
 
 
 class RedisCoordinationModule(containers.DeclarativeContainer):
@@ -85,7 +98,6 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
         settings.provided.redis_timeout_seconds,
         clock,
     )
-    membership_bus = providers.Singleton(LocalMembershipBus)
     attempt_limiter = providers.Singleton(
         RedisAttemptLimiter,
         connection,
@@ -97,4 +109,22 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
         RedisSocketQuota, connection, settings.provided.max_sockets_per_user, clock
     )
     online_users = providers.Singleton(RedisOnlineUsers, connection, socket_quota)
+    event_throttle = providers.Singleton(
+        RedisThrottle,
+        connection,
+        "events",
+        rate_per_second=settings.provided.rate_limit_events_per_second,
+        burst=settings.provided.rate_limit_burst,
+        max_nodes=settings.provided.max_sockets_per_user,
+        clock=clock,
+    )
+    receipt_throttle = providers.Singleton(
+        RedisThrottle,
+        connection,
+        "receipts",
+        rate_per_second=settings.provided.rate_limit_receipts_per_second,
+        burst=settings.provided.rate_limit_receipts_burst,
+        max_nodes=settings.provided.max_sockets_per_user,
+        clock=clock,
+    )
     webhook_log = providers.Singleton(RedisWebhookLog, connection)

@@ -7,7 +7,7 @@ from app.config.settings import Settings
 from app.controllers.health_controller import HealthController
 from app.framework import imported
 from app.modules.auth_module import admits_unchecked
-from app.ports import Clock, StorageProbe
+from app.ports import Clock, Nodes, StorageProbe
 from app.services.token_blacklist_service import TokenBlacklistService
 
 
@@ -20,12 +20,14 @@ class OpsModule(containers.DeclarativeContainer):
     token_blacklist_service: providers.Dependency[TokenBlacklistService] = imported(
         TokenBlacklistService
     )
+    nodes: providers.Dependency[Nodes] = imported(Nodes)
 
     descriptor_watch = providers.Singleton(DescriptorWatch, clock)
     health_controller = providers.Singleton(
         HealthController,
         storage_probe,
         token_blacklist_service,
+        nodes,
         clock,
         admits_unchecked=providers.Callable(admits_unchecked, settings),
     )

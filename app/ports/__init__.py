@@ -4,6 +4,7 @@ from app.ports.attempt_limiter import COUNTED_SECONDS, AttemptLimiter
 from app.ports.broadcaster import Broadcaster
 from app.ports.clock import Clock, Timer
 from app.ports.membership_bus import MembershipBus
+from app.ports.nodes import ChannelEvent, NodeListener, Nodes
 from app.ports.online_users import OnlineUsers
 from app.ports.revocation_bus import RevocationBus
 from app.ports.socket_quota import SocketQuota
@@ -45,12 +46,15 @@ __all__ = [
     "AdvanceOutcome",
     "AttemptLimiter",
     "Broadcaster",
+    "ChannelEvent",
     "ChannelRepository",
     "Clock",
     "DeliveryRepository",
     "Membership",
     "MembershipBus",
     "MessageRepository",
+    "NodeListener",
+    "Nodes",
     "OnlineUsers",
     "RecipientsPage",
     "Report",

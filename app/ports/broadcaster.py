@@ -16,12 +16,17 @@ class Broadcaster(Protocol):
         event: ServerEvent,
         payload: object,
         *,
+        also_to: str | None = None,
         except_socket: SocketId | None = None,
         except_user: UserId | None = None,
+        local: bool = False,
     ) -> None:
-        """Send an event to every admitted socket in ``room``.
+        """Send an event to every admitted socket in ``room`` except ``except_socket``.
 
-        ``except_socket`` and all sockets of ``except_user`` do not receive the event.
+        Args:
+            also_to: A second room. A socket in both rooms receives the event once.
+            except_user: A user whose sockets do not receive the event.
+            local: Whether to send the event only to the sockets of this node.
 
         Returns when the event is queued for every socket of this node. Events are sent in the order
         of the calls, so an event that a handler publishes reaches the sender before the handler's

@@ -18,6 +18,10 @@ class SocketRooms(Protocol):
         """Return the users who have a socket in the room."""
         ...
 
+    def is_empty(self, room: str) -> bool:
+        """Return whether no socket is in the room."""
+        ...
+
     def join(self, user_ids: Collection[UserId], room: str) -> Mapping[SocketId, UserId]:
         """Add every socket of these users to the room; return each added socket with its user."""
         ...

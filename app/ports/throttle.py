@@ -1,20 +1,23 @@
-"""Limits the rate of frequent operations on this node, such as a user's events."""
+"""Limits the rate of frequent operations, such as a user's events."""
 
+from collections.abc import Awaitable
 from typing import Protocol, runtime_checkable
 
 
 @runtime_checkable
 class Throttle(Protocol):
-    """Keeps a token bucket per key in the memory of this process.
+    """Keeps a token bucket per key.
 
-    `TokenBuckets` implements this port. Unlike an `AttemptLimiter`, a throttle does not count
-    across nodes, and `take` is not a coroutine. Memory is bounded: inactive keys are dropped.
+    Nodes may share the buckets. If sharing fails, each node counts separately, so `take` does not
+    raise `Unavailable`. `TokenBuckets` and `RedisThrottle` implement this port. Memory is bounded:
+    inactive keys are dropped.
     """
 
-    def take(self, key: str, cost: int = 1) -> float:
+    def take(self, key: str, cost: int = 1) -> float | Awaitable[float]:
         """Take ``cost`` tokens from the key's bucket, but at most as many as a full bucket holds.
 
         Returns 0.0 on success. If the bucket has too few tokens, takes none, and returns the
-        seconds until there are enough.
+        seconds until there are enough. If this node must ask other nodes first, returns an
+        awaitable of one of these results; the caller must await it.
         """
         ...

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
@@ -56,6 +57,7 @@ class AdoptionPoller:
         self._limits: BoundedDict[ChannelId, int] = BoundedDict(MAX_LEFT_OUT)
         self._set_aside: BoundedDict[MessageId, None] = BoundedDict(MAX_SET_ASIDE)
         self._polling: asyncio.Task[None] | None = None
+        self._poll_now = asyncio.Event()
         self._is_failing = False
 
     async def on_module_init(self) -> None:
@@ -67,6 +69,10 @@ class AdoptionPoller:
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait([self._polling])
+
+    def poll_now(self) -> None:
+        """Poll as soon as possible: the original backend has published a new message."""
+        self._poll_now.set()
 
     async def adopt(self) -> None:
         """Publish unpublished changes; adopt and publish messages of the original backend.
@@ -142,8 +148,11 @@ class AdoptionPoller:
 
     async def _poll_forever(self) -> None:
         while True:
+            self._poll_now.clear()
             await self._poll()
-            await asyncio.sleep(self._interval_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._interval_seconds):
+                    await self._poll_now.wait()
 
     async def _poll(self) -> None:
         try:

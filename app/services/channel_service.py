@@ -214,8 +214,13 @@ class ChannelService:
         if must_publish:
             change = MembershipChange(channel_id, user_id, now)
             await self._room_sync.refresh(channel_id)
-            room = channel_room(channel_id)
-            self._broadcaster.publish(room, ServerEvent.ROOM_MEMBER_JOINED, change)
+            # A node with only this member may not have subscribed to the channel's room yet.
+            self._broadcaster.publish(
+                channel_room(channel_id),
+                ServerEvent.ROOM_MEMBER_JOINED,
+                change,
+                also_to=user_room(user_id),
+            )
         return must_publish or outcome is MembershipOutcome.ROLE_CHANGED
 
     async def _remove_member(self, channel_id: ChannelId, user_id: UserId) -> bool:

@@ -1,7 +1,7 @@
-"""Publishes each message of a channel once on this node, in the order of ``seq``."""
+"""Publishes each message of a channel once to this node's clients, in the order of ``seq``."""
 
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -9,10 +9,10 @@ from math import inf
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId
-from app.domain.message import Message
+from app.domain.ids import ChannelId, UserId
+from app.domain.message import Message, MissedMessages
 from app.domain.rooms import channel_room
-from app.ports import Broadcaster, Clock, MessageRepository, StoredMessage
+from app.ports import Broadcaster, ChannelEvent, Clock, MessageRepository, Nodes, StoredMessage
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from app.services.writes.keyed_queue import KeyedQueue
@@ -23,7 +23,7 @@ MAX_CHANNELS = 100_000
 MAX_GAP = 1_000
 """The maximum number of missed messages that are published before a new message.
 
-Older missed messages are skipped.
+Older missed messages are skipped, and the clients receive ``sync:required``.
 """
 
 _PAGE = 100
@@ -53,6 +53,9 @@ class MessagePublisher:
     missed: their commit was not confirmed, or another node or the original backend has stored them.
     Messages that were stored before the channel was prepared count as published.
 
+    A message that this node stores is sent to all nodes, and each node publishes it to its clients.
+    Missed messages are published to the clients of this node only.
+
     Attributes:
         turns: A queue of jobs per channel. The caller of `publish` must hold the channel's turn
             (see `KeyedQueue`) from before the commit until `publish` returns. `publish_change` and
@@ -65,6 +68,7 @@ class MessagePublisher:
         room_sync: RoomSync,
         typing: TypingService,
         broadcaster: Broadcaster,
+        nodes: Nodes,
         clock: Clock,
     ) -> None:
         self.turns = KeyedQueue()
@@ -72,6 +76,7 @@ class MessagePublisher:
         self._room_sync = room_sync
         self._typing = typing
         self._broadcaster = broadcaster
+        self._nodes = nodes
         self._clock = clock
         self._channels: BoundedDict[ChannelId, _Channel] = BoundedDict(MAX_CHANNELS)
         # For each channel that may have unpublished messages: the monotonic time until which an
@@ -126,28 +131,90 @@ class MessagePublisher:
             channel = self._add(channel_id, published=0)
         else:
             self._channels.move_to_end(channel_id)
-        published = channel.published
-        if len(stored) == 1 and stored[0].message.seq == published + 1:  # the usual case
-            self._publish_all(channel, published, (stored[0].message,))
+        if len(stored) == 1 and stored[0].message.seq == channel.published + 1:  # the usual case
+            self._publish_all(channel, (stored[0].message,), local=False)
             return
-        new = [each.message for each in stored if each.message.seq > published]
+        new = [each.message for each in stored if each.message.seq > channel.published]
         if len(new) < len(stored):
             # If a new message has a ``seq`` that was published before, the channel was deleted and
             # created again: publish the message.
             again = [
-                each.message for each in stored if each.is_new and each.message.seq <= published
+                each.message
+                for each in stored
+                if each.is_new and each.message.seq <= channel.published
             ]
             if again:
-                published, new = again[0].seq - 1, again + new
+                channel.published, new = again[0].seq - 1, again + new
         if not new:
             return
         if len(new) > 1:
             new.sort(key=_seq)
-        first = new[0].seq
-        published = max(published, first - 1 - MAX_GAP)
-        while published + 1 < first:
-            published = await self._publish_page(channel, published, before=first)
-        self._publish_all(channel, published, new)
+        await self._publish_missed(channel, before=new[0].seq)
+        self._publish_all(channel, new, local=False)
+
+    def start(self, last_seqs: Mapping[ChannelId, int]) -> None:
+        """Count the messages up to the last ``seq`` of each channel as published.
+
+        Call this for channels without clients on this node, before their first client is admitted.
+        """
+        for channel_id, last_seq in last_seqs.items():
+            channel = self._channels.get(channel_id)
+            if channel is None:
+                self._add(channel_id, published=last_seq)
+            else:
+                channel.published = max(channel.published, last_seq)
+
+    def start_unknown(self, channel_id: ChannelId, last_seq: int) -> None:
+        """Do the same as `start` for one channel, unless the channel is known."""
+        if channel_id not in self._channels:
+            self._add(channel_id, published=last_seq)
+
+    def channels(self) -> list[ChannelId]:
+        """Return the known channels."""
+        return list(self._channels)
+
+    def is_behind(self, channel_id: ChannelId, last_seq: int) -> bool:
+        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished."""
+        channel = self._channels.get(channel_id)
+        return channel is not None and channel.published < last_seq
+
+    def publish_received(self, event: ChannelEvent, seq: int) -> bool:
+        """Publish a message that another node has stored, unless it was published before.
+
+        Returns False, and publishes nothing, if an earlier message is missing. In an unknown
+        channel, none is missing.
+        """
+        self.start_unknown(event.channel_id, seq - 1)
+        channel = self._channels[event.channel_id]
+        self._channels.move_to_end(channel.id)
+        if seq > channel.published + 1:
+            return False
+        if seq > channel.published:
+            if channel.id in self._typing.typists:
+                self._typing.end(UserId(str(event.payload.get("userId"))), channel.id, local=True)
+            channel.published = seq
+            event.send()
+        return True
+
+    async def publish_before(self, channel_id: ChannelId, seq: int) -> None:
+        """Publish the messages that this node has missed before ``seq``. The caller has the turn.
+
+        If they cannot be read now, this gives them up: the clients receive ``sync:required``.
+        """
+        channel = self._channels.get(channel_id)
+        if channel is not None:
+            try:
+                await self._publish_missed(channel, before=seq)
+            except Unavailable:
+                self._skip(channel, seq - 1)
+
+    async def publish_missed(self, channel_id: ChannelId) -> None:
+        """Publish all messages of a channel that this node has missed. The caller has the turn.
+
+        Raises:
+            Unavailable: The messages or the members cannot be read now.
+        """
+        await self._catch_up(channel_id)
 
     async def publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -184,6 +251,7 @@ class MessagePublisher:
             except Exception as error:  # noqa: BLE001 - other channels must still be published
                 log_unpublished(error)
                 continue
+            self._nodes.announce_messages(channel_id)
             if began >= until and self._behind.get(channel_id) == until:
                 del self._behind[channel_id]
         if failure is not None:
@@ -213,31 +281,42 @@ class MessagePublisher:
         channel = self._channels.get(channel_id)
         if channel is None:
             return
-        published = channel.published
         await self._room_sync.refresh_all((channel_id,))
-        while (reached := await self._publish_page(channel, published)) > published:
-            published = reached
+        reached = -1
+        while channel.published > reached:
+            reached = channel.published
+            await self._publish_page(channel)
 
-    async def _publish_page(
-        self, channel: _Channel, published: int, before: int | None = None
-    ) -> int:
-        page = await self._messages.stored_after(channel.id, published, _PAGE)
-        self._publish_all(
-            channel, published, [each for each in page if before is None or each.seq < before]
-        )
-        if before is not None and (len(page) < _PAGE or page[-1].seq >= before):
-            return before - 1
-        return page[-1].seq if page else published
+    async def _publish_missed(self, channel: _Channel, before: int) -> None:
+        if channel.published < before - 1 - MAX_GAP:
+            self._skip(channel, before - 1 - MAX_GAP)
+        while channel.published < before - 1:
+            await self._publish_page(channel, before)
 
-    def _publish_all(self, channel: _Channel, published: int, messages: Sequence[Message]) -> None:
+    async def _publish_page(self, channel: _Channel, before: float = inf) -> None:
+        """Publish the next messages before a ``seq``; if there are no more, count it as reached."""
+        page = await self._messages.stored_after(channel.id, channel.published, _PAGE)
+        missed = [each for each in page if each.seq < before]
+        self._publish_all(channel, missed, local=True)
+        if before < inf and (len(page) < _PAGE or len(missed) < len(page)):
+            channel.published = max(channel.published, int(before) - 1)
+
+    def _skip(self, channel: _Channel, last_seq: int) -> None:
+        missed = MissedMessages(channel.id, after_seq=channel.published)
+        channel.published = last_seq
+        self._broadcaster.publish(channel.room, ServerEvent.SYNC_REQUIRED, missed, local=True)
+
+    def _publish_all(self, channel: _Channel, messages: Sequence[Message], *, local: bool) -> None:
         for message in messages:
-            if message.seq <= published:
+            # While this node read missed messages, another node may have published some of them.
+            if message.seq <= channel.published:
                 continue
             if channel.id in self._typing.typists:
-                self._typing.end(message.user_id, channel.id)
-            self._broadcaster.publish(channel.room, ServerEvent.MESSAGE_CREATED, message)
-            published = message.seq
-        channel.published = published
+                self._typing.end(message.user_id, channel.id, local=local)
+            self._broadcaster.publish(
+                channel.room, ServerEvent.MESSAGE_CREATED, message, local=local
+            )
+            channel.published = message.seq
 
 
 def log_unpublished(error: Exception) -> None:

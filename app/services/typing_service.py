@@ -13,12 +13,21 @@ from app.domain.ids import ChannelId, SocketId, UserId
 from app.domain.rooms import channel_room
 from app.domain.time_limits import WAIT_SECONDS
 from app.domain.typing_indicator import TypingIndicator
-from app.ports import Broadcaster, Clock, Timer
+from app.ports import Broadcaster, ChannelEvent, Clock, Timer
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 
+OTHER_NODES_MARGIN_SECONDS = 0.5
+"""The time after which typing on another node expires here, if that node has not published its end.
+
+This time is added to ``expiry_seconds``.
+"""
+
 MAX_LISTED = 100
 """The maximum number of members that `TypingService.list` returns."""
+
+_OTHER_NODES = SocketId("")
+"""Stands for all of a user's sockets on other nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,7 @@ class _Typist:
     """A user who is typing in a channel.
 
     Attributes:
-        until: For each connected socket, the monotonic time at which its typing expires.
+        until: For each socket, the monotonic time at which its typing expires.
     """
 
     indicator: TypingIndicator
@@ -40,6 +49,9 @@ class TypingService:
     A user is typing until typing has ended or expired on each of the user's sockets. Sending a
     message ends typing on all of the user's sockets. Typing on a socket expires ``expiry_seconds``
     after the last `start`; the end is published after the channel's members have been loaded.
+
+    Other nodes receive each change, and apply it with `receive`. If a node dies, the typing of its
+    users expires on the other nodes, `OTHER_NODES_MARGIN_SECONDS` later than usual.
 
     A user with a socket in the channel's room counts as a member while the channel's members are
     fresh (see `RoomSync.is_fresh`). In all other cases the service queries the storage, and waits
@@ -135,13 +147,38 @@ class TypingService:
         latest = islice(reversed(typists), MAX_LISTED)
         return tuple(typists[typist_id].indicator for typist_id in sorted(latest))
 
-    def end(self, user_id: UserId, channel_id: ChannelId) -> None:
+    def end(self, user_id: UserId, channel_id: ChannelId, *, local: bool = False) -> None:
         """End the user's typing on all sockets; publish the end if the user was typing.
 
         The caller must have refreshed the channel's members, as before every publication.
+
+        Args:
+            local: Whether to publish the end only to the clients of this node.
         """
         if self._remove(user_id, channel_id):
-            self._publish_indicator(self._indicator(user_id, channel_id, is_typing=False))
+            indicator = self._indicator(user_id, channel_id, is_typing=False)
+            self._publish_indicator(indicator, local=local)
+
+    def receive(self, event: ChannelEvent) -> None:
+        """Apply and publish a change of typing that another node has published.
+
+        The end is not published if the user is still typing on a socket of this node.
+        """
+        user_id, channel_id = UserId(str(event.payload.get("userId"))), event.channel_id
+        typist = self._typist(user_id, channel_id)
+        until = self._typing_elsewhere(user_id, channel_id, _OTHER_NODES)
+        if event.payload.get("isTyping"):
+            lasting = self._expiry_seconds + OTHER_NODES_MARGIN_SECONDS
+            until[_OTHER_NODES] = self._clock.monotonic() + lasting
+            self._remove(user_id, channel_id)
+            self._keep(self._indicator(user_id, channel_id, is_typing=True), until)
+            event.send()
+        elif typist is not None:
+            self._remove(user_id, channel_id)
+            if until:
+                self._keep(typist.indicator, until)
+            else:
+                event.send()
 
     def leave(self, user_id: UserId, channel_id: ChannelId, socket_id: SocketId) -> None:
         """End the user's typing if the socket that has left was the user's last one in the room.
@@ -183,7 +220,8 @@ class TypingService:
         user_id, channel_id = typist.indicator.user_id, typist.indicator.channel_id
         await self._room_sync.refresh(channel_id)
         if self._typist(user_id, channel_id) is typist:  # typing has neither ended nor restarted
-            self.end(user_id, channel_id)
+            # Each node ends the typing of sockets on other nodes itself.
+            self.end(user_id, channel_id, local=typist.until.keys() == {_OTHER_NODES})
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
         if self._room_sync.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
@@ -238,7 +276,13 @@ class TypingService:
         return True
 
     def _publish_indicator(
-        self, indicator: TypingIndicator, except_socket: SocketId | None = None
+        self,
+        indicator: TypingIndicator,
+        *,
+        except_socket: SocketId | None = None,
+        local: bool = False,
     ) -> None:
         room = channel_room(indicator.channel_id)
-        self._broadcaster.publish(room, ServerEvent.TYPING, indicator, except_socket=except_socket)
+        self._broadcaster.publish(
+            room, ServerEvent.TYPING, indicator, except_socket=except_socket, local=local
+        )

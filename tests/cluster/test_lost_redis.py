@@ -85,6 +85,23 @@ async def test_events_reach_other_nodes_again_when_redis_was_frozen(
             await asyncio.sleep(0.1)
 
 
+async def test_gateways_are_called_when_redis_is_back(cluster: Cluster, redis: RedisServer) -> None:
+    """They then find out what they have missed."""
+    returned = asyncio.Event()
+    cluster.first.cluster.when_connected(returned.set)
+
+    redis.stop()
+    await until_connected(cluster.first, connected=False)
+    with pytest.raises(ConnectionError):
+        await cluster.first.cluster.confirm_subscriptions()
+    assert not returned.is_set()
+    redis.start_again()
+
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await returned.wait()
+    await cluster.first.cluster.confirm_subscriptions()
+
+
 async def test_asking_other_nodes_fails_when_redis_is_stopped(
     cluster: Cluster, redis: RedisServer
 ) -> None:

@@ -14,6 +14,7 @@ from app.framework import (
     IoAdapter,
     IoOptions,
     NestFactory,
+    RemoteEvent,
     Server,
     Socket,
     WebSocketServer,
@@ -281,3 +282,30 @@ async def test_listeners_of_a_closed_namespace_have_ended_when_the_node_is_close
         await app.close()
 
         assert gateway.ended.is_set()
+
+
+async def test_intercepted_event_is_not_sent_when_another_node_emits_it(pair: Pair) -> None:
+    """The owner of the function decides about each event of another node."""
+    alice = await pair.client("alice")
+    await alice.ask("join", "team")
+    await pair.second.cluster.confirm_subscriptions()
+    seen: list[RemoteEvent] = []
+
+    def intercept(event: RemoteEvent) -> bool:
+        seen.append(event)
+        return event.event == "taken"
+
+    pair.second.server.intercept_remote_events(intercept)
+    with pytest.raises(ValueError, match="already intercepts"):
+        pair.second.server.intercept_remote_events(intercept)
+    pair.first.server.to("team").except_("others").volatile.emit("taken", 1, "two")
+    pair.first.server.to("team").emit("free")
+    pair.second.server.to("team").emit("own")
+    await alice.sees("own")
+    await alice.sees("free")
+
+    assert "taken" not in alice.events
+    assert [
+        RemoteEvent(frozenset({"team"}), frozenset({"others"}), "taken", (1, "two"), volatile=True),
+        RemoteEvent(frozenset({"team"}), frozenset(), "free", (), volatile=False),
+    ] == seen

@@ -1,76 +1,86 @@
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.adapters.memory.limits import TokenBuckets
+from app.adapters.redis.throttle import RedisThrottle
 from app.ports import Throttle
+from tests.contract.conftest import MAX_SOCKETS
+from tests.contract.taking import take
 from tests.doubles.manual_clock import ManualClock
 
 RATE_PER_SECOND = 20.0
 BURST = 3
 
+LetPass = Callable[[float], None]
 
-@pytest.fixture(params=["memory"])
-def throttle(clock: ManualClock) -> Throttle:
+
+@pytest.fixture(params=["memory", "redis"])
+def throttle(request: pytest.FixtureRequest, clock: ManualClock) -> Throttle:
     """A throttle whose buckets are full."""
-    return TokenBuckets(RATE_PER_SECOND, BURST, clock)
+    if request.param == "memory":
+        return TokenBuckets(RATE_PER_SECOND, BURST, clock)
+    connection = request.getfixturevalue("redis_connection")
+    return RedisThrottle(connection, "events", RATE_PER_SECOND, BURST, MAX_SOCKETS, clock)
 
 
-def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> None:
-    waits = [throttle.take("alice") for _ in range(BURST + 1)]
+async def test_take_gives_the_burst_when_the_bucket_is_full(throttle: Throttle) -> None:
+    waits = [await take(throttle, "alice") for _ in range(BURST + 1)]
 
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
 
 
-def test_take_succeeds_when_the_time_it_named_is_over(
-    throttle: Throttle, clock: ManualClock
+async def test_take_succeeds_when_the_time_it_named_is_over(
+    throttle: Throttle, let_pass: LetPass
 ) -> None:
     """After the returned time, the key's bucket contains exactly one token."""
     for _ in range(BURST + 50):
-        throttle.take("alice")
+        await take(throttle, "alice")
 
     for _ in range(100):
-        clock.advance(throttle.take("alice"))
-        assert 0.0 == throttle.take("alice")
+        let_pass(await take(throttle, "alice"))
+        assert 0.0 == await take(throttle, "alice")
 
-    assert 0.0 < throttle.take("alice")
+    assert 0.0 < await take(throttle, "alice")
 
 
-def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
-    throttle: Throttle, clock: ManualClock
+async def test_take_of_several_waits_for_all_of_them_when_some_are_missing(
+    throttle: Throttle, let_pass: LetPass
 ) -> None:
     """A refused take does not use tokens, so a smaller take succeeds."""
-    throttle.take("alice")
+    await take(throttle, "alice")
 
-    wait_seconds = throttle.take("alice", BURST)
+    wait_seconds = await take(throttle, "alice", BURST)
 
     assert pytest.approx(0.05) == wait_seconds
-    clock.advance(wait_seconds)
-    assert 0.0 == throttle.take("alice", BURST)
-    assert pytest.approx(0.05) == throttle.take("alice")
+    let_pass(wait_seconds)
+    assert 0.0 == await take(throttle, "alice", BURST)
+    assert pytest.approx(0.05) == await take(throttle, "alice")
 
 
-def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
+async def test_take_is_counted_by_key_when_another_has_taken_all(throttle: Throttle) -> None:
     for _ in range(BURST):
-        throttle.take("alice")
+        await take(throttle, "alice")
 
-    assert 0.0 == throttle.take("bob")
+    assert 0.0 == await take(throttle, "bob")
 
 
-def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
-    throttle: Throttle, clock: ManualClock
+async def test_take_gives_no_more_than_the_burst_when_the_key_was_quiet_for_long(
+    throttle: Throttle, let_pass: LetPass
 ) -> None:
-    throttle.take("alice")
-    clock.advance(3_600)
+    await take(throttle, "alice")
+    let_pass(3_600)
 
-    waits = [throttle.take("alice") for _ in range(BURST + 1)]
+    waits = [await take(throttle, "alice") for _ in range(BURST + 1)]
 
     assert [0.0, 0.0, 0.0, pytest.approx(0.05)] == waits
 
 
-def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
+async def test_take_gets_the_whole_bucket_when_it_costs_more(throttle: Throttle) -> None:
     """A take that costs more than a full bucket needs exactly a full bucket."""
-    waits = [throttle.take("alice", 10 * BURST), throttle.take("alice", 10 * BURST)]
+    waits = [await take(throttle, "alice", 10 * BURST), await take(throttle, "alice", 10 * BURST)]
 
     assert [0.0, pytest.approx(BURST / RATE_PER_SECOND)] == waits
 

@@ -28,6 +28,9 @@ class MemorySocketRooms(SocketRooms):
     def users_in(self, room: str) -> frozenset[UserId]:
         return frozenset(self._rooms.get(room, {}).values())
 
+    def is_empty(self, room: str) -> bool:
+        return not self._rooms.get(room)
+
     def join(self, user_ids: Collection[UserId], room: str) -> dict[SocketId, UserId]:
         present = self._rooms.setdefault(room, {})
         joined = {

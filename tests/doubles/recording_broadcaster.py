@@ -15,6 +15,8 @@ class Publication:
     event: ServerEvent
     payload: object
     except_socket: SocketId | None = None
+    local: bool = False
+    also_to: str | None = None
     except_user: UserId | None = None
 
 
@@ -34,7 +36,11 @@ class RecordingBroadcaster(Broadcaster):
         event: ServerEvent,
         payload: object,
         *,
+        also_to: str | None = None,
         except_socket: SocketId | None = None,
         except_user: UserId | None = None,
+        local: bool = False,
     ) -> None:
-        self.published.append(Publication(room, event, payload, except_socket, except_user))
+        self.published.append(
+            Publication(room, event, payload, except_socket, local, also_to, except_user)
+        )

@@ -7,7 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 UNIT = ROOT / "tests" / "unit"
 MAX_MODULES = 16
-PATH = re.compile(r"[\w.-]*/[\w./-]*\w/?|[\w-]+\.(?:py|txt|md|toml)|\.env\.example|Makefile")
+PATH = re.compile(
+    r"[\w.-]*/[\w./-]*\w/?|[\w-]+\.(?:py|txt|md|toml)|\.env\.example|(?:Make|Docker)file"
+)
 """A path in a docstring: any text with a slash, or the name of a file in the project's root."""
 
 

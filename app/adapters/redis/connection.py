@@ -24,7 +24,7 @@ from app.ports import Clock
 T = TypeVar("T")
 
 ScriptName = Literal[
-    "attempt", "failed", "remember", "settle_presence", "take_socket", "write_sockets"
+    "attempt", "failed", "lease", "remember", "settle_presence", "take_socket", "write_sockets"
 ]
 
 WAIT_SECONDS = 4.0
@@ -136,7 +136,7 @@ class RedisConnection:
     async def run_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
     ) -> int:
-        """Run a Lua script that returns a number, and return the number.
+        """Run a Lua script that returns a number.
 
         The script's text is sent only if Redis has not cached it yet.
 
@@ -150,15 +150,18 @@ class RedisConnection:
 
         return await self.run(command)
 
-    async def run_list_script(
+    async def run_batch_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
     ) -> list[int]:
-        """Run a Lua script that returns a list of numbers, like `run_script`."""
+        """Run a Lua script that returns a list of numbers, like `run_script`.
+
+        Raises:
+            Unavailable: The call failed or was rejected, as described at `run`.
+        """
         script = self._script(name)
 
         async def command(redis: Redis) -> list[int]:
-            numbers: list[int] = await script(keys, arguments, redis)
-            return numbers
+            return [int(each) for each in await script(keys, arguments, redis)]
 
         return await self.run(command)
 

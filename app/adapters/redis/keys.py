@@ -41,6 +41,11 @@ def failure_counts(address: str) -> bytes:
     return _encoded(f"{_PREFIX}failure-counts:{address[:_ADDRESS_CHARS]}")
 
 
+def rate_limit(name: str, user_id: str) -> bytes:
+    """Return the key of a user's bucket of a rate limit; its TTL ends when the bucket is full."""
+    return _encoded(f"{_PREFIX}rate:{name}:{user_id}")
+
+
 def sockets_of_user(user_id: str) -> bytes:
     """Return the key of a hash with a user's number of sockets by node."""
     return _encoded(f"{_PREFIX}sockets:user:{user_id}")

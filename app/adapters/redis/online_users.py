@@ -57,7 +57,7 @@ class RedisOnlineUsers(OnlineUsers):
         arguments: list[bytes | int] = []
         for user_id, count in counts.items():
             arguments += (keys.user_field(user_id), count)
-        decisions = await self._connection.run_list_script(
+        decisions = await self._connection.run_batch_script(
             "settle_presence",
             [keys.presence(), *map(keys.sockets_of_user, counts)],
             self._writer.node_id,

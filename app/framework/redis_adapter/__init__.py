@@ -1,6 +1,7 @@
 """Socket.IO's Redis adapters: they connect the servers of several processes, also in Node.js.
 
-They speak the protocols of ``@socket.io/redis-adapter``. They need ``redis`` and ``msgpack``.
+They speak the protocols of ``@socket.io/redis-adapter``. They need ``hiredis``, ``msgpack`` and
+``redis``.
 """
 
 from app.framework.redis_adapter.redis_nodes import (

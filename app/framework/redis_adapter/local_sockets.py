@@ -17,6 +17,7 @@ from app.framework.redis_adapter.socket_details import details_of
 from app.framework.websockets.broadcast import Hub
 from app.framework.websockets.socket import Socket
 from app.framework.websockets.socket_api.acks import ACK_SECONDS
+from app.framework.websockets.socket_api.server_events import RemoteEvent
 
 MAX_ANSWERS = 1_000
 """The maximum number of requests that a namespace answers with acks at the same time."""
@@ -41,11 +42,13 @@ class LocalSockets:
             task.cancel()
 
     def emit(self, packet: Any, options: Any) -> None:
-        """Emit an event."""
+        """Emit an event, unless the namespace intercepts it."""
         selection = selection_of(options)
         event, args = event_of(packet)
         volatile = bool(flags_of(options).get("volatile"))
-        self._hub.broadcast(*selection, event, args, volatile=volatile, local=True)
+        intercept = self._hub.server_events.intercept
+        if intercept is None or not intercept(RemoteEvent(*selection, event, args, volatile)):
+            self._hub.broadcast(*selection, event, args, volatile=volatile, local=True)
 
     def emit_with_acks(
         self,

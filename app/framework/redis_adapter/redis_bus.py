@@ -3,33 +3,35 @@
 import asyncio
 import secrets
 import sys
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from itertools import count
 from typing import Any, NamedTuple
 
 import structlog
-from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from app.framework.common.minute_log import MinuteLog
 from app.framework.redis_adapter.channels import PATTERN, PLAIN, SHARDED, Channel
 from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES, DroppedMessageError
-from app.framework.redis_adapter.redis_connections import ANSWER_SECONDS, RedisConnections, send
+from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.redis_connections import RedisConnections
 
 Receive = Callable[[bytes, bytes], None]
 """Takes the name of the channel and the payload of a received message. It must not block."""
 
-PING_SECONDS = 2.0
-"""After this time without a reply, Redis is pinged."""
 MAX_QUEUED_BYTES = 16 * 1024 * 1024
 """The maximum total size of the messages that wait to be published; further ones are dropped."""
-_MESSAGES_AT_ONCE = 64
-"""After this number of messages, the subscriber lets other tasks run."""
-_COMMANDS_AT_ONCE = 500
-"""The maximum number of commands for which one time limit applies."""
+_MAX_UNANSWERED = 500
+"""The maximum number of commands without a reply. Further messages wait, so that few are lost when
+the connection breaks.
+"""
+_SUBSCRIPTIONS_AT_ONCE = 500
+"""The maximum number of subscriptions that Redis confirms within `ANSWER_SECONDS`."""
+_MESSAGE_KINDS = {b"smessage": SHARDED, b"message": PLAIN, b"pmessage": PATTERN}
+"""The kinds of channels, by the first entry of a received message."""
 
 _log = structlog.stdlib.get_logger("RedisBus")
 
@@ -72,28 +74,32 @@ class RedisBus:
         Different names of rooms may have the same channel; see `Channel`."""
         self._subscriber = _Task("cluster-subscriber")
         self._publisher = _Task("cluster-publisher")
-        self._commands: list[tuple[bytes, ...]] = []
-        self._has_commands = asyncio.Event()
         self._pings: dict[bytes, asyncio.Future[None]] = {}
         self._ping_numbers = count()
-        self._replied_at = 0.0
-        """The time of the last reply to the subscriber."""
-        self._queue: list[_Command] = []
+        self._queue: deque[_Command] = deque()
+        self._unanswered: deque[_Command] = deque()
+        """The commands that were sent to Redis, in the order of the replies."""
         self._queued_bytes = 0
-        self._has_messages = asyncio.Event()
+        """The size of the messages in both queues."""
         self._is_queue_empty = asyncio.Event()
         self._is_queue_empty.set()
+        self._publishing: RedisConnection | None = None
+        self._subscribing: RedisConnection | None = None
         self._can_publish = asyncio.Event()
         self._is_subscribed = asyncio.Event()
-        self._has_subscribed = False
-        """Whether the first command of the present connection, which subscribes to all channels, is
-        on its way."""
         self._failures = MinuteLog(_log_failure)
+        self._on_connected: list[Callable[[], None]] = []
+        self._has_dropped = False
+        """Whether the queue was too full for a message that other nodes do not know of yet."""
 
     @property
     def is_connected(self) -> bool:
         """Whether the node exchanges messages with other nodes now."""
         return self._is_subscribed.is_set() and self._can_publish.is_set()
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """See `Cluster.when_connected`. The function must neither raise nor take long."""
+        self._on_connected.append(callback)
 
     async def open(self) -> None:
         """Start both connections. Wait until Redis has confirmed the subscriptions so far.
@@ -133,6 +139,7 @@ class RedisBus:
             reason = "not_connected"
         if reason is not None:
             self.dropped[reason] += 1
+            self._has_dropped = self._has_dropped or reason == "queue_full"
             return False
         self._queued_bytes += len(payload)
         self._enqueue(_Command((channel.publish, channel.name, payload)))
@@ -171,26 +178,42 @@ class RedisBus:
         Raises:
             ConnectionError: Redis does not answer, or this node does not receive messages.
         """
-        if not self.is_connected:
-            raise ConnectionError("the node is not connected to the cluster's Redis")
+        await self.confirm_subscriptions()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._confirm_subscriptions()
                 is_subscribed = channel in self._receivers
                 _, nodes = await self._ask_redis(b"PUBSUB", channel.numsub, channel.name)
         except (OSError, RedisError) as error:
             raise ConnectionError("the cluster's Redis does not answer") from error
         return int(nodes) - is_subscribed
 
-    async def _confirm_subscriptions(self) -> None:
-        """Wait until Redis has handled all commands so far on the subscriber's connection."""
+    async def confirm_subscriptions(self) -> None:
+        """Wait until Redis has confirmed the subscriptions so far.
+
+        Raises:
+            ConnectionError: Redis does not answer, or this node does not receive messages.
+        """
+        if not self.is_connected:
+            raise ConnectionError("the node is not connected to the cluster's Redis")
+        await self._ping_subscriber()
+
+    async def _ping_subscriber(self) -> None:
         number = b"%d" % next(self._ping_numbers)
         self._pings[number] = asyncio.get_running_loop().create_future()
         try:
-            self._command(b"PING", number)
-            await self._pings[number]
+            async with asyncio.timeout(ANSWER_SECONDS):
+                self._command(b"PING", number)
+                await self._pings[number]
+        except TimeoutError:
+            raise ConnectionError("the cluster's Redis does not answer") from None
         finally:
             del self._pings[number]
+
+    def _call_when_connected(self) -> None:
+        self._has_dropped = False
+        if self.is_connected:
+            for callback in self._on_connected:
+                callback()
 
     async def _ask_redis(self, *parts: bytes) -> Any:
         answer = asyncio.get_running_loop().create_future()
@@ -198,146 +221,111 @@ class RedisBus:
         return await answer
 
     def _command(self, *command: bytes) -> None:
-        # Before, the command is not needed: the first command subscribes to all channels.
-        if self._has_subscribed:
-            self._commands.append(command)
-            self._has_commands.set()
+        # Without a connection, there is no need: a new connection subscribes to all channels.
+        if self._subscribing is not None:
+            self._subscribing.send(*command)
 
     def _enqueue(self, command: _Command) -> None:
         self._queue.append(command)
-        self._has_messages.set()
         self._is_queue_empty.clear()
+        self._send_queued()
 
-    def _fail(self, commands: list[_Command]) -> None:
+    def _send_queued(self) -> None:
+        if self._publishing is not None:
+            while self._queue and len(self._unanswered) < _MAX_UNANSWERED:
+                command = self._queue.popleft()
+                self._unanswered.append(command)
+                self._publishing.send(*command.parts)
+
+    def _settle(self, reply: Any) -> None:
+        """Handle the reply to the first unanswered command."""
+        command = self._unanswered.popleft()
+        if command.answer is None:
+            self._queued_bytes -= len(command.parts[-1])
+            if isinstance(reply, ResponseError):
+                self.dropped["refused"] += 1
+                self._failures.count("Redis refused a message", str(reply)[:100])
+        elif not command.answer.done():
+            if isinstance(reply, ResponseError):
+                command.answer.set_exception(reply)
+            else:
+                command.answer.set_result(reply)
+        if self._queue:
+            self._send_queued()
+        elif not self._unanswered:
+            self._is_queue_empty.set()
+        if self._has_dropped and self._queued_bytes <= MAX_QUEUED_BYTES // 2:
+            self._call_when_connected()
+
+    def _fail(self, commands: deque[_Command]) -> None:
         """Count messages that were perhaps not published, and fail requests to Redis."""
         for command in commands:
             if command.answer is None:
+                self._queued_bytes -= len(command.parts[-1])
                 self.dropped["connection_lost"] += 1
             elif not command.answer.done():
                 command.answer.set_exception(RedisConnectionError("the connection was lost"))
                 command.answer.exception()  # a ping has no task that awaits its answer
+        commands.clear()
+        if not self._queue:
+            self._is_queue_empty.set()
 
-    async def _publish_messages(self, connection: AbstractConnection) -> None:
+    async def _publish_messages(self, connection: RedisConnection) -> None:
+        connection.handle_reply = self._settle
+        self._publishing = connection
         self._can_publish.set()
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._publish_queue(connection))
-                tasks.create_task(self._ping_if_idle())
+            self._send_queued()
+            self._call_when_connected()
+            await connection.watch(self._ping_publisher)
         finally:
+            self._publishing = None
             self._can_publish.clear()
+            self._fail(self._unanswered)
 
-    async def _publish_queue(self, connection: AbstractConnection) -> None:
-        while True:
-            await self._has_messages.wait()
-            batch = self._queue[:_COMMANDS_AT_ONCE]
-            del self._queue[:_COMMANDS_AT_ONCE]
-            if not self._queue:
-                self._has_messages.clear()
-            answered = 0
-            try:
-                async with asyncio.timeout(ANSWER_SECONDS):
-                    await send(connection, [each.parts for each in batch])
-                    for command in batch:
-                        await self._read_answer(connection, command)
-                        answered += 1
-            except BaseException:
-                self._fail(batch[answered:])
-                raise
-            finally:
-                self._queued_bytes -= sum(
-                    len(each.parts[-1]) for each in batch if each.answer is None
-                )
-                if not self._queue:
-                    self._is_queue_empty.set()
-
-    async def _read_answer(self, connection: AbstractConnection, command: _Command) -> None:
-        try:
-            reply = await connection.read_response()
-        except ResponseError as error:  # the replies to the other commands follow
-            if command.answer is None:
-                self.dropped["refused"] += 1
-                self._failures.count("Redis refused a message", str(error)[:100])
-            elif not command.answer.done():
-                command.answer.set_exception(error)
-            return
-        if command.answer is not None and not command.answer.done():
-            command.answer.set_result(reply)
-
-    async def _ping_if_idle(self) -> None:
+    def _ping_publisher(self) -> None:
         """Notice that the connection is broken before a message is lost."""
-        while True:
-            await asyncio.sleep(PING_SECONDS)
-            if not self._queue:
-                self._enqueue(_Command((b"PING",), asyncio.get_running_loop().create_future()))
+        self._enqueue(_Command((b"PING",), asyncio.get_running_loop().create_future()))
 
-    async def _receive_messages(self, connection: AbstractConnection) -> None:
-        channels = list(self._receivers)
-        self._commands.clear()
-        self._has_subscribed = True
+    async def _receive_messages(self, connection: RedisConnection) -> None:
+        connection.handle_reply = self._handle_reply
+        self._subscribing = connection
         try:
-            for start in range(0, len(channels), _COMMANDS_AT_ONCE):
-                chunk = channels[start : start + _COMMANDS_AT_ONCE]
-                await self._subscribe_to(connection, chunk)
-                await asyncio.sleep(0)
-            self._replied_at = asyncio.get_running_loop().time()
-            self._is_subscribed.set()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(connection))
-                tasks.create_task(self._write(connection))
-                tasks.create_task(self._watch())
+                tasks.create_task(self._subscribe_again())
+                tasks.create_task(connection.watch(lambda: connection.send(b"PING")))
         finally:
-            self._has_subscribed = False
+            self._subscribing = None
             self._is_subscribed.clear()
 
-    async def _subscribe_to(self, connection: AbstractConnection, channels: list[Channel]) -> None:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await send(connection, [(each.subscribe, each.name) for each in channels])
-            unconfirmed = len(channels)
-            while unconfirmed:
-                # Messages of the first channels may arrive before the last confirmations.
-                if not self._deliver(await connection.read_response()):
-                    unconfirmed -= 1
+    async def _subscribe_again(self) -> None:
+        """Subscribe to the channels that have receivers. `subscribe` adds further ones."""
+        channels = list(self._receivers)
+        for start in range(0, len(channels), _SUBSCRIPTIONS_AT_ONCE):
+            for channel in channels[start : start + _SUBSCRIPTIONS_AT_ONCE]:
+                if channel in self._receivers:
+                    self._command(channel.subscribe, channel.name)
+            await self._ping_subscriber()
+        self._is_subscribed.set()
+        self._call_when_connected()
 
-    async def _read(self, connection: AbstractConnection) -> None:
-        # A time limit for each reply would start a timer for each message; see `_watch`.
-        time = asyncio.get_running_loop().time
-        for number in count(1):
-            reply = await connection.read_response()
-            self._replied_at = time()
-            self._deliver(reply)
-            if number % _MESSAGES_AT_ONCE == 0:
-                await asyncio.sleep(0)
+    def _handle_reply(self, reply: Any) -> None:
+        """Handle a reply on the subscriber's connection: most are messages."""
+        if isinstance(reply, ResponseError):
+            raise reply
+        if isinstance(reply, bytes):  # the reply to a ping without subscriptions
+            self._confirm(reply)
+        elif reply[0] in _MESSAGE_KINDS:
+            self._deliver(Channel(_MESSAGE_KINDS[reply[0]], reply[1]), *reply[-2:])
+        elif reply[0] == b"pong":
+            self._confirm(reply[1])
 
-    async def _watch(self) -> None:
-        """Ping Redis after a silence, and end the connection if it does not answer."""
-        time = asyncio.get_running_loop().time
-        while True:
-            silence = time() - self._replied_at
-            if silence < PING_SECONDS:
-                await asyncio.sleep(PING_SECONDS - silence)
-                continue
-            pinged_at = time()
-            self._command(b"PING")
-            await asyncio.sleep(ANSWER_SECONDS)
-            if self._replied_at < pinged_at:
-                raise RedisConnectionError("no reply to a ping")
+    def _confirm(self, number: bytes) -> None:
+        ping = self._pings.get(number)
+        if ping is not None and not ping.done():
+            ping.set_result(None)
 
-    def _deliver(self, reply: Any) -> bool:
-        """Pass a message to its receivers; return False if the reply is no message."""
-        match reply:
-            case [b"smessage", name, payload]:
-                channel = Channel(SHARDED, name)
-            case [b"message", name, payload]:
-                channel = Channel(PLAIN, name)
-            case [b"pmessage", pattern, name, payload]:
-                channel = Channel(PATTERN, pattern)
-            case [b"pong", bytes(number)] | bytes(number):  # the latter without subscriptions
-                ping = self._pings.get(number)
-                if ping is not None and not ping.done():
-                    ping.set_result(None)
-                return False
-            case _:
-                return False
+    def _deliver(self, channel: Channel, name: bytes, payload: bytes) -> None:
         for receive in tuple(self._receivers.get(channel, ())):
             try:
                 receive(name, payload)
@@ -346,17 +334,6 @@ class RedisBus:
             except Exception as error:  # noqa: BLE001 - one message must not end the subscription
                 self.dropped["malformed"] += 1
                 self._failures.count("a message of another node failed", type(error).__name__)
-        return True
-
-    async def _write(self, connection: AbstractConnection) -> None:
-        while True:
-            await self._has_commands.wait()
-            commands = self._commands[:_COMMANDS_AT_ONCE]
-            del self._commands[:_COMMANDS_AT_ONCE]
-            if not self._commands:
-                self._has_commands.clear()
-            await send(connection, commands)
-            await asyncio.sleep(0)
 
 
 def _log_failure(what: str, error: str, times: int) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,12 +10,12 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
+from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
 
-ANSWER_SECONDS = 2.0
-"""The time limit for connecting, for sending, and for an answer of Redis."""
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
 _MAX_LOGGED_CHARS = 300
@@ -54,24 +54,25 @@ class RedisConnections:
             ) from None
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[AbstractConnection]:
+    async def open(self) -> AsyncIterator[RedisConnection]:
         """Open a connection, and close it at the end."""
-        connection: AbstractConnection = self._connection_class(**self._options)
+        connector: AbstractConnection = self._connection_class(**self._options)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await connection.connect()  # type: ignore[no-untyped-call]
-            # `disconnect` alone would wait until Redis has read what was sent.
-            writer: Any = connection._writer  # noqa: SLF001 - redis-py has no other way
+                await connector.connect()  # type: ignore[no-untyped-call]
+            writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
+            connection = RedisConnection(writer.transport)
+            writer.transport.set_protocol(connection)
             try:
+                if await connector.can_read():
+                    raise RedisConnectionError("closed by Redis, or a reply without a command")
                 yield connection
             finally:
-                writer.transport.abort()
+                connection.close()
         finally:
-            await connection.disconnect(nowait=True)
+            await connector.disconnect(nowait=True)
 
-    async def keep_open(
-        self, use: Callable[[AbstractConnection], Coroutine[Any, Any, None]]
-    ) -> None:
+    async def keep_open(self, use: Callable[[RedisConnection], Coroutine[Any, Any, None]]) -> None:
         """Use a connection until it breaks; then open another one, and so on."""
         pause = FIRST_PAUSE_SECONDS
         while True:
@@ -86,16 +87,6 @@ class RedisConnections:
             # With jitter, the nodes that have lost Redis together do not return together.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
-
-
-async def send(connection: AbstractConnection, commands: Iterable[tuple[bytes, ...]]) -> None:
-    """Send commands.
-
-    Raises:
-        TimeoutError: Redis did not read them in time.
-    """
-    async with asyncio.timeout(ANSWER_SECONDS):
-        await connection.send_packed_command(connection.pack_commands(commands))
 
 
 def _log_lost_connection(error: Exception) -> None:

@@ -24,6 +24,19 @@ class RedisNodes:
     bus: RedisBus
     create_adapter: Callable[[Hub], ClusterAdapter]
 
+    @property
+    def is_connected(self) -> bool:
+        """See `Cluster.is_connected`."""
+        return self.bus.is_connected
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """See `Cluster.when_connected`."""
+        self.bus.when_connected(callback)
+
+    async def confirm_subscriptions(self) -> None:
+        """See `Cluster.confirm_subscriptions`."""
+        await self.bus.confirm_subscriptions()
+
     async def open(self) -> None:
         """Connect; if Redis does not answer, connecting continues in the background."""
         await self.bus.open()

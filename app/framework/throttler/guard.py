@@ -1,7 +1,7 @@
 """`ThrottlerGuard`: limits how often a client calls a handler."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from inspect import iscoroutinefunction
@@ -48,19 +48,19 @@ class HandlerLimit:
 
     Attributes:
         take: Counts calls: ``take(tracker, cost)`` returns 0.0, or the seconds to wait. The tracker
-            is the text that identifies the caller.
+            is the text that identifies the caller. It may also return an awaitable of the result.
         cost: The amount that one call adds to the count.
         cost_of: Returns the cost for a payload; replaces ``cost``.
         skip_if: Returns True for calls that do not count.
     """
 
-    take: Callable[[str, int], float]
+    take: Callable[[str, int], float | Awaitable[float]]
     cost: int = 1
     cost_of: Callable[[Any], int] | None = None
     skip_if: Callable[[ExecutionContext], bool] | None = None
 
 
-_Check = Callable[[ExecutionContext], bool]
+_Check = Callable[[ExecutionContext], bool | Awaitable[bool]]
 
 _HOOKS = ("get_tracker", "should_skip", "throw_throttling_exception")
 """The methods of Nest's guard that a subclass may override. They are called without await."""
@@ -121,8 +121,11 @@ class BaseThrottlerGuard(CanActivate, ABC):
         del context
         return False
 
-    def can_activate(self, context: ExecutionContext) -> bool:
-        """Count the call; return True, or raise an error if a limit is exceeded."""
+    def can_activate(self, context: ExecutionContext) -> bool | Awaitable[bool]:
+        """Count the call; return True, or raise an error if a limit is exceeded.
+
+        Returns an awaitable only if a ``take`` of the limits does.
+        """
         if context.is_connection:
             return True
         key = (context.get_class(), context.get_handler())
@@ -146,7 +149,7 @@ class BaseThrottlerGuard(CanActivate, ABC):
         caller_of = HttpContext.get_request if is_http else ExecutionContext.get_client
         checks = [self._check_of(each, caller_of) for each in self.limits_of(cls, handler)]
         # Call a single check directly, because a loop would take longer.
-        check = checks[0] if len(checks) == 1 else lambda context: all(f(context) for f in checks)
+        check = checks[0] if len(checks) == 1 else partial(_check_all, checks)
         if type(self).should_skip is not BaseThrottlerGuard.should_skip:
             check = _unless(self.should_skip, check)
         self._checks[cls, handler] = check
@@ -154,24 +157,37 @@ class BaseThrottlerGuard(CanActivate, ABC):
 
     def _check_of(self, limit: HandlerLimit, caller_of: Callable[[Any], Any]) -> _Check:
         take, cost, cost_of, skip_if = limit.take, limit.cost, limit.cost_of, limit.skip_if
-        tracker_of, refuse = self._get_tracker, self.throw_throttling_exception
+        tracker_of, settle = self._get_tracker, self._settle
 
-        def check(context: ExecutionContext) -> bool:
+        def check(context: ExecutionContext) -> bool | Awaitable[bool]:
             wait_seconds = take(tracker_of(caller_of(context)), cost)
-            if wait_seconds > 0:
-                refuse(context, ceil(wait_seconds * 1000))
-            return True
+            return settle(context, wait_seconds) if wait_seconds else True
 
-        def check_with_options(context: ExecutionContext) -> bool:
+        def check_with_options(context: ExecutionContext) -> bool | Awaitable[bool]:
             if skip_if is not None and skip_if(context):
                 return True
             actual = cost if cost_of is None else cost_of(context.get_data())
             wait_seconds = take(tracker_of(caller_of(context)), actual)
-            if wait_seconds > 0:
-                refuse(context, ceil(wait_seconds * 1000))
-            return True
+            return settle(context, wait_seconds) if wait_seconds else True
 
         return check if cost_of is None and skip_if is None else check_with_options
+
+    def _settle(
+        self, context: ExecutionContext, wait_seconds: float | Awaitable[float]
+    ) -> bool | Awaitable[bool]:
+        if isinstance(wait_seconds, float | int):
+            return self._accept_or_refuse(context, wait_seconds)
+        return self._settle_later(context, wait_seconds)
+
+    async def _settle_later(
+        self, context: ExecutionContext, wait_seconds: Awaitable[float]
+    ) -> bool:
+        return self._accept_or_refuse(context, await wait_seconds)
+
+    def _accept_or_refuse(self, context: ExecutionContext, wait_seconds: float) -> bool:
+        if wait_seconds > 0:
+            self.throw_throttling_exception(context, ceil(wait_seconds * 1000))
+        return True
 
 
 class ThrottlerGuard(BaseThrottlerGuard):
@@ -219,8 +235,27 @@ def network_of(address: str) -> str:
     return str(ip_network((ip_address(address).packed, IPV6_PREFIX), strict=False))
 
 
+def _check_all(checks: Sequence[_Check], context: ExecutionContext) -> bool | Awaitable[bool]:
+    for position, check in enumerate(checks, 1):
+        verdict = check(context)
+        if not isinstance(verdict, bool):
+            return _check_later(verdict, checks[position:], context)
+        if not verdict:
+            return False
+    return True
+
+
+async def _check_later(
+    verdict: Awaitable[bool], others: Sequence[_Check], context: ExecutionContext
+) -> bool:
+    if not await verdict:
+        return False
+    rest = _check_all(others, context)
+    return rest if isinstance(rest, bool) else await rest
+
+
 def _unless(skips: _Check, check: _Check) -> _Check:
-    return lambda context: bool(skips(context)) or check(context)
+    return lambda context: True if skips(context) else check(context)
 
 
 def _is_skipped(name: str, targets: Sequence[object]) -> bool:

@@ -12,7 +12,7 @@ from app.framework.websockets.socket_api.registry import (
     SidMap,
     SocketMap,
 )
-from app.framework.websockets.socket_api.server_events import Listener, check_name
+from app.framework.websockets.socket_api.server_events import Intercept, Listener, check_name
 
 
 class Server(BroadcastOperator):
@@ -93,6 +93,20 @@ class Server(BroadcastOperator):
     def off(self, event: str, listener: Listener | None = None) -> None:
         """Remove a listener of `on` or `once`; None removes all listeners of the event."""
         self._hub.server_events.remove(event, listener)
+
+    def intercept_remote_events(self, intercept: Intercept) -> None:
+        """Call a function for each event that another node sends to rooms, also to this node.
+
+        The function is called before the event is sent to the sockets of this node. If it returns
+        True, the event is not sent: the function's owner sends it later, or drops it. Events that
+        expect acks are not passed to the function. Socket.IO has no such function.
+
+        Raises:
+            ValueError: The namespace already has such a function.
+        """
+        if self._hub.server_events.intercept is not None:
+            raise ValueError(f"the namespace {self.name} already intercepts remote events")
+        self._hub.server_events.intercept = intercept
 
     def server_side_emit(self, event: str, *args: Any) -> None:
         """Call the listeners of `on` on the other nodes. Without a cluster, there are none.

@@ -6,6 +6,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
+from app.adapters.memory.single_node import SingleNode
 from app.controllers.health_controller import REUSE_SECONDS, HealthController
 from app.domain.errors import Unavailable
 from app.framework.core.http.router import routes_of
@@ -50,6 +51,21 @@ class _Revocations(TokenBlacklistService):
         return self.available
 
 
+class _Nodes(SingleNode):
+    """The other nodes; a test sets whether they are reached."""
+
+    connected = True
+
+    @property
+    def is_connected(self) -> bool:
+        return self.connected
+
+
+@pytest.fixture
+def nodes() -> _Nodes:
+    return _Nodes()
+
+
 @pytest.fixture
 def revocations() -> _Revocations:
     return _Revocations()
@@ -76,10 +92,11 @@ def clock() -> ManualClock:
 def health(
     storage: _Storage,
     revocations: _Revocations,
+    nodes: _Nodes,
     clock: ManualClock,
     admits_unchecked: bool,  # noqa: FBT001 - a fixture
 ) -> HealthController:
-    return HealthController(storage, revocations, clock, admits_unchecked=admits_unchecked)
+    return HealthController(storage, revocations, nodes, clock, admits_unchecked=admits_unchecked)
 
 
 @pytest.fixture
@@ -140,6 +157,17 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
     revocations.available = False
 
     reason = "revocations unavailable: clients are admitted unchecked"
+    assert (200, {"status": "degraded", "reason": reason}) == await answer(client, path)
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_health_is_degraded_when_other_nodes_are_not_reached(
+    client: Client, nodes: _Nodes, path: str
+) -> None:
+    """This node's clients still receive this node's events."""
+    nodes.connected = False
+
+    reason = "other nodes are not reached"
     assert (200, {"status": "degraded", "reason": reason}) == await answer(client, path)
 
 

@@ -7,6 +7,7 @@ from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.local_membership_bus import LocalMembershipBus
 from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.single_node import SingleNode
 from app.adapters.memory.store import MemoryStore
 from app.ports import AdoptionRepository, MessageRepository
 from app.services.adoption_poller import AdoptionPoller
@@ -127,7 +128,7 @@ def publisher(
     clock: ManualClock,
 ) -> MessagePublisher:
     """A publisher that has not prepared any channel."""
-    return MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster, SingleNode(), clock)
 
 
 @pytest.fixture
@@ -149,7 +150,9 @@ def make_services(
     store.writers = 2
 
     def make(messages: MessageRepository, adoption: AdoptionRepository) -> MessageServices:
-        publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, clock)
+        publisher = MessagePublisher(
+            messages, room_sync, typing_service, broadcaster, SingleNode(), clock
+        )
         service = MessageService(
             messages, publisher, events, room_sync, broadcaster, clock, store, MAX_CHARS
         )

@@ -8,6 +8,7 @@ from app.adapters.memory.store import MemoryStore
 from app.domain.channel import MemberRole, MembershipChange
 from app.domain.events import ServerEvent
 from app.domain.ids import UserId
+from app.domain.rooms import user_room
 from app.services.channel_service import ChannelService
 from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
@@ -64,7 +65,9 @@ async def test_channel_hears_of_a_newcomer_when_their_sockets_have_joined(
 
     assert [True, False] == added
     assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(ROOM)
-    notified = Publication(ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB))
+    notified = Publication(
+        ROOM, ServerEvent.ROOM_MEMBER_JOINED, change(clock, BOB), also_to=user_room(BOB)
+    )
     assert [notified] == broadcaster.published
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -134,8 +135,19 @@ class BufferedConnection(aiosqlite.Connection):
     """
 
     def __init__(self, connector: partial[sqlite3.Connection], iter_chunk_size: int) -> None:
-        super().__init__(connector, iter_chunk_size)
+        super().__init__(self._open, iter_chunk_size)
         self._thread.daemon = True  # A hanging thread must not block exit (as in SQLAlchemy)
+        self._opener = connector
+        self._opened: sqlite3.Connection | None = None
+
+    def stop(self) -> asyncio.Future[Any] | None:
+        """Close the connection in its thread, and end the thread.
+
+        aiosqlite calls this when the caller is cancelled while the thread opens the connection, but
+        would not close the connection then.
+        """
+        self._tx.put_nowait((None, self._close_opened))
+        return super().stop()
 
     def cursor(self, *_: Any, **__: Any) -> Any:
         """Return a cursor without accessing the database."""
@@ -149,6 +161,14 @@ class BufferedConnection(aiosqlite.Connection):
         """Run a function in the thread, between BEGIN and COMMIT; roll back if it raises."""
         result: Result = await self._execute(self._transact, function)  # type: ignore[no-untyped-call] # aiosqlite's
         return result
+
+    def _open(self) -> sqlite3.Connection:
+        self._opened = self._opener()
+        return self._opened
+
+    def _close_opened(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
     def _transact(self, function: Callable[[sqlite3.Connection], Result]) -> Result:
         connection = self._conn
@@ -216,6 +236,8 @@ class SqliteFileWatch:
     """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # `close` may run while a cancelled `open` still runs
+        self._closed = False
         self._connection: sqlite3.Connection | None = None
         self._identities: dict[Path, tuple[int, int] | None] = {}
         self._was_in_place = True
@@ -223,15 +245,21 @@ class SqliteFileWatch:
     def open(self, file: Path) -> None:
         """Remember the files of a database in WAL mode. Blocks. Call this only once.
 
+        Does nothing after `close`.
+
         Raises:
             sqlite3.Error: The file cannot be used.
             OSError: The file cannot be found.
         """
-        self._connection = sqlite3.connect(file, check_same_thread=False)
-        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # Opens the log
-        target = file.resolve()  # SQLite creates log and index next to the target of a link
-        others = (target.with_name(f"{target.name}{suffix}") for suffix in ("-wal", "-shm"))
-        self._identities = {path: _identity(path) for path in (file, *others)}
+        with self._lock:
+            if self._closed:
+                return
+            self._connection = sqlite3.connect(file, check_same_thread=False)
+            # SQLite opens the log at the first query.
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            target = file.resolve()  # SQLite creates log and index next to the target of a link
+            others = (target.with_name(f"{target.name}{suffix}") for suffix in ("-wal", "-shm"))
+            self._identities = {path: _identity(path) for path in (file, *others)}
 
     def is_in_place(self) -> bool:
         """Return whether every path still refers to the same file as when `open` was called.
@@ -253,8 +281,10 @@ class SqliteFileWatch:
 
     def close(self) -> None:
         """Close the connection. Blocks while SQLite copies the log into the database file."""
-        if self._connection is not None:
-            self._connection.close()
+        with self._lock:
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -1,6 +1,6 @@
 """`ClusterAdapter`: the other nodes of a cluster, as one namespace sees them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
@@ -17,6 +17,24 @@ class Selection(NamedTuple):
 
 class Cluster(Protocol):
     """The other nodes; `RedisNodes` implements it."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the node exchanges messages with other nodes now."""
+
+    def when_connected(self, callback: Callable[[], None]) -> None:
+        """Call a function each time the node is connected again, and after it dropped messages.
+
+        Messages of this node and of other nodes may have been lost before the call. The first call
+        is the one after the first connection.
+        """
+
+    async def confirm_subscriptions(self) -> None:
+        """Wait until the node receives the events for all rooms of its sockets.
+
+        Raises:
+            ConnectionError: The node is not connected, or Redis does not answer.
+        """
 
     def create_adapter(self, hub: "Hub", /) -> "ClusterAdapter":
         """Create the cluster adapter of a namespace."""

@@ -51,6 +51,10 @@ class RoomMap(Mapping[str, AbstractSet[str]]):
             raise KeyError(room)
         return dict.fromkeys(socket.id for socket in sockets).keys()
 
+    def __contains__(self, room: object) -> bool:
+        """Return whether a room has sockets, without collecting the sockets."""
+        return isinstance(room, str) and self._hub.has_sockets(room)
+
     def __iter__(self) -> Iterator[str]:
         """Iterate over the rooms, including the room named after each socket's id."""
         return iter({room for socket in self._hub.sockets(_ALL, _ALL) for room in socket.rooms})

@@ -1,4 +1,4 @@
-"""Events between servers: socket.io's ``serverSideEmit``, and ``on`` of a namespace."""
+"""Events from other servers: socket.io's ``serverSideEmit``, and `RemoteEvent`."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -22,6 +22,20 @@ _RESERVED = _CONNECTIONS | {"new_namespace"}
 _log = structlog.stdlib.get_logger("ServerEvents")
 
 
+class RemoteEvent(NamedTuple):
+    """An event that another node sends to the sockets of this node, too."""
+
+    rooms: frozenset[str]
+    except_rooms: frozenset[str]
+    event: str
+    args: tuple[Any, ...]
+    volatile: bool
+
+
+Intercept = Callable[[RemoteEvent], bool]
+"""Returns True if the event must not be sent now. It must return quickly."""
+
+
 class _Entry(NamedTuple):
     listener: Listener
     once: bool
@@ -33,9 +47,13 @@ class ServerEvents:
     """The listeners of one namespace for events of other servers.
 
     Errors of listeners are logged, without the event's arguments.
+
+    Attributes:
+        intercept: See `Server.intercept_remote_events`.
     """
 
     def __init__(self) -> None:
+        self.intercept: Intercept | None = None
         self._entries: dict[str, tuple[_Entry, ...]] = {}
         self._running: set[asyncio.Task[None]] = set()
 

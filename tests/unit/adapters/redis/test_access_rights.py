@@ -12,11 +12,13 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
+from app.adapters.redis.throttle import RedisThrottle
 from app.adapters.redis.webhook_log import RedisWebhookLog
 from app.domain.credential import Revocation
 from app.domain.errors import AuthenticationCode
 from app.domain.ids import UserId
 from tests.contract.credentials import ALICES_TOKEN, credential
+from tests.contract.taking import take
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
@@ -78,6 +80,9 @@ async def test_the_documented_rights_are_those_that_the_adapters_need(
     limiter = RedisAttemptLimiter(limited, 60, 60, refusing)
     await limiter.attempt(ADDRESS)
     await limiter.failed(ADDRESS, AuthenticationCode.TOKEN_EXPIRED)
+
+    throttle = RedisThrottle(limited, "events", 1.0, 2, 3, clock)
+    assert [0.0, 0.0] == [await take(throttle, ALICE) for _ in range(2)]
 
     nodes = [RedisSocketQuota(limited, 3, clock) for _ in range(2)]
     for node in nodes:

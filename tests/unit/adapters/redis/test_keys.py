@@ -1,3 +1,5 @@
+from functools import partial
+
 from app.adapters.redis import keys
 
 
@@ -20,6 +22,8 @@ def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
             keys.failure_counts,
             keys.sockets_of_user,
             keys.node_alive,
+            partial(keys.rate_limit, "events"),
+            partial(keys.rate_limit, "receipts"),
             keys.webhook,
         )
     ]

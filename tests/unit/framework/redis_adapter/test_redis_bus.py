@@ -98,11 +98,12 @@ async def test_message_is_received_when_it_arrives_before_the_last_confirmation(
     """Redis may send messages of a channel while it subscribes to further channels."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await reader.readuntil(b"second\r\n"):
+        if await reader.readuntil(b"PING\r\n$1\r\n0\r\n"):
             writer.write(
                 b"*3\r\n$10\r\nssubscribe\r\n$5\r\nfirst\r\n:1\r\n"
                 b"*3\r\n$8\r\nsmessage\r\n$5\r\nfirst\r\n$2\r\nhi\r\n"
                 b"*3\r\n$10\r\nssubscribe\r\n$6\r\nsecond\r\n:2\r\n"
+                b"*2\r\n$4\r\npong\r\n$1\r\n0\r\n"
             )
         await reader.read()
         writer.close()
@@ -145,13 +146,14 @@ async def test_bus_connects_when_redis_confirms_many_channels_slowly() -> None:
     """The time limit is for each part of the channels. Here, all of them take longer."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readline():  # "*2", "$10", "SSUBSCRIBE", "$..." and the name
-            for _ in range(3):
-                await reader.readline()
-            name = (await reader.readline()).strip()
-            if name.endswith(b"00"):
+        while await reader.readline():  # "*2", "$...", the command, "$..." and its argument
+            _, command, _, argument = [(await reader.readline()).strip() for _ in range(4)]
+            if command == b"PING":
+                writer.write(b"*2\r\n$4\r\npong\r\n$%d\r\n%b\r\n" % (len(argument), argument))
+                continue
+            if argument.endswith(b"00"):
                 await asyncio.sleep(0.18)
-            writer.write(b"*3\r\n$10\r\nssubscribe\r\n$4\r\n%b\r\n:1\r\n" % name)
+            writer.write(b"*3\r\n$10\r\nssubscribe\r\n$4\r\n%b\r\n:1\r\n" % argument)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
@@ -286,3 +288,19 @@ async def test_opening_ends_when_redis_does_not_answer() -> None:
 
     assert not bus.is_connected
     await bus.close()
+
+
+async def test_owner_is_called_when_dropped_messages_no_longer_fill_the_queue(
+    bus: RedisBus,
+) -> None:
+    """Other nodes do not know of the dropped messages."""
+    calls: asyncio.Queue[None] = asyncio.Queue()
+    await bus.open()
+    bus.when_connected(lambda: calls.put_nowait(None))
+
+    for _ in range(3):
+        bus.publish(CHANNEL, b"x" * (MAX_QUEUED_BYTES // 2))
+
+    assert {"queue_full": 1} == bus.dropped
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await calls.get()

@@ -87,4 +87,6 @@ async def test_log_has_the_reason_of_redis_when_a_subscription_is_refused() -> N
             await bus.open()
         await bus.close()
 
-    assert "NoPermissionError: this user has no permission" in {line.get("error") for line in lines}
+    assert "ResponseError: NOPERM this user has no permission" in {
+        line.get("error") for line in lines
+    }

@@ -5,8 +5,16 @@ from typing import Any
 import pytest
 
 from app.framework import BootError, ExecutionContext, Socket
-from app.framework.testing import ManualClock, fake_connection, fake_context, fake_socket
+from app.framework.testing import (
+    ManualClock,
+    activate,
+    fake_connection,
+    fake_context,
+    fake_socket,
+)
 from app.framework.throttler import (
+    BaseThrottlerGuard,
+    HandlerLimit,
     ThrottlerException,
     ThrottlerGuard,
     ThrottlerOptions,
@@ -57,6 +65,27 @@ class _Inherited:
 
 @skip_throttle()
 class _FreeHeir(_Inherited): ...
+
+
+class _AskingGuard(BaseThrottlerGuard):
+    """Has two limits; the first one asks another server, which names the seconds to wait."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        self.counted: list[int] = []
+
+    def limits_of(self, cls: type, handler: Callable[..., Any]) -> tuple[HandlerLimit, ...]:
+        del cls, handler
+
+        async def ask(_key: str, _cost: int) -> float:
+            return self._seconds
+
+        def count(_key: str, cost: int) -> float:
+            self.counted.append(cost)
+            return 0.0
+
+        return HandlerLimit(ask), HandlerLimit(count, cost_of=lambda _: 7)
 
 
 class _CountedHeir(_Inherited): ...
@@ -141,6 +170,25 @@ def test_every_throttler_counts() -> None:
     assert [0, 0, 0, 60_000] == [*calls(guard, _Gateway.plain, 4)]
     assert [0] * 3 == [*calls(guard, _Gateway.free, 3)]
     assert [60_000] == [*calls(guard, _Gateway.free, 1)]
+
+
+async def test_guard_waits_for_a_limit_that_asks_another_server() -> None:
+    """The further limits count after the answer."""
+    guard = _AskingGuard(0.0)
+
+    assert await activate(guard, fake_context(fake_socket(Socket), handler=_Gateway.plain))
+    assert [7] == guard.counted
+
+
+async def test_guard_refuses_the_call_when_the_other_server_does() -> None:
+    """The further limits do not count a refused call."""
+    guard = _AskingGuard(0.25)
+
+    with pytest.raises(ThrottlerException) as caught:
+        await activate(guard, fake_context(fake_socket(Socket), handler=_Gateway.plain))
+
+    assert {"retryAfterMs": 250} == caught.value.details
+    assert [] == guard.counted
 
 
 def test_throttler_does_not_count_calls_that_it_skips() -> None:

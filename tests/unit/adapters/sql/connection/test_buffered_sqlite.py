@@ -1,5 +1,8 @@
 """Tests the driver of app/adapters/sql/connection/sqlite.py."""
 
+import asyncio
+import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +89,28 @@ async def test_result_is_empty_when_nothing_matches(connection: AsyncConnection)
     result = await connection.execute(text("SELECT i, s FROM t"))
 
     assert (["i", "s"], []) == (list(result.keys()), list(result.all()))
+
+
+async def test_connection_is_closed_when_its_caller_is_cancelled_while_it_opens() -> None:
+    """The thread that still opens the connection closes it, so no file stays open."""
+    is_opening, may_open = threading.Event(), threading.Event()
+    made = []
+
+    def open_slowly(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+        is_opening.set()
+        may_open.wait()
+        made.append(sqlite3.Connection(*args, **kwargs))
+        return made[0]
+
+    connection = connect_buffered(":memory:", check_same_thread=False, factory=open_slowly)
+    opening = asyncio.ensure_future(connection)
+    await asyncio.to_thread(is_opening.wait)
+
+    opening.cancel()
+    await asyncio.wait([opening])
+    may_open.set()
+    await asyncio.to_thread(connection._thread.join)
+
+    assert opening.cancelled()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed database"):
+        made[0].execute("SELECT 1")

@@ -109,3 +109,13 @@ def test_change_is_logged_once_when_it_is_asked_about_again(
     )
     assert [False, False, True] * 2 == answers
     assert [(LOGGER, logging.ERROR, expected)] * 2 == caplog.record_tuples
+
+
+def test_watch_stays_closed_when_it_is_opened_after_it_was_closed(file: Path) -> None:
+    """The thread of a cancelled opening may start after the closing, and must not connect then."""
+    watch = SqliteFileWatch()
+    watch.close()
+
+    watch.open(file)
+
+    assert watch._connection is None

@@ -1,0 +1,87 @@
+"""The other nodes of the cluster: what they publish in channels, and what they miss."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from app.domain.channel import MembershipUpdate
+from app.domain.ids import ChannelId
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEvent:
+    """An event that another node has published to a channel.
+
+    Attributes:
+        name: The event's name; nodes in Node.js may publish events that this server does not know.
+        payload: The event's first argument if it is a JSON object; otherwise empty.
+        send: Sends the event to its recipients on this node.
+    """
+
+    channel_id: ChannelId
+    name: str
+    payload: Mapping[str, Any]
+    send: Callable[[], None]
+
+
+class NodeListener(Protocol):
+    """Receives what other nodes publish. The methods must neither raise nor block."""
+
+    def receive(self, event: ChannelEvent) -> None:
+        """Handle an event that another node has published to a channel."""
+
+    def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
+        """Move the sockets of this node after a change of a channel's members.
+
+        Args:
+            last_seq: The ``seq`` of the channel's last message after the change.
+        """
+
+    def catch_up(self, channel_id: ChannelId) -> None:
+        """Publish the messages of a channel that this node has missed."""
+
+    def catch_up_all(self, *, tell_others: bool) -> None:
+        """Publish the messages of all channels that this node has missed.
+
+        Args:
+            tell_others: Whether other nodes may have missed messages of this node.
+        """
+
+
+@runtime_checkable
+class Nodes(Protocol):
+    """The other nodes. `NodeGateway` and `SingleNode` implement this port.
+
+    Messages to other nodes may be lost. `NodeListener.catch_up_all` is called when this node knows
+    that some may have been lost.
+    """
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether there may be other nodes."""
+        ...
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether this node exchanges messages with the other nodes now; True for a single node."""
+        ...
+
+    def watch(self, listener: NodeListener) -> None:
+        """Set the only listener."""
+        ...
+
+    async def confirm_subscriptions(self) -> None:
+        """Wait until this node receives the events of all channels with a socket on this node.
+
+        Raises:
+            Unavailable: This node is not connected to the other nodes.
+        """
+        ...
+
+    def announce_messages(self, channel_id: ChannelId) -> None:
+        """Ask the other nodes to publish the messages of a channel that they have missed."""
+        ...
+
+    def announce_losses(self) -> None:
+        """Ask the other nodes to publish the messages of all channels that they have missed."""
+        ...

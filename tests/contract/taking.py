@@ -1,0 +1,9 @@
+"""Takes tokens from any throttle."""
+
+from app.ports import Throttle
+
+
+async def take(throttle: Throttle, key: str, cost: int = 1) -> float:
+    """Take tokens, and wait for other nodes if the throttle does."""
+    taken = throttle.take(key, cost)
+    return taken if isinstance(taken, float) else await taken

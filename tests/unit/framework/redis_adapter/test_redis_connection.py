@@ -1,0 +1,85 @@
+"""Tests of an open connection to Redis (app/framework/redis_adapter/redis_connection.py)."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
+from app.framework.redis_adapter.redis_connection import RedisConnection
+from tests.deadlines import ANSWER_SECONDS
+
+
+@asynccontextmanager
+async def answering(replies: bytes) -> AsyncIterator[RedisConnection]:
+    """Connect to a server that sends these bytes after the first command."""
+    is_closed = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"PING\r\n")
+        writer.write(replies)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        is_closed.set()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        transport: Any = writer.transport
+        connection = RedisConnection(transport)
+        transport.set_protocol(connection)
+        try:
+            yield connection
+        finally:
+            connection.close()
+            await is_closed.wait()
+
+
+async def lost(connection: RedisConnection) -> None:
+    """Send a command, and wait until the connection is lost."""
+    connection.send(b"PING")
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await connection.watch(lambda: None)
+
+
+async def test_replies_arrive_in_order_when_their_bytes_arrive_together() -> None:
+    replies: asyncio.Queue[Any] = asyncio.Queue()
+
+    async with answering(b"$2\r\nab\r\n:7\r\n-ERR no\r\n") as connection:
+        connection.handle_reply = replies.put_nowait
+        connection.send(b"PING")
+        async with asyncio.timeout(ANSWER_SECONDS):
+            first, second, third = [await replies.get() for _ in range(3)]
+
+    assert (b"ab", 7) == (first, second)
+    assert isinstance(third, ResponseError)
+
+
+async def test_other_tasks_run_when_many_replies_arrive_together() -> None:
+    replies: list[Any] = []
+    seen = set()
+
+    async with answering(b":1\r\n" * 1_000) as connection:
+        connection.handle_reply = replies.append
+        connection.send(b"PING")
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while len(replies) < 1_000:
+                await asyncio.sleep(0)
+                seen.add(len(replies))
+
+    assert len(seen) > 10
+
+
+async def test_connection_is_lost_when_a_reply_has_no_command() -> None:
+    async with answering(b":1\r\n") as connection:
+        with pytest.raises(RedisConnectionError, match="a reply without a command"):
+            await lost(connection)
+
+
+async def test_connection_is_lost_when_the_server_does_not_speak_its_protocol() -> None:
+    async with answering(b"HTTP/1.1 400 Bad Request\r\n") as connection:
+        with pytest.raises(Exception, match="Protocol error"):
+            await lost(connection)
