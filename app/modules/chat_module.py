@@ -124,6 +124,7 @@ class ChatModule(containers.DeclarativeContainer):
         rooms=socket_rooms,
         typing=typing_service,
         adoption=adoption_poller,
+        presence=presence_service,
     )
     delivery_service = providers.Singleton(
         DeliveryService, deliveries, broadcaster, clock, write_admission

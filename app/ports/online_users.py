@@ -23,7 +23,7 @@ class OnlineUsers(Protocol):
         ...
 
     async def settle(
-        self, user_ids: Collection[UserId], *, were_online: bool = False
+        self, user_ids: Collection[UserId], *, again: bool = False
     ) -> Mapping[UserId, bool]:
         """Return the new presence of each user that the caller must publish: True means online.
 
@@ -34,8 +34,8 @@ class OnlineUsers(Protocol):
         also detects changes that happened meanwhile.
 
         Args:
-            were_online: Whether users without a published presence count as online. True makes the
-                caller publish that they are offline, even if the data of all nodes was lost.
+            again: Whether to return the presence of a user although it has not changed. True is for
+                users whose last change may have been lost on the way to clients.
 
         Raises:
             Unavailable: Nothing was decided, or the decision is unknown; call again with the same

@@ -18,6 +18,7 @@ from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
 from app.services.message_publisher import MessagePublisher, log_unpublished
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 
@@ -55,6 +56,7 @@ class NodeSync(NodeListener):
         rooms: SocketRooms,
         typing: TypingService,
         adoption: AdoptionPoller,
+        presence: PresenceService,
     ) -> None:
         self.is_needed = nodes.is_clustered
         self._nodes = nodes
@@ -64,6 +66,7 @@ class NodeSync(NodeListener):
         self._rooms = rooms
         self._typing = typing
         self._adoption = adoption
+        self._presence = presence
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
         # The channels whose first client on this node is connecting.
@@ -219,6 +222,7 @@ class NodeSync(NodeListener):
                 must_announce = self._must_announce
                 self._must_catch_up = self._must_announce = False
                 try:
+                    self._presence.publish_again()
                     await self._find_missed()
                 except Unavailable:
                     self._must_catch_up, self._must_announce = True, must_announce

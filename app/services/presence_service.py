@@ -54,6 +54,11 @@ More users can wait only during an outage of Redis. Users who are dropped then a
 outage: the node registers again, which triggers a sweep of all users.
 """
 
+RECENT_SECONDS = 60.0
+"""How long a published change may be published again, if other nodes may have missed it."""
+MAX_RECENT = 10_000
+"""The maximum number of users whose changes may be published again."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -89,8 +94,10 @@ class PresenceService:
         self._leaving: dict[UserId, Timer] = {}
         """The users without sockets on this node whose `OFFLINE_DELAY_SECONDS` are running."""
         self._due: BoundedDict[UserId, None] = BoundedDict(MAX_WAITING)
-        self._reset: BoundedDict[UserId, None] = BoundedDict(MAX_WAITING)
-        """The users who left before the shared data may have been lost."""
+        self._again: BoundedDict[UserId, None] = BoundedDict(MAX_WAITING)
+        """The users to settle whose presence is published even if it has not changed."""
+        self._recent: BoundedDict[UserId, float] = BoundedDict(MAX_RECENT)
+        """The users whose presence was published, and the monotonic time at which it was."""
         self._unpublished: dict[UserId, bool] = {}
         self._is_sweep_due = False
         self._is_failing = False
@@ -105,6 +112,15 @@ class PresenceService:
         if leaving is not None:
             leaving.cancel()
         self._settle_soon((user_id,))
+
+    def publish_again(self) -> None:
+        """Publish the presence of the last minute's users again; other nodes may have missed it."""
+        published_after = self._clock.monotonic() - RECENT_SECONDS
+        for user_id, published_at in self._recent.items():
+            if published_at >= published_after:
+                self._again[user_id] = None
+        self._recent.clear()
+        self._wake_up.set()
 
     async def members(self, user_id: UserId, channel_id: ChannelId) -> PresenceResponse:
         """Return the presence of the channel's members: online members first, sorted by id.
@@ -169,9 +185,10 @@ class PresenceService:
 
     def _settle_again(self, connected: Collection[UserId]) -> None:
         """Settle all users of this node, and all users who have just left it."""
-        gone = {*self._leaving, *self._due}.difference(connected)
-        for user_id in gone:
-            self._reset[user_id] = None
+        # If the data was lost, nobody knows that the users who left were online.
+        for user_id in {*self._leaving, *self._due}.difference(connected):
+            self._again[user_id] = None
+        self.publish_again()
         self._settle_soon(connected)
 
     def _settle_soon(self, user_ids: Iterable[UserId]) -> None:
@@ -214,19 +231,19 @@ class PresenceService:
 
     async def _settle_waiting(self) -> None:
         """Settle the waiting users, and publish the changes, until nothing is left to do."""
-        while self._unpublished or self._reset or self._due:
+        while self._unpublished or self._again or self._due:
             if not self._unpublished:
                 self._unpublished = await self._settle_batch()
             await self._publish()
 
     async def _settle_batch(self) -> dict[UserId, bool]:
-        were_online = bool(self._reset)
-        waiting = self._reset if were_online else self._due
+        again = bool(self._again)
+        waiting = self._again if again else self._due
         batch = tuple(islice(waiting, USERS_AT_ONCE))
         for user_id in batch:
             del waiting[user_id]
         try:
-            return dict(await self._online_users.settle(batch, were_online=were_online))
+            return dict(await self._online_users.settle(batch, again=again))
         except BaseException:
             for user_id in batch:
                 waiting[user_id] = None
@@ -242,6 +259,7 @@ class PresenceService:
                 await self._publish_to(some, user_id, online=online)
             del self._unpublished[user_id]
             self._due[user_id] = None
+            self._recent[user_id] = self._clock.monotonic()
 
     async def _channels_of(
         self, user_ids: Collection[UserId]

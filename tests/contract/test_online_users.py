@@ -80,14 +80,17 @@ async def test_settle_returns_the_last_state_when_it_changed_during_the_publicat
     assert [{ALICE: False}, {}] == changes
 
 
-async def test_settle_returns_who_left_when_all_data_may_be_lost(node: Node) -> None:
-    """Clients may have seen Bob online, so he is published as offline; Alice is still online."""
+async def test_settle_returns_everyone_when_it_is_to_be_published_again(node: Node) -> None:
+    """Clients may have missed the last change, or all nodes may have lost their data."""
     await node.quota.acquire(ALICE)
+    for _ in range(2):
+        await node.online_users.settle([ALICE])
 
-    changes = await node.online_users.settle([ALICE, BOB], were_online=True)
+    changes = await node.online_users.settle([ALICE, BOB], again=True)
 
-    assert {BOB: False} == changes
+    assert {ALICE: True, BOB: False} == changes
     assert {ALICE} == await node.online_users.among([ALICE, BOB])
+    assert {} == await node.online_users.settle([ALICE, BOB])
 
 
 async def test_settle_returns_nothing_when_no_user_is_given(node: Node) -> None:

@@ -19,15 +19,15 @@ class MemoryOnlineUsers(OnlineUsers):
         return frozenset(self._online.intersection(user_ids))
 
     async def settle(
-        self, user_ids: Collection[UserId], *, were_online: bool = False
+        self, user_ids: Collection[UserId], *, again: bool = False
     ) -> Mapping[UserId, bool]:
-        changes = {
-            user_id: user_id in self._counts
-            for user_id in user_ids
-            if (user_id in self._counts) != (were_online or user_id in self._online)
-        }
-        self._online.update(each for each in user_ids if each in self._counts)
-        self._online.difference_update(each for each in user_ids if each not in self._counts)
+        changes: dict[UserId, bool] = {}
+        for user_id in user_ids:
+            is_online = user_id in self._counts
+            if again or is_online != (user_id in self._online):
+                changes[user_id] = is_online
+        self._online.difference_update(user_ids)
+        self._online.update(user_id for user_id in user_ids if user_id in self._counts)
         return changes
 
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:

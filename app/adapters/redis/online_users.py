@@ -49,7 +49,7 @@ class RedisOnlineUsers(OnlineUsers):
         return frozenset(online)
 
     async def settle(
-        self, user_ids: Collection[UserId], *, were_online: bool = False
+        self, user_ids: Collection[UserId], *, again: bool = False
     ) -> Mapping[UserId, bool]:
         if not user_ids:
             return {}
@@ -63,7 +63,7 @@ class RedisOnlineUsers(OnlineUsers):
             self._writer.node_id,
             keys.node_prefix(),
             KEPT_SECONDS,
-            int(were_online),
+            int(again),
             *arguments,
         )
         for user_id, count in counts.items():

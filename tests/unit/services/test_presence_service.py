@@ -18,6 +18,7 @@ from app.services.presence_service import (
     EVENTS_AT_ONCE,
     MAX_LISTED,
     OFFLINE_DELAY_SECONDS,
+    RECENT_SECONDS,
     RETRY_SECONDS,
     SWEEP_SECONDS,
     USERS_AT_ONCE,
@@ -43,12 +44,12 @@ class SharedUsers(MemoryOnlineUsers):
         self._quota = socket_quota
 
     async def settle(
-        self, user_ids: Collection[UserId], *, were_online: bool = False
+        self, user_ids: Collection[UserId], *, again: bool = False
     ) -> Mapping[UserId, bool]:
         if self.is_down:
             raise Unavailable
         self.batches.append(len(user_ids))
-        return await super().settle(user_ids, were_online=were_online)
+        return await super().settle(user_ids, again=again)
 
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
         if self.abandoned_users:
@@ -305,6 +306,30 @@ async def test_everything_is_published_again_when_the_shared_data_was_lost(
         *published(ALICE, GENERAL, RANDOM, online=False),
         *published(CAROL, GENERAL, online=True),
     )
+
+
+async def test_recent_changes_are_published_again_when_other_nodes_have_missed_them(
+    service: PresenceService,
+    connect: Connect,
+    disconnect: Disconnect,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """Older changes are left out: an outage is noticed sooner."""
+    await connect(ALICE)
+    await wait_for(broadcaster, *published(ALICE, GENERAL, RANDOM, online=True))
+    clock.advance(RECENT_SECONDS + 1)
+    await connect(CAROL)
+    await wait_for(broadcaster, *published(CAROL, GENERAL, online=True))
+    disconnect(CAROL)
+    clock.advance(OFFLINE_DELAY_SECONDS)
+    await wait_for(broadcaster, *published(CAROL, GENERAL, online=False))
+
+    service.publish_again()
+    await wait_for(broadcaster, *published(CAROL, GENERAL, online=False))
+    await connect(BOB)
+
+    await wait_for(broadcaster, *published(BOB, GENERAL, RANDOM, online=True))
 
 
 async def test_users_of_a_crashed_node_are_published_after_a_sweep(

@@ -9,6 +9,7 @@ import pytest
 from app.adapters.memory.limits import MemoryAttemptLimiter, TokenBuckets
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.online_users import RedisOnlineUsers
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
@@ -88,6 +89,12 @@ async def test_the_documented_rights_are_those_that_the_adapters_need(
     for node in nodes:
         await node.on_module_init()
         await node.acquire(ALICE)
+    online_users = RedisOnlineUsers(limited, nodes[0])
+    await online_users.settle([ALICE])
+    assert {ALICE} == await online_users.among([ALICE])
+    await nodes[1].on_application_shutdown(None)
+    swept = [each for _ in range(2) async for each in online_users.abandoned()]
+    assert [(ALICE,)] == swept
     for node in nodes:
         await node.on_application_shutdown(None)
 
