@@ -14,25 +14,26 @@ _LINE_LIMIT_BYTES = 4 * 1024 * 1024
 
 
 class NodeDriver(ABC):
-    """The process that runs a folder's ``driver.mjs``. The process exits when its input ends.
+    """The process that runs a script in a folder. The process exits when its input ends.
 
     Attributes:
         reader: Handles the process's reports until the process exits.
     """
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, script: str = "driver.mjs") -> None:
         self._folder = folder
+        self._script = script
         self._arguments = arguments
         self._process: Process | None = None
         self.reader: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start the process. `make test` installs the packages that ``driver.mjs`` imports."""
+        """Start the process. `make test` installs the packages that the script imports."""
         if not (self._folder / "node_modules").is_dir():
             stamp = f"{self._folder.relative_to(_ROOT)}/node_modules/.installed"
             raise FileNotFoundError(f"the Node packages are missing; run: make {stamp}")
         self._process = await asyncio.create_subprocess_exec(
-            *("node", "driver.mjs", *self._arguments),
+            *("node", self._script, *self._arguments),
             cwd=self._folder,
             stdin=PIPE,
             stdout=PIPE,

@@ -127,8 +127,8 @@ class NodeSync(NodeListener):
         if self._catching_up is None:
             self._catching_up = self._run(self._catch_up_all())
 
-    async def on_module_destroy(self) -> None:
-        """Stop publishing events of other nodes."""
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Stop publishing events of other nodes. None arrive, because the servers are closed."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A node of a cluster in Python, with the command ``flood`` of ``tests/cluster/js/driver.mjs``.
+"""A node of a cluster in Python, with the command ``flood`` of ``tests/cluster/js/cluster.mjs``.
 
 Usage: ``python -m bench.peers.cluster_node REDIS_URL MODE``. With the mode ``none``, the server has
 no other nodes.
