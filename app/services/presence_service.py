@@ -7,6 +7,7 @@ from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from itertools import islice
+from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unavailable
@@ -39,12 +40,14 @@ REST_FACTOR = 1.0
 
 So publishing presence takes at most half of the event loop's time, however many users connect.
 """
-MEMBERS_KEPT_SECONDS = 60.0
-"""The maximum age of a channel's members when presence is published to the channel.
+ROOM_KEPT_SECONDS = 60.0
+"""The time after which a channel's room is checked before presence is published to it.
 
-Other events need members that are at most two seconds old. Presence concerns all channels of a
-user, and reading all of their members for each connect would load the database too much.
+Before other events, a room is checked after two seconds. Presence concerns all channels of a user,
+so checking them so often would load the database too much.
 """
+MAX_CHANNELS = 100_000
+"""The maximum number of channels whose first use is remembered; others are always checked."""
 MAX_LISTED = 1_000
 """The maximum number of members that `PresenceService.members` returns."""
 MAX_WAITING = 100_000
@@ -99,6 +102,8 @@ class PresenceService:
         self._recent: BoundedDict[UserId, float] = BoundedDict(MAX_RECENT)
         """The users whose presence was published, and the monotonic time at which it was."""
         self._unpublished: dict[UserId, bool] = {}
+        self._checked_at: dict[ChannelId, float] = {}
+        """The monotonic time of the first publication to each channel."""
         self._is_sweep_due = False
         self._is_failing = False
         self._wake_up = asyncio.Event()
@@ -271,18 +276,28 @@ class PresenceService:
     async def _publish_to(
         self, channel_ids: Sequence[ChannelId], user_id: UserId, *, online: bool
     ) -> None:
-        now = self._clock.monotonic()
-        outdated = [
-            each
-            for each in channel_ids
-            if self._room_sync.fresh_until(each) + MEMBERS_KEPT_SECONDS < now
-        ]
-        if outdated:
-            with suppress(Unavailable):  # the rooms stay as they are
-                await self._room_sync.refresh_all(outdated)
+        await self._refresh(channel_ids)
         began_at = self._clock.monotonic()
         for channel_id in channel_ids:
             change = PresenceChange(channel_id, user_id, online)
             room = channel_room(channel_id)
             self._broadcaster.publish(room, ServerEvent.PRESENCE, change, except_user=user_id)
         await asyncio.sleep((self._clock.monotonic() - began_at) * REST_FACTOR)
+
+    async def _refresh(self, channel_ids: Sequence[ChannelId]) -> None:
+        """Load the members of the channels whose rooms were not checked recently.
+
+        When a channel is new to this service, only sockets that have just connected are in its
+        room, and their memberships were read from the storage.
+        """
+        now = self._clock.monotonic()
+        outdated = []
+        for channel_id in channel_ids:
+            if channel_id not in self._checked_at and len(self._checked_at) < MAX_CHANNELS:
+                self._checked_at[channel_id] = now
+            checked_at = self._checked_at.get(channel_id, -inf)
+            if max(checked_at, self._room_sync.fresh_until(channel_id)) + ROOM_KEPT_SECONDS <= now:
+                outdated.append(channel_id)
+        if outdated:
+            with suppress(Unavailable):  # the rooms stay as they are
+                await self._room_sync.refresh_all(outdated)

@@ -1,4 +1,7 @@
-"""Tests that nodes with one Redis publish each change once, and in order."""
+"""Tests that nodes with one Redis publish each change once, and in order.
+
+Covers app/services/presence_service.py and app/adapters/redis/online_users.py.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
