@@ -20,7 +20,7 @@ from app.adapters.redis.pool import redis_pool
 from app.concurrency.backoff import Backoff
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
-from app.framework.redis_adapter.redis_servers import Sentinels
+from app.framework.redis_adapter.servers.redis_servers import Sentinels
 from app.ports import Clock
 
 T = TypeVar("T")
