@@ -1,4 +1,4 @@
-"""Tests of an open connection to Redis (app/framework/redis_adapter/servers/redis_connection.py)."""
+"""Tests of a connection to Redis (app/framework/redis_adapter/servers/redis_connection.py)."""
 
 import asyncio
 import ssl
