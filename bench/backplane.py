@@ -2,11 +2,15 @@
 
 A server emits events to a room. In the first run, all members of the room are connected to this
 server; in the second run, half of them are connected to a second server. The difference of the
-servers' CPU times is the cost of the adapter. The CPU time of Redis is not counted.
+servers' CPU times is the cost of the adapter. The CPU time of Redis is not counted. In the end, a
+third server has no members of the room.
 """
 
 import asyncio
 import statistics
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -24,6 +28,7 @@ from tests.redis_server import RedisServer
 ROUNDS = 3
 _BURSTS = {10: 10, 100: 2}
 """The number of events every 10 ms, by the number of members of the room."""
+_FEW = min(_BURSTS)
 _SECONDS = 6.0
 
 HEADING = (
@@ -48,25 +53,67 @@ async def main() -> None:
             print(f"| {members} | {name} | {one:.2f} | {two:.2f} | {two - one:.2f} |", flush=True)
         ratio = added[NODE] / added[OURS]
         print(f"In rooms of {members}, the adapter is {ratio:.1f} times as cheap as Node's.")
+    events, idle_ms, busy_ms = await _measure_without_members()
+    print(
+        f"A third node without members used {busy_ms:.1f} ms of CPU time during {events:,} events, "
+        f"and {idle_ms:.1f} ms in the same time without events."
+    )
 
 
 async def _delivery_us(name: str, members: int, *, nodes: int) -> float:
     """Return the CPU time of all nodes per delivered event."""
+    async with _room(name, members, nodes) as room:
+        before = _cpu_seconds(room.servers)
+        events = await room.flood()
+        return (_cpu_seconds(room.servers) - before) / (events * members) * 1e6
+
+
+async def _measure_without_members() -> tuple[int, float, float]:
+    """Measure a third node without members.
+
+    Returns: the number of events, and the milliseconds of CPU time without and with the events.
+    """
+    async with _room(OURS, _FEW, nodes=2, empty_nodes=1) as room:
+        third = room.servers[-1]
+        begin = third.cpu_seconds
+        await asyncio.sleep(_SECONDS)
+        middle = third.cpu_seconds
+        events = await room.flood()
+        end = third.cpu_seconds
+    return events, (middle - begin) * 1e3, (end - middle) * 1e3
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    servers: list[ClusterServer]
+    members: int
+    received: list[int]
+
+    async def flood(self) -> int:
+        """Let the first server emit events until all members have them; return their number."""
+        self.received[0] = 0
+        events = await self.servers[0].flood(_BURSTS[self.members], _SECONDS)
+        await until_received(self.received, events * self.members, _SECONDS)
+        return events
+
+
+@asynccontextmanager
+async def _room(name: str, members: int, nodes: int, empty_nodes: int = 0) -> AsyncIterator[_Room]:
+    """Start servers, and divide the members of a room among the first ``nodes`` of them."""
     redis = RedisServer()
     try:
-        async with running(name, redis.url, nodes) as servers, aiohttp.ClientSession() as session:
-            received = [0]
+        async with (
+            running(name, redis.url, nodes + empty_nodes) as servers,
+            aiohttp.ClientSession() as session,
+        ):
+            room = _Room(servers, members, [0])
             urls = [servers[number % nodes].url for number in range(members)]
-            readers = [await connect(session, url, received) for url in urls]
+            readers = [await connect(session, url, room.received) for url in urls]
             await servers[0].flood(1, _SECONDS)  # a warm-up, for a JIT compiler
             await asyncio.sleep(1)
-            before, received[0] = _cpu_seconds(servers), 0
-            deliveries = await servers[0].flood(_BURSTS[members], _SECONDS) * members
-            await until_received(received, deliveries, _SECONDS)
-            used = _cpu_seconds(servers) - before
+            yield room
             for reader in readers:
                 reader.cancel()
-        return used / deliveries * 1e6
     finally:
         redis.stop()
 

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://... or rediss://...: shares revocations and limits between nodes",
+        description="redis://..., or redis+sentinel://...: what nodes share; rediss for TLS",
     )
     cluster_adapter: Literal["sharded", "classic"] = Field(
         "sharded",

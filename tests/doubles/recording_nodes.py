@@ -12,6 +12,7 @@ class RecordingNodes(Nodes):
 
     Attributes:
         announced: The channels of `announce_messages`, and None for each `announce_losses`.
+        digests: The arguments of `announce_members`.
         may_confirm: `confirm_subscriptions` waits until this is set. It is set at first.
     """
 
@@ -20,6 +21,7 @@ class RecordingNodes(Nodes):
 
     def __init__(self) -> None:
         self.announced: list[ChannelId | None] = []
+        self.digests: list[tuple[ChannelId, int]] = []
         self.may_confirm = asyncio.Event()
         self.may_confirm.set()
 
@@ -33,6 +35,9 @@ class RecordingNodes(Nodes):
 
     def announce_messages(self, channel_id: ChannelId) -> None:
         self.announced.append(channel_id)
+
+    def announce_members(self, channel_id: ChannelId, digest: int) -> None:
+        self.digests.append((channel_id, digest))
 
     def announce_losses(self) -> None:
         self.announced.append(None)

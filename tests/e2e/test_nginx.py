@@ -39,7 +39,10 @@ async def nodes(
     postgres_template: str,
     shared_redis_server: RedisServer,
 ) -> AsyncIterator[Nodes]:
-    """Two servers that share PostgreSQL and Redis, and trust nginx's address."""
+    """Two servers that share PostgreSQL and Redis, and trust nginx's address.
+
+    The first one has two workers on one port.
+    """
     folder = tmp_path_factory.mktemp("nodes")
     seed = folder / "seed.json"
     seed.write_text(json.dumps({"user_alice": [CHANNEL], "user_bob": [CHANNEL]}))
@@ -52,7 +55,8 @@ async def nodes(
         "TRUSTED_PROXIES": "127.0.0.1",
         "DRAIN_SECONDS": "2",
     }
-    async with running(folder, settings) as first, running(folder, settings) as second:
+    workers = {**settings, "WEB_CONCURRENCY": "2"}
+    async with running(folder, workers) as first, running(folder, settings) as second:
         yield first, second
     postgres_server.drop_database(DATABASE)
 
