@@ -9,7 +9,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 
 SERVER_SECONDS = 1.0
 """The time limit for asking one server for the slots; then another one is asked."""
