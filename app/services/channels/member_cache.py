@@ -27,7 +27,7 @@ MAX_CHANNELS = 100_000
 
 _DIGEST_BYTES = 6
 """The length of a digest: a number in JSON has 53 bits."""
-_DIGESTS = 256**_DIGEST_BYTES
+_DIGESTS = 1 << 8 * _DIGEST_BYTES
 """The number of different digests."""
 
 _logger = logging.getLogger(__name__)
