@@ -100,8 +100,9 @@ class NamespaceRooms:
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
-        pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
-            so that removing all sockets from a room also cancels the joins that are queued.
+        pending: The links of sockets that are being admitted, by the sockets' ids. `sockets` also
+            returns these sockets, so that removing all sockets from a room also cancels the joins
+            that are queued.
         params: In a dynamic namespace, the values of the pattern's parameters, such as ``id`` of
             ``/rooms/:id``; otherwise empty.
         middlewares: The results of `compile_middleware`, in the order of their registration.
@@ -113,7 +114,7 @@ class NamespaceRooms:
         self.namespace = namespace
         self.params: Mapping[str, str] = {}
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
-        self.pending: set[RoomLink] = set()
+        self.pending: dict[str, RoomLink] = {}
         self._pending_in: dict[str, set[RoomLink]] = {}
         """The links of pending sockets by the rooms that they will join."""
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
@@ -212,11 +213,16 @@ class NamespaceRooms:
     def _select_pending(
         self, rooms: frozenset[str], except_rooms: frozenset[str]
     ) -> list[RoomLink]:
-        links: Iterable[RoomLink] = self.pending
+        sids: Iterable[str] = self.pending
         if rooms:
-            found = {link for room in rooms for link in self._pending_in.get(room, ())}
-            links = found & self.pending
-        return [link for link in links if link.pending_rooms.isdisjoint(except_rooms)]
+            joining = (self._pending_in.get(room, ()) for room in rooms)
+            sids = {link.sid for links in joining for link in links} | rooms
+        return [
+            link
+            for sid in sids
+            if (link := self.pending.get(sid)) is not None
+            and link.pending_rooms.isdisjoint(except_rooms)
+        ]
 
     def sockets(self, rooms: frozenset[str], except_rooms: frozenset[str]) -> tuple[Socket, ...]:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
@@ -240,9 +246,9 @@ class NamespaceRooms:
 
     def has_sockets(self, room: str) -> bool:
         """See `Hub.has_sockets`."""
-        if room in self.groups or room in self.all_members:
+        if room in self.groups or room in self.all_members or room in self.pending:
             return True
-        return not self.pending.isdisjoint(self._pending_in.get(room, ()))
+        return any(link.sid in self.pending for link in self._pending_in.get(room, ()))
 
     @property
     def socket_count(self) -> int:
@@ -284,8 +290,7 @@ class NamespaceRooms:
     def add_pending(self, room: str, link: RoomLink) -> None:
         """Register that a pending socket will join a room, and receive events for it already."""
         self._pending_in.setdefault(room, set()).add(link)
-        if room != link.sid:
-            self._room_created(room)
+        self._room_created(room)
 
     def remove_pending(self, room: str, link: RoomLink) -> None:
         """Undo `add_pending`, when the socket has joined the room or will not join it."""
@@ -294,8 +299,7 @@ class NamespaceRooms:
             links.remove(link)
             if not links:
                 del self._pending_in[room]
-            if room != link.sid:
-                self._room_deleted(room)
+            self._room_deleted(room)
 
     def _room_created(self, room: str) -> None:
         if self.cluster is not None:

@@ -180,8 +180,7 @@ class ServerSocketLink:
         An admitted socket receives the answer to CONNECT, joins its rooms, then receives the queued
         events.
         """
-        self.hub.pending.add(self)
-        self.hub.add_pending(self.sid, self)
+        self.hub.pending[self.sid] = self
         admitted = False
         try:
             for middleware in self.hub.middlewares:
@@ -193,7 +192,7 @@ class ServerSocketLink:
                     return
             admitted = True
         finally:  # also after a cancellation: no socket may stay pending
-            self.hub.pending.remove(self)
+            del self.hub.pending[self.sid]
             self._finish_admission(admitted=admitted)
 
     def _finish_admission(self, *, admitted: bool) -> None:

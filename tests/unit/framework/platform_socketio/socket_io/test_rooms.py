@@ -22,7 +22,7 @@ class PendingLink:
 
     socket: Socket
     pending_rooms: frozenset[str]
-    sid: str = ""
+    sid: str = "pending"
     queued: list[bytes] = field(default_factory=list)
 
     def queue_broadcast(self, packet: bytes) -> None:
@@ -40,8 +40,8 @@ class UncheckedRooms(frozenset[str]):
 
 
 def add_pending(rooms: NamespaceRooms, link: PendingLink) -> None:
-    rooms.pending.add(link)
-    for room in link.pending_rooms:
+    rooms.pending[link.sid] = link
+    for room in link.pending_rooms - {link.sid}:
         rooms.add_pending(room, link)
 
 
@@ -133,7 +133,10 @@ async def test_room_is_checked_at_once_when_many_sockets_are_being_admitted(
 ) -> None:
     """Each client of a crowd checks the rooms of all its channels. A left room has no sockets."""
     socket = fake_socket(Socket, socket_id="pending")
-    links = [PendingLink(socket, UncheckedRooms({f"room {number}"})) for number in range(3)]
+    links = [
+        PendingLink(socket, UncheckedRooms({f"room {number}"}), f"socket {number}")
+        for number in range(3)
+    ]
     for link in links:
         add_pending(rooms, link)
 
