@@ -22,13 +22,17 @@ class RedisServer:
         client: A connection with which a test reads and writes keys.
         port: The server's port on 127.0.0.1.
         pid: The id of the process; it changes when the server is started again.
+
+    Args:
+        config: Options of the server, with underscores for hyphens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **config: str) -> None:
+        self._config = {name.replace("_", "-"): value for name, value in config.items()}
         # Do not let ValkeyServer choose the port: its search starts at a fixed port, so concurrent
         # test runs would choose the same one.
         self.port = free_port()
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
         self.pid = 0
         self.client = Redis(port=self.port, decode_responses=True)
@@ -45,7 +49,7 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
         self._read_pid()
 

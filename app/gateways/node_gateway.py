@@ -89,13 +89,19 @@ class NodeGateway(Nodes, MembershipBus):
 
     async def publish(self, update: MembershipUpdate) -> None:
         """See `MembershipBus.publish`. Nodes in Node.js move their sockets, too."""
-        self._on_changed(update)
         channel_id, room = update.channel_id, channel_room(update.channel_id)
+        last_seq = 0
+        if update.event is MembershipEvent.JOINED:
+            try:
+                last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
+            except Unavailable:
+                self._on_changed(update)
+                raise
+        self._listener.apply_membership(update, last_seq)
         if update.event is MembershipEvent.DELETED:
             self.server.server_side_emit(NodeEvent.MEMBERSHIP, update.event, channel_id, [], 0)
             self.server.in_(room).sockets_leave(room)
             return
-        last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
         for user_ids in _chunks(update.user_ids):
             self.server.server_side_emit(
                 NodeEvent.MEMBERSHIP, update.event, channel_id, user_ids, last_seq

@@ -31,10 +31,10 @@ class NodeListener(Protocol):
         """Handle an event that another node has published to a channel."""
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
-        """Move the sockets of this node after a change of a channel's members.
+        """Move the sockets of this node after this or another node changed a channel's members.
 
         Args:
-            last_seq: The ``seq`` of the channel's last message after the change.
+            last_seq: If users have joined, the ``seq`` of the channel's last message after that.
         """
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:

@@ -20,12 +20,14 @@ from app.adapters.redis.pool import redis_pool
 from app.concurrency.backoff import Backoff
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
-from app.framework.redis_adapter.redis_servers import Sentinels
+from app.framework.redis_adapter.servers.redis_servers import Sentinels
 from app.ports import Clock
 
 T = TypeVar("T")
 
-ScriptName = Literal["attempt", "failed", "lease", "remember", "take_socket", "write_sockets"]
+ScriptName = Literal[
+    "attempt", "failed", "lease", "remember", "settle_presence", "take_socket", "write_sockets"
+]
 
 WAIT_SECONDS = 4.0
 """The maximum time that a call waits for a free connection."""

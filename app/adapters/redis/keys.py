@@ -3,6 +3,8 @@
 All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """
 
+from app.domain.ids import UserId
+
 _PREFIX = "chatgenius:"
 _ADDRESS_CHARS = 64
 
@@ -57,6 +59,31 @@ def node_prefix() -> bytes:
 def node_alive(node_id: str) -> bytes:
     """Return the key that exists while the node is alive."""
     return node_prefix() + _encoded(node_id)
+
+
+def nodes() -> bytes:
+    """Return the key of a set with the ids of the nodes that `presence` may depend on."""
+    return _encoded(f"{_PREFIX}sockets:nodes")
+
+
+def presence() -> bytes:
+    """Return the key of a hash with the presence of each user that was published last."""
+    return _encoded(f"{_PREFIX}presence")
+
+
+def presence_sweep() -> bytes:
+    """Return the key that exists while a node settles the users of stopped nodes."""
+    return _encoded(f"{_PREFIX}presence:sweep")
+
+
+def user_field(user_id: UserId) -> bytes:
+    """Return the user's field in the hash `presence`."""
+    return _encoded(user_id)
+
+
+def user_of_field(field: bytes | str) -> UserId:
+    """Return the user whose `user_field` this is."""
+    return UserId(field if isinstance(field, str) else field.decode(errors="surrogatepass"))
 
 
 def webhook(message_id: str) -> bytes:

@@ -4,8 +4,8 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from app.framework.redis_adapter.redis_servers import connection_to
-from app.framework.redis_adapter.redis_url import RedisUrl
+from app.framework.redis_adapter.servers.redis_servers import connection_to
+from app.framework.redis_adapter.servers.redis_url import RedisUrl
 
 MAX_CONNECTIONS = 16
 
