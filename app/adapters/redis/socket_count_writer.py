@@ -9,7 +9,6 @@ from itertools import islice
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId, new_id
@@ -136,10 +135,10 @@ class SocketCountWriter:
 
     async def _register(self) -> None:
         """Register the node with a new id, remove its old id, and schedule writing every count."""
-        old, new = keys.node_alive(self.node_id), new_id()
+        old, new = self._connection.keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:
-            await redis.set(keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.set(self._connection.keys.node_alive(new), 1, ex=ALIVE_SECONDS)
             await redis.delete(old)
 
         await self._connection.run(command)
@@ -148,7 +147,7 @@ class SocketCountWriter:
         self._change_all()
 
     async def _send_heartbeat(self) -> None:
-        key = keys.node_alive(self.node_id)
+        key = self._connection.keys.node_alive(self.node_id)
 
         async def command(redis: Redis) -> bool:
             if await redis.expire(key, ALIVE_SECONDS):
@@ -178,7 +177,7 @@ class SocketCountWriter:
             del self._changed[user_id]
         await self._connection.run_script(
             "write_sockets",
-            [keys.sockets_of_user(user_id) for user_id in batch],
+            [self._connection.keys.sockets_of_user(user_id) for user_id in batch],
             self.node_id,
             KEPT_SECONDS,
             *batch.values(),
@@ -190,4 +189,4 @@ class SocketCountWriter:
                 self.change(user_id)
 
     async def _unregister(self, redis: Redis) -> None:
-        await redis.delete(keys.node_alive(self.node_id))
+        await redis.delete(self._connection.keys.node_alive(self.node_id))

@@ -1,6 +1,5 @@
 """Limits sockets per user over all nodes."""
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.socket_count_writer import KEPT_SECONDS, SocketCountWriter
 from app.domain.errors import Unavailable
@@ -60,11 +59,11 @@ class RedisSocketQuota(SocketQuota):
     async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
         answer = await self._connection.run_script(
             "take_socket",
-            [keys.sockets_of_user(user_id)],
+            [self._connection.keys.sockets_of_user(user_id)],
             self._writer.node_id,
             count,
             self._max_sockets,
             KEPT_SECONDS,
-            keys.node_prefix(),
+            self._connection.keys.node_prefix(),
         )
         return answer == 1
