@@ -35,7 +35,9 @@ from app.ports import Clock
 
 T = TypeVar("T")
 
-ScriptName = Literal["attempt", "failed", "lease", "remember", "take_socket", "write_sockets"]
+ScriptName = Literal[
+    "attempt", "failed", "lease", "remember", "settle_presence", "take_socket", "write_sockets"
+]
 
 WAIT_SECONDS = 4.0
 """The maximum time that a call waits for a free connection."""

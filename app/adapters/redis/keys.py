@@ -3,6 +3,8 @@
 All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """
 
+from app.domain.ids import UserId
+
 REVOCATIONS_CHANNEL = b"chatgenius:revocations"
 
 _ADDRESS_CHARS = 64
@@ -63,9 +65,31 @@ class Keys:
         """Return the key that exists while the node is alive."""
         return self.node_prefix() + _encoded(node_id)
 
+    def nodes(self) -> bytes:
+        """Return the key of a set with the ids of the nodes that `presence` may depend on."""
+        return _encoded(f"{self._prefix}sockets:nodes")
+
+    def presence(self) -> bytes:
+        """Return the key of a hash with the presence of each user that was published last."""
+        return _encoded(f"{self._prefix}presence")
+
+    def presence_sweep(self) -> bytes:
+        """Return the key that exists while a node settles the users of stopped nodes."""
+        return _encoded(f"{self._prefix}presence:sweep")
+
     def webhook(self, message_id: str) -> bytes:
         """Return the key that exists once the webhook message was processed."""
         return _encoded(f"{self._prefix}webhook:{message_id}")
+
+
+def user_field(user_id: UserId) -> bytes:
+    """Return the user's field in the hash `Keys.presence`."""
+    return _encoded(user_id)
+
+
+def user_of_field(field: bytes | str) -> UserId:
+    """Return the user whose `user_field` this is."""
+    return UserId(field if isinstance(field, str) else field.decode(errors="surrogatepass"))
 
 
 def _encoded(key: str) -> bytes:

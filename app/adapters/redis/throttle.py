@@ -72,6 +72,7 @@ class RedisThrottle(Throttle):
         clock: Clock,
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._name = name
         self._clock = clock
         self._burst = burst
@@ -171,8 +172,8 @@ class RedisThrottle(Throttle):
             name
             for key in batch
             for name in (
-                self._connection.keys.rate_limit(self._name, key),
-                self._connection.keys.sockets_of_user(key),
+                self._keys.rate_limit(self._name, key),
+                self._keys.sockets_of_user(key),
             )
         ]
         needed = [lease.needed for lease in batch.values()]
