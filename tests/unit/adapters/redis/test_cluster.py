@@ -11,9 +11,11 @@ from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.system.clock import SystemClock
 from app.domain.credential import Revocation, RevocationKind
 from app.domain.errors import Unavailable
+from tests.contract.credentials import ALICES_TOKEN, credential
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_cluster import RedisCluster
 from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
+from tests.unit.docs.markdown import ROOT, blocks
 
 REVOCATION = Revocation(RevocationKind.SESSION, "sess_1")
 
@@ -73,6 +75,27 @@ async def test_revocations_are_stored_and_received_when_a_master_has_failed_over
     await connection.on_application_shutdown(None)
     assert own_cluster.masters[0] is stopped
     assert ["{chatgenius}:revoked:session:sess_1"] == own_cluster.replica.client.keys()
+
+
+async def test_the_documented_rights_are_enough_in_a_cluster(redis_cluster: RedisCluster) -> None:
+    (block,) = blocks(ROOT / "docs" / "operations.md", "text")
+    rights = block.code.replace("PASSWORD", "secret").split()
+    for server in (*redis_cluster.masters, redis_cluster.replica):
+        server.client.execute_command(*rights, "~{chatgenius}:*", "+cluster|slots")  # type: ignore[no-untyped-call]
+    url = redis_cluster.url.replace("://", "://chatgenius:secret@")
+    connection = RedisConnection(url, ANSWER_SECONDS, SystemClock())
+    await connection.on_module_init()
+    store = RedisRevocationStore(connection)
+
+    await store.add(REVOCATION, 60)
+    await store.add(Revocation.of_token(ALICES_TOKEN), 60)
+    is_revoked = await store.contains(credential())
+
+    await connection.on_application_shutdown(None)
+    assert is_revoked
+    assert [[]] * 4 == [
+        each.client.acl_log() for each in (*redis_cluster.masters, redis_cluster.replica)
+    ]
 
 
 async def is_stored(store: RedisRevocationStore) -> bool:
