@@ -9,7 +9,6 @@ from itertools import islice
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId, new_id
@@ -61,6 +60,7 @@ class SocketCountWriter:
         on_outdated: Callable[[UserId], None],
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._counts = counts
         self._clock = clock
         self._on_outdated = on_outdated
@@ -155,11 +155,11 @@ class SocketCountWriter:
 
     async def _register(self) -> None:
         """Register the node with a new id, remove its old id, and schedule writing every count."""
-        old, new = keys.node_alive(self.node_id), new_id()
+        old, new = self._keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:
-            await redis.set(keys.node_alive(new), 1, ex=ALIVE_SECONDS)
-            await redis.sadd(keys.nodes(), new)
+            await redis.set(self._keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.sadd(self._keys.nodes(), new)
             await redis.delete(old)
 
         await self._connection.run(command)
@@ -170,13 +170,13 @@ class SocketCountWriter:
 
     async def _send_heartbeat(self) -> None:
         node_id = self.node_id
-        key = keys.node_alive(node_id)
+        key = self._keys.node_alive(node_id)
 
         async def command(redis: Redis) -> bool:
             if await redis.expire(key, ALIVE_SECONDS):
                 return True
             await redis.set(key, 1, ex=ALIVE_SECONDS)
-            await redis.sadd(keys.nodes(), node_id)
+            await redis.sadd(self._keys.nodes(), node_id)
             return False
 
         was_alive = await self._connection.run(command)
@@ -203,7 +203,7 @@ class SocketCountWriter:
             del self._changed[user_id]
         await self._connection.run_script(
             "write_sockets",
-            [keys.sockets_of_user(user_id) for user_id in batch],
+            [self._keys.sockets_of_user(user_id) for user_id in batch],
             self.node_id,
             KEPT_SECONDS,
             *batch.values(),
@@ -216,7 +216,7 @@ class SocketCountWriter:
                 self._on_outdated(user_id)
 
     async def _unregister(self, redis: Redis) -> None:
-        await redis.delete(keys.node_alive(self.node_id))
+        await redis.delete(self._keys.node_alive(self.node_id))
 
 
 def _ignore() -> None:

@@ -20,7 +20,7 @@ from app.domain.presence import PresenceChange
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
-from app.services.channels.member_cache import REFRESH_SECONDS
+from app.services.channels.member_cache import CURRENT_SECONDS, REFRESH_SECONDS
 from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
@@ -300,6 +300,21 @@ async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_l
     here.sync.compare_members(GENERAL, nodes.digests[-1][1] + 1)
     here.receive_message((await here.store())[0])
     await here.until(lambda: len(here.sent) == 3)
+
+    assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+
+async def test_former_member_receives_nothing_when_no_node_announces_the_removal(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, clock: ManualClock
+) -> None:
+    """Nodes of the original backend announce nothing. The members are loaded after some time."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    store.leave(GENERAL, BOB)
+    clock.advance(CURRENT_SECONDS)
+
+    here.receive(ServerEvent.MESSAGE_UPDATED, {"content": "secret"}, sent="updated")
+    await here.until(lambda: len(here.sent) == 2)
 
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 

@@ -20,10 +20,12 @@ class SlotMap:
 
     Attributes:
         masters: The servers that have slots.
+        connection_class: redis-py's class of a connection to one server; see `options_of`.
     """
 
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
+        self.connection_class = url.connection_class
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self.masters: frozenset[Address] = frozenset()
         self._servers = deque(url.addresses)
@@ -57,7 +59,7 @@ class SlotMap:
         error: Exception | None = None
         for _ in range(len(self._servers)):
             server = self.next_server()
-            connection = self._url.connection_class(**self.options_of(server))
+            connection = self.connection_class(**self.options_of(server))
             try:
                 async with asyncio.timeout(SERVER_SECONDS):
                     await self.read(connection, server.host)
