@@ -103,6 +103,9 @@ class ChatModule(containers.DeclarativeContainer):
     adoption_poller = providers.Singleton(
         AdoptionPoller, adoption, message_publisher, message_service, clock
     )
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, write_admission
+    )
     node_sync = providers.Singleton(
         NodeSync,
         nodes=nodes,
@@ -112,9 +115,7 @@ class ChatModule(containers.DeclarativeContainer):
         rooms=socket_rooms,
         typing=typing_service,
         adoption=adoption_poller,
-    )
-    delivery_service = providers.Singleton(
-        DeliveryService, deliveries, broadcaster, clock, write_admission
+        deliveries=delivery_service,
     )
     offline_message_service = providers.Singleton(
         OfflineMessageService,

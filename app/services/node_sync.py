@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -11,12 +11,14 @@ from itertools import islice
 from typing import Any
 
 from app.domain.channel import MembershipEvent, MembershipUpdate
+from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId
+from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
+from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
@@ -55,6 +57,7 @@ class NodeSync(NodeListener):
         rooms: SocketRooms,
         typing: TypingService,
         adoption: AdoptionPoller,
+        deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
         self._nodes = nodes
@@ -64,6 +67,7 @@ class NodeSync(NodeListener):
         self._rooms = rooms
         self._typing = typing
         self._adoption = adoption
+        self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
         # The channels whose first client on this node is connecting.
@@ -102,6 +106,19 @@ class NodeSync(NodeListener):
         can_publish = channel_id not in self._waiting and self._publisher.is_prepared(channel_id)
         if not (can_publish and self._publish(event)):
             self._wait(channel_id, event)
+
+    def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
+        """See `NodeListener.is_receipt_current`."""
+        match payload:
+            case {
+                "messageId": str(message_id),
+                "recipientId": str(recipient_id),
+                "status": DeliveryState.DELIVERED | DeliveryState.READ as status,
+            }:
+                return self._deliveries.receive(
+                    MessageId(message_id), UserId(recipient_id), DeliveryState(status)
+                )
+        return True
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """See `NodeListener.apply_membership`."""
