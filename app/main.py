@@ -6,8 +6,11 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,6 +26,7 @@ from app.adapters.sql.connection.sqlite_file import sqlite_server_lock
 from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
+from app.adapters.system.worker_link import WorkerLink
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
 from app.domain.time_limits import CLOSING_SECONDS, DISCONNECT_SECONDS
@@ -44,8 +48,17 @@ _LISTEN_FIXES = {
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
 
+RESTART_SIGNAL = signal.SIGUSR2
+"""The signal on which the supervisor of several workers replaces them, one after another."""
+_NOT_SUPERVISOR = (
+    f"{RESTART_SIGNAL.name} has no effect here: send it to a server of several workers"
+)
+
 _ACK_SHARE = 0.6
 """The share of the time for closing in which clients still get the acks of running events."""
+
+_LAST_ADMISSIONS_SECONDS = 0.5
+"""The time in which a released worker admits the clients that it has accepted."""
 
 _EXTERNAL_ERRORS = (
     DatabaseOpenError,
@@ -95,25 +108,67 @@ OnListening: TypeAlias = Callable[[str, Membership], None]
 """A callback that receives the URL and the seeded users once the server listens."""
 
 
-async def bootstrap(settings: Settings, on_listening: OnListening) -> None:
+async def bootstrap(
+    settings: Settings, on_listening: OnListening, link: WorkerLink | None = None
+) -> None:
     """Start the server, call ``on_listening``, and serve until SIGINT, SIGTERM or SIGHUP.
 
     SIGINT (Ctrl-C) closes at once. After SIGTERM or SIGHUP the server continues to serve while
     ``/health/ready`` answers 503, disconnects its clients in batches, and exits within
     ``DRAIN_SECONDS``. A second SIGINT or SIGTERM kills the process.
 
+    Args:
+        link: In a worker, the connection to its supervisor, which has called `prepare_process`. A
+            worker listens on the link's sockets. When it is released, it stops listening and then
+            disconnects its clients in batches; ``/health/ready`` stays as it is, because other
+            workers answer at the same port. A second signal has no effect: the supervisor kills.
+
     Raises:
         StartError: The port is in use, or a file or the database cannot be used.
         BootError: The application's modules or gateways are declared inconsistently.
     """
     with start_errors(), _lock_sqlite_file(settings):
-        await _serve(settings, on_listening)
+        await _serve(settings, on_listening, link)
 
 
-async def _serve(settings: Settings, on_listening: OnListening) -> None:
-    stopped = _stop_signal()
+def prepare_process(settings: Settings) -> None:
+    """Warn of settings with unexpected effects, and raise the limit of open files."""
     _warn_of(settings)
     file_descriptors.warn_if_low(file_descriptors.raise_limit())
+
+
+def check_workers(settings: Settings) -> None:
+    """Check that several processes can serve one chat with these settings.
+
+    Raises:
+        StartError: There is no Redis, or the database is for one process.
+    """
+    fewer = f"or run one process (WEB_CONCURRENCY=1 instead of {settings.web_concurrency})"
+    if settings.redis_url is None:
+        raise StartError(
+            f"Several workers need Redis, which connects their clients: set REDIS_URL, {fewer}."
+        )
+    if settings.database_url == IN_MEMORY:
+        raise StartError(
+            "DATABASE_URL is memory:, which several workers cannot share; "
+            f"set it to a PostgreSQL database, {fewer}."
+        )
+    if sqlite_file(parse_database_url(settings.database_url)) is not None:
+        raise StartError(
+            "The database is an SQLite file, which only one process may serve; "
+            f"set DATABASE_URL to a PostgreSQL database, {fewer}."
+        )
+    if sys.platform != "linux":
+        raise StartError(
+            f"Only Linux distributes connections over several workers; use Linux, {fewer}."
+        )
+
+
+async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink | None) -> None:
+    stopped = _stop_signal(link)
+    asyncio.get_running_loop().add_signal_handler(RESTART_SIGNAL, _log.warning, _NOT_SUPERVISOR)
+    if link is None:
+        prepare_process(settings)
     app = create_application(settings)
     received: signal.Signals | None = None
     closed_by: float | None = None
@@ -121,18 +176,25 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
         check_event_weights(app.events())
         await app.init()
         seeded = await _seed(app, settings)
-        url = await _listen(app, settings)
+        if link is None:
+            with listen_errors(settings):
+                await app.listen(settings.port, settings.host)
+        else:
+            await app.listen_on(link.sockets)
         # Make garbage collection rare, and exclude the objects created so far: they live until the
         # exit. With the default threshold, a burst of 1,000 receipts takes 6 % more time.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 20, 50)
-        _log.info("started", url=url, version=__version__)
-        on_listening(url, seeded)
-        received = await stopped
+        _log.info("started", url=settings.base_url, version=__version__)
+        on_listening(settings.base_url, seeded)
+        stop = await stopped
+        received = stop.signal
+        if stop.is_released:
+            await app.stop_listening()
         if received is not signal.SIGINT and settings.drain_seconds:
             closed_by = asyncio.get_running_loop().time() + settings.drain_seconds
-            await _drain(app, received, settings.drain_seconds)
+            await _drain(app, stop, settings.drain_seconds)
     finally:
         try:
             async with asyncio.timeout_at(closed_by):
@@ -141,13 +203,30 @@ async def _serve(settings: Settings, on_listening: OnListening) -> None:
             _log.error("closing timed out", drain_seconds=settings.drain_seconds)
 
 
-async def _drain(app: NestApplication, received: signal.Signals, drain_seconds: float) -> None:
-    """Serve until load balancers send no more clients; then disconnect the clients in batches."""
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """A request to stop.
+
+    Attributes:
+        signal: The signal that was received; SIGTERM if the supervisor released this worker.
+        is_released: Whether the supervisor released this worker, so that the others serve on.
+    """
+
+    signal: signal.Signals
+    is_released: bool = False
+
+
+async def _drain(app: NestApplication, stop: _Stop, drain_seconds: float) -> None:
+    """Serve until no more clients arrive; then disconnect the clients in batches."""
     closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
     disconnect_seconds = min(drain_seconds / 5, DISCONNECT_SECONDS)
     serving_seconds = drain_seconds - disconnect_seconds - closing_seconds
-    await app.drain()
-    _log.info("draining", signal=received.name, serving_seconds=round(serving_seconds, 3))
+    if stop.is_released:
+        # Admit the clients whose connections were accepted just before.
+        serving_seconds = min(serving_seconds, _LAST_ADMISSIONS_SECONDS)
+    else:
+        await app.drain()
+    _log.info("draining", signal=stop.signal.name, serving_seconds=round(serving_seconds, 3))
     await asyncio.sleep(serving_seconds)
     app.get(DrainNotice).send()
     await app.disconnect_clients(disconnect_seconds, closing_seconds * _ACK_SHARE)
@@ -211,11 +290,6 @@ def _warn_of(settings: Settings) -> None:
         _log.warning(
             "CORS_ORIGINS contains null: every sandboxed page and every local file may connect"
         )
-    if settings.web_concurrency != 1:
-        _log.warning(
-            f"WEB_CONCURRENCY={settings.web_concurrency} has no effect: the server is one process; "
-            "set it to 1"
-        )
 
 
 @contextmanager
@@ -238,9 +312,11 @@ def _lock_sqlite_file(settings: Settings) -> AbstractContextManager[None]:
     return nullcontext() if file is None else sqlite_server_lock(file)
 
 
-async def _listen(app: NestApplication, settings: Settings) -> str:
+@contextmanager
+def listen_errors(settings: Settings) -> Iterator[None]:
+    """Convert errors of opening ``PORT`` to a `StartError`."""
     try:
-        await app.listen(settings.port, settings.host)
+        yield
     except socket.gaierror as error:
         raise StartError(
             f"The host name {settings.host} cannot be resolved ({error.strerror}); "
@@ -253,25 +329,35 @@ async def _listen(app: NestApplication, settings: Settings) -> str:
         raise StartError(
             f"Cannot listen on {settings.host}, port {settings.port} ({reason}); {fix}."
         ) from error
-    return settings.base_url
 
 
-def _stop_signal() -> "asyncio.Future[signal.Signals]":
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[signal.Signals] = loop.create_future()
-
-    def stop(number: signal.Signals) -> None:
-        for each in numbers:
-            loop.remove_signal_handler(each)
-            # Ignore a second SIGHUP: a closing terminal may send two, from its shell and the
-            # kernel.
-            hangs_up = each is signal.SIGHUP
-            signal.signal(each, signal.SIG_IGN if hangs_up else signal.SIG_DFL)
-        stopped.set_result(number)
-
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that stop a server."""
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup sets SIG_IGN
         numbers.append(signal.SIGHUP)
+    return numbers
+
+
+def _stop_signal(link: WorkerLink | None) -> "asyncio.Future[_Stop]":
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[_Stop] = loop.create_future()
+    numbers = stop_signals()
+
+    def stop(request: _Stop) -> None:
+        if stopped.done():
+            return
+        for each in numbers:
+            loop.remove_signal_handler(each)
+            # Ignore a second SIGHUP: a closing terminal may send two, from its shell and the
+            # kernel. Ignore all second signals in a worker: a process manager may signal the whole
+            # group, and so the worker gets one signal from it and one from the supervisor.
+            is_ignored = each is signal.SIGHUP or link is not None
+            signal.signal(each, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
+        stopped.set_result(request)
+
     for number in numbers:
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, stop, _Stop(number))
+    if link is not None:
+        link.when_released(partial(stop, _Stop(signal.SIGTERM, is_released=True)))
     return stopped

@@ -98,9 +98,9 @@ def template_variables() -> set[str]:
 
 
 def cli_commands() -> set[str]:
-    """Return the names of the commands of ``python -m app``."""
-    group = typer.main.get_group(cli)
-    return set(group.commands)
+    """Return the names of the commands of ``python -m app`` that its help lists."""
+    commands = typer.main.get_group(cli).commands
+    return {name for name, command in commands.items() if not command.hidden}
 
 
 def systemd_unit() -> Iterator[Directive]:

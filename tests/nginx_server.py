@@ -6,16 +6,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
-
+from tests.certificates import self_signed_certificate
 from tests.deadlines import PROCESS_SECONDS
 from tests.deployment import nginx_template
 from tests.free_port import free_port
@@ -56,7 +49,7 @@ class NginxServer:
 
     def __init__(self, program: str, folder: Path, node_ports: Sequence[int]) -> None:
         self._http_port, self._https_port = free_port(), free_port()
-        self.certificate, key = _self_signed()
+        self.certificate, key = self_signed_certificate(SERVER_NAME)
         self.access_log = folder / "access.log"
         (folder / "key.pem").write_text(key)
         (folder / "certificate.pem").write_text(self.certificate)
@@ -113,31 +106,3 @@ class NginxServer:
         self._process.kill()
         _, errors = self._process.communicate()
         raise AssertionError(f"nginx did not start: {errors}")
-
-
-def _self_signed() -> tuple[str, str]:
-    """Return a new certificate for `SERVER_NAME` and its key, both as PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, SERVER_NAME)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(
-            x509.SubjectAlternativeName(
-                [x509.DNSName(SERVER_NAME), x509.IPAddress(ip_address("127.0.0.1"))]
-            ),
-            critical=False,
-        )
-        .sign(key, SHA256())
-    )
-    return (
-        certificate.public_bytes(Encoding.PEM).decode(),
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
-    )

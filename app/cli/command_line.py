@@ -18,6 +18,8 @@ from app.cli.program import arguments_of_this_program, is_script
 from app.cli.reloader import run_reloading
 from app.cli.starter.gateway_starter import MODULE_FILE, new_gateway
 from app.cli.welcome import welcome
+from app.cli.workers import run_worker, run_workers
+from app.config.settings import MAX_WORKERS
 from app.domain.credential import Revocation, RevocationKind
 from app.domain.ids import UserId
 from app.framework.websockets.event_table import event_lines, event_rows, events_as_json
@@ -52,17 +54,40 @@ def main(
 
 @cli.command()
 def run(
-    *, reload: Annotated[bool, typer.Option(help="Restart when the source changes.")] = False
+    *,
+    reload: Annotated[bool, typer.Option(help="Restart when the source changes.")] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_WORKERS, help="Server processes; replaces WEB_CONCURRENCY."),
+    ] = None,
 ) -> None:
     """Start the server; Ctrl-C stops it."""
     if reload:
+        if workers not in {None, 1}:
+            raise typer.BadParameter("--reload runs one process; leave out --workers")
         # Do not drain: there is no load balancer, and the reloader waits at most five seconds.
         os.environ.setdefault("DRAIN_SECONDS", "0")
-        command = [*arguments_of_this_program(), "run"]
+        command = [*arguments_of_this_program(), "run", "--workers", "1"]
         raise typer.Exit(run_reloading(command, Path(__file__).parents[1]))
+    if workers is not None:
+        os.environ["WEB_CONCURRENCY"] = str(workers)  # The workers read it, too
     with errors_as_sentences():
         settings = settings_and_logging()
+        if settings.web_concurrency > 1:
+            raise typer.Exit(run_workers(settings))
         run_async(bootstrap(settings, partial(welcome, settings)))
+
+
+@cli.command(hidden=True)
+def worker(
+    number: Annotated[int, typer.Argument(help="The worker's number in the logs.")],
+    link: Annotated[int, typer.Option(help="Descriptor of the supervisor's connection.")],
+    log_lock: Annotated[int, typer.Option(help="Descriptor of the lock for log lines.")],
+    listen: Annotated[list[int], typer.Option(help="Descriptor of a bound socket.")],
+) -> None:
+    """Run one of several workers. Only `run` calls this."""
+    with errors_as_sentences():
+        run_worker(number, link, log_lock, listen)
 
 
 @cli.command()

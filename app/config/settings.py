@@ -44,6 +44,9 @@ from app.config.setting_types import (
 IN_MEMORY = "memory:"
 """The ``DATABASE_URL`` for storing everything in memory; a restart loses all data."""
 
+MAX_WORKERS = 256
+"""The largest number of server processes, so that a typing error does not start thousands."""
+
 
 class Settings(BaseSettings):
     """All settings, validated.
@@ -97,7 +100,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://... or rediss://...: shares revocations and limits between nodes",
+        description="redis://..., or redis+sentinel://...: what nodes share; rediss for TLS",
     )
     cluster_adapter: Literal["sharded", "classic"] = Field(
         "sharded",
@@ -228,7 +231,12 @@ class Settings(BaseSettings):
         description="packets of one connection, pings included; above it the connection is closed",
     )
 
-    web_concurrency: Count = Field(1, description="server processes; only 1 is supported")
+    web_concurrency: int = Field(
+        1,
+        ge=1,
+        le=MAX_WORKERS,
+        description="server processes; several need Redis and PostgreSQL",
+    )
     drain_seconds: float = Field(
         10,
         ge=0,

@@ -31,6 +31,8 @@ class NodeEvent(StrEnum):
     """``(event, channelId, userIds, lastSeq)``: see `NodeListener.apply_membership`."""
     MESSAGES = "chat:messages"
     """``(channelId)``: see `NodeListener.catch_up`."""
+    MEMBERS = "chat:members"
+    """``(channelId, digest)``: see `NodeListener.compare_members`."""
     LOSSES = "chat:losses"
     """``()``: see `NodeListener.catch_up_all`."""
 
@@ -61,6 +63,7 @@ class NodeGateway(Nodes, MembershipBus):
         server.intercept_remote_events(self._intercept)
         server.on(NodeEvent.MEMBERSHIP, self._receive_membership)
         server.on(NodeEvent.MESSAGES, self._receive_messages)
+        server.on(NodeEvent.MEMBERS, self._receive_members)
         server.on(NodeEvent.LOSSES, self._receive_losses)
         self._cluster.when_connected(self._find_losses)
 
@@ -79,18 +82,27 @@ class NodeGateway(Nodes, MembershipBus):
     def announce_messages(self, channel_id: ChannelId) -> None:
         self.server.server_side_emit(NodeEvent.MESSAGES, channel_id)
 
+    def announce_members(self, channel_id: ChannelId, digest: int) -> None:
+        self.server.server_side_emit(NodeEvent.MEMBERS, channel_id, digest)
+
     def announce_losses(self) -> None:
         self.server.server_side_emit(NodeEvent.LOSSES)
 
     async def publish(self, update: MembershipUpdate) -> None:
         """See `MembershipBus.publish`. Nodes in Node.js move their sockets, too."""
-        self._on_changed(update)
         channel_id, room = update.channel_id, channel_room(update.channel_id)
+        last_seq = 0
+        if update.event is MembershipEvent.JOINED:
+            try:
+                last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
+            except Unavailable:
+                self._on_changed(update)
+                raise
+        self._listener.apply_membership(update, last_seq)
         if update.event is MembershipEvent.DELETED:
             self.server.server_side_emit(NodeEvent.MEMBERSHIP, update.event, channel_id, [], 0)
             self.server.in_(room).sockets_leave(room)
             return
-        last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
         for user_ids in _chunks(update.user_ids):
             self.server.server_side_emit(
                 NodeEvent.MEMBERSHIP, update.event, channel_id, user_ids, last_seq
@@ -131,6 +143,10 @@ class NodeGateway(Nodes, MembershipBus):
     def _receive_messages(self, channel_id: Any = None) -> None:
         if isinstance(channel_id, str):
             self._listener.catch_up(ChannelId(channel_id))
+
+    def _receive_members(self, channel_id: Any = None, digest: Any = None) -> None:
+        if isinstance(channel_id, str) and isinstance(digest, int):
+            self._listener.compare_members(ChannelId(channel_id), digest)
 
     def _receive_losses(self) -> None:
         self._listener.catch_up_all(tell_others=False)

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import os
 import sys
+from dataclasses import dataclass
 from typing import Literal, TextIO
 
 import orjson
@@ -11,6 +13,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.observability.current_event import add_current_event
 from app.observability.redaction import redact
+from app.observability.shared_stream import SharedStream
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["console", "json"]
@@ -24,7 +27,22 @@ _SELF_HANDLING_LOGGERS = (
 )
 
 
-def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
+@dataclass(frozen=True, slots=True)
+class SharedLog:
+    """How a process logs if several processes of one server write to one standard error.
+
+    Attributes:
+        lock: See `SharedStream`.
+        worker: The worker's number, which each of its lines contains; None for the supervisor.
+    """
+
+    lock: int
+    worker: int | None = None
+
+
+def configure_logging(
+    level: LogLevel, log_format: LogFormat, shared: SharedLog | None = None
+) -> None:
     """Write every log line of this process to the current standard error, after redaction.
 
     ``console`` writes readable lines, and ``json`` one object per line with a UTC timestamp. Each
@@ -34,10 +52,12 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     Log lines of libraries below level WARNING are dropped, because some libraries log packets and
     SQL parameters at these levels. Calling this again replaces the earlier configuration.
     """
-    handler = _StderrHandler(sys.stderr)
+    handler = _StderrHandler(
+        sys.stderr if shared is None else SharedStream(sys.stderr, shared.lock)
+    )
     handler.set_name(_HANDLER_NAME)
     handler.addFilter(_is_ours_or_serious)
-    handler.setFormatter(_formatter(log_format))
+    handler.setFormatter(_formatter(log_format, None if shared is None else shared.worker))
 
     root = logging.getLogger()
     for earlier in [each for each in root.handlers if each.name == _HANDLER_NAME]:
@@ -60,7 +80,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat) -> None:
     )
 
 
-class _StderrHandler(logging.StreamHandler[TextIO]):
+class _StderrHandler(logging.StreamHandler[TextIO | SharedStream]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Report that a line could not be written, without its text, which may contain secrets."""
         sys.stderr.write(f"A log line of {record.name} could not be written.\n")
@@ -73,7 +93,7 @@ def _is_ours_or_serious(record: logging.LogRecord) -> bool:
     return is_ours or record.levelno >= logging.WARNING
 
 
-def _formatter(log_format: LogFormat) -> logging.Formatter:
+def _formatter(log_format: LogFormat, worker: int | None) -> logging.Formatter:
     timestamp: Processor
     renderer: Processor
     match log_format:
@@ -90,6 +110,7 @@ def _formatter(log_format: LogFormat) -> logging.Formatter:
         processors=[
             structlog.contextvars.merge_contextvars,
             add_current_event,
+            *(() if worker is None else (_add_worker(worker),)),
             structlog.stdlib.add_log_level,
             structlog.stdlib.add_logger_name,
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -100,6 +121,16 @@ def _formatter(log_format: LogFormat) -> logging.Formatter:
             renderer,
         ]
     )
+
+
+def _add_worker(number: int) -> Processor:
+    fields = {"worker": number, "pid": os.getpid()}
+
+    def add_worker(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+        event_dict.update(fields)
+        return event_dict
+
+    return add_worker
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:

@@ -38,11 +38,14 @@ class NodeListener(Protocol):
         ...
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
-        """Move the sockets of this node after a change of a channel's members.
+        """Move the sockets of this node after this or another node changed a channel's members.
 
         Args:
-            last_seq: The ``seq`` of the channel's last message after the change.
+            last_seq: If users have joined, the ``seq`` of the channel's last message after that.
         """
+
+    def compare_members(self, channel_id: ChannelId, digest: int) -> None:
+        """Handle a digest of a channel's members, which another node has just loaded."""
 
     def catch_up(self, channel_id: ChannelId) -> None:
         """Publish the messages of a channel that this node has missed."""
@@ -87,6 +90,10 @@ class Nodes(Protocol):
 
     def announce_messages(self, channel_id: ChannelId) -> None:
         """Ask the other nodes to publish the messages of a channel that they have missed."""
+        ...
+
+    def announce_members(self, channel_id: ChannelId, digest: int) -> None:
+        """Announce that this node has loaded other members of a channel than before."""
         ...
 
     def announce_losses(self) -> None:

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from app.domain.channel import MembershipEvent, MembershipUpdate
+from app.domain.channel import MembershipUpdate
 from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
@@ -30,6 +30,8 @@ Dropped messages are read from the storage.
 """
 RETRY_SECONDS = 1.0
 """The time after which a failed attempt to find missed messages is repeated."""
+CATCH_UPS_AT_ONCE = 10
+"""The maximum number of channels whose missed messages `NodeSync.catch_up_all` reads together."""
 _CHANNELS_AT_ONCE = 1_000
 """The maximum number of channels in one query."""
 
@@ -41,8 +43,8 @@ class NodeSync(NodeListener):
 
     A message is published once, after all earlier messages of its channel. If an earlier message
     has not arrived, this node reads it from the storage; if that fails, the clients receive
-    ``sync:required``. As before every publication, the channel's members are loaded if they are not
-    fresh. Meanwhile, the channel's events wait.
+    ``sync:required``. The channel's members are loaded if this node has not loaded them yet, or if
+    another node has announced other members. Meanwhile, the channel's events wait.
 
     Attributes:
         is_needed: Whether there may be other nodes; if not, `start` need not be called.
@@ -76,6 +78,8 @@ class NodeSync(NodeListener):
         self._must_catch_up = False
         self._must_announce = False
         self._tasks: set[asyncio.Task[None]] = set()
+        if nodes.is_clustered:
+            room_sync.announce_members(nodes.announce_members)
         nodes.watch(self)
 
     def without_clients(self, channel_ids: Iterable[ChannelId]) -> list[ChannelId]:
@@ -97,14 +101,20 @@ class NodeSync(NodeListener):
         """
         new = [each for each in channel_ids if each not in self._starting]
         if new:
+            for channel_id in new:
+                self._publisher.forget(channel_id)
             self._starting.update(dict.fromkeys(new, self._run(self._start(new))))
         await asyncio.wait({self._starting[each] for each in channel_ids})
 
     def receive(self, event: ChannelEvent) -> None:
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
-        can_publish = channel_id not in self._waiting and self._publisher.is_prepared(channel_id)
-        if not (can_publish and self._publish(event)):
+        can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
+        if can_publish and self._publish(event):
+            return
+        if self._rooms.is_empty(channel_room(channel_id)):
+            event.send()  # its recipients are in other rooms
+        else:
             self._wait(channel_id, event)
 
     def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
@@ -122,12 +132,17 @@ class NodeSync(NodeListener):
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """See `NodeListener.apply_membership`."""
-        is_joined = update.event is MembershipEvent.JOINED
-        is_first = is_joined and self._rooms.is_empty(channel_room(update.channel_id))
+        channel_id, room = update.channel_id, channel_room(update.channel_id)
+        was_empty = self._rooms.is_empty(room)
         self._room_sync.apply(update)
-        if is_first and not self._rooms.is_empty(channel_room(update.channel_id)):
-            self._publisher.start({update.channel_id: last_seq})
-            self._run(self._catch_up_when_subscribed(update.channel_id))
+        if was_empty and not self._rooms.is_empty(room):
+            self._publisher.forget(channel_id)
+            self._publisher.start(channel_id, last_seq)
+            self._run(self._catch_up_when_subscribed(channel_id))
+
+    def compare_members(self, channel_id: ChannelId, digest: int) -> None:
+        """See `NodeListener.compare_members`."""
+        self._room_sync.compare_members(channel_id, digest)
 
     def catch_up(self, channel_id: ChannelId) -> None:
         """See `NodeListener.catch_up`."""
@@ -136,13 +151,14 @@ class NodeSync(NodeListener):
 
     def catch_up_all(self, *, tell_others: bool) -> None:
         """See `NodeListener.catch_up_all`. Calls during a search cause one further search."""
+        self._room_sync.invalidate_all()  # announcements of other nodes may have been lost, too
         self._must_catch_up = True
         self._must_announce = self._must_announce or tell_others
         if self._catching_up is None:
             self._catching_up = self._run(self._catch_up_all())
 
-    async def on_module_destroy(self) -> None:
-        """Stop publishing events of other nodes."""
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Stop publishing events of other nodes. None arrive, because the servers are closed."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
@@ -154,12 +170,16 @@ class NodeSync(NodeListener):
             # Read the last ``seq`` after the subscription: later messages are received.
             with suppress(Unavailable):
                 await self._nodes.confirm_subscriptions()
-            for chunk in _chunks(channel_ids):
-                self._publisher.start(await self._messages.last_seqs(chunk))
+            for chunk in _chunks(channel_ids, _CHANNELS_AT_ONCE):
+                last_seqs = await self._messages.last_seqs(chunk)
+                for channel_id, last_seq in last_seqs.items():
+                    self._publisher.start(channel_id, last_seq)
+                    # If a message has arrived meanwhile, the client has received it, and must
+                    # receive all later ones.
+                    if self._publisher.is_behind(channel_id, last_seq):
+                        self._wait(channel_id, None)
         except Unavailable:
-            # The next message that arrives counts as the first one.
-            for channel_id in channel_ids:
-                self._publisher.forget(channel_id)
+            pass  # the next message that arrives counts as the first one
         finally:
             for channel_id in channel_ids:
                 del self._starting[channel_id]
@@ -183,15 +203,16 @@ class NodeSync(NodeListener):
         waiting = self._waiting.get(channel_id)
         if waiting is None:
             self._waiting[channel_id] = deque((event,))
-            self._run(self._publish_in_turn(channel_id))
+            self._run(self._run_in_turn(channel_id, self._publish_waiting))
         elif len(waiting) < MAX_WAITING:
             waiting.append(event)
         else:
             waiting[-1] = None  # read the messages among the dropped events from the storage
 
-    async def _publish_in_turn(self, channel_id: ChannelId) -> None:
-        publish = partial(self._publish_waiting, channel_id)
-        await self._publisher.turns.run(channel_id, publish, None)
+    async def _run_in_turn(
+        self, channel_id: ChannelId, job: Callable[[ChannelId], Coroutine[Any, Any, None]]
+    ) -> None:
+        await self._publisher.turns.run(channel_id, partial(job, channel_id), None)
 
     async def _publish_waiting(self, channel_id: ChannelId) -> None:
         waiting = self._waiting[channel_id]
@@ -205,25 +226,29 @@ class NodeSync(NodeListener):
                     await self._publisher.publish_before(channel_id, event.payload["seq"])
                     self._publish(event)
                 waiting.popleft()
-        except Exception as error:  # noqa: BLE001 - other events and channels must be published
-            log_unpublished(error)
-            self.catch_up_all(tell_others=False)
+        except Exception as error:  # noqa: BLE001 - other channels must be published
+            self._fail(error)
         finally:
             del self._waiting[channel_id]
 
     async def _prepare(self, channel_id: ChannelId, event: ChannelEvent | None) -> None:
-        if self._publisher.is_prepared(channel_id):
+        if self._room_sync.is_current(channel_id):
             return
         if event is not None and isinstance(seq := event.payload.get("seq"), int):
-            self._publisher.start_unknown(channel_id, seq - 1)
+            self._publisher.start(channel_id, seq - 1)
         with suppress(Unavailable):  # the sockets in the room are still the best knowledge
             await self._publisher.prepare((channel_id,))
 
     async def _publish_missed(self, channel_id: ChannelId) -> None:
         try:
             await self._publisher.publish_missed(channel_id)
-        except Unavailable:
-            self.catch_up_all(tell_others=False)
+        except Exception as error:  # noqa: BLE001 - other events and channels must be published
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, Unavailable):
+            log_unpublished(error)
+        self.catch_up_all(tell_others=False)
 
     async def _catch_up_when_subscribed(self, channel_id: ChannelId) -> None:
         with suppress(Unavailable):  # if unavailable, `catch_up_all` is called later
@@ -249,12 +274,16 @@ class NodeSync(NodeListener):
 
     async def _find_missed(self) -> None:
         """Publish the missed messages of each channel with clients on this node."""
-        for chunk in _chunks(self._publisher.channels()):
+        for chunk in _chunks(self._publisher.channels(), _CHANNELS_AT_ONCE):
             watched = [each for each in chunk if not self._rooms.is_empty(channel_room(each))]
             last_seqs = await self._messages.last_seqs(watched) if watched else {}
-            for channel_id, last_seq in last_seqs.items():
-                if self._publisher.is_behind(channel_id, last_seq):
-                    self._wait(channel_id, None)
+            behind = [
+                each for each in last_seqs if self._publisher.is_behind(each, last_seqs[each])
+            ]
+            for some in _chunks(behind, CATCH_UPS_AT_ONCE):
+                await asyncio.gather(
+                    *(self._run_in_turn(each, self._publish_missed) for each in some)
+                )
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(coroutine, name="node-sync", context=Context())
@@ -263,7 +292,7 @@ class NodeSync(NodeListener):
         return task
 
 
-def _chunks(channel_ids: Iterable[ChannelId]) -> Iterable[list[ChannelId]]:
+def _chunks(channel_ids: Iterable[ChannelId], size: int) -> Iterable[list[ChannelId]]:
     remaining = iter(channel_ids)
-    while chunk := list(islice(remaining, _CHANNELS_AT_ONCE)):
+    while chunk := list(islice(remaining, size)):
         yield chunk

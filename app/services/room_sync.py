@@ -55,6 +55,22 @@ class RoomSync:
         """Return the monotonic time until which the members are fresh; -inf if never loaded."""
         return self._members.fresh_until(channel_id)
 
+    def announce_members(self, announce: Callable[[ChannelId, int], None]) -> None:
+        """Announce changes of members that other programs have written: see `MemberCache`."""
+        self._members.announce = announce
+
+    def is_current(self, channel_id: ChannelId) -> bool:
+        """Return whether the members were loaded, and no other node has announced other ones."""
+        return self._members.is_current(channel_id)
+
+    def compare_members(self, channel_id: ChannelId, digest: int) -> None:
+        """Compare a digest that another node has announced: see `MemberCache.compare`."""
+        self._members.compare(channel_id, digest)
+
+    def invalidate_all(self) -> None:
+        """Load the members of each channel before its next event."""
+        self._members.invalidate_all()
+
     async def refresh(self, channel_id: ChannelId) -> None:
         """Update the channel's room to its current members; call this before each publication.
 

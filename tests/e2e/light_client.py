@@ -74,6 +74,8 @@ class LightClient:
         Raises:
             EOFError: The server has closed the connection.
         """
+        if self._closed.is_set():
+            raise EOFError
         ack_id = str(next(self._ids))
         arguments = [event] if payload is None else [event, payload]
         answer = self._answers[ack_id] = asyncio.get_running_loop().create_future()

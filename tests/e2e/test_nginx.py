@@ -1,17 +1,18 @@
 """Tests deploy/nginx.conf.template with a real nginx in front of two production servers."""
 
-import asyncio
 import json
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientError, ClientSession, TCPConnector
+from aiohttp import ClientError, ClientSession, TCPConnector, web
+from aiohttp.test_utils import RawTestServer
 from yarl import URL
 
 from tests.deployment import healthcheck_command
@@ -38,7 +39,10 @@ async def nodes(
     postgres_template: str,
     shared_redis_server: RedisServer,
 ) -> AsyncIterator[Nodes]:
-    """Two servers that share PostgreSQL and Redis, and trust nginx's address."""
+    """Two servers that share PostgreSQL and Redis, and trust nginx's address.
+
+    The first one has two workers on one port.
+    """
     folder = tmp_path_factory.mktemp("nodes")
     seed = folder / "seed.json"
     seed.write_text(json.dumps({"user_alice": [CHANNEL], "user_bob": [CHANNEL]}))
@@ -51,19 +55,45 @@ async def nodes(
         "TRUSTED_PROXIES": "127.0.0.1",
         "DRAIN_SECONDS": "2",
     }
-    async with running(folder, settings) as first, running(folder, settings) as second:
+    workers = {**settings, "WEB_CONCURRENCY": "2"}
+    async with running(folder, workers) as first, running(folder, settings) as second:
         yield first, second
     postgres_server.drop_database(DATABASE)
 
 
-@pytest.fixture(scope="module")
-def nginx(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxServer]:
+@contextmanager
+def running_nginx(folder: Path, node_ports: Sequence[int]) -> Iterator[NginxServer]:
     program = find_nginx()
     if program is None:
         pytest.fail(MISSING, pytrace=False)
-    nginx = NginxServer(program, tmp_path_factory.mktemp("nginx"), [node.port for node in nodes])
+    nginx = NginxServer(program, folder, node_ports)
     yield nginx
     nginx.stop()
+
+
+@pytest.fixture(scope="module")
+def nginx(nodes: Nodes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NginxServer]:
+    folder = tmp_path_factory.mktemp("nginx")
+    with running_nginx(folder, [node.port for node in nodes]) as nginx:
+        yield nginx
+
+
+Answering: TypeAlias = Callable[[int], Awaitable[int]]
+"""Starts a server that answers every request with a status, and returns its port."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def answering() -> AsyncIterator[Answering]:
+    async with AsyncExitStack() as servers:
+
+        async def answering(status: int) -> int:
+            async def answer(_: web.BaseRequest) -> web.Response:
+                return web.Response(status=status)
+
+            server = await servers.enter_async_context(RawTestServer(answer))
+            return server.port or 0
+
+        yield answering
 
 
 class Browsers:
@@ -127,19 +157,18 @@ async def send(sender: JsClient, text: str) -> Any:
     return await sender.ask("sendMessage", {"content": text, "channelId": CHANNEL})
 
 
-async def test_clients_chat_over_wss_behind_the_path_prefix(browsers: Browsers) -> None:
-    """Clients get nodes in turn, so one of two clients is on the node of the sender."""
+async def test_clients_of_both_nodes_chat_over_wss_behind_the_path_prefix(
+    browsers: Browsers,
+) -> None:
+    """Clients get the node with the fewest connections, so Bob is connected to both nodes."""
     bobs = [await browsers.client("bob") for _ in range(2)]
     alice = await browsers.client("alice")
 
-    receiving = [asyncio.create_task(bob.sees("message.created")) for bob in bobs]
     ack = await send(alice, "hello")
-    done, rest = await asyncio.wait(receiving, return_when=asyncio.FIRST_COMPLETED)
-    for task in rest:
-        task.cancel()
+    received = [await bob.sees("message.created") for bob in bobs]
 
     assert CHANNEL == ack["data"]["channelId"]
-    assert {"hello"} == {(await task)["content"] for task in done}
+    assert ["hello"] * 2 == [message["content"] for message in received]
 
 
 async def test_client_is_refused_when_its_page_has_another_origin(
@@ -237,6 +266,18 @@ async def test_access_log_has_no_query(nginx: NginxServer) -> None:
     log = nginx.access_log.read_text()
     assert f'"GET {PATH_PREFIX}/socket.io/" 4' in log
     assert "a-secret" not in log
+
+
+async def test_clients_get_the_other_node_when_one_is_draining(
+    answering: Answering, tmp_path: Path
+) -> None:
+    """A draining node answers new clients with 503."""
+    draining, other = await answering(503), await answering(200)
+
+    with running_nginx(tmp_path, [draining, other]) as nginx:
+        statuses = {await status_of(nginx, f"{PATH_PREFIX}/socket.io/") for _ in range(4)}
+
+    assert {200} == statuses
 
 
 def is_back(client: JsClient) -> bool:

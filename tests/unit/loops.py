@@ -11,11 +11,13 @@ from app.concurrency.eager import EagerTasks
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
+_ON_BOTH_LOOPS = {"platform_socketio", "concurrency", "test_redis_connection.py"}
+
 
 def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, LoopFactory]:
-    """Use asyncio's loop. For transport and concurrency, also use uvloop as ``make run`` does."""
+    """Use asyncio's loop. For transports and concurrency, also use uvloop as ``make run`` does."""
     loops: dict[str, LoopFactory] = {"asyncio": asyncio.SelectorEventLoop}
-    if not {"platform_socketio", "concurrency"}.isdisjoint(item.path.parts):
+    if not _ON_BOTH_LOOPS.isdisjoint(item.path.parts):
         loops["uvloop"] = uvloop.new_event_loop
     return loops
 

@@ -24,5 +24,8 @@ class SingleNode(Nodes):
     def announce_messages(self, channel_id: ChannelId) -> None:
         pass
 
+    def announce_members(self, channel_id: ChannelId, digest: int) -> None:
+        pass
+
     def announce_losses(self) -> None:
         pass

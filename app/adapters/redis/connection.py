@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import Context
 from importlib.resources import files
 from math import inf
 from typing import Literal, TypeVar
@@ -15,10 +16,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.pool import redis_pool
+from app.concurrency.backoff import Backoff
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
+from app.framework.redis_adapter.redis_servers import Sentinels
 from app.ports import Clock
 
 T = TypeVar("T")
@@ -40,6 +42,9 @@ _logger = logging.getLogger(__name__)
 
 class RedisConnection:
     """Sends calls to one Redis server, each with a deadline and without retries.
+
+    With Sentinel, the server is the master. A new master is noticed within a few seconds, even if
+    the old one still answers.
 
     The pool's number of connections limits the concurrent calls. Further calls wait for a free
     connection, for at most ``wait_seconds``. This wait does not count towards the deadline of a
@@ -76,10 +81,11 @@ class RedisConnection:
         # This semaphore makes callers wait for a free connection. redis-py's pool would raise an
         # error, and its blocking pool may lose the connection of a caller that is cancelled twice.
         self._turns = asyncio.Semaphore(self._pool.max_connections)
-        self._backoff = Backoff(clock)
+        self._backoff = Backoff(clock.monotonic)
         self._listeners: list[Callable[[], None]] = []
         # No retry pause here: `_probe` pauses by itself, using `Backoff`.
         self._breaker = CircuitBreaker("redis", self._probe, retry_seconds=0.0)
+        self._watch: asyncio.Task[None] | None = None
         self._answers = 0
         self._lost_at = 0.0
         self._next_log_at = -inf
@@ -104,10 +110,18 @@ class RedisConnection:
             self._lose(error)
         else:
             self._backoff.succeeded()
+        sentinels: Sentinels | None = self._pool.connection_kwargs.get("sentinels")
+        if sentinels is not None:
+            self._watch = asyncio.create_task(
+                _keep_asking(sentinels), name="sentinel-watch", context=Context()
+            )
 
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Close all connections. Later calls raise `Unavailable`."""
         await self._breaker.stop()
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
         with suppress(OSError, RedisError):
             async with asyncio.timeout(self._timeout_seconds):
                 await self._pool.disconnect()
@@ -228,6 +242,12 @@ class RedisConnection:
         if now >= self._next_log_at:
             self._next_log_at = now + ERROR_LOG_SECONDS
             _logger.warning("Redis answered with an error: %s", type(error).__name__)
+
+
+async def _keep_asking(sentinels: Sentinels) -> None:
+    """Notice a new master within seconds. Each connection is compared with it before its use."""
+    while True:
+        await sentinels.ask_later()
 
 
 def _script_text(name: ScriptName) -> str:

@@ -1,10 +1,11 @@
 """Creates a pool of connections from ``REDIS_URL``."""
 
-from typing import Any
-
-from redis.asyncio.connection import ConnectionPool, parse_url
+from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+
+from app.framework.redis_adapter.redis_servers import connection_to
+from app.framework.redis_adapter.redis_url import RedisUrl
 
 MAX_CONNECTIONS = 16
 
@@ -20,9 +21,9 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
     before a reply arrives, the pool closes the connection, so that no other caller reads the reply.
 
     Args:
-        url: A ``redis://``, ``rediss://`` or ``unix://`` URL. The URL's query may contain options
-            of redis-py, such as ``ssl_ca_certs``. Options that this function itself sets are
-            ignored in the URL.
+        url: See `RedisUrl`. The URL's query may contain
+            options of redis-py, such as ``ssl_ca_certs``. Options that this function itself sets
+            are ignored in the URL.
         timeout_seconds: The timeout for connecting and closing. The callers set their own deadline
             for commands.
 
@@ -30,7 +31,6 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         RedisUrlError: The URL is invalid.
     """
     fixed: dict[str, object] = {
-        "max_connections": MAX_CONNECTIONS,
         "retry": Retry(NoBackoff(), 0),
         "retry_on_timeout": False,
         "retry_on_error": [],
@@ -51,13 +51,8 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         "driver_info": None,
     }
     try:
-        # Merge here, because `from_url` would let the URL's query override the options above.
-        options: dict[str, Any] = {**parse_url(url), **fixed}
-        pool = ConnectionPool(**options)
-        pool.connection_class(**pool.connection_kwargs)
-    except (ValueError, TypeError):
-        raise RedisUrlError(
-            "REDIS_URL must be redis://[[user]:password@]host[:port][/db], rediss://... or "
-            "unix://PATH, with special characters percent-encoded."
-        ) from None
-    return pool
+        parsed = RedisUrl.parse(url, fixed)
+    except ValueError as error:
+        raise RedisUrlError(f"REDIS_URL {error}.") from None
+    connection_class, options = connection_to(parsed)
+    return ConnectionPool(connection_class, MAX_CONNECTIONS, **options)

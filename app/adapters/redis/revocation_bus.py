@@ -11,11 +11,12 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.adapters.redis.backoff import Backoff
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.keys import REVOCATIONS_CHANNEL
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
+from app.concurrency.backoff import Backoff
 from app.domain.credential import Revocation
+from app.framework.redis_adapter.redis_servers import MasterConnection
 from app.ports import Clock, RevocationBus
 
 PING_SECONDS = 2.0
@@ -28,8 +29,9 @@ class RedisRevocationBus(RevocationBus):
 
     The subscriber sends a ping after ``ping_seconds`` without a message. The subscriber reconnects
     if the reply takes longer than another ``ping_seconds``, or if the connection fails. So a broken
-    subscription is detected within twice ``ping_seconds``. The ``on_connected`` of every listener
-    is called when the subscription begins, and after each reconnect.
+    subscription is detected within twice ``ping_seconds``, and so is a new master of Sentinel. The
+    ``on_connected`` of every listener is called when the subscription begins, and after each
+    reconnect.
 
     Args:
         timeout_seconds: The timeout for subscribing, including the time to connect.
@@ -47,7 +49,7 @@ class RedisRevocationBus(RevocationBus):
         self._ping_seconds = ping_seconds
         self._on_revoked: list[Callable[[Revocation], None]] = []
         self._on_connected: list[Callable[[], None]] = []
-        self._backoff = Backoff(clock)
+        self._backoff = Backoff(clock.monotonic)
         self._is_lost = False
         self._subscriber: asyncio.Task[None] | None = None
 
@@ -110,6 +112,8 @@ class RedisRevocationBus(RevocationBus):
             if reply is not None:
                 is_pinged = False
                 self._receive(reply)
+            elif isinstance(subscription, MasterConnection) and subscription.is_superseded:
+                raise RedisConnectionError("the sentinels have named another master")
             elif is_pinged:
                 raise RedisConnectionError("no reply to a ping")
             else:

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal as signals
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -209,11 +211,30 @@ class NestApplication:
             OSError: The address cannot be used; ``socket.gaierror`` if the host has no address.
             BootError: `init` has failed, or `listen` or `close` was called before.
         """
+        # asyncio binds "::" to IPv6 only; without a host it binds all IPv4 and IPv6 addresses.
+        address = None if host == _ANY_ADDRESS else host
+        return await self._listen(lambda runner: [web.TCPSite(runner, address, port)])
+
+    async def listen_on(self, sockets: Sequence[socket.socket]) -> str:
+        """Like `listen`, on sockets that are already bound, such as inherited ones.
+
+        Other processes may have copies of the sockets. `stop_listening` and `close` close only the
+        copies of this process.
+        """
+        return await self._listen(lambda runner: [web.SockSite(runner, each) for each in sockets])
+
+    async def stop_listening(self) -> None:
+        """Accept no more connections. Connections and requests that exist are still served."""
+        if self._runner is not None:
+            for site in tuple(self._runner.sites):
+                await site.stop()
+
+    async def _listen(self, sites: Callable[[web.AppRunner], Sequence[web.BaseSite]]) -> str:
         await self.init()
         async with self._starting:  # `close` waits for the port, because it must close the port
-            return await self._open_port(port, host)
+            return await self._open_port(sites)
 
-    async def _open_port(self, port: int, host: str) -> str:
+    async def _open_port(self, sites: Callable[[web.AppRunner], Sequence[web.BaseSite]]) -> str:
         if not self._initialized:
             raise BootError("close was called before listen had opened the port")
         if self._runner is not None:
@@ -239,9 +260,8 @@ class NestApplication:
             handle_signals=False,
         )
         await self._runner.setup()
-        # asyncio binds "::" to IPv6 only; without a host it binds all IPv4 and IPv6 addresses.
-        site = web.TCPSite(self._runner, None if host == _ANY_ADDRESS else host, port)
-        await site.start()
+        for site in sites(self._runner):
+            await site.start()
         bound_host, bound_port, *_ = self._runner.addresses[0]
         return http_url(bound_host, bound_port)
 

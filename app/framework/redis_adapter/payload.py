@@ -147,10 +147,10 @@ def selection_of(options: Any) -> Selection:
     Raises:
         MalformedMessageError: The field is malformed.
     """
-    match options:
-        case {"rooms": rooms, "except": except_rooms}:
-            return Selection(frozenset(texts(rooms)), frozenset(texts(except_rooms)))
-    raise MalformedMessageError("opts")
+    if not isinstance(options, dict):
+        raise MalformedMessageError("opts")
+    rooms, except_rooms = texts(options.get("rooms")), texts(options.get("except"))
+    return Selection(frozenset(rooms), frozenset(except_rooms))
 
 
 def flags_of(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -173,10 +173,9 @@ def event_of(packet: Any) -> tuple[str, tuple[Any, ...]]:
     Raises:
         MalformedMessageError: This is not the packet of an event.
     """
-    match packet:
-        case {"type": 2, "data": list(data)}:
-            return name_and_args(data)
-    raise MalformedMessageError("packet")
+    if not isinstance(packet, dict) or packet.get("type") != _EVENT:
+        raise MalformedMessageError("packet")
+    return name_and_args(packet.get("data"))
 
 
 def name_and_args(data: Any) -> tuple[str, tuple[Any, ...]]:
@@ -185,10 +184,9 @@ def name_and_args(data: Any) -> tuple[str, tuple[Any, ...]]:
     Raises:
         MalformedMessageError: This is not the array of an event.
     """
-    match data:
-        case [str(event), *args]:
-            return event, tuple(args)
-    raise MalformedMessageError("event")
+    if not isinstance(data, list) or not data or not isinstance(data[0], str):
+        raise MalformedMessageError("event")
+    return data[0], tuple(data[1:])
 
 
 def texts(values: Any) -> list[str]:
@@ -197,6 +195,9 @@ def texts(values: Any) -> list[str]:
     Raises:
         MalformedMessageError: This is not an array of strings.
     """
-    if not isinstance(values, list) or not all(isinstance(each, str) for each in values):
+    if not isinstance(values, list):
         raise MalformedMessageError("rooms")
+    for each in values:
+        if not isinstance(each, str):
+            raise MalformedMessageError("rooms")
     return values

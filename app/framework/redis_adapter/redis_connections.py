@@ -1,13 +1,13 @@
-"""`RedisConnections`: opens connections to the Redis server of a cluster."""
+"""`RedisConnections`: opens connections to the Redis server that connects the nodes."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -15,6 +15,8 @@ from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
 from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
+from app.framework.redis_adapter.redis_url import RedisUrl
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
@@ -34,43 +36,27 @@ _log = structlog.stdlib.get_logger("RedisConnections")
 
 
 class RedisConnections:
-    """Opens connections to one Redis server.
+    """Opens connections to a Redis server, with Sentinel to the master.
 
-    Raises:
-        BootError: The URL is invalid.
+    Args:
+        connection_class: redis-py's class of connections; see `connection_to`.
+        options: The arguments of the class.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            pool = ConnectionPool.from_url(url, **_OPTIONS)
-            # Options in the URL would take precedence over the arguments of `from_url`.
-            self._options = {**pool.connection_kwargs, **_OPTIONS}
-            self._connection_class = pool.connection_class
-            self._connection_class(**self._options)
-        except (ValueError, TypeError, RedisError):
-            # Do not quote the URL or the error: they may contain a password.
-            raise BootError(
-                "the URL of the cluster's Redis must be redis://[[user]:password@]host[:port][/db]"
-            ) from None
+    def __init__(
+        self, connection_class: type[AbstractConnection], options: Mapping[str, Any]
+    ) -> None:
+        self._connection_class = connection_class
+        self._options = options
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[RedisConnection]:
-        """Open a connection, and close it at the end."""
-        connector: AbstractConnection = self._connection_class(**self._options)
-        try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await connector.connect()  # type: ignore[no-untyped-call]
-            writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
-            connection = RedisConnection(writer.transport)
-            writer.transport.set_protocol(connection)
-            try:
-                if await connector.can_read():
-                    raise RedisConnectionError("closed by Redis, or a reply without a command")
-                yield connection
-            finally:
-                connection.close()
-        finally:
-            await connector.disconnect(nowait=True)
+    @classmethod
+    def of(cls, url: str) -> "RedisConnections":
+        """Return the connections to the server that a URL names.
+
+        Raises:
+            BootError: The URL is invalid.
+        """
+        return cls(*connection_to(parsed_url(url)))
 
     async def keep_open(self, use: Callable[[RedisConnection], Coroutine[Any, Any, None]]) -> None:
         """Use a connection until it breaks; then open another one, and so on."""
@@ -78,7 +64,12 @@ class RedisConnections:
         while True:
             began = asyncio.get_running_loop().time()
             try:
-                async with self.open() as connection:
+                async with (
+                    self._connect() as connector,
+                    _taken_over(connector) as connection,
+                    asyncio.TaskGroup() as tasks,
+                ):
+                    tasks.create_task(_until_superseded(connector))
                     await use(connection)
             except Exception as error:  # noqa: BLE001 - the node must connect again in any case
                 _log_lost_connection(error)
@@ -87,6 +78,49 @@ class RedisConnections:
             # With jitter, the nodes that have lost Redis together do not return together.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _connect(self) -> AsyncIterator[AbstractConnection]:
+        connector: AbstractConnection = self._connection_class(**self._options)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await connector.connect()  # type: ignore[no-untyped-call]
+            yield connector
+        finally:
+            await connector.disconnect(nowait=True)
+
+
+def parsed_url(url: str) -> RedisUrl:
+    """Parse a URL, and set the options that a bus needs.
+
+    Raises:
+        BootError: The URL is invalid.
+    """
+    try:
+        return RedisUrl.parse(url, _OPTIONS)
+    except ValueError as error:
+        raise BootError(f"the URL of the cluster's Redis {error}") from None
+
+
+@asynccontextmanager
+async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConnection]:
+    writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
+    connection = RedisConnection(writer.transport)
+    writer.transport.set_protocol(connection)
+    try:
+        if await connector.can_read():
+            raise RedisConnectionError("closed by Redis, or a reply without a command")
+        yield connection
+    finally:
+        connection.close()
+
+
+async def _until_superseded(connector: AbstractConnection) -> None:
+    """With Sentinel, raise an error when there is another master: the old one may still answer."""
+    if isinstance(connector, MasterConnection):
+        while not connector.is_superseded:
+            await connector.sentinels.ask_later()
+        raise RedisConnectionError("the sentinels have named another master")
 
 
 def _log_lost_connection(error: Exception) -> None:

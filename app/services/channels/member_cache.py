@@ -1,8 +1,9 @@
 """Caches channel members for a few seconds only, because other programs change them too."""
 
 import asyncio
+import hashlib
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -18,6 +19,9 @@ REFRESH_SECONDS = 2.0
 MAX_CHANNELS = 100_000
 """The maximum number of cached channels."""
 
+_DIGEST_BYTES = 6
+"""The length of a digest: a number in JSON has 53 bits."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -27,9 +31,17 @@ class MemberCache:
     Concurrent callers share one load. A load continues when a caller is cancelled, because other
     callers may be waiting for it.
 
+    In a cluster, each node compares a digest of the members whenever it loads them. If the digest
+    has changed, the node announces it, so that the other nodes load the members, too. So a node
+    need not load the members for each event that another node publishes.
+
     Args:
         on_loaded: A callback that receives a channel and its members. The callback must return
             quickly and must not raise.
+
+    Attributes:
+        announce: Announces the digest of a channel's members to the other nodes; None without other
+            nodes.
     """
 
     def __init__(
@@ -40,9 +52,13 @@ class MemberCache:
     ) -> None:
         self._channels = channels
         self._clock = clock
+        self.announce: Callable[[ChannelId, int], None] | None = None
         self._tasks = EagerTasks()
         self._on_loaded = on_loaded
         self._fresh_until: BoundedDict[ChannelId, float] = BoundedDict(MAX_CHANNELS)
+        # The digest of each channel's members when they were last loaded, with the updates since
+        # then. A channel is absent if another node has announced another digest.
+        self._digests: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
         self._loads: dict[ChannelId, asyncio.Future[bool]] = {}
         # For each channel that is being loaded: the updates that arrived since the load started.
         self._updates: dict[ChannelId, list[MembershipUpdate]] = {}
@@ -54,6 +70,20 @@ class MemberCache:
     def fresh_until(self, channel_id: ChannelId) -> float:
         """Return the monotonic time until which the members are fresh; -inf if never loaded."""
         return self._fresh_until.get(channel_id, -inf)
+
+    def is_current(self, channel_id: ChannelId) -> bool:
+        """Return whether the members were loaded, and no other node has announced other ones."""
+        return channel_id in self._digests
+
+    def compare(self, channel_id: ChannelId, digest: int) -> None:
+        """Compare a digest that another node has announced; if it differs, delete the entry."""
+        if self._digests.get(channel_id) != digest:
+            self.invalidate(channel_id)
+
+    def invalidate_all(self) -> None:
+        """Delete all entries, because announcements of other nodes may have been lost."""
+        self._digests.clear()
+        self._fresh_until.clear()
 
     async def load(self, channel_ids: Collection[ChannelId]) -> None:
         """Load the channels that are not fresh.
@@ -77,11 +107,22 @@ class MemberCache:
     def invalidate(self, channel_id: ChannelId) -> None:
         """Delete the channel's entry, so that the next caller loads it again."""
         self._fresh_until.pop(channel_id, None)
+        self._digests.pop(channel_id, None)
 
     def apply(self, update: MembershipUpdate) -> None:
-        """Apply an update to the result of a running load: the query may not include the change."""
-        if update.channel_id in self._updates:
-            self._updates[update.channel_id].append(update)
+        """Apply an update to the digest, and to the result of a running load.
+
+        The query of the load may not include the change. If the update changes nothing, the digest
+        becomes wrong; then the members are loaded without need.
+        """
+        channel_id = update.channel_id
+        if channel_id in self._updates:
+            self._updates[channel_id].append(update)
+        digest = self._digests.get(channel_id)
+        if update.event is MembershipEvent.DELETED:
+            self.invalidate(channel_id)
+        elif digest is not None:
+            self._digests[channel_id] = digest ^ _digest(update.user_ids)
 
     async def close(self) -> None:
         """Cancel the running loads, and close the `EagerTasks`."""
@@ -113,11 +154,25 @@ class MemberCache:
                     members = _updated(members, update)
                 self._fresh_until[channel_id] = fresh_until
                 self._on_loaded(channel_id, members)
+                if self.announce is not None:
+                    digest = _digest(members)
+                    if self._digests.get(channel_id) != digest:
+                        self.announce(channel_id, digest)
+                    self._digests[channel_id] = digest
             return True
         finally:
             for channel_id in channel_ids:
                 self._loads.pop(channel_id, None)  # absent if the load never suspended
                 del self._updates[channel_id]
+
+
+def _digest(user_ids: Iterable[UserId]) -> int:
+    """Return a digest that does not depend on the order: that of a union is the XOR of both."""
+    digest = 0
+    for user_id in user_ids:
+        hashed = hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
+        digest ^= int.from_bytes(hashed.digest())
+    return digest
 
 
 def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:

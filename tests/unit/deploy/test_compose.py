@@ -91,6 +91,7 @@ def test_nodes_start_in_production_with_the_services_of_the_file(
     postgres = services["postgres"]["environment"]
     assert ".env" == node["env_file"]
     assert "production" == settings.app_env
+    assert settings.is_clustered
     assert "0.0.0.0" == settings.host  # noqa: S104 - inside a container
     assert ("postgres", 5432) == (database.hostname, database.port)
     assert postgres["POSTGRES_USER"] == database.username
@@ -112,14 +113,17 @@ def test_nodes_differ_only_in_their_address(services: dict[str, Any]) -> None:
     assert address(services["node1"]) != address(services["node2"])
 
 
-def test_fixed_addresses_are_in_the_network(environment: dict[str, str | None]) -> None:
+def test_fixed_addresses_are_not_given_to_other_services(
+    environment: dict[str, str | None],
+) -> None:
     file = compose(environment)
-    ((subnet,),) = (each.values() for each in file["networks"]["inner"]["ipam"]["config"])
+    (network,) = file["networks"]["inner"]["ipam"]["config"]
+    subnet, for_others = ip_network(network["subnet"]), ip_network(network["ip_range"])
 
-    fixed = {address(file["services"][name]) for name in (*NODES, "nginx")}
+    fixed = {ip_address(address(file["services"][name])) for name in (*NODES, "nginx")}
 
     assert 3 == len(fixed)
-    assert all(ip_address(each) in ip_network(subnet) for each in fixed)
+    assert all(each in subnet and each not in for_others for each in fixed)
 
 
 def test_migrations_run_once_before_the_nodes(services: dict[str, Any]) -> None:

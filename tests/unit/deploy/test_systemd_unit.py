@@ -2,6 +2,7 @@
 
 from app.adapters.system.file_descriptors import FEW
 from app.config.settings import Settings
+from app.main import RESTART_SIGNAL
 from tests.deployment import cli_commands, example_environment, systemd_unit
 
 
@@ -39,6 +40,10 @@ def test_server_has_time_to_drain_and_gets_one_signal() -> None:
     assert ("SIGTERM", "mixed") == (value("KillSignal"), value("KillMode"))
     assert float(value("TimeoutStopSec")) >= 2 * drain_seconds
     assert drain_seconds == Settings.model_fields["drain_seconds"].default
+
+
+def test_reload_replaces_the_workers() -> None:
+    assert f"/bin/kill -{RESTART_SIGNAL.name.removeprefix('SIG')} $MAINPID" == value("ExecReload")
 
 
 def test_server_restarts_after_a_failure_with_enough_file_descriptors() -> None:

@@ -1,11 +1,12 @@
 import json
 import logging
+import os
 from importlib import import_module
 
 import pytest
 import structlog
 
-from app.observability.logging import LogLevel, configure_logging
+from app.observability.logging import LogLevel, SharedLog, configure_logging
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyX2FkYSJ9.c2lnbmF0dXJl"
 
@@ -36,6 +37,24 @@ def test_logging_writes_json_with_context_when_in_production(
         "channel_id": "c1",
         "request_id": "r1",
     } == line
+
+
+def test_logging_names_the_worker_when_there_are_several(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A line of a library has the worker and its process, too. The supervisor is no worker."""
+    lock = os.memfd_create("lock")
+
+    configure_logging("info", "json", SharedLog(lock, worker=2))
+    structlog.stdlib.get_logger("app.somewhere").info("sent")
+    logging.getLogger("asyncio").warning("slow")
+    configure_logging("info", "json", SharedLog(lock))
+    structlog.stdlib.get_logger("app.somewhere").info("restarted")
+    os.close(lock)
+
+    *of_worker, of_supervisor = _lines(capsys)
+    assert [(2, os.getpid())] * 2 == [(line["worker"], line["pid"]) for line in of_worker]
+    assert "worker" not in of_supervisor
 
 
 def test_logging_writes_a_readable_line_when_in_development(

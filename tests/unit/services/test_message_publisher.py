@@ -239,6 +239,19 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
     assert "0" not in publisher._channels
 
 
+async def test_history_is_not_published_when_a_prepared_channel_was_forgotten(
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    await stored(messages, 3)
+    await publisher.prepare([GENERAL])
+    new = await stored(messages, 1)
+    publisher.forget(GENERAL)
+
+    await publisher.publish(GENERAL, new)
+
+    assert [4] == published(broadcaster)
+
+
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(
     publisher: MessagePublisher, channels: SlowChannels
 ) -> None:

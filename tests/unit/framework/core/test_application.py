@@ -1,5 +1,7 @@
 """Tests global enhancers and providers of an application, and errors in the wiring."""
 
+import asyncio
+import socket
 from typing import Annotated, Any
 
 import pytest
@@ -32,6 +34,7 @@ from app.framework import (
 from app.framework.core.application import http_url
 from app.framework.testing import fake_socket
 from app.framework.websockets.pipeline import compile_event
+from tests.deadlines import ANSWER_SECONDS
 from tests.unit.framework.assembling import application, start_error
 from tests.unit.framework.tracing import (
     Trace,
@@ -373,6 +376,35 @@ async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
 
         with pytest.raises(OSError):  # noqa: PT011 - refused, whatever the system calls it
             await session.get(f"{url}/things/one")
+
+
+async def test_requests_are_finished_when_the_application_stops_listening() -> None:
+    """On an inherited socket, further connections wait for the other process that has it."""
+    waiting, going_on = asyncio.Event(), asyncio.Event()
+
+    @controller("things")
+    class _Controller:
+        @get("one")
+        async def one(self, _: web.Request) -> web.Response:
+            waiting.set()
+            await going_on.wait()
+            return web.Response(text="one thing")
+
+    app = application(providers.Singleton(_Controller))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = await app.listen_on([listener.dup()])
+        async with ClientSession() as session:
+            request = asyncio.create_task(session.get(f"{url}/things/one"))
+            await waiting.wait()
+
+            await app.stop_listening()
+            with socket.create_connection(listener.getsockname()):
+                listener.settimeout(ANSWER_SECONDS)
+                listener.accept()[0].close()
+            going_on.set()
+
+            assert "one thing" == await (await request).text()
+            await app.close()
 
 
 async def test_listen_is_refused_when_the_application_listens_already() -> None:

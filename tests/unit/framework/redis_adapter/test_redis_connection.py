@@ -1,16 +1,23 @@
 """Tests of an open connection to Redis (app/framework/redis_adapter/redis_connection.py)."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
+from app.framework.redis_adapter.channels import Channel
+from app.framework.redis_adapter.redis_bus import RedisBus
 from app.framework.redis_adapter.redis_connection import RedisConnection
+from app.framework.redis_adapter.redis_connections import RedisConnections
+from tests.certificates import self_signed_certificate
 from tests.deadlines import ANSWER_SECONDS
+from tests.redis_server import RedisServer
 
 
 @asynccontextmanager
@@ -83,3 +90,48 @@ async def test_connection_is_lost_when_the_server_does_not_speak_its_protocol() 
     async with answering(b"HTTP/1.1 400 Bad Request\r\n") as connection:
         with pytest.raises(Exception, match="Protocol error"):
             await lost(connection)
+
+
+async def test_messages_arrive_when_redis_uses_tls(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    received: asyncio.Queue[bytes] = asyncio.Queue()
+    channel = Channel.plain("x")
+    large = b"x" * 500_000
+
+    async with tls_in_front_of(redis_server, tmp_path) as url:
+        bus = RedisBus(RedisConnections.of(url))
+        bus.subscribe(channel, lambda _, payload: received.put_nowait(payload))
+        await bus.open()
+        for payload in (b"hi", large):
+            bus.publish(channel, payload)
+        async with asyncio.timeout(ANSWER_SECONDS):
+            arrived = [await received.get() for _ in range(2)]
+        await bus.close()
+
+    assert [b"hi", large] == arrived
+
+
+@asynccontextmanager
+async def tls_in_front_of(redis: RedisServer, folder: Path) -> AsyncIterator[str]:
+    """Forward TLS connections to a server; yield the URL with which clients check them."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    for file, text in zip((certificate, key), self_signed_certificate("redis.test"), strict=True):
+        file.write_text(text)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65_536):
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_redis, to_redis = await asyncio.open_connection("127.0.0.1", redis.port)
+        await asyncio.gather(forward(reader, to_redis), forward(from_redis, writer))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}"

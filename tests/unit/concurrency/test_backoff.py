@@ -1,7 +1,9 @@
 import pytest
 
-from app.adapters.redis.backoff import FIRST_SECONDS, MAX_SECONDS, STEADY_SECONDS, Backoff
+from app.concurrency.backoff import FIRST_SECONDS, MAX_SECONDS, STEADY_FACTOR, Backoff
 from tests.doubles.manual_clock import ManualClock
+
+STEADY_SECONDS = STEADY_FACTOR * MAX_SECONDS
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def test_waits_double_up_to_the_most_when_nothing_succeeds(clock: ManualClock) -
     Each later pause is up to twice as long as the one before, with a random reduction of at most
     half.
     """
-    backoff = Backoff(clock)
+    backoff = Backoff(clock.monotonic)
 
     waits = [backoff.next_seconds() for _ in range(2_000)]
 
@@ -30,7 +32,7 @@ def test_waits_double_up_to_the_most_when_nothing_succeeds(clock: ManualClock) -
 def test_waits_differ_when_nodes_fail_together(clock: ManualClock) -> None:
     waits = set()
     for _ in range(10):
-        backoff = Backoff(clock)
+        backoff = Backoff(clock.monotonic)
         backoff.next_seconds()
         waits.add(backoff.next_seconds())
 
@@ -44,7 +46,7 @@ def test_waits_start_again_only_when_it_worked_for_long(
     clock: ManualClock, worked_seconds: float, *, is_reset: bool
 ) -> None:
     """A service that fails again soon after each success still gets a pause."""
-    backoff = Backoff(clock)
+    backoff = Backoff(clock.monotonic)
     for _ in range(5):
         backoff.next_seconds()
 
@@ -56,7 +58,7 @@ def test_waits_start_again_only_when_it_worked_for_long(
 
 def test_waits_go_on_when_what_worked_long_ago_has_failed_since(clock: ManualClock) -> None:
     """The time since the last failure does not count as time during which the service worked."""
-    backoff = Backoff(clock)
+    backoff = Backoff(clock.monotonic)
     backoff.succeeded()
     clock.advance(STEADY_SECONDS)
     backoff.next_seconds()
@@ -64,3 +66,16 @@ def test_waits_go_on_when_what_worked_long_ago_has_failed_since(clock: ManualClo
     clock.advance(STEADY_SECONDS)
 
     assert 0.0 < backoff.next_seconds()
+
+
+def test_waits_have_the_callers_bounds_when_it_gives_some(clock: ManualClock) -> None:
+    """The supervisor of worker processes waits longer than a connection to Redis."""
+    backoff = Backoff(clock.monotonic, first_seconds=1.0, max_seconds=30.0)
+
+    waits = [backoff.next_seconds() for _ in range(20)]
+    backoff.succeeded()
+    clock.advance(30.0 * STEADY_FACTOR)
+
+    assert 0.5 <= waits[1] <= 1.0
+    assert 15.0 <= waits[-1] <= 30.0
+    assert 0.0 == backoff.next_seconds()

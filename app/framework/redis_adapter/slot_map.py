@@ -1,0 +1,100 @@
+"""`SlotMap`: the servers of a Redis Cluster, and which of them has which slots."""
+
+import asyncio
+from collections import deque
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from app.framework.redis_adapter.redis_url import Address, RedisUrl
+
+SERVER_SECONDS = 1.0
+"""The time limit for asking one server for the slots; then another one is asked."""
+
+
+class SlotMap:
+    """The masters by slot. Nothing is known before the first server has been asked.
+
+    Attributes:
+        masters: The servers that have slots.
+    """
+
+    def __init__(self, url: RedisUrl) -> None:
+        self._url = url
+        self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        self.masters: frozenset[Address] = frozenset()
+        self._servers = deque(url.addresses)
+        """All known servers, including those in the URL. The next one to ask is the first."""
+
+    @property
+    def servers(self) -> tuple[Address, ...]:
+        """All known servers, including replicas and those in the URL."""
+        return tuple(self._servers)
+
+    def master_of(self, name: bytes) -> Address | None:
+        """Return the server that has the slot of a key or channel; None if it is unknown."""
+        return self._owners[key_slot(name)]
+
+    def move(self, slot: int, master: Address) -> None:
+        """Change the master of one slot, as a server has said in a MOVED error."""
+        self._owners[slot] = master
+        self.masters |= {master}
+
+    def next_server(self) -> Address:
+        """Return the known servers in turn."""
+        self._servers.rotate(-1)
+        return self._servers[-1]
+
+    async def refresh(self) -> None:
+        """Ask the servers in turn until one answers.
+
+        Raises:
+            ConnectionError: redis-py's error: no server answers.
+        """
+        error: Exception | None = None
+        for _ in range(len(self._servers)):
+            server = self.next_server()
+            connection = self._url.connection_class(**self.options_of(server))
+            try:
+                async with asyncio.timeout(SERVER_SECONDS):
+                    await self.read(connection, server.host)
+            except (OSError, RedisError) as failure:
+                error = failure
+            else:
+                return
+            finally:
+                await connection.disconnect(nowait=True)
+        raise RedisConnectionError(f"no server of the Redis Cluster answers: {error}")
+
+    async def read(self, connection: AbstractConnection, host: str) -> None:
+        """Ask the server of a connection for the slots.
+
+        Args:
+            host: The name of the server. A server that does not know its own name sends none.
+
+        Raises:
+            ConnectionError: redis-py's error: the server knows no slots.
+        """
+        await connection.send_command("CLUSTER", "SLOTS")
+        reply: list[Any] = await connection.read_response()
+        owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
+        servers: dict[Address, None] = {}
+        for first, last, *addresses in reply:
+            known = [Address((name or b"").decode() or host, port) for name, port, *_ in addresses]
+            owners[first : last + 1] = [known[0]] * (last + 1 - first)
+            servers |= dict.fromkeys(known)
+        if not servers:
+            raise RedisConnectionError(f"{host} knows no slots")
+        # While a slot has no master, its last master is still the best knowledge.
+        self._owners = [new or old for new, old in zip(owners, self._owners, strict=True)]
+        self.masters = frozenset(each for each in self._owners if each is not None)
+        known_servers = servers | dict.fromkeys(self._url.addresses)
+        if known_servers.keys() != set(self._servers):
+            self._servers = deque(known_servers)
+
+    def options_of(self, server: Address) -> dict[str, Any]:
+        """Return the arguments of redis-py's class of connections for one server."""
+        return {**self._url.options, **server._asdict()}

@@ -1,0 +1,594 @@
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
+from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.store import MemoryStore
+from app.domain.channel import MembershipEvent, MembershipUpdate
+from app.domain.errors import Unavailable
+from app.domain.events import ServerEvent
+from app.domain.ids import ChannelId, MessageId, UserId, new_message_id
+from app.domain.message import Message, MessageDraft, MissedMessages
+from app.domain.rooms import channel_room
+from app.ports import ChannelEvent, StoredMessage
+from app.services.adoption_poller import AdoptionPoller
+from app.services.channels.member_cache import REFRESH_SECONDS
+from app.services.event_service import EventService
+from app.services.message_publisher import MAX_GAP, MessagePublisher
+from app.services.message_service import MessageService
+from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.room_sync import RoomSync
+from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
+from tests.deadlines import ANSWER_SECONDS
+from tests.doubles.manual_clock import DEFAULT_START as NOW
+from tests.doubles.manual_clock import ManualClock
+from tests.doubles.memory_socket_rooms import MemorySocketRooms
+from tests.doubles.recording_broadcaster import RecordingBroadcaster
+from tests.doubles.recording_nodes import RecordingNodes
+from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
+from tests.unit.services.people import (
+    ALICE,
+    ALICES_PHONE,
+    BOB,
+    BOBS_PHONE,
+    CAROL,
+    DAVE,
+    GENERAL,
+    RANDOM,
+)
+from tests.unit.services.slow_channels import SlowChannels
+
+
+class AwayMessages(MemoryMessageRepository):
+    """A message storage that a test can make unavailable."""
+
+    is_away = False
+
+    async def stored_after(
+        self, channel_id: ChannelId, after_seq: int, limit: int
+    ) -> tuple[Message, ...]:
+        if self.is_away:
+            raise Unavailable
+        return await super().stored_after(channel_id, after_seq, limit)
+
+
+class CountedAdoption(MemoryAdoptionRepository):
+    """Counts the polls."""
+
+    polls = 0
+
+    async def find_unsequenced(
+        self, *args: Any, **kwargs: Any
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
+        self.polls += 1
+        return await super().find_unsequenced(*args, **kwargs)
+
+
+@dataclass(slots=True)
+class Here:
+    """This node, with what its clients receive from other nodes or from the storage."""
+
+    sync: NodeSync
+    publisher: MessagePublisher
+    messages: AwayMessages
+    broadcaster: RecordingBroadcaster
+    sent: list[str | int] = field(default_factory=list)
+
+    async def store(self, count: int = 1, channel_id: ChannelId = GENERAL) -> list[Message]:
+        """Store messages of a member whose client is on another node."""
+        author_id = CAROL if channel_id == GENERAL else BOB
+        drafts = [
+            MessageDraft(new_message_id(), channel_id, author_id, "hi", None) for _ in range(count)
+        ]
+        added = await self.messages.add_all(drafts, NOW)
+        return [each.message for each in added if isinstance(each, StoredMessage)]
+
+    def receive(self, name: str, payload: dict[str, Any], *, sent: str | int) -> None:
+        """Receive an event of another node; ``sent`` is recorded when clients receive it."""
+        send = partial(self.sent.append, sent)
+        self.sync.receive(ChannelEvent(GENERAL, name, payload, send))
+
+    def receive_message(self, message: Message) -> None:
+        self.receive(ServerEvent.MESSAGE_CREATED, message.to_wire(), sent=message.seq)
+
+    def receive_typing(self, user_id: UserId, *, is_typing: bool) -> None:
+        payload = {"userId": user_id, "channelId": GENERAL, "isTyping": is_typing}
+        self.receive(ServerEvent.TYPING, payload, sent=f"{user_id} {is_typing}")
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            while not condition():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0)
+
+    def published(self) -> list[int]:
+        """Return the ``seq`` of each message that was read from the storage and published."""
+        payloads = [each.payload for each in self.broadcaster.published]
+        return [each.seq for each in payloads if isinstance(each, Message)]
+
+
+@pytest.fixture
+def channels(store: MemoryStore) -> SlowChannels:
+    """Storage of channels that the test can make slow or unavailable."""
+    return SlowChannels(store)
+
+
+@pytest.fixture
+def messages(store: MemoryStore) -> AwayMessages:
+    return AwayMessages(store)
+
+
+@pytest.fixture
+def nodes() -> RecordingNodes:
+    return RecordingNodes()
+
+
+@pytest.fixture
+def publisher(
+    messages: AwayMessages,
+    room_sync: RoomSync,
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
+    nodes: RecordingNodes,
+    clock: ManualClock,
+) -> MessagePublisher:
+    return MessagePublisher(messages, room_sync, typing_service, broadcaster, nodes, clock)
+
+
+@pytest.fixture
+def adoption() -> CountedAdoption:
+    return CountedAdoption()
+
+
+@pytest.fixture
+def poller(
+    adoption: CountedAdoption,
+    messages: AwayMessages,
+    publisher: MessagePublisher,
+    events: EventService,
+    connected: RoomSync,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+    store: MemoryStore,
+) -> AdoptionPoller:
+    service = MessageService(
+        messages, publisher, events, connected, broadcaster, clock, store, max_content_chars=100
+    )
+    return AdoptionPoller(adoption, publisher, service, clock, interval_seconds=3_600)
+
+
+@pytest.fixture
+async def here(
+    nodes: RecordingNodes,
+    messages: AwayMessages,
+    publisher: MessagePublisher,
+    connected: RoomSync,
+    rooms: MemorySocketRooms,
+    typing_service: TypingService,
+    poller: AdoptionPoller,
+    broadcaster: RecordingBroadcaster,
+) -> AsyncIterator[Here]:
+    """This node, whose clients of Alice and Bob are in `general`."""
+    sync = NodeSync(nodes, messages, publisher, connected, rooms, typing_service, poller)
+    await sync.start([GENERAL])
+    yield Here(sync, publisher, messages, broadcaster)
+    await sync.on_application_shutdown(None)
+
+
+async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
+    messages = await here.store(3)
+
+    for message in (messages[0], messages[0], messages[1], messages[0], messages[2], messages[2]):
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 3)
+
+    assert [1, 2, 3] == here.sent
+    assert [] == here.broadcaster.published
+
+
+async def test_earlier_messages_are_read_when_a_later_one_arrives_first(here: Here) -> None:
+    """When the earlier ones arrive late, they are dropped."""
+    messages = await here.store(4)
+
+    here.receive_message(messages[2])
+    here.receive_message(messages[3])
+    await here.until(lambda: len(here.sent) == 2)
+    here.receive_message(messages[0])
+    here.receive_message(messages[1])
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 3)
+
+    assert [1, 2] == here.published()
+    assert all(each.local for each in here.broadcaster.published)
+    assert [3, 4, 5] == here.sent
+
+
+async def test_other_events_wait_when_a_message_before_them_waits(here: Here) -> None:
+    messages = await here.store(2)
+
+    here.receive_message(messages[1])
+    here.receive(ServerEvent.MESSAGE_UPDATED, messages[1].to_wire(), sent="updated")
+    assert [] == here.sent
+    await here.until(lambda: len(here.sent) == 2)
+
+    assert [2, "updated"] == here.sent
+
+
+async def test_clients_must_synchronise_when_earlier_messages_cannot_be_read(here: Here) -> None:
+    """Later messages are sent in order."""
+    messages = await here.store(4)
+    here.messages.is_away = True
+
+    here.receive_message(messages[2])
+    here.receive_message(messages[3])
+    await here.until(lambda: len(here.sent) == 2)
+
+    (told,) = here.broadcaster.published
+    assert (channel_room(GENERAL), "sync:required", True) == (told.room, told.event, told.local)
+    assert MissedMessages(GENERAL, after_seq=0) == told.payload
+    assert [3, 4] == here.sent
+
+
+async def test_clients_must_synchronise_when_too_many_messages_are_missing(here: Here) -> None:
+    messages = await here.store(MAX_GAP + 3)
+
+    here.receive_message(messages[-1])
+    await here.until(lambda: bool(here.sent))
+
+    assert MissedMessages(GENERAL, after_seq=0) == here.broadcaster.published[0].payload
+    assert list(range(3, MAX_GAP + 3)) == here.published()
+    assert [MAX_GAP + 3] == here.sent
+
+
+async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_lost(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, nodes: RecordingNodes
+) -> None:
+    """The node that publishes has loaded the members, and has announced their digest."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    store.leave(GENERAL, BOB)
+    here.receive_message((await here.store())[0])
+    assert [1, 2] == here.sent
+    assert {ALICES_PHONE, BOBS_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+    here.sync.compare_members(GENERAL, nodes.digests[-1][1] + 1)
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 3)
+
+    assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+
+async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
+    here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
+) -> None:
+    """Changes that nodes publish are part of the digest."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    queries = channels.queries
+    joined = MembershipUpdate(MembershipEvent.JOINED, GENERAL, frozenset({DAVE}))
+    left = MembershipUpdate(MembershipEvent.LEFT, GENERAL, frozenset({DAVE}))
+
+    here.sync.compare_members(*nodes.digests[0])
+    here.sync.apply_membership(joined, 1)
+    here.sync.apply_membership(left, 1)
+    here.sync.compare_members(*nodes.digests[0])
+    clock.advance(REFRESH_SECONDS)
+    here.receive_message((await here.store())[0])
+
+    assert [1, 2] == here.sent
+    assert queries == channels.queries
+    assert 1 == len(nodes.digests)
+
+
+async def test_events_are_sent_when_the_members_cannot_be_loaded(
+    here: Here, channels: SlowChannels
+) -> None:
+    """The sockets in the room are the members that this node knows."""
+    channels.is_down = True
+
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+
+    assert [1] == here.sent
+
+
+async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here) -> None:
+    messages = await here.store(MAX_WAITING + 50)
+
+    for message in messages:
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) + len(here.published()) == len(messages))
+
+    assert [*range(1, MAX_WAITING)] == here.sent
+    assert [*range(MAX_WAITING, len(messages) + 1)] == here.published()
+
+
+async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
+    here: Here, poller: AdoptionPoller, adoption: CountedAdoption
+) -> None:
+    """Such an event has no ``seq``. It is not sent: the adopted message is published."""
+    await poller.on_module_init()
+    await here.until(lambda: adoption.polls == 1)
+
+    here.receive(ServerEvent.MESSAGE_CREATED, {"id": "foreign", "content": "hi"}, sent="foreign")
+    await here.until(lambda: adoption.polls == 2)
+    await poller.on_module_destroy()
+
+    assert [] == here.sent
+
+
+async def test_other_nodes_read_messages_when_this_node_has_adopted_them(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    await here.publisher.prepare([GENERAL])
+    await here.store()
+
+    here.publisher.fall_behind([GENERAL], 0)
+    await here.publisher.catch_up()
+
+    assert [GENERAL] == nodes.announced
+    assert [1] == here.published()
+    assert all(each.local for each in here.broadcaster.published)
+
+
+async def test_missed_messages_are_published_when_another_node_announces_them(here: Here) -> None:
+    await here.store(2)
+    await here.store(1, RANDOM)
+
+    here.sync.catch_up(GENERAL)
+    here.sync.catch_up(RANDOM)
+    await here.until(lambda: len(here.published()) == 2)
+
+    assert [1, 2] == here.published()
+
+
+async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    """The search is repeated until the storage answers. Then the other nodes search, too."""
+    await here.store(2)
+    here.messages.is_away = True
+
+    here.sync.catch_up_all(tell_others=True)
+    await here.until(lambda: bool(nodes.announced))
+    assert [] == here.published()
+    here.messages.is_away = False
+    await here.until(lambda: len(here.published()) == 2)
+
+    assert [None] == nodes.announced
+
+
+async def test_first_client_of_a_channel_waits_when_the_subscription_is_not_confirmed(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """Messages that are stored until then count as published, and later ones as missed."""
+    assert [RANDOM] == here.sync.without_clients([GENERAL, RANDOM])
+    rooms.connect(ALICES_PHONE, ALICE, channel_room(RANDOM))
+    nodes.may_confirm.clear()
+    first = asyncio.create_task(here.sync.start([RANDOM]))
+    await asyncio.sleep(0)
+    assert [RANDOM] == here.sync.without_clients([GENERAL, RANDOM])
+    second = asyncio.create_task(here.sync.start([RANDOM]))
+    await here.store(2, RANDOM)
+    await asyncio.sleep(0)
+    assert not first.done()
+    assert not second.done()
+
+    nodes.may_confirm.set()
+    await asyncio.gather(first, second)
+    await here.store(1, RANDOM)
+    here.sync.catch_up(RANDOM)
+    await here.until(lambda: bool(here.published()))
+
+    assert [] == here.sync.without_clients([GENERAL, RANDOM])
+    assert [3] == here.published()
+
+
+async def test_first_client_is_admitted_when_the_other_nodes_are_not_reached(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    rooms.connect(ALICES_PHONE, ALICE, channel_room(RANDOM))
+    nodes.is_connected = False
+    await here.store(2, RANDOM)
+
+    await here.sync.start([RANDOM])
+    await here.store(1, RANDOM)
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: bool(here.published()))
+
+    assert [3] == here.published()
+
+
+async def test_new_member_receives_messages_when_another_node_has_added_the_member(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """Messages that were stored before the node has subscribed are read from the storage."""
+    rooms.connect(BOBS_PHONE, BOB)
+    nodes.may_confirm.clear()
+    await here.store(3, RANDOM)
+    last_seq = 2
+
+    update = MembershipUpdate(MembershipEvent.JOINED, RANDOM, frozenset({BOB}))
+    here.sync.apply_membership(update, last_seq)
+    assert {BOBS_PHONE} == rooms.sockets_in(channel_room(RANDOM))
+    nodes.may_confirm.set()
+    await here.until(lambda: bool(here.published()))
+
+    assert [3] == here.published()
+
+
+async def test_typing_of_another_node_is_listed_until_it_ends(
+    here: Here, typing_service: TypingService
+) -> None:
+    await here.publisher.prepare([GENERAL])
+    here.receive_typing(CAROL, is_typing=True)
+    listed = await typing_service.list(ALICE, GENERAL)
+
+    here.receive_typing(CAROL, is_typing=False)
+    here.receive_typing(CAROL, is_typing=False)
+
+    assert [CAROL] == [each.user_id for each in listed]
+    assert () == await typing_service.list(ALICE, GENERAL)
+    assert [f"{CAROL} True", f"{CAROL} False"] == here.sent
+    assert [] == here.broadcaster.published
+
+
+async def test_typing_of_another_node_expires_when_that_node_has_died(
+    here: Here, clock: ManualClock, typing_service: TypingService
+) -> None:
+    """The end is published only to the clients of this node."""
+    await here.publisher.prepare([GENERAL])
+    here.receive_typing(CAROL, is_typing=True)
+
+    clock.advance(TYPING_EXPIRY_SECONDS + OTHER_NODES_MARGIN_SECONDS)
+    await here.until(lambda: bool(here.broadcaster.published))
+
+    (end,) = here.broadcaster.published
+    assert (ServerEvent.TYPING, True) == (end.event, end.local)
+    assert () == await typing_service.list(ALICE, GENERAL)
+
+
+async def test_typing_does_not_end_when_the_user_types_on_another_node(
+    here: Here, typing_service: TypingService
+) -> None:
+    """Nor does it end when it ends on the other node only."""
+    await here.publisher.prepare([GENERAL])
+    await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
+    here.receive_typing(ALICE, is_typing=True)
+    here.broadcaster.published.clear()
+
+    here.receive_typing(ALICE, is_typing=False)
+    still_typing = await typing_service.list(BOB, GENERAL)
+    here.receive_typing(ALICE, is_typing=True)
+    await typing_service.stop(ALICE, GENERAL, ALICES_PHONE)
+
+    assert [ALICE] == [each.user_id for each in still_typing]
+    assert [ALICE] == [each.user_id for each in await typing_service.list(BOB, GENERAL)]
+    assert [f"{ALICE} True"] * 2 == here.sent
+    assert [] == here.broadcaster.published
+
+
+async def test_typing_ends_here_when_a_message_of_the_user_arrives(
+    here: Here, typing_service: TypingService
+) -> None:
+    """The end may have been lost: it is a volatile event."""
+    await here.publisher.prepare([GENERAL])
+    here.receive_typing(CAROL, is_typing=True)
+
+    here.receive_message((await here.store())[0])
+
+    assert () == await typing_service.list(ALICE, GENERAL)
+    (end,) = here.broadcaster.published
+    assert (ServerEvent.TYPING, True) == (end.event, end.local)
+    assert [f"{CAROL} True", 1] == here.sent
+
+
+async def test_no_message_is_passed_over_when_one_arrives_while_the_first_client_connects(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """The client receives the messages after the first one that it received."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(4)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    here.receive_message(messages[1])
+    await here.until(lambda: bool(here.sent))
+
+    nodes.may_confirm.set()
+    await started
+    await here.until(lambda: len(here.published()) == 2)
+    for message in messages:
+        here.receive_message(message)
+
+    assert [2] == here.sent
+    assert [3, 4] == here.published()
+
+
+async def test_earlier_messages_are_not_published_when_the_channel_had_no_clients_meanwhile(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """Not even if a message arrives before the first client is admitted."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(5)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    await asyncio.sleep(0)
+    here.receive_message(messages[4])
+    await here.until(lambda: len(here.sent) == 2)
+    nodes.may_confirm.set()
+    await started
+
+    assert [1, 6] == here.sent
+    assert [] == here.published()
+
+
+async def test_events_are_sent_at_once_when_no_client_is_in_the_channel(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels
+) -> None:
+    """The recipients are in other rooms, so the channel's members are not loaded."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    queries = channels.queries
+
+    here.receive(ServerEvent.ROOM_MEMBER_JOINED, {"userId": CAROL}, sent="joined")
+
+    assert ["joined"] == here.sent
+    assert queries == channels.queries
+
+
+async def test_clients_must_synchronise_when_too_many_messages_were_missed_in_an_outage(
+    here: Here,
+) -> None:
+    await here.store(MAX_GAP + 3)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == MAX_GAP)
+
+    assert MissedMessages(GENERAL, after_seq=0) == here.broadcaster.published[0].payload
+    assert list(range(4, MAX_GAP + 4)) == here.published()
+
+
+async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: Here) -> None:
+    for message in await here.store(2):
+        await here.messages.delete(message.id, CAROL)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: not here.publisher.is_behind(GENERAL, 2))
+
+    assert [] == here.published()
+
+
+async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_messages(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, channels: SlowChannels
+) -> None:
+    """The clients of this node need the storage, too."""
+    channel_ids = [ChannelId(f"team_{number}") for number in range(3 * CATCH_UPS_AT_ONCE)]
+    for channel_id in channel_ids:
+        store.join(channel_id, BOB)
+        rooms.connect(BOBS_PHONE, BOB, channel_room(channel_id))
+    await here.sync.start(channel_ids)
+    for channel_id in channel_ids:
+        await here.store(1, channel_id)
+    channels.hold()
+    queries = channels.queries
+
+    here.sync.catch_up_all(tell_others=False)
+    await channels.asked.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    asked = channels.queries - queries
+    channels.may_answer.set()
+    await here.until(lambda: len(here.published()) == len(channel_ids))
+
+    assert 0 < asked <= CATCH_UPS_AT_ONCE
