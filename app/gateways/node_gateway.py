@@ -115,14 +115,15 @@ class NodeGateway(Nodes, MembershipBus):
 
     def _intercept(self, event: RemoteEvent) -> bool:
         """Pass an event for the room of one channel to the listener. Drop late receipts."""
-        if event.event in _RECEIPTS:
-            return not self._listener.is_receipt_current(_payload(event))
+        payload = _payload(event)
+        if event.event in _RECEIPTS and not self._listener.is_receipt_current(payload):
+            return True
         rooms = [room for room in event.rooms if room.startswith(_CHANNEL_ROOM)]
         if len(rooms) != 1:
             return False
         channel_id = ChannelId(rooms[0].removeprefix(_CHANNEL_ROOM))
         send = partial(self._send, event)
-        self._listener.receive(ChannelEvent(channel_id, event.event, _payload(event), send))
+        self._listener.receive(ChannelEvent(channel_id, event.event, payload, send))
         return True
 
     def _send(self, event: RemoteEvent) -> None:
