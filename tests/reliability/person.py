@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Sequence
 
 from tests.reliability.device import Device, Refused, message_key
@@ -57,9 +58,9 @@ class Person:
 
     async def _send_some(self, numbers: Iterator[int]) -> None:
         for number in numbers:
-            send = Send(
-                self._user_id, self._dice.choice(self._channels), f"{self._user_id}-{number}"
-            )
+            channel = self._dice.choice(self._channels)
+            name = f"{self._user_id}-{number}"
+            send = Send(self._user_id, channel, name, asked_at=time.monotonic())
             self._notes.sends.append(send)
             await self._send(send)
             await self._progress.note_done()
@@ -88,7 +89,8 @@ class Person:
             else:
                 send.refusals.append(refusal.code)
         else:
-            send.acks.append(Ack(message_key(message), device.name))
+            ack = Ack(message_key(message), device.name, time.monotonic())
+            send.acks.append(ack)
 
     async def _afterwards(self, send: Send) -> None:
         fate = self._dice.random()

@@ -8,6 +8,14 @@ from tests.reliability.faults import (
     lock_file,
     restart_postgres,
 )
+from tests.reliability.redis_faults import (
+    cut_off_node,
+    fail_over_redis,
+    flush_redis,
+    freeze_redis,
+    silence_node,
+    stop_redis,
+)
 from tests.reliability.scenario import Scenario, Size
 
 SHORT = Size(messages=300, faults=3, absences=2, by_original=10, seconds=300, slack_seconds=25)
@@ -23,4 +31,19 @@ SCENARIOS = (
     ),
     Scenario("sqlite-disk-full-and-file-locked", (fill_disk, lock_file)),
     Scenario("postgres-two-nodes", (kill_server,), uses_postgres=True, nodes=2, doubled=1.0),
+    Scenario(
+        "cluster-sharded-redis-lost",
+        (stop_redis, freeze_redis, fail_over_redis, flush_redis, cut_off_node, silence_node),
+        uses_postgres=True,
+        nodes=2,
+        cluster="sharded",
+    ),
+    Scenario(
+        "cluster-classic-redis-lost",
+        (cut_off_node, stop_redis, silence_node, fail_over_redis, flush_redis, freeze_redis),
+        uses_postgres=True,
+        nodes=2,
+        cluster="classic",
+        settings={"REVOCATION_UNAVAILABLE": "admit"},
+    ),
 )

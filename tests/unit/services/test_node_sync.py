@@ -617,7 +617,7 @@ async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_mess
     ],
 )
 async def test_only_a_delivery_after_the_reading_is_out_of_date(
-    here: Here, payload: dict[str, Any], is_current: bool
+    here: Here, payload: dict[str, Any], *, is_current: bool
 ) -> None:
     """A NestJS node may send receipts of another form."""
     read = {"messageId": "m1", "recipientId": BOB, "status": "READ"}
