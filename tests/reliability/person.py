@@ -22,6 +22,7 @@ class Person:
 
     Args:
         doubled: The share of messages that all devices send at the same time.
+        pause_seconds: The average time between two messages.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Person:
         progress: Progress,
         dice: random.Random,
         doubled: float,
+        pause_seconds: float,
     ) -> None:
         self._user_id = user_id
         self._channels = channels
@@ -41,6 +43,7 @@ class Person:
         self._progress = progress
         self._dice = dice
         self._doubled = doubled
+        self._pause_seconds = pause_seconds
 
     async def send_all(self, messages: int) -> None:
         """Send this number of messages, several at a time."""
@@ -58,6 +61,7 @@ class Person:
 
     async def _send_some(self, numbers: Iterator[int]) -> None:
         for number in numbers:
+            await asyncio.sleep(self._dice.uniform(0, 2 * LANES * self._pause_seconds))
             channel = self._dice.choice(self._channels)
             name = f"{self._user_id}-{number}"
             send = Send(self._user_id, channel, name, asked_at=time.monotonic())

@@ -72,12 +72,15 @@ class Scenario:
     """A reliability scenario: its database, its servers and the faults that it injects.
 
     Attributes:
-        faults: The faults, which are injected in turn.
+        faults: The faults, which are injected in a random order, each before any is repeated.
         nodes: The number of servers that share the database.
         doubled: The share of messages (0 to 1) that all devices of a user send at the same time.
         cluster: The ``CLUSTER_ADAPTER`` of the servers, if they share a Redis server. Then they are
             production servers.
         settings: Further settings of the servers.
+        fault_seconds: How long a fault lasts during which messages are still acked. People send so
+            slowly that there are messages in each fault. If 0, they send as fast as they can.
+        is_long: Whether only ``make reliability`` plays the scenario.
     """
 
     name: str
@@ -87,6 +90,8 @@ class Scenario:
     doubled: float = 0.2
     cluster: Literal["sharded", "classic"] | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
+    fault_seconds: float = 0.0
+    is_long: bool = False
 
 
 async def play(
@@ -128,7 +133,8 @@ async def play(
         if scenario.uses_postgres:
             prisma = await stack.enter_async_context(prisma_client(url))
         async with _connected(servers, notes, seed) as devices:
-            people = _people(devices, notes, progress, seed, scenario.doubled)
+            pause_seconds = scenario.fault_seconds * size.faults * len(MEMBERSHIPS) / size.messages
+            people = _people(devices, notes, progress, seed, scenario.doubled, pause_seconds)
             await _chat(scenario, size, seed, stage, storage, prisma, notes, people)
             stored = await _quiet(devices, storage, by_fetching=not notes.is_live)
             for user, person in people.items():
@@ -247,7 +253,12 @@ async def _token(server: ServerProcess, user_id: str) -> str:
 
 
 def _people(
-    devices: Sequence[Device], notes: Notes, progress: Progress, seed: int, doubled: float
+    devices: Sequence[Device],
+    notes: Notes,
+    progress: Progress,
+    seed: int,
+    doubled: float,
+    pause_seconds: float,
 ) -> dict[str, Person]:
     return {
         user: Person(
@@ -258,6 +269,7 @@ def _people(
             progress,
             random.Random(f"{seed} {user}"),
             doubled,
+            pause_seconds,
         )
         for user in MEMBERSHIPS
     }
@@ -265,7 +277,8 @@ def _people(
 
 async def _inject(stage: Stage, faults: tuple[Fault, ...], times: int) -> None:
     moments = sorted(stage.dice.uniform(_FIRST_FAULT, _LAST_FAULT) for _ in range(times))
-    for moment, fault in zip(moments, cycle(faults), strict=False):
+    order = stage.dice.sample(faults, len(faults))
+    for moment, fault in zip(moments, cycle(order), strict=False):
         await stage.progress.reaches(moment)
         await fault(stage)
 

@@ -1,5 +1,7 @@
 """The scenarios, and their sizes."""
 
+from dataclasses import replace
+
 from tests.reliability.faults import (
     crash_postgres,
     fill_disk,
@@ -19,6 +21,7 @@ from tests.reliability.redis_faults import (
 from tests.reliability.scenario import Scenario, Size
 
 SHORT = Size(messages=300, faults=3, absences=2, by_original=10, seconds=300, slack_seconds=25)
+SHORT_CLUSTER = replace(SHORT, messages=200, faults=2)  # these faults last for several seconds
 LONG = Size(messages=2_000, faults=24, absences=10, by_original=100, seconds=600, slack_seconds=2)
 
 SCENARIOS = (
@@ -37,6 +40,7 @@ SCENARIOS = (
         uses_postgres=True,
         nodes=2,
         cluster="sharded",
+        fault_seconds=5,
     ),
     Scenario(
         "cluster-classic-redis-lost",
@@ -45,5 +49,7 @@ SCENARIOS = (
         nodes=2,
         cluster="classic",
         settings={"REVOCATION_UNAVAILABLE": "admit"},
+        fault_seconds=5,
+        is_long=True,
     ),
 )
