@@ -20,6 +20,7 @@ from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, Sock
 from app.services.adoption_poller import AdoptionPoller
 from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 
@@ -59,6 +60,7 @@ class NodeSync(NodeListener):
         rooms: SocketRooms,
         typing: TypingService,
         adoption: AdoptionPoller,
+        presence: PresenceService,
         deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
@@ -69,6 +71,7 @@ class NodeSync(NodeListener):
         self._rooms = rooms
         self._typing = typing
         self._adoption = adoption
+        self._presence = presence
         self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
@@ -265,6 +268,7 @@ class NodeSync(NodeListener):
                 except Unavailable:
                     self._must_catch_up, self._must_announce = True, must_announce
                 else:
+                    self._presence.publish_again()
                     if must_announce:
                         self._nodes.announce_losses()
                 # Other nodes may ask several times, for example when all have lost Redis.

@@ -60,7 +60,7 @@ class RoomSync:
         self._members.announce = announce
 
     def is_current(self, channel_id: ChannelId) -> bool:
-        """Return whether the members were loaded, and no other node has announced other ones."""
+        """Return whether an event of another node needs no load: see `MemberCache.is_current`."""
         return self._members.is_current(channel_id)
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:

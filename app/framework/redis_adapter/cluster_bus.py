@@ -17,10 +17,10 @@ from app.framework.common.minute_log import MinuteLog
 from app.framework.redis_adapter.background_task import BackgroundTask
 from app.framework.redis_adapter.channels import SHARDED, Channel
 from app.framework.redis_adapter.redis_bus import Command, Receive, RedisBus
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.redis_connections import RedisConnections
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
-from app.framework.redis_adapter.slot_map import SlotMap
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 REFRESH_SECONDS = 10.0
 """The interval at which the slots are read again while all masters are connected."""

@@ -7,11 +7,11 @@ from redis.exceptions import RedisError
 
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS
-from app.framework.redis_adapter.redis_connections import RedisConnections
-from app.framework.redis_adapter.redis_servers import connection_to
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
-from app.framework.redis_adapter.slot_map import SlotMap
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_servers import connection_to
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 
 class PlainClusterBus(RedisBus):

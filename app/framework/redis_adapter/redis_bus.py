@@ -16,8 +16,8 @@ from app.framework.common.minute_log import MinuteLog
 from app.framework.redis_adapter.background_task import BackgroundTask
 from app.framework.redis_adapter.channels import PATTERN, PLAIN, SHARDED, Channel
 from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES, DroppedMessageError
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 
 Receive = Callable[[bytes, bytes], None]
 """Takes the name of the channel and the payload of a received message. It must not block."""

@@ -7,8 +7,8 @@ from app.framework.redis_adapter.classic_adapter import ClassicAdapter
 from app.framework.redis_adapter.cluster_bus import ClusterBus
 from app.framework.redis_adapter.plain_cluster_bus import PlainClusterBus
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connections import RedisConnections, parsed_url
-from app.framework.redis_adapter.redis_servers import connection_to
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections, parsed_url
+from app.framework.redis_adapter.servers.redis_servers import connection_to
 from app.framework.redis_adapter.sharded_adapter import (
     ShardedAdapter,
     SubscriptionMode,

@@ -8,22 +8,26 @@ import pytest
 
 from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
 from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.online_users import MemoryOnlineUsers
 from app.adapters.memory.store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, MessageId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft, MissedMessages
+from app.domain.presence import PresenceChange
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
-from app.services.channels.member_cache import REFRESH_SECONDS
+from app.services.channels.member_cache import CURRENT_SECONDS, REFRESH_SECONDS
 from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
 from tests.deadlines import ANSWER_SECONDS
@@ -171,6 +175,27 @@ def deliveries(
 
 
 @pytest.fixture
+def quota() -> MemorySocketQuota:
+    return MemorySocketQuota(10)
+
+
+@pytest.fixture
+async def presence(
+    quota: MemorySocketQuota,
+    channels: SlowChannels,
+    events: EventService,
+    connected: RoomSync,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> AsyncIterator[PresenceService]:
+    online_users = MemoryOnlineUsers(quota)
+    service = PresenceService(online_users, channels, events, connected, broadcaster, clock)
+    await service.on_module_init()
+    yield service
+    await service.on_module_destroy()
+
+
+@pytest.fixture
 async def here(
     nodes: RecordingNodes,
     messages: AwayMessages,
@@ -179,16 +204,34 @@ async def here(
     rooms: MemorySocketRooms,
     typing_service: TypingService,
     poller: AdoptionPoller,
+    presence: PresenceService,
     deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
     sync = NodeSync(
-        nodes, messages, publisher, connected, rooms, typing_service, poller, deliveries
+        *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
+        deliveries,
     )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
     await sync.on_application_shutdown(None)
+
+
+async def test_recent_presence_is_published_again_when_other_nodes_may_have_missed_it(
+    here: Here, presence: PresenceService, quota: MemorySocketQuota
+) -> None:
+    """Presence has no ``seq``, so other nodes cannot read it from the storage."""
+    await quota.acquire(CAROL)
+    presence.connected(CAROL)
+    await here.until(lambda: len(here.broadcaster.published) == 1)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.broadcaster.published) == 2)
+
+    first, second = here.broadcaster.published
+    assert PresenceChange(GENERAL, CAROL, online=True) == first.payload == second.payload
+    assert ("channel:general", False) == (second.room, second.local)
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
@@ -270,6 +313,21 @@ async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_l
     here.sync.compare_members(GENERAL, nodes.digests[-1][1] + 1)
     here.receive_message((await here.store())[0])
     await here.until(lambda: len(here.sent) == 3)
+
+    assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+
+async def test_former_member_receives_nothing_when_no_node_announces_the_removal(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, clock: ManualClock
+) -> None:
+    """Nodes of the original backend announce nothing. The members are loaded after some time."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    store.leave(GENERAL, BOB)
+    clock.advance(CURRENT_SECONDS)
+
+    here.receive(ServerEvent.MESSAGE_UPDATED, {"content": "secret"}, sent="updated")
+    await here.until(lambda: len(here.sent) == 2)
 
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 

@@ -88,7 +88,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
         await killed.acquire(ALICE)
     refused = await other.acquire(ALICE)
 
-    redis_server.client.delete(f"chatgenius:sockets:node:{killed._writer.node_id}")
+    redis_server.client.delete(f"chatgenius:sockets:node:{killed.writer.node_id}")
     taken = await other.acquire(ALICE)
 
     assert (False, True) == (refused, taken)
@@ -100,7 +100,7 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 ) -> None:
     """Heartbeats extend the TTL of the node's key."""
     node = await start_node(connection)
-    key = f"chatgenius:sockets:node:{node._writer.node_id}"
+    key = f"chatgenius:sockets:node:{node.writer.node_id}"
 
     for _ in range(5):
         redis_server.let_pass(HEARTBEAT_SECONDS)
@@ -160,14 +160,17 @@ async def test_many_users_are_written_when_all_leave_at_once(
 async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """A node that shuts down removes its key and its counts, even of sockets not yet released."""
+    """A node that shuts down removes its key and its counts, even of sockets not yet released.
+
+    Its id remains, so that another node publishes that its users are offline.
+    """
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
     await node.acquire(ALICE)
 
     await node.on_application_shutdown(None)
 
-    assert [] == redis_server.client.keys()
+    assert ["chatgenius:sockets:nodes"] == redis_server.client.keys()
 
 
 async def test_a_cancelled_take_has_taken_nothing(
@@ -234,13 +237,13 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
     """The node registers with a new id, and the counts under its old id become invalid."""
     node = await start_node(own_connection)
     await node.acquire(ALICE)
-    old_name = node._writer.node_id
+    old_name = node.writer.node_id
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
 
     with own_server.frozen():
         await node.acquire(ALICE)
-    await until(lambda: node._writer.node_id != old_name and reconnected.is_set())
+    await until(lambda: node.writer.node_id != old_name and reconnected.is_set())
     other = await start_node(own_connection)
     await until(lambda: 2 in written(own_server))
 

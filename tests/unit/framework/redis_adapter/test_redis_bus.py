@@ -9,7 +9,7 @@ import structlog
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES
 from app.framework.redis_adapter.redis_bus import MAX_QUEUED_BYTES, RedisBus
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 

@@ -1,4 +1,4 @@
-"""Tests of the connections to Redis (app/framework/redis_adapter/redis_connections.py)."""
+"""Tests of the connections to Redis (app/framework/redis_adapter/servers/redis_connections.py)."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ import structlog
 from app.framework import BootError
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 

@@ -14,9 +14,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
-from app.framework.redis_adapter.redis_url import RedisUrl
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.servers.redis_servers import MasterConnection, connection_to
+from app.framework.redis_adapter.servers.redis_url import RedisUrl
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0

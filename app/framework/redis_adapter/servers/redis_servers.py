@@ -8,8 +8,8 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
-from app.framework.redis_adapter.slot_map import SlotMap
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 SENTINEL_SECONDS = 2.0
 """The time limit for the answer of a sentinel."""

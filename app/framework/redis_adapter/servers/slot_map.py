@@ -9,7 +9,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 
 SERVER_SECONDS = 1.0
 """The time limit for asking one server for the slots; then another one is asked."""
@@ -20,10 +20,12 @@ class SlotMap:
 
     Attributes:
         masters: The servers that have slots.
+        connection_class: redis-py's class of a connection to one server; see `options_of`.
     """
 
     def __init__(self, url: RedisUrl) -> None:
         self._url = url
+        self.connection_class = url.connection_class
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self.masters: frozenset[Address] = frozenset()
         self._servers = deque(url.addresses)
@@ -57,7 +59,7 @@ class SlotMap:
         error: Exception | None = None
         for _ in range(len(self._servers)):
             server = self.next_server()
-            connection = self._url.connection_class(**self.options_of(server))
+            connection = self.connection_class(**self.options_of(server))
             try:
                 async with asyncio.timeout(SERVER_SECONDS):
                     await self.read(connection, server.host)

@@ -1,4 +1,4 @@
-"""Tests of an open connection to Redis (app/framework/redis_adapter/redis_connection.py)."""
+"""Tests of a connection to Redis (app/framework/redis_adapter/servers/redis_connection.py)."""
 
 import asyncio
 import ssl
@@ -13,8 +13,8 @@ from redis.exceptions import ResponseError
 
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connection import RedisConnection
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connection import RedisConnection
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.certificates import self_signed_certificate
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
