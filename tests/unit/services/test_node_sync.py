@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.online_users import MemoryOnlineUsers
@@ -21,6 +22,7 @@ from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
 from app.services.channels.member_cache import CURRENT_SECONDS, REFRESH_SECONDS
+from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
@@ -166,6 +168,13 @@ def poller(
 
 
 @pytest.fixture
+def deliveries(
+    store: MemoryStore, broadcaster: RecordingBroadcaster, clock: ManualClock
+) -> DeliveryService:
+    return DeliveryService(MemoryDeliveryRepository(store), broadcaster, clock, store)
+
+
+@pytest.fixture
 def quota() -> MemorySocketQuota:
     return MemorySocketQuota(10)
 
@@ -196,10 +205,14 @@ async def here(
     typing_service: TypingService,
     poller: AdoptionPoller,
     presence: PresenceService,
+    deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
-    sync = NodeSync(nodes, messages, publisher, connected, rooms, typing_service, poller, presence)
+    sync = NodeSync(
+        *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
+        deliveries,
+    )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
     await sync.on_application_shutdown(None)
@@ -671,3 +684,23 @@ async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_mess
     await here.until(lambda: len(here.published()) == len(channel_ids))
 
     assert 0 < asked <= CATCH_UPS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_current"),
+    [
+        ({"messageId": "m1", "recipientId": BOB, "status": "DELIVERED"}, False),
+        ({"messageId": "m1", "recipientId": BOB, "status": "READ"}, True),
+        ({"messageId": "m1", "recipientId": CAROL, "status": "DELIVERED"}, True),
+        ({"messageId": "m1", "recipientId": BOB, "status": "SENT"}, True),
+        ({"messageId": "m1", "status": "DELIVERED"}, True),
+    ],
+)
+async def test_only_a_delivery_after_the_reading_is_out_of_date(
+    here: Here, payload: dict[str, Any], *, is_current: bool
+) -> None:
+    """A NestJS node may send receipts of another form."""
+    read = {"messageId": "m1", "recipientId": BOB, "status": "READ"}
+
+    assert here.sync.is_receipt_current(read)
+    assert is_current == here.sync.is_receipt_current(payload)
