@@ -278,11 +278,16 @@ class NodeSync(NodeListener):
 
     async def _find_missed(self) -> None:
         """Publish the missed messages of each channel with clients on this node."""
-        for chunk in _chunks(self._publisher.channels(), _CHANNELS_AT_ONCE):
+        published = self._publisher.published()
+        for chunk in _chunks(published, _CHANNELS_AT_ONCE):
             watched = [each for each in chunk if not self._rooms.is_empty(channel_room(each))]
             last_seqs = await self._messages.last_seqs(watched) if watched else {}
             behind = [
-                each for each in last_seqs if self._publisher.is_behind(each, last_seqs[each])
+                channel_id
+                for channel_id, last_seq in last_seqs.items()
+                if self._publisher.is_behind(
+                    channel_id, last_seq, published_before=published[channel_id]
+                )
             ]
             for some in _chunks(behind, CATCH_UPS_AT_ONCE):
                 await asyncio.gather(

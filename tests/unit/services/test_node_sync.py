@@ -629,6 +629,28 @@ async def test_clients_must_synchronise_when_too_many_messages_were_missed_in_an
     assert list(range(4, MAX_GAP + 4)) == here.published()
 
 
+async def test_new_messages_are_published_when_the_channel_was_created_again_in_an_outage(
+    here: Here, store: MemoryStore, channels: SlowChannels
+) -> None:
+    """The new channel has the same id, and its sequence starts at 1."""
+    for message in await here.store(3):
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 3)
+    await channels.delete(GENERAL)
+    for user_id in (ALICE, BOB, CAROL):
+        store.join(GENERAL, user_id)
+    new = await here.store(2)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == 2)
+    here.receive_message(new[1])
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 4)
+
+    assert [1, 2] == here.published()
+    assert [1, 2, 3, 3] == here.sent
+
+
 async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: Here) -> None:
     for message in await here.store(2):
         await here.messages.delete(message.id, CAROL)
