@@ -115,6 +115,9 @@ class ChatModule(containers.DeclarativeContainer):
     adoption_poller = providers.Singleton(
         AdoptionPoller, adoption, message_publisher, message_service, clock
     )
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, write_admission
+    )
     node_sync = providers.Singleton(
         NodeSync,
         nodes=nodes,
@@ -125,9 +128,7 @@ class ChatModule(containers.DeclarativeContainer):
         typing=typing_service,
         adoption=adoption_poller,
         presence=presence_service,
-    )
-    delivery_service = providers.Singleton(
-        DeliveryService, deliveries, broadcaster, clock, write_admission
+        deliveries=delivery_service,
     )
     offline_message_service = providers.Singleton(
         OfflineMessageService,

@@ -30,6 +30,13 @@ class NodeListener(Protocol):
     def receive(self, event: ChannelEvent) -> None:
         """Handle an event that another node has published to a channel."""
 
+    def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
+        """Return False for a receipt of another node that must not be sent to the author.
+
+        This is a DELIVERED that arrives after the READ of the same recipient.
+        """
+        ...
+
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """Move the sockets of this node after this or another node changed a channel's members.
 

@@ -129,40 +129,45 @@ class MessagePublisher:
             self.start(channel_id, min(each.message.seq for each in stored) - 1)
         channel = self._channels[channel_id]
         self._channels.move_to_end(channel_id)
-        if len(stored) == 1 and stored[0].message.seq == channel.published + 1:  # the usual case
-            self._publish_all(channel, (stored[0].message,), local=False)
+        first = stored[0]
+        if len(stored) == 1 and first.is_new and first.message.seq == channel.published + 1:
+            self._publish_all(channel, (first.message,), local=False)  # the usual case
             return
-        new = [each.message for each in stored if each.message.seq > channel.published]
-        if len(new) < len(stored):
-            # If a new message has a ``seq`` that was published before, the channel was deleted and
-            # created again: publish the message.
-            again = [
-                each.message
-                for each in stored
-                if each.is_new and each.message.seq <= channel.published
-            ]
-            if again:
-                channel.published, new = again[0].seq - 1, again + new
-        if not new:
-            return
-        if len(new) > 1:
-            new.sort(key=_seq)
-        await self._publish_missed(channel, before=new[0].seq)
-        self._publish_all(channel, new, local=False)
+        new = sorted((each.message for each in stored if each.is_new), key=_seq)
+        if new and new[0].seq <= channel.published:  # the channel was deleted and created again
+            channel.published = new[0].seq - 1
+        for message in new:
+            # Another node may have stored messages between two transactions of the batch.
+            await self._publish_missed(channel, before=message.seq)
+            self._publish_all(channel, (message,), local=False)
+        repeated = max((each.message.seq for each in stored if not each.is_new), default=0)
+        if repeated > channel.published:
+            # The node that has stored the message may be publishing it to all nodes now.
+            await self._publish_missed(channel, before=repeated + 1)
+            self._nodes.announce_messages(channel_id)
 
     def start(self, channel_id: ChannelId, last_seq: int) -> None:
         """Count the messages up to the last ``seq`` as published, unless the channel is known."""
         if channel_id not in self._channels:
             self._channels[channel_id] = _Channel(channel_id, channel_room(channel_id), last_seq)
 
-    def channels(self) -> list[ChannelId]:
-        """Return the known channels."""
-        return list(self._channels)
+    def published(self) -> dict[ChannelId, int]:
+        """Return the ``seq`` of the last published message of each known channel."""
+        return {channel.id: channel.published for channel in self._channels.values()}
 
-    def is_behind(self, channel_id: ChannelId, last_seq: int) -> bool:
-        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished."""
+    def is_behind(self, channel_id: ChannelId, last_seq: int, *, published_before: int = 0) -> bool:
+        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished.
+
+        Args:
+            published_before: The last published ``seq`` before ``last_seq`` was read. If it is
+                larger, the channel was deleted and created again: its messages are unpublished.
+        """
         channel = self._channels.get(channel_id)
-        return channel is not None and channel.published < last_seq
+        if channel is None:
+            return False
+        if last_seq < published_before <= channel.published:
+            channel.published = 0
+        return channel.published < last_seq
 
     def publish_received(self, event: ChannelEvent, seq: int) -> bool:
         """Publish a message that another node has stored, unless it was published before.

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
@@ -11,12 +11,14 @@ from itertools import islice
 from typing import Any
 
 from app.domain.channel import MembershipUpdate
+from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId
+from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
+from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
 from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
@@ -59,6 +61,7 @@ class NodeSync(NodeListener):
         typing: TypingService,
         adoption: AdoptionPoller,
         presence: PresenceService,
+        deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
         self._nodes = nodes
@@ -69,6 +72,7 @@ class NodeSync(NodeListener):
         self._typing = typing
         self._adoption = adoption
         self._presence = presence
+        self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
         # The channels whose first client on this node is connecting.
@@ -115,6 +119,19 @@ class NodeSync(NodeListener):
             event.send()  # its recipients are in other rooms
         else:
             self._wait(channel_id, event)
+
+    def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
+        """See `NodeListener.is_receipt_current`."""
+        match payload:
+            case {
+                "messageId": str(message_id),
+                "recipientId": str(recipient_id),
+                "status": DeliveryState.DELIVERED | DeliveryState.READ as status,
+            }:
+                return self._deliveries.receive(
+                    MessageId(message_id), UserId(recipient_id), DeliveryState(status)
+                )
+        return True
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """See `NodeListener.apply_membership`."""
@@ -261,11 +278,16 @@ class NodeSync(NodeListener):
 
     async def _find_missed(self) -> None:
         """Publish the missed messages of each channel with clients on this node."""
-        for chunk in _chunks(self._publisher.channels(), _CHANNELS_AT_ONCE):
+        published = self._publisher.published()
+        for chunk in _chunks(published, _CHANNELS_AT_ONCE):
             watched = [each for each in chunk if not self._rooms.is_empty(channel_room(each))]
             last_seqs = await self._messages.last_seqs(watched) if watched else {}
             behind = [
-                each for each in last_seqs if self._publisher.is_behind(each, last_seqs[each])
+                channel_id
+                for channel_id, last_seq in last_seqs.items()
+                if self._publisher.is_behind(
+                    channel_id, last_seq, published_before=published[channel_id]
+                )
             ]
             for some in _chunks(behind, CATCH_UPS_AT_ONCE):
                 await asyncio.gather(

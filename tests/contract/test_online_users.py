@@ -10,7 +10,7 @@ from app.adapters.redis.online_users import RedisOnlineUsers
 from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.domain.ids import UserId
 from app.ports import OnlineUsers, SocketQuota
-from tests.contract.conftest import MAX_SOCKETS
+from tests.contract.conftest import CONNECTIONS, MAX_SOCKETS
 from tests.doubles.manual_clock import ManualClock
 
 ALICE, BOB = UserId("user_alice"), UserId("user_bob")
@@ -25,12 +25,12 @@ class Node(NamedTuple):
     quota: SocketQuota
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *CONNECTIONS])
 def closed_node(request: pytest.FixtureRequest, clock: ManualClock) -> Node:
     if request.param == "memory":
         in_memory = MemorySocketQuota(MAX_SOCKETS)
         return Node(MemoryOnlineUsers(in_memory), in_memory)
-    connection: RedisConnection = request.getfixturevalue("redis_connection")
+    connection: RedisConnection = request.getfixturevalue(CONNECTIONS[request.param])
     quota = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     return Node(RedisOnlineUsers(connection, quota), quota)
 
@@ -43,7 +43,7 @@ async def node(closed_node: Node) -> AsyncIterator[Node]:
         await quota.on_module_init()
     yield closed_node
     if isinstance(quota, RedisSocketQuota):
-        await quota.on_application_shutdown(None)
+        await quota.before_application_shutdown(None)
 
 
 async def test_settle_returns_each_change_once(node: Node) -> None:

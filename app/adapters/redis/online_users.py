@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.keys import user_field, user_of_field
 from app.adapters.redis.socket_count_writer import KEPT_SECONDS, USERS_AT_ONCE
 from app.adapters.redis.socket_quota import RedisSocketQuota
 from app.domain.errors import Unavailable
@@ -30,10 +30,12 @@ class RedisOnlineUsers(OnlineUsers):
 
     def __init__(self, connection: RedisConnection, socket_quota: RedisSocketQuota) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._socket_quota = socket_quota
         self._counts = socket_quota.counts
         self._writer = socket_quota.writer
         self._missing_nodes: frozenset[bytes] = frozenset()
+        self._stopped_nodes: frozenset[bytes] = frozenset()
 
     async def among(self, user_ids: Collection[UserId]) -> frozenset[UserId]:
         ordered = tuple(user_ids)
@@ -56,14 +58,15 @@ class RedisOnlineUsers(OnlineUsers):
         counts = {user_id: self._counts.get(user_id, 0) for user_id in user_ids}
         arguments: list[bytes | int] = []
         for user_id, count in counts.items():
-            arguments += (keys.user_field(user_id), count)
+            arguments += (user_field(user_id), count)
         decisions = await self._connection.run_batch_script(
             "settle_presence",
-            [keys.presence(), *map(keys.sockets_of_user, counts)],
+            [self._keys.presence(), self._keys.nodes(), *map(self._keys.sockets_of_user, counts)],
             self._writer.node_id,
-            keys.node_prefix(),
+            self._keys.node_prefix(),
             KEPT_SECONDS,
             int(again),
+            b" ".join(self._stopped_nodes),
             *arguments,
         )
         for user_id, count in counts.items():
@@ -82,13 +85,14 @@ class RedisOnlineUsers(OnlineUsers):
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
         """Yield all users with a published presence, if a node has been missing for two calls.
 
-        In the time between two calls, the nodes that have lost their connection to Redis can write
-        their counts again.
+        In the time between two calls, the users can connect to other nodes, and a node that has
+        lost its connection to Redis can write its counts again. Until then, `settle` counts the
+        sockets of a missing node.
         """
-        missing = await self._connection.run(_missing_nodes)
+        missing = await self._connection.run(self._find_missing_nodes)
         earlier, self._missing_nodes = self._missing_nodes, missing
-        stopped = earlier & missing
-        if not stopped or not await self._connection.run(_begin_sweep):
+        self._stopped_nodes = stopped = earlier & missing
+        if not stopped or not await self._connection.run(self._begin_sweep):
             return
         cursor = 0
         while True:
@@ -109,38 +113,40 @@ class RedisOnlineUsers(OnlineUsers):
         self._writer.when_rewritten(lambda: on_reset(tuple(self._counts)))
 
     async def _published(self, user_ids: Sequence[UserId]) -> list[bytes | str | None]:
-        fields = list(map(keys.user_field, user_ids))
+        fields = list(map(user_field, user_ids))
 
         async def command(redis: Redis) -> list[bytes | str | None]:
-            return await redis.hmget(keys.presence(), fields)
+            return await redis.hmget(self._keys.presence(), fields)
 
         return await self._connection.run(command)
 
     async def _scan(self, cursor: int) -> tuple[int, Sequence[UserId]]:
         async def command(redis: Redis) -> tuple[int, Sequence[UserId]]:
-            await redis.expire(keys.presence_sweep(), SWEEP_SECONDS)
-            following, page = await redis.hscan(keys.presence(), cursor, count=USERS_AT_ONCE)
-            return following, tuple(map(keys.user_of_field, page))
+            await redis.expire(self._keys.presence_sweep(), SWEEP_SECONDS)
+            following, page = await redis.hscan(self._keys.presence(), cursor, count=USERS_AT_ONCE)
+            return following, tuple(map(user_of_field, page))
 
         return await self._connection.run(command)
 
     async def _end_sweep(self, stopped: Collection[bytes]) -> None:
         async def command(redis: Redis) -> None:
-            await redis.srem(keys.nodes(), *stopped)
-            await redis.delete(keys.presence_sweep())
+            await redis.srem(self._keys.nodes(), *stopped)
+            await redis.delete(self._keys.presence_sweep())
 
         await self._connection.run(command)
 
+    async def _find_missing_nodes(self, redis: Redis) -> frozenset[bytes]:
+        """Return the ids of the nodes whose key has expired."""
+        # The connection does not decode replies, so the ids are bytes; mypy needs the check.
+        node_ids = [
+            each for each in await redis.smembers(self._keys.nodes()) if isinstance(each, bytes)
+        ]
+        if not node_ids:
+            return frozenset()
+        values = await redis.mget([self._keys.node_prefix() + each for each in node_ids])
+        return frozenset(
+            each for each, value in zip(node_ids, values, strict=True) if value is None
+        )
 
-async def _missing_nodes(redis: Redis) -> frozenset[bytes]:
-    """Return the ids of the nodes whose key has expired."""
-    # The connection does not decode replies, so the ids are bytes; the check tells mypy the type.
-    node_ids = [each for each in await redis.smembers(keys.nodes()) if isinstance(each, bytes)]
-    if not node_ids:
-        return frozenset()
-    values = await redis.mget([keys.node_prefix() + each for each in node_ids])
-    return frozenset(each for each, value in zip(node_ids, values, strict=True) if value is None)
-
-
-async def _begin_sweep(redis: Redis) -> bool:
-    return bool(await redis.set(keys.presence_sweep(), 1, ex=SWEEP_SECONDS, nx=True))
+    async def _begin_sweep(self, redis: Redis) -> bool:
+        return bool(await redis.set(self._keys.presence_sweep(), 1, ex=SWEEP_SECONDS, nx=True))

@@ -9,7 +9,6 @@ from itertools import islice
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId, new_id
@@ -26,7 +25,7 @@ REWRITE_SECONDS = KEPT_SECONDS / 4
 USERS_AT_ONCE = 256
 """The maximum number of users whose counts are written by one call."""
 CLOSING_SECONDS = 2.0
-"""The maximum time for removing the node's counts at shutdown."""
+"""The maximum time for removing the node's key at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +60,7 @@ class SocketCountWriter:
         on_outdated: Callable[[UserId], None],
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._counts = counts
         self._clock = clock
         self._on_outdated = on_outdated
@@ -105,23 +105,20 @@ class SocketCountWriter:
         )
 
     async def close(self) -> None:
-        """Stop writing, and remove the node and its counts from Redis within `CLOSING_SECONDS`.
+        """Stop writing, and remove the node's key from Redis within `CLOSING_SECONDS`.
 
-        The node's key is removed first, which makes any remaining counts invalid. The node's id
-        stays in the set of nodes, until another node has settled the presence of its users.
+        This makes the node's counts invalid. The node's id stays in the set of nodes, until another
+        node has settled the presence of its users.
         """
         if self._task is None or self._timer is None:
             return
         self._timer.cancel()
         self._task.cancel()
         await asyncio.wait([self._task])
+        self._is_registered = False
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._connection.run(self._unregister)
-                self._changed |= dict.fromkeys(self._counts)
-                self._counts = {}
-                while self._changed:
-                    await self._write_batch()
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
@@ -158,11 +155,11 @@ class SocketCountWriter:
 
     async def _register(self) -> None:
         """Register the node with a new id, remove its old id, and schedule writing every count."""
-        old, new = keys.node_alive(self.node_id), new_id()
+        old, new = self._keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:
-            await redis.set(keys.node_alive(new), 1, ex=ALIVE_SECONDS)
-            await redis.sadd(keys.nodes(), new)
+            await redis.set(self._keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.sadd(self._keys.nodes(), new)
             await redis.delete(old)
 
         await self._connection.run(command)
@@ -173,13 +170,13 @@ class SocketCountWriter:
 
     async def _send_heartbeat(self) -> None:
         node_id = self.node_id
-        key = keys.node_alive(node_id)
+        key = self._keys.node_alive(node_id)
 
         async def command(redis: Redis) -> bool:
             if await redis.expire(key, ALIVE_SECONDS):
                 return True
             await redis.set(key, 1, ex=ALIVE_SECONDS)
-            await redis.sadd(keys.nodes(), node_id)
+            await redis.sadd(self._keys.nodes(), node_id)
             return False
 
         was_alive = await self._connection.run(command)
@@ -206,7 +203,7 @@ class SocketCountWriter:
             del self._changed[user_id]
         await self._connection.run_script(
             "write_sockets",
-            [keys.sockets_of_user(user_id) for user_id in batch],
+            [self._keys.sockets_of_user(user_id) for user_id in batch],
             self.node_id,
             KEPT_SECONDS,
             *batch.values(),
@@ -219,7 +216,7 @@ class SocketCountWriter:
                 self._on_outdated(user_id)
 
     async def _unregister(self, redis: Redis) -> None:
-        await redis.delete(keys.node_alive(self.node_id))
+        await redis.delete(self._keys.node_alive(self.node_id))
 
 
 def _ignore() -> None:

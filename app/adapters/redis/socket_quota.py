@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.socket_count_writer import KEPT_SECONDS, SocketCountWriter
 from app.domain.errors import Unavailable
@@ -23,6 +22,7 @@ class RedisSocketQuota(SocketQuota):
 
     def __init__(self, connection: RedisConnection, max_sockets: int, clock: Clock) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._max_sockets = max_sockets
         self.counts: dict[UserId, int] = {}
         self._on_left: Callable[[UserId], None] = _ignore
@@ -70,8 +70,11 @@ class RedisSocketQuota(SocketQuota):
         """Register this node in Redis."""
         await self.writer.open()
 
-    async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Remove this node from Redis."""
+    async def before_application_shutdown(self, _signal: str | None) -> None:
+        """Remove this node from Redis, before its sockets are closed.
+
+        So the users can connect to another node at once, and stay online meanwhile.
+        """
         await self.writer.close()
 
     def _settle(self, user_id: UserId) -> None:
@@ -80,12 +83,12 @@ class RedisSocketQuota(SocketQuota):
     async def _acquire_in_redis(self, user_id: UserId, count: int) -> bool:
         answer = await self._connection.run_script(
             "take_socket",
-            [keys.sockets_of_user(user_id)],
+            [self._keys.sockets_of_user(user_id)],
             self.writer.node_id,
             count,
             self._max_sockets,
             KEPT_SECONDS,
-            keys.node_prefix(),
+            self._keys.node_prefix(),
         )
         return answer == 1
 

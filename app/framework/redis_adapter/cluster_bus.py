@@ -22,7 +22,7 @@ from app.framework.redis_adapter.servers.redis_connections import RedisConnectio
 from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 from app.framework.redis_adapter.servers.slot_map import SlotMap
 
-REFRESH_SECONDS = 10.0
+REFRESH_SECONDS = 3.0
 """The interval at which the slots are read again while all masters are connected."""
 RETRY_SECONDS = 0.5
 """The same interval while a master is not connected."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
 from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.message_repository import MemoryMessageRepository
 from app.adapters.memory.online_users import MemoryOnlineUsers
@@ -21,6 +22,7 @@ from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
 from app.services.channels.member_cache import CURRENT_SECONDS, REFRESH_SECONDS
+from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
@@ -166,6 +168,13 @@ def poller(
 
 
 @pytest.fixture
+def deliveries(
+    store: MemoryStore, broadcaster: RecordingBroadcaster, clock: ManualClock
+) -> DeliveryService:
+    return DeliveryService(MemoryDeliveryRepository(store), broadcaster, clock, store)
+
+
+@pytest.fixture
 def quota() -> MemorySocketQuota:
     return MemorySocketQuota(10)
 
@@ -196,10 +205,14 @@ async def here(
     typing_service: TypingService,
     poller: AdoptionPoller,
     presence: PresenceService,
+    deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
-    sync = NodeSync(nodes, messages, publisher, connected, rooms, typing_service, poller, presence)
+    sync = NodeSync(
+        *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
+        deliveries,
+    )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
     await sync.on_application_shutdown(None)
@@ -616,6 +629,28 @@ async def test_clients_must_synchronise_when_too_many_messages_were_missed_in_an
     assert list(range(4, MAX_GAP + 4)) == here.published()
 
 
+async def test_new_messages_are_published_when_the_channel_was_created_again_in_an_outage(
+    here: Here, store: MemoryStore, channels: SlowChannels
+) -> None:
+    """The new channel has the same id, and its sequence starts at 1."""
+    for message in await here.store(3):
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 3)
+    await channels.delete(GENERAL)
+    for user_id in (ALICE, BOB, CAROL):
+        store.join(GENERAL, user_id)
+    new = await here.store(2)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == 2)
+    here.receive_message(new[1])
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 4)
+
+    assert [1, 2] == here.published()
+    assert [1, 2, 3, 3] == here.sent
+
+
 async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: Here) -> None:
     for message in await here.store(2):
         await here.messages.delete(message.id, CAROL)
@@ -649,3 +684,23 @@ async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_mess
     await here.until(lambda: len(here.published()) == len(channel_ids))
 
     assert 0 < asked <= CATCH_UPS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_current"),
+    [
+        ({"messageId": "m1", "recipientId": BOB, "status": "DELIVERED"}, False),
+        ({"messageId": "m1", "recipientId": BOB, "status": "READ"}, True),
+        ({"messageId": "m1", "recipientId": CAROL, "status": "DELIVERED"}, True),
+        ({"messageId": "m1", "recipientId": BOB, "status": "SENT"}, True),
+        ({"messageId": "m1", "status": "DELIVERED"}, True),
+    ],
+)
+async def test_only_a_delivery_after_the_reading_is_out_of_date(
+    here: Here, payload: dict[str, Any], *, is_current: bool
+) -> None:
+    """A NestJS node may send receipts of another form."""
+    read = {"messageId": "m1", "recipientId": BOB, "status": "READ"}
+
+    assert here.sync.is_receipt_current(read)
+    assert is_current == here.sync.is_receipt_current(payload)
