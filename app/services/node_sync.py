@@ -209,6 +209,8 @@ class NodeSync(NodeListener):
         if waiting is None:
             self._waiting[channel_id] = deque((event,))
             self._run(self._run_in_turn(channel_id, self._publish_waiting))
+        elif event is None and len(waiting) > 1 and waiting[-1] is None:
+            pass  # the last search, which has not begun, will find these messages, too
         elif len(waiting) < MAX_WAITING:
             waiting.append(event)
         else:

@@ -83,7 +83,8 @@ class ClusterBus:
     async def close(self) -> None:
         """See `RedisBus.close`."""
         await self._follower.stop()
-        await asyncio.gather(*(each.close() for each in self._shards.values()))
+        shards = (self._unknown, *self._shards.values())
+        await asyncio.gather(*(each.close() for each in shards))
 
     def publish(self, channel: Channel, payload: bytes, *, volatile: bool = False) -> bool:
         """See `RedisBus.publish`."""

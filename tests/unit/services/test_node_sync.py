@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -51,9 +51,18 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """A message storage that a test can make unavailable."""
+    """A message storage that a test can make unavailable.
+
+    Attributes:
+        searches: How often `last_seqs` was called.
+    """
 
     is_away = False
+    searches = 0
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        self.searches += 1
+        return await super().last_seqs(channel_ids)
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
@@ -660,6 +669,25 @@ async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: 
     await here.until(lambda: not here.publisher.is_behind(GENERAL, 2))
 
     assert [] == here.published()
+
+
+async def test_storage_is_read_once_more_when_many_messages_are_announced_during_a_search(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """Another node adopts the messages of the original backend one by one."""
+    clock.advance(CURRENT_SECONDS)
+    channels.hold()
+    searches = here.messages.searches
+
+    for _ in range(20):
+        await here.store()
+        here.sync.catch_up(GENERAL)
+    channels.may_answer.set()
+    await here.until(lambda: len(here.published()) == 20)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert searches + 2 == here.messages.searches
 
 
 async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_messages(
