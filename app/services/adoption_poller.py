@@ -15,6 +15,9 @@ from app.services.message_service import MessageService
 
 INTERVAL_SECONDS = 2.0
 
+GATHERING_SECONDS = 0.02
+"""The time from `AdoptionPoller.poll_now` until the poll: a poll adopts many messages at once."""
+
 MAX_ADOPTED = 500
 """The maximum number of messages that one transaction adopts."""
 
@@ -153,6 +156,7 @@ class AdoptionPoller:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval_seconds):
                     await self._poll_now.wait()
+                    await asyncio.sleep(GATHERING_SECONDS)
 
     async def _poll(self) -> None:
         try:
