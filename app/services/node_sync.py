@@ -14,7 +14,7 @@ from app.domain.channel import MembershipUpdate
 from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.ids import ChannelId, MessageId, UserId, checked_id
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
@@ -200,7 +200,9 @@ class NodeSync(NodeListener):
                 return self._publisher.publish_received(event, seq)
             # The original backend has stored the message. When a node has given it a ``seq``, it is
             # published.
-            self._adoption.poll_now()
+            with suppress(ValueError):
+                message_id = MessageId(checked_id(event.payload.get("id")))
+                self._adoption.announce(message_id, event.channel_id)
         elif event.name == ServerEvent.TYPING:
             self._typing.receive(event)
         else:

@@ -72,16 +72,15 @@ class AwayMessages(MemoryMessageRepository):
         return await super().stored_after(channel_id, after_seq, limit)
 
 
-class CountedAdoption(MemoryAdoptionRepository):
-    """Counts the polls."""
+class RecordingAdoption(MemoryAdoptionRepository):
+    """Records the messages to adopt."""
 
-    polls = 0
+    def __init__(self) -> None:
+        self.adopted: list[MessageId] = []
 
-    async def find_unsequenced(
-        self, *args: Any, **kwargs: Any
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        self.polls += 1
-        return await super().find_unsequenced(*args, **kwargs)
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        self.adopted += message_ids
+        return await super().adopt(message_ids)
 
 
 @dataclass(slots=True)
@@ -155,13 +154,13 @@ def publisher(
 
 
 @pytest.fixture
-def adoption() -> CountedAdoption:
-    return CountedAdoption()
+def adoption() -> RecordingAdoption:
+    return RecordingAdoption()
 
 
 @pytest.fixture
 def poller(
-    adoption: CountedAdoption,
+    adoption: RecordingAdoption,
     messages: AwayMessages,
     publisher: MessagePublisher,
     events: EventService,
@@ -406,16 +405,18 @@ async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here)
 
 
 async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
-    here: Here, poller: AdoptionPoller, adoption: CountedAdoption
+    here: Here, poller: AdoptionPoller, adoption: RecordingAdoption
 ) -> None:
     """Such an event has no ``seq``. It is not sent: the adopted message is published."""
     await poller.on_module_init()
-    await here.until(lambda: adoption.polls == 1)
 
-    here.receive(ServerEvent.MESSAGE_CREATED, {"id": "foreign", "content": "hi"}, sent="foreign")
-    await here.until(lambda: adoption.polls == 2)
+    for message_id in ("not\0valid", None, "foreign"):
+        payload = {"id": message_id, "content": "hi"}
+        here.receive(ServerEvent.MESSAGE_CREATED, payload, sent="foreign")
+    await here.until(lambda: adoption.adopted != [])
     await poller.on_module_destroy()
 
+    assert ["foreign"] == adoption.adopted
     assert [] == here.sent
 
 
