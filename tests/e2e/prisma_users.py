@@ -44,7 +44,7 @@ class Users:
 
         ``options`` are those of ``io(url, options)``.
         """
-        # The gateway verifies the token before every event, so it must not expire during a slow test.
+        # The gateway verifies the token before every event, also late in a slow test.
         token = clerk_token({"sub": self.id(name), "exp": int(time.time()) + _TOKEN_SECONDS})
         client = self._driver.connect(url, self.id(name), {"token": token}, **options)
         self._clients.append(client)
