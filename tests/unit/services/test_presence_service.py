@@ -22,11 +22,11 @@ from app.services.presence_service import (
     OFFLINE_DELAY_SECONDS,
     RECENT_SECONDS,
     RETRY_SECONDS,
-    ROOM_KEPT_SECONDS,
     SWEEP_SECONDS,
     USERS_AT_ONCE,
     PresenceService,
 )
+from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -140,7 +140,15 @@ async def service(
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     """A service that is publishing."""
-    service = PresenceService(online_users, channels, events, room_sync, broadcaster, clock)
+    service = PresenceService(
+        online_users,
+        channels,
+        events,
+        room_sync,
+        RoomChecks(room_sync, clock),
+        broadcaster,
+        clock,
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
