@@ -7,128 +7,37 @@ server.
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession
+from yarl import URL
 
-from app.framework import Server
+from tests.cluster.chat_cluster import (
+    Meeting,
+    Sides,
+    contents_of,
+    socket_id,
+    user_of,
+    wait_for_contents,
+)
 from tests.cluster.conftest import Mode, start
 from tests.cluster.node_server import NodeServer, nest_server
-from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.expected_payloads import a_message, a_status, an_indicator
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.nodes import NODE, SERVICE_KEY
+from tests.e2e.nodes import NODE
 from tests.e2e.prisma_peer import PrismaClient, prisma_client
 from tests.e2e.prisma_users import Users
-from tests.e2e.server_process import ServerProcess, run_command, running
+from tests.e2e.server_process import run_command, running
+from tests.nginx_program import MISSING, find_nginx
+from tests.nginx_server import PATH_PREFIX, NginxServer
 from tests.postgres_server import PostgresServer
 from tests.prisma import TABLES
 from tests.redis_server import RedisServer
 
 MESSAGES = 15
-LOOK_SECONDS = 0.05
-END = "the end"
 MODES: dict[str, Mode] = {"sharded": "dynamic", "classic": "classic"}
 """The adapter's mode in Node.js for each value of ``CLUSTER_ADAPTER``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The nodes of a cluster.
-
-    Attributes:
-        gateway: The NestJS gateway.
-        servers: Two nodes of this server.
-        other: The namespace of a node in Python that uses only the framework.
-    """
-
-    gateway: NodeServer
-    gateway_url: str
-    servers: tuple[ServerProcess, ServerProcess]
-    other: Server
-
-    async def request(self, method: str, path: str) -> None:
-        """Send a backend's request to the first node of this server."""
-        key = {"Authorization": f"Bearer {SERVICE_KEY}"}
-        url = f"{self.servers[0].url}/channels/{path}"
-        async with ClientSession() as http, http.request(method, url, headers=key) as answer:
-            assert 200 == answer.status, await answer.text()
-
-    async def members(self, room: str, expected: Iterable[JsClient]) -> None:
-        """Wait until exactly these clients are in a room, as the gateway sees the cluster."""
-        wanted = {client.user_id for client in expected}
-        async with asyncio.timeout(ANSWER_SECONDS):
-            while wanted != await self._users_in(room):  # noqa: ASYNC110 - there is no event for it
-                await asyncio.sleep(LOOK_SECONDS)
-
-    async def _users_in(self, room: str) -> set[str]:
-        sockets = await self.gateway.ask("fetchSockets", rooms=[room])
-        return {user_of(socket["rooms"]) for socket in sockets}
-
-
-@dataclass(frozen=True, slots=True)
-class Meeting:
-    """A channel with three members: Alice on the gateway, Bob and Carol on this server."""
-
-    users: Users
-    alice: JsClient
-    bob: JsClient
-    carol: JsClient
-
-    @property
-    def everybody(self) -> tuple[JsClient, JsClient, JsClient]:
-        return self.alice, self.bob, self.carol
-
-    @property
-    def channel_id(self) -> str:
-        return self.users.channel_id
-
-    @property
-    def room(self) -> str:
-        return f"channel:{self.channel_id}"
-
-    async def send(self, sender: JsClient, content: str) -> dict[str, Any]:
-        """Send a message, and return the acked message."""
-        answer = await sender.ask("sendMessage", {"content": content, "channelId": self.channel_id})
-        message: dict[str, Any] = answer["data"]
-        return message
-
-    async def received(self, contents: Iterable[str]) -> list[list[dict[str, Any]]]:
-        """Return each member's ``message.created`` when all have received these contents.
-
-        Then Bob sends one more message. A message that a node sends twice would arrive before it.
-        """
-        for client in self.everybody:
-            await wait_for_contents(client, contents)
-        await self.send(self.bob, END)
-        for client in self.everybody:
-            await wait_for_contents(client, [END])
-        return [created(client)[:-1] for client in self.everybody]
-
-
-def user_of(rooms: Iterable[str]) -> str:
-    """Return the user id in the name of a socket's personal room."""
-    (room,) = [room for room in rooms if room.startswith("user:")]
-    return room.removeprefix("user:")
-
-
-def created(client: JsClient) -> list[dict[str, Any]]:
-    """Return all messages that the client has received as ``message.created``, in order."""
-    return [sight.first for sight in client.log if sight.event == "message.created"]
-
-
-def contents_of(messages: Iterable[dict[str, Any]]) -> list[str]:
-    return [message["content"] for message in messages]
-
-
-async def wait_for_contents(client: JsClient, contents: Iterable[str]) -> None:
-    missing = set(contents) - set(contents_of(created(client)))
-    while missing:
-        await client.sees("message.created")
-        missing -= set(contents_of(created(client)))
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +79,7 @@ async def sides(
         "SEED_FILE": "",
         "REDIS_URL": redis_url,
         "CLUSTER_ADAPTER": request.param,
+        "TRUSTED_PROXIES": "127.0.0.1",
     }
     async with AsyncExitStack() as stack:
         gateway = nest_server(redis_url, mode, database_url)
@@ -403,7 +313,61 @@ async def test_an_event_reaches_both_sides_once_when_the_emitter_sends_it(
         assert [[{"text": "hello"}]] == announcements
 
 
-def socket_id(client: JsClient) -> str:
-    """Return the id of the client's socket."""
-    sid: str = next(sight.first for sight in client.log if sight.event == "connect")
-    return sid
+@pytest_asyncio.fixture(loop_scope="session")
+async def leaving_gateway(
+    sides: Sides, database_url: str, shared_redis_server: RedisServer
+) -> AsyncIterator[NodeServer]:
+    """A second NestJS gateway of the cluster in mode ``sharded``, which the test stops."""
+    del sides  # starts the other nodes, and migrates the database
+    gateway = nest_server(shared_redis_server.url, MODES["sharded"], database_url)
+    await gateway.start()
+    yield gateway
+    await gateway.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nginx(
+    sides: Sides, leaving_gateway: NodeServer, tmp_path: Path
+) -> AsyncIterator[NginxServer]:
+    """One address for the leaving gateway and the first node of this server."""
+    program = find_nginx()
+    if program is None:
+        pytest.fail(MISSING, pytrace=False)
+    gateway_port = URL(await leaving_gateway.url()).port
+    assert gateway_port is not None
+    nginx = NginxServer(program, tmp_path, [gateway_port, sides.servers[0].port])
+    yield nginx
+    nginx.stop()
+
+
+@pytest.mark.parametrize("sides", ["sharded"], indirect=True)
+async def test_clients_move_to_this_server_when_their_gateway_stops(
+    meeting: Meeting, leaving_gateway: NodeServer, nginx: NginxServer
+) -> None:
+    """Behind one address, clients reconnect by themselves, and miss no message.
+
+    A client can see which server it is connected to: only this server acks a message with ``seq``.
+    """
+    options = {"path": f"{PATH_PREFIX}/socket.io", "ca": nginx.certificate, "family": 4}
+    clients = [await meeting.users.client(nginx.url, "alice", **options) for _ in range(2)]
+    acks = [await meeting.send(client, f"hello {n}") for n, client in enumerate(clients)]
+    await wait_for_contents(meeting.bob, ["hello 0", "hello 1"])
+    before = await meeting.send(meeting.carol, "before")
+    for client in clients:
+        await wait_for_contents(client, ["before"])
+
+    await leaving_gateway.stop()
+    await meeting.send(meeting.carol, "meanwhile")
+    moved = next(client for client, ack in zip(clients, acks, strict=True) if "seq" not in ack)
+    await moved.sees("disconnect")
+    await moved.admitted()
+    missed = await moved.ask(
+        "message:getOffline", {"channelId": meeting.channel_id, "afterSeq": before["seq"]}
+    )
+    after = await meeting.send(moved, "after")
+
+    assert 1 == sum("seq" in ack for ack in acks)
+    assert ["meanwhile"] == contents_of(missed["data"]["messages"])
+    assert before["seq"] + 2 == after["seq"]
+    for client in (*clients, *meeting.everybody):
+        await wait_for_contents(client, ["after"])

@@ -36,10 +36,13 @@ class Users:
             ("channelMember", "createMany", {"data": members}),
         )
 
-    async def client(self, url: str, name: str) -> JsClient:
-        """Connect a user to this server or to the gateway. Both accept the same tokens."""
+    async def client(self, url: str, name: str, **options: object) -> JsClient:
+        """Connect a user to this server or to the gateway. Both accept the same tokens.
+
+        ``options`` are those of ``io(url, options)``.
+        """
         token = clerk_token({"sub": self.id(name)})
-        client = self._driver.connect(url, self.id(name), {"token": token})
+        client = self._driver.connect(url, self.id(name), {"token": token}, **options)
         self._clients.append(client)
         await client.admitted()
         return client

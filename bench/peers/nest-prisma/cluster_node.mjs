@@ -24,4 +24,5 @@ const ioAdapter = new RedisIoAdapter(app);
 app.useWebSocketAdapter(ioAdapter);
 await app.listen(0, '127.0.0.1');
 await runCommands(app.getHttpServer().address().port, ioAdapter.server, emitter);
-process.exit(0);
+await app.close();
+process.exit(0); // the clients of Redis would keep the process running
