@@ -6,11 +6,8 @@ import gc
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -26,6 +23,7 @@ from app.adapters.sql.connection.sqlite_file import sqlite_server_lock
 from app.adapters.sql.connection.url import DatabaseUrlError, parse_database_url, sqlite_file
 from app.adapters.sql.schema.upgrade import SchemaError
 from app.adapters.system import file_descriptors
+from app.adapters.system.stop_request import StopRequest, stop_request
 from app.adapters.system.worker_link import WorkerLink
 from app.config.settings import IN_MEMORY, Settings
 from app.domain.errors import Unavailable
@@ -47,12 +45,6 @@ _LISTEN_FIXES = {
 }
 
 DEMO_SEED_FILE = Path(__file__).parent / "web" / "demo_seed.json"
-
-RESTART_SIGNAL = signal.SIGUSR2
-"""The signal on which the supervisor of several workers replaces them, one after another."""
-_NOT_SUPERVISOR = (
-    f"{RESTART_SIGNAL.name} has no effect here: send it to a server of several workers"
-)
 
 _ACK_SHARE = 0.6
 """The share of the time for closing in which clients still get the acks of running events."""
@@ -137,36 +129,8 @@ def prepare_process(settings: Settings) -> None:
     file_descriptors.warn_if_low(file_descriptors.raise_limit())
 
 
-def check_workers(settings: Settings) -> None:
-    """Check that several processes can serve one chat with these settings.
-
-    Raises:
-        StartError: There is no Redis, or the database is for one process.
-    """
-    fewer = f"or run one process (WEB_CONCURRENCY=1 instead of {settings.web_concurrency})"
-    if settings.redis_url is None:
-        raise StartError(
-            f"Several workers need Redis, which connects their clients: set REDIS_URL, {fewer}."
-        )
-    if settings.database_url == IN_MEMORY:
-        raise StartError(
-            "DATABASE_URL is memory:, which several workers cannot share; "
-            f"set it to a PostgreSQL database, {fewer}."
-        )
-    if sqlite_file(parse_database_url(settings.database_url)) is not None:
-        raise StartError(
-            "The database is an SQLite file, which only one process may serve; "
-            f"set DATABASE_URL to a PostgreSQL database, {fewer}."
-        )
-    if sys.platform != "linux":
-        raise StartError(
-            f"Only Linux distributes connections over several workers; use Linux, {fewer}."
-        )
-
-
 async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink | None) -> None:
-    stopped = _stop_signal(link)
-    asyncio.get_running_loop().add_signal_handler(RESTART_SIGNAL, _log.warning, _NOT_SUPERVISOR)
+    stopped = stop_request(link)
     if link is None:
         prepare_process(settings)
     app = create_application(settings)
@@ -203,20 +167,7 @@ async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink
             _log.error("closing timed out", drain_seconds=settings.drain_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """A request to stop.
-
-    Attributes:
-        signal: The signal that was received; SIGTERM if the supervisor released this worker.
-        is_released: Whether the supervisor released this worker, so that the others serve on.
-    """
-
-    signal: signal.Signals
-    is_released: bool = False
-
-
-async def _drain(app: NestApplication, stop: _Stop, drain_seconds: float) -> None:
+async def _drain(app: NestApplication, stop: StopRequest, drain_seconds: float) -> None:
     """Serve until no more clients arrive; then disconnect the clients in batches."""
     closing_seconds = min(drain_seconds / 2, CLOSING_SECONDS)
     disconnect_seconds = min(drain_seconds / 5, DISCONNECT_SECONDS)
@@ -329,35 +280,3 @@ def listen_errors(settings: Settings) -> Iterator[None]:
         raise StartError(
             f"Cannot listen on {settings.host}, port {settings.port} ({reason}); {fix}."
         ) from error
-
-
-def stop_signals() -> list[signal.Signals]:
-    """Return the signals that stop a server."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup sets SIG_IGN
-        numbers.append(signal.SIGHUP)
-    return numbers
-
-
-def _stop_signal(link: WorkerLink | None) -> "asyncio.Future[_Stop]":
-    loop = asyncio.get_running_loop()
-    stopped: asyncio.Future[_Stop] = loop.create_future()
-    numbers = stop_signals()
-
-    def stop(request: _Stop) -> None:
-        if stopped.done():
-            return
-        for each in numbers:
-            loop.remove_signal_handler(each)
-            # Ignore a second SIGHUP: a closing terminal may send two, from its shell and the
-            # kernel. Ignore all second signals in a worker: a process manager may signal the whole
-            # group, and so the worker gets one signal from it and one from the supervisor.
-            is_ignored = each is signal.SIGHUP or link is not None
-            signal.signal(each, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
-        stopped.set_result(request)
-
-    for number in numbers:
-        loop.add_signal_handler(number, stop, _Stop(number))
-    if link is not None:
-        link.when_released(partial(stop, _Stop(signal.SIGTERM, is_released=True)))
-    return stopped

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +48,16 @@ class ClusterServer:
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
         return sum(int(each.read_text().split()[0]) for each in threads) / 1e9
 
-    async def flood(self, burst: int, seconds: float) -> int:
-        """Let the server emit ``burst`` events every `PAUSE_MS`; return the number of events."""
+    async def flood(self, burst: int, seconds: float, rooms: Sequence[str] = (ROOM,)) -> int:
+        """Let the server emit ``burst`` events every `PAUSE_MS`; return the number of events.
+
+        Our server sends each event to the next one of the rooms.
+        """
         bursts = round(seconds * 1_000 / PAUSE_MS)
         command = {
             "id": 0,
             "command": "flood",
-            "rooms": [ROOM],
+            "rooms": rooms,
             "event": "message.created",
             "args": [_MESSAGE],
             "bursts": bursts,
@@ -91,12 +94,12 @@ async def running(name: str, redis_url: str, nodes: int) -> AsyncIterator[list[C
 
 
 async def connect(
-    session: aiohttp.ClientSession, url: str, received: list[int]
+    session: aiohttp.ClientSession, url: str, received: list[int], room: str = ROOM
 ) -> asyncio.Task[None]:
-    """Connect a client that joins the room; return a task that counts the received events."""
+    """Connect a client that joins a room; return a task that counts the received events."""
     client = await session.ws_connect(f"{url}/socket.io/?EIO=4&transport=websocket")
     await client.receive()
-    for packet in ('40{"name":"a member"}', f'420["join","{ROOM}"]'):
+    for packet in ('40{"name":"a member"}', f'420["join","{room}"]'):
         await client.send_str(packet)
         await client.receive()
 

@@ -15,6 +15,7 @@ from app.adapters.sql.connection.database import Database
 from tests.contract.storage import UNHURRIED, opened
 from tests.e2e.js_client import JsDriver
 from tests.postgres_server import PostgresServer
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
 
 _TESTS = Path(__file__).parent
@@ -104,6 +105,21 @@ def shared_redis_server() -> Iterator[RedisServer]:
     server = RedisServer()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_redis_cluster() -> Iterator[RedisCluster]:
+    """A Redis Cluster that tests share. Tests must not stop its servers."""
+    cluster = RedisCluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def redis_cluster(shared_redis_cluster: RedisCluster) -> RedisCluster:
+    """The shared Redis Cluster without any keys."""
+    shared_redis_cluster.flush()
+    return shared_redis_cluster
 
 
 @pytest.fixture

@@ -21,17 +21,22 @@ class RedisServer:
     Attributes:
         client: A connection with which a test reads and writes keys.
         port: The server's port on 127.0.0.1.
+        pid: The id of the process; it changes when the server is started again.
+
+    Args:
+        config: Options of the server, with underscores for hyphens.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, **config: str) -> None:
+        self._config = {name.replace("_", "-"): value for name, value in config.items()}
         # Do not let ValkeyServer choose the port: its search starts at a fixed port, so concurrent
         # test runs would choose the same one.
         self.port = free_port()
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
-        self._process_id = 0
+        self.pid = 0
         self.client = Redis(port=self.port, decode_responses=True)
-        self._remember_process()
+        self._read_pid()
 
     @property
     def url(self) -> str:
@@ -44,9 +49,9 @@ class RedisServer:
 
     def start_again(self) -> None:
         """Start an empty server at the same address."""
-        self._server = ValkeyServer(self.port)
+        self._server = ValkeyServer(self.port, config=self._config)
         self._server.start()
-        self._remember_process()
+        self._read_pid()
 
     def demand_password(self, password: str) -> None:
         """Require this password on new connections."""
@@ -55,11 +60,11 @@ class RedisServer:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Freeze the server inside the block: it accepts connections, but answers no command."""
-        os.kill(self._process_id, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(self._process_id, signal.SIGCONT)
+            os.kill(self.pid, signal.SIGCONT)
 
     def let_pass(self, seconds: float) -> None:
         """Shorten the remaining time of every key that expires."""
@@ -69,5 +74,5 @@ class RedisServer:
                 # Redis deletes a key whose new TTL is zero or negative.
                 self.client.pexpire(key, left_ms - round(seconds * 1000))
 
-    def _remember_process(self) -> None:
-        self._process_id = int(self.client.info("server")["process_id"])
+    def _read_pid(self) -> None:
+        self.pid = int(self.client.info("server")["process_id"])

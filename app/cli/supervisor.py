@@ -13,10 +13,10 @@ import structlog
 
 from app.adapters.sql.schema.upgrade import MIGRATION_SECONDS
 from app.adapters.system.shared_port import SharedPort
+from app.adapters.system.stop_request import RESTART_SIGNAL, stop_signals
 from app.adapters.system.worker_link import Listening
 from app.cli.worker_process import WorkerProcess
 from app.concurrency.backoff import Backoff
-from app.main import RESTART_SIGNAL, stop_signals
 
 RESTART_FIRST_SECONDS = 1.0
 """The maximum pause before the restart of a worker that ended soon after its start."""
@@ -43,7 +43,7 @@ class Supervisor:
     - On `RESTART_SIGNAL` the workers are replaced one after another. A new process listens on the
       same sockets before the old one stops, so that no waiting connection is lost.
 
-    If the supervisor dies, the workers notice it and exit; see `WorkerLink.when_released`.
+    If the supervisor dies, the workers detect it and exit; see `WorkerLink.when_released`.
 
     Args:
         count: The number of workers.

@@ -20,7 +20,7 @@ ORIGINS_WITHOUT_PARTY = frozenset({_NULL_ORIGIN, _FILE_ORIGIN})
 """Origins of pages for which Clerk issues tokens without an ``azp``."""
 _MAPPED_PREFIX_BITS = 96
 _QUOTED = re.compile(r"""(["'])(.*)\1""")
-_REDIS_URL = re.compile(r"rediss?(\+sentinel)?://\S+|unix://\S+")
+_REDIS_URL = re.compile(r"rediss?(\+(sentinel|cluster))?://\S+|unix://\S+")
 _WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/]+={0,2}")
 
 
@@ -119,7 +119,7 @@ def _normalized_url(value: str) -> str:
 def _check_redis_url(value: str) -> str:
     if _REDIS_URL.fullmatch(value) is None:
         raise ValueError(
-            "must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://"
+            "must begin with redis://, rediss://, redis+sentinel://, redis+cluster:// or unix://"
         )
     return value
 

@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://..., or redis+sentinel://...: what nodes share; rediss for TLS",
+        description="redis://..., redis+sentinel://... or redis+cluster://...: what nodes share",
     )
     cluster_adapter: Literal["sharded", "classic"] = Field(
         "sharded",

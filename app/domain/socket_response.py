@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Generic, NotRequired, TypedDict, TypeVar
 
 from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt
+from app.domain.presence import MemberPresence
 
 T = TypeVar("T")
 
@@ -27,6 +28,23 @@ class PagedResponse(SocketResponse[T]):
 
     nextCursor: NotRequired[str | None]
     counts: NotRequired[Mapping[DeliveryState, int]]
+
+
+class PresenceCounts(TypedDict):
+    """The numbers of a channel's members, and of its online members."""
+
+    members: int
+    online: int
+
+
+class PresenceResponse(SocketResponse[tuple[MemberPresence, ...]]):
+    """The answer to ``presence:get``.
+
+    ``counts`` contains the numbers of all members. It is present only if ``data`` does not list
+    all of them.
+    """
+
+    counts: NotRequired[PresenceCounts]
 
 
 class ReceiptsResponse(SocketResponse[tuple[DeliveryStatus, ...]]):

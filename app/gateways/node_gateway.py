@@ -12,6 +12,7 @@ from typing import Any
 
 from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
+from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, UserId
 from app.domain.rooms import channel_room, user_room
 from app.framework import Cluster, RemoteEvent, Server, WebSocketServer, web_socket_gateway
@@ -89,13 +90,19 @@ class NodeGateway(Nodes, MembershipBus):
 
     async def publish(self, update: MembershipUpdate) -> None:
         """See `MembershipBus.publish`. Nodes in Node.js move their sockets, too."""
-        self._on_changed(update)
         channel_id, room = update.channel_id, channel_room(update.channel_id)
+        last_seq = 0
+        if update.event is MembershipEvent.JOINED:
+            try:
+                last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
+            except Unavailable:
+                self._on_changed(update)
+                raise
+        self._listener.apply_membership(update, last_seq)
         if update.event is MembershipEvent.DELETED:
             self.server.server_side_emit(NodeEvent.MEMBERSHIP, update.event, channel_id, [], 0)
             self.server.in_(room).sockets_leave(room)
             return
-        last_seq = (await self._messages.last_seqs((channel_id,)))[channel_id]
         for user_ids in _chunks(update.user_ids):
             self.server.server_side_emit(
                 NodeEvent.MEMBERSHIP, update.event, channel_id, user_ids, last_seq
@@ -107,12 +114,14 @@ class NodeGateway(Nodes, MembershipBus):
                 sockets.sockets_leave(room)
 
     def _intercept(self, event: RemoteEvent) -> bool:
-        """Pass an event for the room of one channel to the listener."""
+        """Pass an event for the room of one channel to the listener. Drop late receipts."""
+        payload = _payload(event)
+        if event.event in _RECEIPTS and not self._listener.is_receipt_current(payload):
+            return True
         rooms = [room for room in event.rooms if room.startswith(_CHANNEL_ROOM)]
         if len(rooms) != 1:
             return False
         channel_id = ChannelId(rooms[0].removeprefix(_CHANNEL_ROOM))
-        payload = event.args[0] if event.args and isinstance(event.args[0], dict) else {}
         send = partial(self._send, event)
         self._listener.receive(ChannelEvent(channel_id, event.event, payload, send))
         return True
@@ -150,6 +159,11 @@ class NodeGateway(Nodes, MembershipBus):
 
 
 _MEMBERSHIP_EVENTS = frozenset(MembershipEvent)
+_RECEIPTS = frozenset({ServerEvent.MESSAGE_DELIVERED, ServerEvent.MESSAGE_SEEN})
+
+
+def _payload(event: RemoteEvent) -> dict[str, Any]:
+    return event.args[0] if event.args and isinstance(event.args[0], dict) else {}
 
 
 def _chunks(user_ids: Iterable[UserId]) -> Iterator[list[UserId]]:

@@ -1,7 +1,8 @@
 """Implements `Broadcaster` as a gateway without event handlers: in Nest, gateways emit events."""
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
+from app.domain.rooms import user_room
 from app.framework import WebSocketServer, web_socket_gateway
 from app.ports import Broadcaster
 
@@ -23,6 +24,7 @@ class RoomBroadcaster(Broadcaster):
         *,
         also_to: str | None = None,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
         local: bool = False,
     ) -> None:
         recipients = self.server.to(room)
@@ -32,6 +34,8 @@ class RoomBroadcaster(Broadcaster):
             recipients = recipients.local
         if except_socket is not None:
             recipients = recipients.except_(except_socket)
+        if except_user is not None:
+            recipients = recipients.except_(user_room(except_user))
         if event in _VOLATILE:
             recipients = recipients.volatile
         recipients.emit(event, payload)

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 from app.domain.delivery import DeliveryStatus
 from app.domain.events import ClientEvent
 from app.domain.message import DeletionReceipt, Message, MessagePage, OfflineCount
+from app.domain.presence import MemberPresence
 from app.domain.rooms import channel_room, user_room
 from app.domain.session_expiry import SessionExpiry
 from app.domain.socket_response import PagedResponse, SocketResponse
@@ -33,6 +34,7 @@ from app.services.event_service import EventService
 from app.services.message_service import MessageService
 from app.services.node_sync import NodeSync
 from app.services.offline_message_service import OfflineMessageService
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
@@ -58,6 +60,7 @@ class WsGateway(BaseGateway):
         message_service: MessageService,
         delivery_service: DeliveryService,
         typing_service: TypingService,
+        presence_service: PresenceService,
         offline_message_service: OfflineMessageService,
     ) -> None:
         super().__init__(session_service)
@@ -67,6 +70,7 @@ class WsGateway(BaseGateway):
         self._messages = message_service
         self._deliveries = delivery_service
         self._typing = typing_service
+        self._presence = presence_service
         self._offline = offline_message_service
 
     async def handle_connection(self, client: AuthenticatedSocket) -> None:
@@ -85,6 +89,7 @@ class WsGateway(BaseGateway):
         self._room_sync.join(user_id, channel_ids)
         if new:
             await self._node_sync.start(new)
+        self._presence.connected(user_id)
 
     async def handle_disconnect(self, client: AuthenticatedSocket, reason: str) -> None:
         """End the subscriptions, typing and session of a socket that has already left its rooms."""
@@ -182,6 +187,14 @@ class WsGateway(BaseGateway):
     ) -> SocketResponse[tuple[TypingIndicator, ...]]:
         """Return the users who are typing in a channel."""
         return SocketResponse(data=await self._typing.list(client.user_id, body.channel_id))
+
+    @subscribe_message(ClientEvent.PRESENCE_GET)
+    @event_weight(5)
+    async def get_presence(
+        self, client: Client, body: Body[ChannelDto]
+    ) -> SocketResponse[tuple[MemberPresence, ...]]:
+        """Return which members of a channel are online."""
+        return await self._presence.members(client.user_id, body.channel_id)
 
     @subscribe_message(ClientEvent.MESSAGE_GET_OFFLINE_COUNT)
     @event_weight(3)

@@ -53,6 +53,7 @@ class AppModule(containers.DeclarativeContainer):
         adoption=storage.adoption,
         deliveries=storage.deliveries,
         write_admission=storage.write_admission,
+        online_users=coordination.online_users,
         membership_bus=cluster.membership_bus,
         nodes=cluster.nodes,
         session_service=auth.session_service,

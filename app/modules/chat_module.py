@@ -17,6 +17,7 @@ from app.ports import (
     MembershipBus,
     MessageRepository,
     Nodes,
+    OnlineUsers,
     WriteAdmission,
 )
 from app.services.adoption_poller import AdoptionPoller
@@ -27,6 +28,7 @@ from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import NodeSync
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
@@ -51,6 +53,7 @@ class ChatModule(containers.DeclarativeContainer):
     deliveries: providers.Dependency[DeliveryRepository] = imported(DeliveryRepository)
     write_admission: providers.Dependency[WriteAdmission] = imported(WriteAdmission)
     membership_bus: providers.Dependency[MembershipBus] = imported(MembershipBus)
+    online_users: providers.Dependency[OnlineUsers] = imported(OnlineUsers)
     nodes: providers.Dependency[Nodes] = imported(Nodes)
     session_service: providers.Dependency[SessionService] = imported(SessionService)
 
@@ -86,6 +89,15 @@ class ChatModule(containers.DeclarativeContainer):
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
+    presence_service = providers.Singleton(
+        PresenceService,
+        online_users=online_users,
+        channels=channels,
+        events=event_service,
+        room_sync=room_sync,
+        broadcaster=broadcaster,
+        clock=clock,
+    )
     message_publisher = providers.Singleton(
         MessagePublisher, messages, room_sync, typing_service, broadcaster, nodes, clock
     )
@@ -103,6 +115,9 @@ class ChatModule(containers.DeclarativeContainer):
     adoption_poller = providers.Singleton(
         AdoptionPoller, adoption, message_publisher, message_service, clock
     )
+    delivery_service = providers.Singleton(
+        DeliveryService, deliveries, broadcaster, clock, write_admission
+    )
     node_sync = providers.Singleton(
         NodeSync,
         nodes=nodes,
@@ -112,9 +127,8 @@ class ChatModule(containers.DeclarativeContainer):
         rooms=socket_rooms,
         typing=typing_service,
         adoption=adoption_poller,
-    )
-    delivery_service = providers.Singleton(
-        DeliveryService, deliveries, broadcaster, clock, write_admission
+        presence=presence_service,
+        deliveries=delivery_service,
     )
     offline_message_service = providers.Singleton(
         OfflineMessageService,
@@ -131,5 +145,6 @@ class ChatModule(containers.DeclarativeContainer):
         message_service=message_service,
         delivery_service=delivery_service,
         typing_service=typing_service,
+        presence_service=presence_service,
         offline_message_service=offline_message_service,
     )

@@ -6,9 +6,11 @@ Both modules provide the same names. `AppModule` uses the Redis module if ``REDI
 from dependency_injector import containers, providers
 
 from app.adapters.memory.limits import MemoryAttemptLimiter, MemorySocketQuota, TokenBuckets
+from app.adapters.memory.online_users import MemoryOnlineUsers
 from app.adapters.memory.silent_revocation_bus import SilentRevocationBus
 from app.adapters.redis.attempt_limiter import RedisAttemptLimiter
 from app.adapters.redis.connection import RedisConnection
+from app.adapters.redis.online_users import RedisOnlineUsers
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.adapters.redis.revocation_store import RedisRevocationStore
 from app.adapters.redis.socket_quota import RedisSocketQuota
@@ -67,6 +69,7 @@ class LocalCoordinationModule(containers.DeclarativeContainer):
     revocation_bus = providers.Singleton(SilentRevocationBus)
     attempt_limiter = providers.Singleton(memory_attempt_limiter, settings, clock)
     socket_quota = providers.Singleton(MemorySocketQuota, settings.provided.max_sockets_per_user)
+    online_users = providers.Singleton(MemoryOnlineUsers, socket_quota)
     event_throttle = providers.Singleton(event_buckets, settings, clock)
     receipt_throttle = providers.Singleton(receipt_buckets, settings, clock)
 
@@ -105,6 +108,7 @@ class RedisCoordinationModule(containers.DeclarativeContainer):
     socket_quota = providers.Singleton(
         RedisSocketQuota, connection, settings.provided.max_sockets_per_user, clock
     )
+    online_users = providers.Singleton(RedisOnlineUsers, connection, socket_quota)
     event_throttle = providers.Singleton(
         RedisThrottle,
         connection,

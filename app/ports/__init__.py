@@ -5,6 +5,7 @@ from app.ports.broadcaster import Broadcaster
 from app.ports.clock import Clock, Timer
 from app.ports.membership_bus import MembershipBus
 from app.ports.nodes import ChannelEvent, NodeListener, Nodes
+from app.ports.online_users import OnlineUsers
 from app.ports.revocation_bus import RevocationBus
 from app.ports.socket_quota import SocketQuota
 from app.ports.socket_rooms import SocketRooms
@@ -54,6 +55,7 @@ __all__ = [
     "MessageRepository",
     "NodeListener",
     "Nodes",
+    "OnlineUsers",
     "RecipientsPage",
     "Report",
     "RevocationBus",

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 
 
 @runtime_checkable
@@ -18,12 +18,14 @@ class Broadcaster(Protocol):
         *,
         also_to: str | None = None,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
         local: bool = False,
     ) -> None:
         """Send an event to every admitted socket in ``room`` except ``except_socket``.
 
         Args:
             also_to: A second room. A socket in both rooms receives the event once.
+            except_user: A user whose sockets do not receive the event.
             local: Whether to send the event only to the sockets of this node.
 
         Returns when the event is queued for every socket of this node. Events are sent in the order

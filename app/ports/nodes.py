@@ -30,11 +30,18 @@ class NodeListener(Protocol):
     def receive(self, event: ChannelEvent) -> None:
         """Handle an event that another node has published to a channel."""
 
+    def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
+        """Return False for a receipt of another node that must not be sent to the author.
+
+        This is a DELIVERED that arrives after the READ of the same recipient.
+        """
+        ...
+
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
-        """Move the sockets of this node after a change of a channel's members.
+        """Move the sockets of this node after this or another node changed a channel's members.
 
         Args:
-            last_seq: The ``seq`` of the channel's last message after the change.
+            last_seq: If users have joined, the ``seq`` of the channel's last message after that.
         """
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:

@@ -1,10 +1,11 @@
 """Stores the delivery receipts that recipients send, and publishes them to the authors."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 from typing import TypeAlias
 
+from app.concurrency.bounded_dict import BoundedDict
 from app.domain.delivery import DeliveryState, DeliveryStatus, RefusedReceipt, StatusPage
 from app.domain.errors import Unconfirmed
 from app.domain.events import ServerEvent
@@ -35,6 +36,9 @@ MAX_REPORTS = 1_000
 MAX_ATTEMPTS = 10
 """The maximum number of remembered attempts per unconfirmed report, besides the latest one."""
 
+MAX_READ = 20_000
+"""The number of READ reports that are remembered, so that no DELIVERED is published after them."""
+
 _LISTS = "lists"
 """The queue key of all lists of reports, so that their batches run one after another.
 
@@ -56,9 +60,10 @@ class DeliveryService:
 
     Reports that arrive at the same time share a transaction. A change is published after the commit
     and before the recipient receives the ack. The author receives the changes of a recipient in
-    order: never DELIVERED after READ. An author who has left the channel receives nothing. A list
-    of reports is stored in one transaction; if some of its reports are refused, the other
-    reports are stored.
+    order, on whichever nodes they were reported: DELIVERED is not published after READ, of which
+    the last `MAX_READ` are remembered. An author who has left the channel receives nothing. A list
+    of reports is stored in one transaction; if some of its reports are refused, the other reports
+    are stored.
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
@@ -89,9 +94,11 @@ class DeliveryService:
             max_items=MAX_REPORTS,
             max_weight=MAX_REPORTS,
         )
-        # For each running batch: the pairs of message and recipient that other batches have
-        # published as READ since this batch started.
-        self._read_meanwhile: list[set[_Pair]] = []
+        # The pairs of message and recipient that this or another node has published as READ. A list
+        # of reports and a single report about the same message may be in concurrent batches, or on
+        # different nodes. If the batch with DELIVERED commits first but publishes last, its
+        # DELIVERED must not follow the READ.
+        self._read: BoundedDict[_Pair, None] = BoundedDict(MAX_READ)
 
     async def delivered(self, user_id: UserId, message_id: MessageId) -> DeliveryStatus:
         """Record that the user has received the message.
@@ -146,6 +153,12 @@ class DeliveryService:
             {state: page.counts.get(state, 0) for state in _RECIPIENT_STATES},
         )
 
+    def receive(self, message_id: MessageId, recipient_id: UserId, state: DeliveryState) -> bool:
+        """Take note of a change that another node publishes; return False if it is out of date."""
+        if state is DeliveryState.READ:
+            self._read[message_id, recipient_id] = None
+        return state is DeliveryState.READ or (message_id, recipient_id) not in self._read
+
     async def on_application_shutdown(self, _signal: str | None) -> None:
         """Wait for the running writes. No new writes start, because the servers are closed."""
         await self._reports.drain(DRAIN_TIMEOUT_SECONDS)
@@ -175,8 +188,6 @@ class DeliveryService:
         self, batch: Sequence[Sequence[Report]]
     ) -> Sequence[Sequence[AdvanceOutcome]]:
         reports = [report for item in batch for report in item]
-        read: set[_Pair] = set()
-        self._read_meanwhile.append(read)
         now = self._clock.now()
         try:
             outcomes = await self._deliveries.advance_all(reports, now)
@@ -184,29 +195,18 @@ class DeliveryService:
             for report in reports:
                 self._remember_unconfirmed(report, now)
             raise
-        finally:
-            self._read_meanwhile = [each for each in self._read_meanwhile if each is not read]
         for report, outcome in zip(reports, outcomes, strict=True):
             if isinstance(outcome, Advance):
-                self._publish_advance(outcome, read)
+                self._publish_advance(outcome)
             elif isinstance(outcome, Unconfirmed):
                 self._remember_unconfirmed(report, now)
         remaining = iter(outcomes)
         return [tuple(islice(remaining, len(item))) for item in batch]
 
-    def _publish_advance(self, advance: Advance, read: Collection[_Pair]) -> None:
-        """Publish an advance to the author, except a DELIVERED after the recipient's READ.
-
-        A list of reports and a single report about the same message may be in concurrent batches.
-        If the batch with DELIVERED commits first but publishes last, its DELIVERED must not follow
-        the READ of the other batch.
-        """
+    def _publish_advance(self, advance: Advance) -> None:
+        """Publish an advance to the author, unless it is out of date."""
         status = advance.status
-        pair = (status.message_id, status.recipient_id)
-        if status.status is DeliveryState.READ:
-            for read_meanwhile in self._read_meanwhile:
-                read_meanwhile.add(pair)
-        elif pair in read:
+        if not self.receive(status.message_id, status.recipient_id, status.status):
             return
         report = Report(status.message_id, status.recipient_id, status.status)
         was_unconfirmed = status.timestamp in (self._unconfirmed.get(report) or ())

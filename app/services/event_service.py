@@ -79,6 +79,10 @@ class EventService:
         channels = self._sockets.get(user_id, {})
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 
+    def channels_of_user(self, user_id: UserId) -> tuple[ChannelId, ...]:
+        """Return the ids of the channels to which any socket of the user is subscribed."""
+        return tuple(self._sockets.get(user_id, ()))
+
     def is_listening(self, channel_id: ChannelId, user_id: UserId) -> bool:
         """Return whether any socket of the user is subscribed to the channel."""
         return channel_id in self._sockets.get(user_id, ())

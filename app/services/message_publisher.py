@@ -1,7 +1,7 @@
 """Publishes each message of a channel once to this node's clients, in the order of ``seq``."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -100,9 +100,8 @@ class MessagePublisher:
             last_seqs = await self._messages.last_seqs(unknown)
             for channel_id in unknown:
                 # During the query, another call may have prepared the channel and published new
-                # messages: keep its entry.
-                if channel_id not in self._channels:
-                    self._add(channel_id, published=last_seqs[channel_id])
+                # messages: `start` keeps its entry.
+                self.start(channel_id, last_seqs[channel_id])
         await self._room_sync.refresh_all(channel_ids)
         for channel_id in channel_ids:
             self._set_prepared(channel_id)
@@ -126,57 +125,49 @@ class MessagePublisher:
         Raises:
             Unavailable: Earlier messages cannot be read now, so no later message was published.
         """
-        channel = self._channels.get(channel_id)
-        if channel is None:  # the channel was forgotten after `prepare`
-            channel = self._add(channel_id, published=0)
-        else:
-            self._channels.move_to_end(channel_id)
-        if len(stored) == 1 and stored[0].message.seq == channel.published + 1:  # the usual case
-            self._publish_all(channel, (stored[0].message,), local=False)
+        if channel_id not in self._channels:  # the channel was forgotten after `prepare`
+            self.start(channel_id, min(each.message.seq for each in stored) - 1)
+        channel = self._channels[channel_id]
+        self._channels.move_to_end(channel_id)
+        first = stored[0]
+        if len(stored) == 1 and first.is_new and first.message.seq == channel.published + 1:
+            self._publish_all(channel, (first.message,), local=False)  # the usual case
             return
-        new = [each.message for each in stored if each.message.seq > channel.published]
-        if len(new) < len(stored):
-            # If a new message has a ``seq`` that was published before, the channel was deleted and
-            # created again: publish the message.
-            again = [
-                each.message
-                for each in stored
-                if each.is_new and each.message.seq <= channel.published
-            ]
-            if again:
-                channel.published, new = again[0].seq - 1, again + new
-        if not new:
-            return
-        if len(new) > 1:
-            new.sort(key=_seq)
-        await self._publish_missed(channel, before=new[0].seq)
-        self._publish_all(channel, new, local=False)
+        new = sorted((each.message for each in stored if each.is_new), key=_seq)
+        if new and new[0].seq <= channel.published:  # the channel was deleted and created again
+            channel.published = new[0].seq - 1
+        for message in new:
+            # Another node may have stored messages between two transactions of the batch.
+            await self._publish_missed(channel, before=message.seq)
+            self._publish_all(channel, (message,), local=False)
+        repeated = max((each.message.seq for each in stored if not each.is_new), default=0)
+        if repeated > channel.published:
+            # The node that has stored the message may be publishing it to all nodes now.
+            await self._publish_missed(channel, before=repeated + 1)
+            self._nodes.announce_messages(channel_id)
 
-    def start(self, last_seqs: Mapping[ChannelId, int]) -> None:
-        """Count the messages up to the last ``seq`` of each channel as published.
-
-        Call this for channels without clients on this node, before their first client is admitted.
-        """
-        for channel_id, last_seq in last_seqs.items():
-            channel = self._channels.get(channel_id)
-            if channel is None:
-                self._add(channel_id, published=last_seq)
-            else:
-                channel.published = max(channel.published, last_seq)
-
-    def start_unknown(self, channel_id: ChannelId, last_seq: int) -> None:
-        """Do the same as `start` for one channel, unless the channel is known."""
+    def start(self, channel_id: ChannelId, last_seq: int) -> None:
+        """Count the messages up to the last ``seq`` as published, unless the channel is known."""
         if channel_id not in self._channels:
-            self._add(channel_id, published=last_seq)
+            self._channels[channel_id] = _Channel(channel_id, channel_room(channel_id), last_seq)
 
-    def channels(self) -> list[ChannelId]:
-        """Return the known channels."""
-        return list(self._channels)
+    def published(self) -> dict[ChannelId, int]:
+        """Return the ``seq`` of the last published message of each known channel."""
+        return {channel.id: channel.published for channel in self._channels.values()}
 
-    def is_behind(self, channel_id: ChannelId, last_seq: int) -> bool:
-        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished."""
+    def is_behind(self, channel_id: ChannelId, last_seq: int, *, published_before: int = 0) -> bool:
+        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished.
+
+        Args:
+            published_before: The last published ``seq`` before ``last_seq`` was read. If it is
+                larger, the channel was deleted and created again: its messages are unpublished.
+        """
         channel = self._channels.get(channel_id)
-        return channel is not None and channel.published < last_seq
+        if channel is None:
+            return False
+        if last_seq < published_before <= channel.published:
+            channel.published = 0
+        return channel.published < last_seq
 
     def publish_received(self, event: ChannelEvent, seq: int) -> bool:
         """Publish a message that another node has stored, unless it was published before.
@@ -184,7 +175,7 @@ class MessagePublisher:
         Returns False, and publishes nothing, if an earlier message is missing. In an unknown
         channel, none is missing.
         """
-        self.start_unknown(event.channel_id, seq - 1)
+        self.start(event.channel_id, seq - 1)
         channel = self._channels[event.channel_id]
         self._channels.move_to_end(channel.id)
         if seq > channel.published + 1:
@@ -258,13 +249,12 @@ class MessagePublisher:
             raise failure
 
     def forget(self, channel_id: ChannelId) -> None:
-        """Forget a deleted channel; a new channel with the same id starts again at ``seq`` 1."""
-        self._channels.pop(channel_id, None)
+        """Forget a channel that was deleted, or that has no clients on this node.
 
-    def _add(self, channel_id: ChannelId, *, published: int) -> _Channel:
-        channel = _Channel(channel_id, channel_room(channel_id), published)
-        self._channels[channel_id] = channel
-        return channel
+        Meanwhile, this node may miss messages, and a new channel with the same id starts again at
+        ``seq`` 1.
+        """
+        self._channels.pop(channel_id, None)
 
     def _set_prepared(self, channel_id: ChannelId) -> None:
         channel = self._channels.get(channel_id)
@@ -282,10 +272,8 @@ class MessagePublisher:
         if channel is None:
             return
         await self._room_sync.refresh_all((channel_id,))
-        reached = -1
-        while channel.published > reached:
-            reached = channel.published
-            await self._publish_page(channel)
+        last_seqs = await self._messages.last_seqs((channel_id,))
+        await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def _publish_missed(self, channel: _Channel, before: int) -> None:
         if channel.published < before - 1 - MAX_GAP:
@@ -293,13 +281,13 @@ class MessagePublisher:
         while channel.published < before - 1:
             await self._publish_page(channel, before)
 
-    async def _publish_page(self, channel: _Channel, before: float = inf) -> None:
+    async def _publish_page(self, channel: _Channel, before: int) -> None:
         """Publish the next messages before a ``seq``; if there are no more, count it as reached."""
         page = await self._messages.stored_after(channel.id, channel.published, _PAGE)
         missed = [each for each in page if each.seq < before]
         self._publish_all(channel, missed, local=True)
-        if before < inf and (len(page) < _PAGE or len(missed) < len(page)):
-            channel.published = max(channel.published, int(before) - 1)
+        if len(missed) < _PAGE:
+            channel.published = max(channel.published, before - 1)
 
     def _skip(self, channel: _Channel, last_seq: int) -> None:
         missed = MissedMessages(channel.id, after_seq=channel.published)

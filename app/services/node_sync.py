@@ -3,21 +3,24 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from app.domain.channel import MembershipEvent, MembershipUpdate
+from app.domain.channel import MembershipUpdate
+from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId
+from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
+from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 
@@ -28,6 +31,8 @@ Dropped messages are read from the storage.
 """
 RETRY_SECONDS = 1.0
 """The time after which a failed attempt to find missed messages is repeated."""
+CATCH_UPS_AT_ONCE = 10
+"""The maximum number of channels whose missed messages `NodeSync.catch_up_all` reads together."""
 _CHANNELS_AT_ONCE = 1_000
 """The maximum number of channels in one query."""
 
@@ -55,6 +60,8 @@ class NodeSync(NodeListener):
         rooms: SocketRooms,
         typing: TypingService,
         adoption: AdoptionPoller,
+        presence: PresenceService,
+        deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
         self._nodes = nodes
@@ -64,6 +71,8 @@ class NodeSync(NodeListener):
         self._rooms = rooms
         self._typing = typing
         self._adoption = adoption
+        self._presence = presence
+        self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
         # The channels whose first client on this node is connecting.
@@ -95,6 +104,8 @@ class NodeSync(NodeListener):
         """
         new = [each for each in channel_ids if each not in self._starting]
         if new:
+            for channel_id in new:
+                self._publisher.forget(channel_id)
             self._starting.update(dict.fromkeys(new, self._run(self._start(new))))
         await asyncio.wait({self._starting[each] for each in channel_ids})
 
@@ -102,17 +113,35 @@ class NodeSync(NodeListener):
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
         can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
-        if not (can_publish and self._publish(event)):
+        if can_publish and self._publish(event):
+            return
+        if self._rooms.is_empty(channel_room(channel_id)):
+            event.send()  # its recipients are in other rooms
+        else:
             self._wait(channel_id, event)
+
+    def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
+        """See `NodeListener.is_receipt_current`."""
+        match payload:
+            case {
+                "messageId": str(message_id),
+                "recipientId": str(recipient_id),
+                "status": DeliveryState.DELIVERED | DeliveryState.READ as status,
+            }:
+                return self._deliveries.receive(
+                    MessageId(message_id), UserId(recipient_id), DeliveryState(status)
+                )
+        return True
 
     def apply_membership(self, update: MembershipUpdate, last_seq: int) -> None:
         """See `NodeListener.apply_membership`."""
-        is_joined = update.event is MembershipEvent.JOINED
-        is_first = is_joined and self._rooms.is_empty(channel_room(update.channel_id))
+        channel_id, room = update.channel_id, channel_room(update.channel_id)
+        was_empty = self._rooms.is_empty(room)
         self._room_sync.apply(update)
-        if is_first and not self._rooms.is_empty(channel_room(update.channel_id)):
-            self._publisher.start({update.channel_id: last_seq})
-            self._run(self._catch_up_when_subscribed(update.channel_id))
+        if was_empty and not self._rooms.is_empty(room):
+            self._publisher.forget(channel_id)
+            self._publisher.start(channel_id, last_seq)
+            self._run(self._catch_up_when_subscribed(channel_id))
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:
         """See `NodeListener.compare_members`."""
@@ -144,12 +173,16 @@ class NodeSync(NodeListener):
             # Read the last ``seq`` after the subscription: later messages are received.
             with suppress(Unavailable):
                 await self._nodes.confirm_subscriptions()
-            for chunk in _chunks(channel_ids):
-                self._publisher.start(await self._messages.last_seqs(chunk))
+            for chunk in _chunks(channel_ids, _CHANNELS_AT_ONCE):
+                last_seqs = await self._messages.last_seqs(chunk)
+                for channel_id, last_seq in last_seqs.items():
+                    self._publisher.start(channel_id, last_seq)
+                    # If a message has arrived meanwhile, the client has received it, and must
+                    # receive all later ones.
+                    if self._publisher.is_behind(channel_id, last_seq):
+                        self._wait(channel_id, None)
         except Unavailable:
-            # The next message that arrives counts as the first one.
-            for channel_id in channel_ids:
-                self._publisher.forget(channel_id)
+            pass  # the next message that arrives counts as the first one
         finally:
             for channel_id in channel_ids:
                 del self._starting[channel_id]
@@ -173,15 +206,18 @@ class NodeSync(NodeListener):
         waiting = self._waiting.get(channel_id)
         if waiting is None:
             self._waiting[channel_id] = deque((event,))
-            self._run(self._publish_in_turn(channel_id))
+            self._run(self._run_in_turn(channel_id, self._publish_waiting))
+        elif event is None and len(waiting) > 1 and waiting[-1] is None:
+            pass  # the last search, which has not begun, will find these messages, too
         elif len(waiting) < MAX_WAITING:
             waiting.append(event)
         else:
             waiting[-1] = None  # read the messages among the dropped events from the storage
 
-    async def _publish_in_turn(self, channel_id: ChannelId) -> None:
-        publish = partial(self._publish_waiting, channel_id)
-        await self._publisher.turns.run(channel_id, publish, None)
+    async def _run_in_turn(
+        self, channel_id: ChannelId, job: Callable[[ChannelId], Coroutine[Any, Any, None]]
+    ) -> None:
+        await self._publisher.turns.run(channel_id, partial(job, channel_id), None)
 
     async def _publish_waiting(self, channel_id: ChannelId) -> None:
         waiting = self._waiting[channel_id]
@@ -195,9 +231,8 @@ class NodeSync(NodeListener):
                     await self._publisher.publish_before(channel_id, event.payload["seq"])
                     self._publish(event)
                 waiting.popleft()
-        except Exception as error:  # noqa: BLE001 - other events and channels must be published
-            log_unpublished(error)
-            self.catch_up_all(tell_others=False)
+        except Exception as error:  # noqa: BLE001 - other channels must be published
+            self._fail(error)
         finally:
             del self._waiting[channel_id]
 
@@ -205,15 +240,20 @@ class NodeSync(NodeListener):
         if self._room_sync.is_current(channel_id):
             return
         if event is not None and isinstance(seq := event.payload.get("seq"), int):
-            self._publisher.start_unknown(channel_id, seq - 1)
+            self._publisher.start(channel_id, seq - 1)
         with suppress(Unavailable):  # the sockets in the room are still the best knowledge
             await self._publisher.prepare((channel_id,))
 
     async def _publish_missed(self, channel_id: ChannelId) -> None:
         try:
             await self._publisher.publish_missed(channel_id)
-        except Unavailable:
-            self.catch_up_all(tell_others=False)
+        except Exception as error:  # noqa: BLE001 - other events and channels must be published
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if not isinstance(error, Unavailable):
+            log_unpublished(error)
+        self.catch_up_all(tell_others=False)
 
     async def _catch_up_when_subscribed(self, channel_id: ChannelId) -> None:
         with suppress(Unavailable):  # if unavailable, `catch_up_all` is called later
@@ -230,6 +270,7 @@ class NodeSync(NodeListener):
                 except Unavailable:
                     self._must_catch_up, self._must_announce = True, must_announce
                 else:
+                    self._presence.publish_again()
                     if must_announce:
                         self._nodes.announce_losses()
                 # Other nodes may ask several times, for example when all have lost Redis.
@@ -239,12 +280,21 @@ class NodeSync(NodeListener):
 
     async def _find_missed(self) -> None:
         """Publish the missed messages of each channel with clients on this node."""
-        for chunk in _chunks(self._publisher.channels()):
+        published = self._publisher.published()
+        for chunk in _chunks(published, _CHANNELS_AT_ONCE):
             watched = [each for each in chunk if not self._rooms.is_empty(channel_room(each))]
             last_seqs = await self._messages.last_seqs(watched) if watched else {}
-            for channel_id, last_seq in last_seqs.items():
-                if self._publisher.is_behind(channel_id, last_seq):
-                    self._wait(channel_id, None)
+            behind = [
+                channel_id
+                for channel_id, last_seq in last_seqs.items()
+                if self._publisher.is_behind(
+                    channel_id, last_seq, published_before=published[channel_id]
+                )
+            ]
+            for some in _chunks(behind, CATCH_UPS_AT_ONCE):
+                await asyncio.gather(
+                    *(self._run_in_turn(each, self._publish_missed) for each in some)
+                )
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(coroutine, name="node-sync", context=Context())
@@ -253,7 +303,7 @@ class NodeSync(NodeListener):
         return task
 
 
-def _chunks(channel_ids: Iterable[ChannelId]) -> Iterable[list[ChannelId]]:
+def _chunks(channel_ids: Iterable[ChannelId], size: int) -> Iterable[list[ChannelId]]:
     remaining = iter(channel_ids)
-    while chunk := list(islice(remaining, _CHANNELS_AT_ONCE)):
+    while chunk := list(islice(remaining, size)):
         yield chunk

@@ -60,7 +60,7 @@ class RoomSync:
         self._members.announce = announce
 
     def is_current(self, channel_id: ChannelId) -> bool:
-        """Return whether the members were loaded, and no other node has announced other ones."""
+        """Return whether an event of another node needs no load: see `MemberCache.is_current`."""
         return self._members.is_current(channel_id)
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:
@@ -117,6 +117,10 @@ class RoomSync:
     def is_connected(self, user_id: UserId) -> bool:
         """Return whether the user has a socket on this node."""
         return bool(self._rooms.users_in(user_room(user_id)))
+
+    def is_in_room(self, user_id: UserId, channel_id: ChannelId) -> bool:
+        """Return whether the user has a socket in the channel's room on this node."""
+        return self._rooms.has_user(user_id, channel_room(channel_id))
 
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
         """Return the users who have a socket in the channel's room on this node."""

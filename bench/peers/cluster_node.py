@@ -48,8 +48,8 @@ async def _flood(
     **_: object,
 ) -> None:
     for _count in range(bursts):
-        for _each in range(burst):
-            gateway.server.to(*rooms).emit(event, *args)
+        for number in range(burst):
+            gateway.server.to(rooms[number % len(rooms)]).emit(event, *args)
         await asyncio.sleep(pauseMs / 1000)
 
 

@@ -12,13 +12,13 @@ from app.adapters.redis.connection import RedisConnection
 from app.adapters.redis.revocation_bus import RedisRevocationBus
 from app.domain.credential import Revocation, RevocationKind
 from app.domain.errors import Unavailable
-from app.framework.redis_adapter.redis_connections import RedisConnections
-from app.framework.redis_adapter.redis_servers import (
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_servers import (
     Master,
     Sentinels,
     connection_to,
 )
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 from tests.cluster.conftest import PythonNode, start
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
@@ -80,7 +80,7 @@ async def test_the_old_master_is_left_when_it_still_works(shared_sentinel: Redis
         is_used.put_nowait(None)
         await asyncio.Event().wait()
 
-    connections = RedisConnections(f"{shared_sentinel.url}?client_name=watched")
+    connections = RedisConnections.of(f"{shared_sentinel.url}?client_name=watched")
     user = asyncio.create_task(connections.keep_open(use))
     async with asyncio.timeout(ANSWER_SECONDS):
         await is_used.get()

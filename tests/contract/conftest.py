@@ -19,12 +19,15 @@ from app.adapters.sql.webhook_log import SqlWebhookLog
 from app.ports import AttemptLimiter, RevocationBus, RevocationStore, SocketQuota, WebhookLog
 from tests.contract.storage import MEMBERSHIP, Storage, memory_storage, sql_storage
 from tests.doubles.manual_clock import ManualClock
+from tests.redis_cluster import RedisCluster
 from tests.redis_server import RedisServer
 
 ATTEMPTS_PER_MINUTE = 4
 FAILURES_PER_MINUTE = 2
 MAX_SOCKETS = 3
 TIMEOUT_SECONDS = 5.0
+CONNECTIONS = {"redis": "redis_connection", "cluster": "cluster_connection"}
+"""The fixtures of the connections to Redis, by the id of a test."""
 
 
 @pytest.fixture
@@ -59,35 +62,49 @@ async def redis_connection(
 
 
 @pytest.fixture
-def let_pass(clock: ManualClock, redis_server: RedisServer) -> Callable[[float], None]:
+async def cluster_connection(
+    redis_cluster: RedisCluster, clock: ManualClock
+) -> AsyncIterator[RedisConnection]:
+    """An open connection to an empty Redis Cluster."""
+    connection = RedisConnection(redis_cluster.url, TIMEOUT_SECONDS, clock)
+    await connection.on_module_init()
+    yield connection
+    await connection.on_application_shutdown(None)
+
+
+@pytest.fixture
+def let_pass(
+    clock: ManualClock, redis_server: RedisServer, redis_cluster: RedisCluster
+) -> Callable[[float], None]:
     """Advance the clocks of all adapters, including Redis's own clock."""
 
     def pass_both(seconds: float) -> None:
         clock.advance(seconds)
         redis_server.let_pass(seconds)
+        redis_cluster.let_pass(seconds)
 
     return pass_both
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", *CONNECTIONS])
 def revocation_store(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationStore:
     if request.param == "memory":
         return MemoryRevocationStore(clock)
-    if request.param == "redis":
-        return RedisRevocationStore(request.getfixturevalue("redis_connection"))
+    if request.param in CONNECTIONS:
+        return RedisRevocationStore(request.getfixturevalue(CONNECTIONS[request.param]))
     return SqlRevocationStore(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres", "redis"])
+@pytest.fixture(params=["memory", "sqlite", "postgres", *CONNECTIONS])
 def webhook_log(request: pytest.FixtureRequest, clock: ManualClock) -> WebhookLog:
     if request.param == "memory":
         return MemoryWebhookLog(clock)
-    if request.param == "redis":
-        return RedisWebhookLog(request.getfixturevalue("redis_connection"))
+    if request.param in CONNECTIONS:
+        return RedisWebhookLog(request.getfixturevalue(CONNECTIONS[request.param]))
     return SqlWebhookLog(request.getfixturevalue(f"{request.param}_database"), clock)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *CONNECTIONS])
 def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> AttemptLimiter:
     in_memory = MemoryAttemptLimiter(
         TokenBuckets(ATTEMPTS_PER_MINUTE / 60, ATTEMPTS_PER_MINUTE, clock),
@@ -96,21 +113,21 @@ def attempt_limiter(request: pytest.FixtureRequest, clock: ManualClock) -> Attem
     )
     if request.param == "memory":
         return in_memory
-    connection = request.getfixturevalue("redis_connection")
+    connection = request.getfixturevalue(CONNECTIONS[request.param])
     return RedisAttemptLimiter(connection, ATTEMPTS_PER_MINUTE, FAILURES_PER_MINUTE, in_memory)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *CONNECTIONS])
 def socket_quota(request: pytest.FixtureRequest, clock: ManualClock) -> SocketQuota:
     if request.param == "memory":
         return MemorySocketQuota(MAX_SOCKETS)
-    return RedisSocketQuota(request.getfixturevalue("redis_connection"), MAX_SOCKETS, clock)
+    return RedisSocketQuota(request.getfixturevalue(CONNECTIONS[request.param]), MAX_SOCKETS, clock)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *CONNECTIONS])
 def revocation_bus(request: pytest.FixtureRequest, clock: ManualClock) -> RevocationBus:
     """A revocation bus without subscribers."""
     if request.param == "memory":
         return SilentRevocationBus()
-    connection: RedisConnection = request.getfixturevalue("redis_connection")
+    connection: RedisConnection = request.getfixturevalue(CONNECTIONS[request.param])
     return RedisRevocationBus(connection, TIMEOUT_SECONDS, clock)

@@ -23,6 +23,17 @@ async def test_channels_of_are_none_when_the_user_has_none(
     assert () == channels
 
 
+async def test_channels_of_all_are_those_of_each_user_when_some_have_none(
+    storage: Storage,
+) -> None:
+    """An unknown user is listed without channels."""
+    unknown = UserId("user_unknown")
+
+    found = await storage.channels.channels_of_all([CAROL, MALLORY, unknown, BOB])
+
+    assert {CAROL: (GENERAL,), MALLORY: (), unknown: (), BOB: (GENERAL, RANDOM)} == found
+
+
 async def test_users_are_the_first_by_id_when_there_are_more(storage: Storage) -> None:
     """The users are returned with their names, including users without channels."""
     await storage.channels.seed({UserId("user_aaron"): []})

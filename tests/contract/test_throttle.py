@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from app.adapters.memory.limits import TokenBuckets
 from app.adapters.redis.throttle import RedisThrottle
 from app.ports import Throttle
-from tests.contract.conftest import MAX_SOCKETS
+from tests.contract.conftest import CONNECTIONS, MAX_SOCKETS
 from tests.contract.taking import take
 from tests.doubles.manual_clock import ManualClock
 
@@ -17,12 +17,12 @@ BURST = 3
 LetPass = Callable[[float], None]
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", *CONNECTIONS])
 def throttle(request: pytest.FixtureRequest, clock: ManualClock) -> Throttle:
     """A throttle whose buckets are full."""
     if request.param == "memory":
         return TokenBuckets(RATE_PER_SECOND, BURST, clock)
-    connection = request.getfixturevalue("redis_connection")
+    connection = request.getfixturevalue(CONNECTIONS[request.param])
     return RedisThrottle(connection, "events", RATE_PER_SECOND, BURST, MAX_SOCKETS, clock)
 
 

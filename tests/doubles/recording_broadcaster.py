@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 from app.ports import Broadcaster
 
 
@@ -17,6 +17,7 @@ class Publication:
     except_socket: SocketId | None = None
     local: bool = False
     also_to: str | None = None
+    except_user: UserId | None = None
 
 
 class RecordingBroadcaster(Broadcaster):
@@ -37,6 +38,9 @@ class RecordingBroadcaster(Broadcaster):
         *,
         also_to: str | None = None,
         except_socket: SocketId | None = None,
+        except_user: UserId | None = None,
         local: bool = False,
     ) -> None:
-        self.published.append(Publication(room, event, payload, except_socket, local, also_to))
+        self.published.append(
+            Publication(room, event, payload, except_socket, local, also_to, except_user)
+        )

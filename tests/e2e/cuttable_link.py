@@ -1,4 +1,4 @@
-"""A TCP relay between one node and a service, which a test can interrupt."""
+"""A TCP relay between one node and a service, which a test can interrupt or redirect."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -10,13 +10,19 @@ CHUNK_BYTES = 65_536
 
 
 class CuttableLink:
-    """Relays connections to another port until it is cut."""
+    """Relays connections to another port until it is cut or silenced.
+
+    Attributes:
+        target_port: The port to which new connections are relayed.
+    """
 
     def __init__(self, target_port: int) -> None:
         self.port = 0
-        self._target_port = target_port
+        self.target_port = target_port
         self._is_cut = False
         self._ends: set[StreamWriter] = set()
+        self._may_pass = asyncio.Event()
+        self._may_pass.set()
 
     def cut(self) -> None:
         """Abort all connections, and refuse new connections."""
@@ -24,27 +30,36 @@ class CuttableLink:
         for end in self._ends:
             end.transport.abort()
 
+    def silence(self) -> None:
+        """Hold back all data in both directions, as if packets were lost."""
+        self._may_pass.clear()
+
     def restore(self) -> None:
-        """Accept connections again."""
+        """Accept connections again, and pass on the data that was held back."""
         self._is_cut = False
+        self._may_pass.set()
 
     async def accept(self, reader: StreamReader, writer: StreamWriter) -> None:
         """Relay data between one client and the target until either closes."""
         if self._is_cut:
             writer.transport.abort()
             return
-        answers, target = await asyncio.open_connection("127.0.0.1", self._target_port)
+        try:
+            answers, target = await asyncio.open_connection("127.0.0.1", self.target_port)
+        except OSError:  # the service is stopped
+            writer.transport.abort()
+            return
         self._ends |= {writer, target}
-        await asyncio.gather(_relay(reader, target), _relay(answers, writer))
+        await asyncio.gather(self._relay(reader, target), self._relay(answers, writer))
         self._ends -= {writer, target}
 
-
-async def _relay(reader: StreamReader, writer: StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(CHUNK_BYTES):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    async def _relay(self, reader: StreamReader, writer: StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(CHUNK_BYTES):
+                await self._may_pass.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
 
 
 @asynccontextmanager
@@ -58,6 +73,7 @@ async def cuttable_link(url: str) -> AsyncIterator[CuttableLink]:
     try:
         yield link
     finally:
+        link.restore()
         link.cut()
         server.close()
         await server.wait_closed()

@@ -113,8 +113,9 @@ class JsDriver(NodeDriver):
     def connect(self, url: str, user_id: str, auth: object, **options: object) -> JsClient:
         """Begin to connect a new client.
 
-        ``options`` are those of ``io(url, options)``, with two additions: ``namespace``, and
-        ``authCallback``, which passes ``auth`` through a function.
+        ``options`` are those of ``io(url, options)``, with three additions: ``namespace``,
+        ``authCallback``, which passes ``auth`` through a function, and ``presence``: if it is true,
+        the client also stores events ``presence``.
         """
         return self._begin(user_id, command="connect", url=url, auth=auth, options=options)
 

@@ -225,6 +225,25 @@ async def test_client_that_connects_late_receives_only_later_messages(team: Team
     assert ["after"] == contents(bob)
 
 
+async def test_new_member_receives_only_later_messages_when_its_own_node_adds_it(
+    team: Team,
+) -> None:
+    """The second node had a client in the channel before, but has none now."""
+    alice, bob = await team.client("alice", 0), await team.client("bob", 1)
+    await team.send(alice, "with Bob")
+    await bob.sees("message.created")
+    bob.disconnect()
+    carol = await team.client("carol", 1)
+    for number in range(5):
+        await team.send(alice, f"before {number}")
+
+    await team.request(1, "PUT", f"/members/{team.user_id('carol')}")
+    await team.send(alice, "after")
+
+    await carol.sees("message.created")
+    assert ["after"] == contents(carol)
+
+
 async def test_nodes_catch_up_when_redis_was_restarted(team: Team) -> None:
     """Meanwhile, clients receive the messages of their own node. Nothing arrives twice."""
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)

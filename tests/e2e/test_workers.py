@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import ClientSession, TCPConnector
 
-from app.main import RESTART_SIGNAL
+from app.adapters.system.stop_request import RESTART_SIGNAL
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.chat_groups import Chats
 from tests.e2e.clerk import clerk_token
@@ -108,7 +108,7 @@ async def connected(server: ServerProcess, crowd: Crowd) -> list[LightClient]:
 async def test_clients_of_a_killed_worker_come_back_when_it_is_restarted(
     server: ServerProcess, crowd: Crowd
 ) -> None:
-    """Both workers have clients, and the clients of the other worker notice nothing."""
+    """Both workers have clients, and the clients of the other worker stay connected."""
     clients = await connected(server, crowd)
     before = workers_of(server)
 
@@ -250,7 +250,7 @@ async def test_single_process_serves_on_when_it_is_asked_to_replace_workers(
     async with running(tmp_path, {}) as server:
         server.signal(RESTART_SIGNAL)
         async with asyncio.timeout(PROCESS_SECONDS):
-            while "has no effect here" not in server.err:  # noqa: ASYNC110 - there is no event
+            while "only has an effect on the supervisor" not in server.err:  # noqa: ASYNC110 - there is no event
                 await asyncio.sleep(LOOK_SECONDS)
 
         assert await server.token("user_alice")

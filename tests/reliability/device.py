@@ -8,7 +8,16 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
-from tests.reliability.evidence import Answer, DeviceLog, MessageKey, Notes, Receipt, Reception
+from tests.reliability.evidence import (
+    Answer,
+    Connection,
+    DeviceLog,
+    MessageKey,
+    Notes,
+    Receipt,
+    Reception,
+    SyncRequired,
+)
 from tests.reliability.link import ConnectionLost, Link, Unanswered
 
 PAGE_SIZE = 20
@@ -128,6 +137,7 @@ class Device:
 
     def _connected(self) -> None:
         self._live_stream = next(self._streams)
+        self.log.connections.append(Connection(time.monotonic(), self._live_stream))
         self.fetch_all()
 
     def _on_event(self, event: str, payload: Any) -> None:
@@ -137,6 +147,8 @@ class Device:
             case "message:delivered" | "message:seen":
                 receipt = Receipt(payload["messageId"], payload["recipientId"], payload["status"])
                 self.log.receipts.append(receipt)
+            case "sync:required":
+                self._sync_required(payload["channelId"], payload["afterSeq"])
 
     def _created(self, message: dict[str, Any]) -> None:
         channel, seq = message["channelId"], message["seq"]
@@ -146,6 +158,10 @@ class Device:
         elif seq > self._complete[channel]:
             self._highest[channel] = max(self._highest[channel], seq)
             self._incomplete[channel].set()
+
+    def _sync_required(self, channel: str, after_seq: int) -> None:
+        self.log.syncs.append(SyncRequired(channel, after_seq, self._live_stream))
+        self._incomplete[channel].set()
 
     def _receive(self, message: dict[str, Any], stream: int, *, is_live: bool) -> None:
         key = message_key(message)

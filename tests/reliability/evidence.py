@@ -16,10 +16,16 @@ class MessageKey:
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """An ack of a stored message."""
+    """An ack of a stored message.
+
+    Attributes:
+        by_device: The name of the device that received the ack.
+        at: The monotonic time of the ack.
+    """
 
     message: MessageKey
     by_device: str
+    at: float
 
 
 @dataclass(slots=True)
@@ -29,6 +35,7 @@ class Send:
     The content begins with ``client_message_id``, which identifies the message in the database.
 
     Attributes:
+        asked_at: The monotonic time of the first attempt.
         edit: The content after the edit; None if the message was not edited.
         is_edit_acked: Whether the edit was acked.
         is_deletion_wanted: Whether the author has requested the deletion.
@@ -42,6 +49,7 @@ class Send:
     author_id: str
     channel_id: str
     client_message_id: str
+    asked_at: float
     attempts: int = 0
     acks: list[Ack] = field(default_factory=list)
     edit: str | None = None
@@ -84,15 +92,48 @@ class Receipt:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection of a device.
+
+    Attributes:
+        at: The monotonic time at which the device was admitted.
+        stream: The number that `Reception.stream` has for messages of this connection.
+    """
+
+    at: float
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyncRequired:
+    """A ``sync:required`` event: the server does not send messages after this ``seq``.
+
+    Attributes:
+        stream: The number of the connection.
+    """
+
+    channel_id: str
+    after_seq: int
+    stream: int
+
+
 @dataclass(slots=True)
 class DeviceLog:
-    """The messages and receipts that one device received, in order."""
+    """The messages and receipts that one device received, in order.
+
+    Attributes:
+        node: The index of the server to which the device connects.
+        receipts: The receipts for the user's own messages.
+    """
 
     user_id: str
     name: str
+    node: int = 0
+    connections: list[Connection] = field(default_factory=list)
     receptions: list[Reception] = field(default_factory=list)
     receipts: list[Receipt] = field(default_factory=list)
-    """The receipts for the user's own messages."""
+    syncs: list[SyncRequired] = field(default_factory=list)
 
     def __str__(self) -> str:
         return f"{self.user_id}'s {self.name}"
@@ -118,6 +159,40 @@ class Absence:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A period in which some nodes certainly did not reach Redis.
+
+    Attributes:
+        name: The fault.
+        nodes: The indexes of these nodes.
+        since: The monotonic time at which all these nodes had noticed the fault.
+        until: The monotonic time at which the fault ended.
+        recovery_seconds: The time until all nodes were ready and had subscribed again.
+    """
+
+    name: str
+    nodes: frozenset[int]
+    since: float
+    until: float
+    recovery_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The result of a visitor's connection around an outage of Redis.
+
+    Attributes:
+        expected: The expected result: see `tests.e2e.light_client.Verdict.code`.
+        seconds: The time from the connection, or from the node's recovery, to the result.
+    """
+
+    name: str
+    expected: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to one request.
 
@@ -140,8 +215,12 @@ class Notes:
         slack_seconds: The additional time that an answer may take on a busy machine.
         unanswered: The events without an answer on a connection that stayed open.
         reported: The receipts that recipients sent and the server acked.
+        outages: The periods without Redis.
         counts: The last answer to ``message:getOfflineCount``, by user.
         server_log: The output of all servers.
+        memory_mb: The largest memory of a server, in MB.
+        is_live: Whether the servers publish all messages to all devices. If not, devices must
+            fetch the messages of other nodes.
     """
 
     slack_seconds: float
@@ -151,8 +230,12 @@ class Notes:
     unanswered: list[str] = field(default_factory=list)
     reported: list[Receipt] = field(default_factory=list)
     absences: list[Absence] = field(default_factory=list)
+    outages: list[Outage] = field(default_factory=list)
+    visits: list[Visit] = field(default_factory=list)
     counts: dict[str, Mapping[str, int]] = field(default_factory=dict)
     server_log: str = ""
+    memory_mb: float = 0.0
+    is_live: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,9 @@ from typing import Literal
 
 from tests.e2e.server_process import ServerProcess
 from tests.postgres_server import PostgresServer
+from tests.reliability.evidence import Notes
 from tests.reliability.progress import Progress
+from tests.reliability.shared_redis import SharedRedis
 
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
@@ -32,6 +34,7 @@ class Stage:
     Attributes:
         file: The SQLite file, if the scenario uses SQLite.
         postgres: The PostgreSQL server, if the scenario uses PostgreSQL.
+        redis: The Redis server, if the servers are nodes of a cluster.
     """
 
     servers: Sequence[ServerProcess]
@@ -39,6 +42,8 @@ class Stage:
     dice: random.Random
     file: Path
     postgres: PostgresServer | None
+    redis: SharedRedis | None
+    notes: Notes
 
 
 Fault = Callable[[Stage], Awaitable[None]]

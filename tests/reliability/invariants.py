@@ -6,12 +6,27 @@ checks.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from itertools import pairwise
+from itertools import pairwise, product
+from math import inf
 
-from tests.reliability.evidence import MessageKey, Notes, Receipt, Send, Stored
+from tests.reliability.evidence import (
+    Ack,
+    Connection,
+    DeviceLog,
+    MessageKey,
+    Notes,
+    Receipt,
+    Send,
+    Stored,
+)
 from tests.reliability.participants import GUEST, GUEST_CHANNEL, MEMBERSHIPS, members
 
 ANSWER_SECONDS = 3.0
+LOCAL_SECONDS = 3.0
+"""The maximum time between the ack of a message and its delivery to other devices on the node."""
+RECOVERY_SECONDS = 5.0
+"""The maximum time until nodes have recovered after an outage of Redis."""
+MEMORY_MB = 250.0
 
 _RANKS = {"SENT": 0, "DELIVERED": 1, "READ": 2}
 
@@ -149,6 +164,88 @@ def nothing_is_left_out(notes: Notes, stored: Stored) -> Violations:
                 yield f"{device} never received {key.seq} in {key.channel_id}"
 
 
+def open_connections_miss_nothing(notes: Notes, stored: Stored) -> Violations:
+    """A connection receives each message between its first and last one, as ``message.created``.
+
+    A device's last connection also receives each message that was sent after it was opened.
+    Exceptions are deleted messages, and those that follow a ``sync:required``. The guest's channel
+    is not checked, because the guest leaves it and returns.
+    """
+    if not notes.is_live:
+        return
+    maybe_deleted = _deleted(notes)
+    seqs = defaultdict(list)
+    for message in stored.messages:
+        if message.key not in maybe_deleted:
+            seqs[message.key.channel_id].append(message.key.seq)
+    for device, connection, channel in _memberships(notes):
+        received = {
+            each.message.seq
+            for each in device.receptions
+            if (each.stream, each.message.channel_id) == (connection.stream, channel)
+        }
+        first, last = min(received, default=inf), max(received, default=-inf)
+        if connection is device.connections[-1]:
+            first, last = min(first, _first_sent_after(connection.at, channel, notes)), inf
+        told = {
+            sync.after_seq
+            for sync in device.syncs
+            if (sync.stream, sync.channel_id) == (connection.stream, channel)
+        }
+        for seq in seqs[channel]:
+            if first <= seq <= last and seq not in received and not _is_told(seq, received, told):
+                yield f"{device} missed {seq} in {channel} on an open connection"
+
+
+def local_delivery_continues(notes: Notes, stored: Stored) -> Violations:
+    """Without Redis, a node's devices receive the messages that this node stores."""
+    del stored
+    maybe_deleted = _deleted(notes)
+    nodes = {str(device): device.node for device in notes.devices}
+    for device in notes.devices:
+        received_at = {
+            each.message: each.at for each in reversed(device.receptions) if each.is_live
+        }
+        for outage, ack in product(notes.outages, _acks(notes)):
+            key = ack.message
+            if (
+                device.node == nodes[ack.by_device]
+                and device.node in outage.nodes
+                and outage.since <= ack.at <= outage.until
+                and device.connections[-1].at < outage.since
+                and key.channel_id in MEMBERSHIPS[device.user_id]
+                and key not in maybe_deleted
+                and not _is_guests(device.user_id, key.channel_id)
+                and received_at.get(key, inf) > ack.at + LOCAL_SECONDS + notes.slack_seconds
+            ):
+                yield f"{device} did not receive {key.seq} in {key.channel_id}: {outage.name}"
+
+
+def nodes_recover_in_time(notes: Notes, stored: Stored) -> Violations:
+    """After an outage, all nodes are ready and subscribed again in time."""
+    del stored
+    for outage in notes.outages:
+        if outage.recovery_seconds > RECOVERY_SECONDS + notes.slack_seconds:
+            yield f"nodes recovered after {outage.recovery_seconds:.1f} s: {outage.name}"
+
+
+def visitors_are_answered(notes: Notes, stored: Stored) -> Violations:
+    """Visitors are admitted or refused as they should be, and in time."""
+    del stored
+    for visit in notes.visits:
+        if visit.result != visit.expected:
+            yield f"visitor {visit.name}: {visit.result}, not {visit.expected}"
+        if visit.seconds > ANSWER_SECONDS + notes.slack_seconds:
+            yield f"visitor {visit.name}: {visit.result} after {visit.seconds:.1f} s"
+
+
+def memory_is_bounded(notes: Notes, stored: Stored) -> Violations:
+    """No server needs much memory at any time."""
+    del stored
+    if notes.memory_mb > MEMORY_MB:
+        yield f"a server used {notes.memory_mb:.0f} MB"
+
+
 def nobody_receives_other_channels(notes: Notes, stored: Stored) -> Violations:
     """Users receive messages only from channels of which they are members at the time."""
     del stored
@@ -279,6 +376,8 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
     everybody_sees_one_order,
     nothing_is_received_that_is_not_stored,
     nothing_is_left_out,
+    open_connections_miss_nothing,
+    local_delivery_continues,
     nobody_receives_other_channels,
     deliveries_are_those_of_the_members,
     unread_counts_equal_a_recount,
@@ -287,8 +386,43 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
     a_message_is_as_far_as_its_last_recipient,
     edits_are_kept,
     answers_come_in_time,
+    nodes_recover_in_time,
+    visitors_are_answered,
+    memory_is_bounded,
     nothing_failed_unexpectedly,
 )
+
+
+def _memberships(notes: Notes) -> Iterator[tuple[DeviceLog, Connection, str]]:
+    """Return each connection with each channel, except the guest's channel."""
+    for device in notes.devices:
+        for connection in device.connections:
+            for channel in MEMBERSHIPS[device.user_id]:
+                if not _is_guests(device.user_id, channel):
+                    yield device, connection, channel
+
+
+def _first_sent_after(at: float, channel_id: str, notes: Notes) -> float:
+    """Return the lowest ``seq`` of the messages that were first sent after this time."""
+    return min(
+        (
+            ack.message.seq
+            for send in notes.sends
+            if send.channel_id == channel_id and send.asked_at > at
+            for ack in send.acks
+        ),
+        default=inf,
+    )
+
+
+def _is_told(seq: int, received: set[int], told: set[int]) -> bool:
+    """Whether a ``sync:required`` announced that the server leaves out this message."""
+    before = max((each for each in received if each < seq), default=-1)
+    return any(before <= after_seq < seq for after_seq in told)
+
+
+def _acks(notes: Notes) -> Iterator[Ack]:
+    return (ack for send in notes.sends for ack in send.acks)
 
 
 def _deleted(notes: Notes) -> set[MessageKey]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from uuid import uuid4
 
 from tests.e2e.prisma_peer import PrismaClient, PrismaError
@@ -22,9 +23,8 @@ async def store_as_prisma(
     channels = channels_to_send_in(_AUTHOR)
     for number in range(times):
         await progress.reaches(_FIRST + number * (_LAST - _FIRST) / times)
-        send = Send(
-            _AUTHOR, dice.choice(channels), f"{_AUTHOR}-original-{number}", is_by_original=True
-        )
+        name, now = f"{_AUTHOR}-original-{number}", time.monotonic()
+        send = Send(_AUTHOR, dice.choice(channels), name, asked_at=now, is_by_original=True)
         row = {
             "id": str(uuid4()),
             "content": send.content,

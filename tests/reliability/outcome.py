@@ -29,12 +29,16 @@ class Outcome:
     def __str__(self) -> str:
         sends = self.notes.sends
         acks = sum(bool(send.acks) for send in sends)
-        retries = sum(send.attempts - 1 for send in sends)
+        retries = sum(max(send.attempts - 1, 0) for send in sends)
         slowest = max(answer.seconds for answer in self.notes.answers)
         verdict = "no violations" if not self.violations else f"{len(self.violations)} VIOLATIONS"
         figures = (
             f"{len(sends)} messages, {acks} acked, {self.faults} faults, {retries} sent again, "
             f"{self.unavailable} unavailable, slowest answer {slowest:.2f} s, {self.seconds:.0f} s"
         )
+        if self.notes.outages:
+            recovery = max(outage.recovery_seconds for outage in self.notes.outages)
+            figures += f", slowest recovery {recovery:.1f} s"
+        figures += f", {self.notes.memory_mb:.0f} MB"
         shown = [f"  {sentence}" for sentence in self.violations[:_SHOWN]]
         return "\n".join([f"{self.scenario}: {figures}, seed {self.seed}: {verdict}", *shown])

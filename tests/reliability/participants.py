@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.e2e.clerk import PRODUCTION
+
 Memberships = dict[str, tuple[str, ...]]
 
 # These channels differ from those of the demo, which a development server seeds.
@@ -21,6 +23,9 @@ CHANNELS = frozenset(channel for channels in MEMBERSHIPS.values() for channel in
 GUEST, GUEST_CHANNEL = "erin", "studio"
 """The guest is removed from this channel and added again, and never sends messages in it."""
 
+VISITOR = "visitor"
+"""The ids of users without channels begin with this."""
+
 SERVICE_KEY = "the-key-of-a-backend"
 
 SETTINGS = {
@@ -34,6 +39,16 @@ SETTINGS = {
     "RATE_LIMIT_RECEIPTS_BURST": "100000",
 }
 """The settings of the servers."""
+
+NODE_SETTINGS = {
+    **PRODUCTION,
+    **SETTINGS,
+    # With this setting, a client learns immediately whether it was admitted.
+    "AUTH_FAILURE_MODE": "connect_error",
+    "AUTH_EXPIRY_GRACE_SECONDS": "0.5",
+    "REVOCATION_UNAVAILABLE": "refuse",
+}
+"""The settings of the nodes of a cluster."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Iterator, Sequence
 
 from tests.reliability.device import Device, Refused, message_key
@@ -21,6 +22,7 @@ class Person:
 
     Args:
         doubled: The share of messages that all devices send at the same time.
+        pause_seconds: The average time between two messages.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Person:
         progress: Progress,
         dice: random.Random,
         doubled: float,
+        pause_seconds: float,
     ) -> None:
         self._user_id = user_id
         self._channels = channels
@@ -40,6 +43,7 @@ class Person:
         self._progress = progress
         self._dice = dice
         self._doubled = doubled
+        self._pause_seconds = pause_seconds
 
     async def send_all(self, messages: int) -> None:
         """Send this number of messages, several at a time."""
@@ -57,9 +61,10 @@ class Person:
 
     async def _send_some(self, numbers: Iterator[int]) -> None:
         for number in numbers:
-            send = Send(
-                self._user_id, self._dice.choice(self._channels), f"{self._user_id}-{number}"
-            )
+            await asyncio.sleep(self._dice.uniform(0, 2 * LANES * self._pause_seconds))
+            channel = self._dice.choice(self._channels)
+            name = f"{self._user_id}-{number}"
+            send = Send(self._user_id, channel, name, asked_at=time.monotonic())
             self._notes.sends.append(send)
             await self._send(send)
             await self._progress.note_done()
@@ -88,7 +93,8 @@ class Person:
             else:
                 send.refusals.append(refusal.code)
         else:
-            send.acks.append(Ack(message_key(message), device.name))
+            ack = Ack(message_key(message), device.name, time.monotonic())
+            send.acks.append(ack)
 
     async def _afterwards(self, send: Send) -> None:
         fate = self._dice.random()

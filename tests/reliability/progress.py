@@ -28,6 +28,12 @@ class Progress:
         async with self._changed:
             await self._changed.wait_for(lambda: self.done >= share * self.messages)
 
+    async def advances(self, messages: int) -> None:
+        """Wait until this number of further messages is finished, or all messages are."""
+        wanted = min(self.done + messages, self.messages)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.done >= wanted)
+
     async def is_unavailable_again(self, times: int) -> None:
         """Wait for ``times`` more sends refused as ``unavailable``, or the end of all messages."""
         wanted = self.unavailable + times

@@ -2,15 +2,18 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
+from typing import Literal
 
+from tests.e2e.clerk import clerk_token
 from tests.e2e.prisma_peer import PrismaClient, prisma_client
-from tests.e2e.server_process import ServerProcess, running
+from tests.e2e.server_process import ServerProcess, run_command, running
 from tests.postgres_server import PostgresServer
 from tests.reliability.device import Device
 from tests.reliability.evidence import DeviceLog, Notes, Stored
@@ -24,6 +27,7 @@ from tests.reliability.participants import (
     CHANNELS,
     DEVICES,
     MEMBERSHIPS,
+    NODE_SETTINGS,
     SETTINGS,
     channels_to_send_in,
     write_seed,
@@ -31,6 +35,7 @@ from tests.reliability.participants import (
 from tests.reliability.person import Person
 from tests.reliability.progress import Progress
 from tests.reliability.python_link import PythonLink
+from tests.reliability.shared_redis import SharedRedis, shared_redis
 from tests.reliability.storage import Storage
 
 _DATABASE = "reliability"
@@ -67,9 +72,15 @@ class Scenario:
     """A reliability scenario: its database, its servers and the faults that it injects.
 
     Attributes:
-        faults: The faults, which are injected in turn.
+        faults: The faults, which are injected in a random order, each before any is repeated.
         nodes: The number of servers that share the database.
         doubled: The share of messages (0 to 1) that all devices of a user send at the same time.
+        cluster: The ``CLUSTER_ADAPTER`` of the servers, if they share a Redis server. Then they are
+            production servers.
+        settings: Further settings of the servers.
+        fault_seconds: How long a fault lasts during which messages are still acked. People send so
+            slowly that there are messages in each fault. If 0, they send as fast as they can.
+        is_long: Whether only ``make reliability`` plays the scenario.
     """
 
     name: str
@@ -77,6 +88,10 @@ class Scenario:
     uses_postgres: bool = False
     nodes: int = 1
     doubled: float = 0.2
+    cluster: Literal["sharded", "classic"] | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    fault_seconds: float = 0.0
+    is_long: bool = False
 
 
 async def play(
@@ -95,30 +110,36 @@ async def play(
         TimeoutError: The scenario did not end in time.
     """
     began_at = time.monotonic()
-    notes, progress = Notes(size.slack_seconds), Progress(size.messages)
+    # Without Redis, clients of a node receive no events about messages of other nodes.
+    is_live = scenario.nodes == 1 or scenario.cluster is not None
+    notes, progress = Notes(size.slack_seconds, is_live=is_live), Progress(size.messages)
     file = folder / "chat.db"
     async with asyncio.timeout(size.seconds), AsyncExitStack() as stack:
         url = f"sqlite:///{file}"
         if scenario.uses_postgres:
             assert postgres is not None
             url = await stack.enter_async_context(_database(postgres))
+        redis = None
+        if scenario.cluster is not None:
+            redis = await stack.enter_async_context(shared_redis(scenario.nodes))
         servers = [
-            await _started(stack, folder, url, is_first=number == 0)
-            for number in range(scenario.nodes)
+            await _started(stack, folder, _settings(scenario, url, redis, node), is_first=node == 0)
+            for node in range(scenario.nodes)
         ]
-        stage = Stage(servers, progress, random.Random(f"{seed} faults"), file, postgres)
+        dice = random.Random(f"{seed} faults")
+        stage = Stage(servers, progress, dice, file, postgres, redis, notes)
         storage = Storage(url)
         prisma = None
         if scenario.uses_postgres:
             prisma = await stack.enter_async_context(prisma_client(url))
         async with _connected(servers, notes, seed) as devices:
-            people = _people(devices, notes, progress, seed, scenario.doubled)
+            pause_seconds = scenario.fault_seconds * size.faults * len(MEMBERSHIPS) / size.messages
+            people = _people(devices, notes, progress, seed, scenario.doubled, pause_seconds)
             await _chat(scenario, size, seed, stage, storage, prisma, notes, people)
-            # Nodes share no bus, so clients of a node receive no events about messages of other
-            # nodes.
-            stored = await _quiet(devices, storage, by_fetching=scenario.nodes > 1)
+            stored = await _quiet(devices, storage, by_fetching=not notes.is_live)
             for user, person in people.items():
                 notes.counts[user] = await person.offline_counts()
+        notes.memory_mb = max(map(_peak_mb, servers))
         notes.server_log = "".join(server.out + server.err for server in servers)
     return Outcome(
         scenario.name,
@@ -164,12 +185,27 @@ async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
         await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
+def _settings(
+    scenario: Scenario, database_url: str, redis: SharedRedis | None, node: int
+) -> dict[str, str]:
+    settings = {**SETTINGS, **scenario.settings, "DATABASE_URL": database_url}
+    if redis is not None:
+        assert scenario.cluster is not None
+        settings = {
+            **NODE_SETTINGS,
+            **settings,
+            "CLUSTER_ADAPTER": scenario.cluster,
+            "REDIS_URL": f"redis://127.0.0.1:{redis.links[node].port}",
+        }
+    return settings
+
+
 async def _started(
-    stack: AsyncExitStack, folder: Path, url: str, *, is_first: bool
+    stack: AsyncExitStack, folder: Path, settings: dict[str, str], *, is_first: bool
 ) -> ServerProcess:
-    settings = {**SETTINGS, "DATABASE_URL": url}
     if is_first:
         settings["SEED_FILE"] = str(write_seed(folder / "seed.json"))
+        await run_command(folder, settings, "migrate")
     server = await stack.enter_async_context(running(folder, settings))
     # Seed only once: the seed of a later start would add the guest again.
     server.settings.pop("SEED_FILE", None)
@@ -186,15 +222,16 @@ async def _connected(
     try:
         async with asyncio.TaskGroup() as tasks:
             background, devices = [], []
-            for kind, server in zip(DEVICES, cycle(servers), strict=False):
-                token = await server.token(kind.user_id, _TOKEN_SECONDS)
+            for kind, node in zip(DEVICES, cycle(range(len(servers))), strict=False):
+                server = servers[node]
+                token = await _token(server, kind.user_id)
                 link: JsLink | PythonLink
                 if kind.is_javascript:
                     link = links.connect(server.url, token)
                 else:
                     link = PythonLink(server.url, token)
                     background.append(tasks.create_task(link.run()))
-                log = DeviceLog(kind.user_id, kind.name)
+                log = DeviceLog(kind.user_id, kind.name, node)
                 notes.devices.append(log)
                 dice = random.Random(f"{seed} {log}")
                 device = Device(log, MEMBERSHIPS[kind.user_id], link, notes, dice)
@@ -209,8 +246,19 @@ async def _connected(
         await links.stop()
 
 
+async def _token(server: ServerProcess, user_id: str) -> str:
+    if server.settings.get("APP_ENV") != "production":
+        return await server.token(user_id, _TOKEN_SECONDS)
+    return clerk_token({"sub": user_id, "exp": int(time.time()) + _TOKEN_SECONDS})
+
+
 def _people(
-    devices: Sequence[Device], notes: Notes, progress: Progress, seed: int, doubled: float
+    devices: Sequence[Device],
+    notes: Notes,
+    progress: Progress,
+    seed: int,
+    doubled: float,
+    pause_seconds: float,
 ) -> dict[str, Person]:
     return {
         user: Person(
@@ -221,6 +269,7 @@ def _people(
             progress,
             random.Random(f"{seed} {user}"),
             doubled,
+            pause_seconds,
         )
         for user in MEMBERSHIPS
     }
@@ -228,7 +277,8 @@ def _people(
 
 async def _inject(stage: Stage, faults: tuple[Fault, ...], times: int) -> None:
     moments = sorted(stage.dice.uniform(_FIRST_FAULT, _LAST_FAULT) for _ in range(times))
-    for moment, fault in zip(moments, cycle(faults), strict=False):
+    order = stage.dice.sample(faults, len(faults))
+    for moment, fault in zip(moments, cycle(order), strict=False):
         await stage.progress.reaches(moment)
         await fault(stage)
 
@@ -244,6 +294,13 @@ async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bo
                 await asyncio.sleep(_QUIET_STEP_SECONDS)
     # Read again, because reports may have been stored since the last read.
     return await storage.everything()
+
+
+def _peak_mb(server: ServerProcess) -> float:
+    """Return the largest resident memory of the process so far."""
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
+    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+    return int(kilobytes) / 1_024
 
 
 def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:

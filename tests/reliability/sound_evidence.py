@@ -6,14 +6,17 @@ from tests.reliability.evidence import (
     Absence,
     Ack,
     Answer,
+    Connection,
     DeviceLog,
     MessageKey,
     Notes,
+    Outage,
     Receipt,
     Reception,
     Send,
     Stored,
     StoredMessage,
+    Visit,
 )
 
 FIRST = MessageKey("m1", "kitchen", 1, "alice")
@@ -26,12 +29,18 @@ class SoundEvidence:
 
     def __init__(self) -> None:
         self.sends = [
-            Send(key.author_id, key.channel_id, f"{key.author_id}-0", 1, [Ack(key, "a phone")])
+            Send(
+                *(key.author_id, key.channel_id, f"{key.author_id}-0"),
+                asked_at=0.5,
+                attempts=1,
+                acks=[Ack(key, "alice's phone", 0.6)],
+            )
             for key in (FIRST, SECOND, STUDIO)
         ]
         self.first = self.sends[0]
         self.dave, self.alice, self.erin = (
-            DeviceLog(user, "phone") for user in ("dave", "alice", "erin")
+            DeviceLog(user, "phone", connections=[Connection(0.1, stream=0)])
+            for user in ("dave", "alice", "erin")
         )
         for device in (self.dave, self.alice):
             device.receptions = [reception(key) for key in (FIRST, SECOND, STUDIO)]
@@ -46,6 +55,9 @@ class SoundEvidence:
                 Answer("sendMessage", "unavailable", 3.0),
             ],
             reported=[Receipt("m1", "dave", "READ")],
+            outages=[Outage("stopped", frozenset({0}), 0.2, 2.0, recovery_seconds=5.0)],
+            visits=[Visit("new after", "admitted", "admitted", 0.1)],
+            memory_mb=100.0,
             absences=[Absence("erin", "studio", 0.0, 2.0, last_seq=0, return_seq=1)],
             counts={"dave": {"kitchen": 1, "studio": 1}, "bob": {}},
             server_log="listening on ...",
@@ -107,3 +119,8 @@ class SoundEvidence:
 def reception(key: MessageKey, *, at: float = 1.0, stream: int = 0) -> Reception:
     """Return a reception of a message by ``message.created``."""
     return Reception(key, at, stream, is_live=True)
+
+
+def fetched(live: Reception) -> Reception:
+    """Return a reception of the same message by ``message:getOffline``."""
+    return replace(live, stream=100, is_live=False)

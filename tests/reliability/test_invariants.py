@@ -6,8 +6,26 @@ from dataclasses import replace
 import pytest
 
 from tests.reliability import invariants
-from tests.reliability.evidence import Ack, Answer, MessageKey, Receipt, Send, StoredMessage
-from tests.reliability.sound_evidence import FIRST, SECOND, STUDIO, SoundEvidence, reception
+from tests.reliability.evidence import (
+    Ack,
+    Answer,
+    Connection,
+    MessageKey,
+    Outage,
+    Receipt,
+    Send,
+    StoredMessage,
+    SyncRequired,
+    Visit,
+)
+from tests.reliability.sound_evidence import (
+    FIRST,
+    SECOND,
+    STUDIO,
+    SoundEvidence,
+    fetched,
+    reception,
+)
 
 Change = Callable[[SoundEvidence], object]
 
@@ -47,6 +65,20 @@ def _lose_a_delivery(evidence: SoundEvidence) -> None:
     evidence.stored = replace(evidence.stored, deliveries=evidence.stored.deliveries[1:])
 
 
+def _miss_on_an_earlier_connection(evidence: SoundEvidence) -> None:
+    """Dave receives the first and the third message in `kitchen`, and reconnects."""
+    third = MessageKey("m4", "kitchen", 3, "bob")
+    row = StoredMessage(third, "bob-1 as sent", "SENT", 4)
+    evidence.stored = replace(evidence.stored, messages=[*evidence.stored.messages, row])
+    evidence.dave.receptions[1] = reception(third)
+    evidence.dave.connections.append(Connection(3.0, stream=1))
+
+
+def _miss_the_first_message(evidence: SoundEvidence) -> None:
+    evidence.dave.receptions.pop(0)
+    evidence.dave.syncs.append(SyncRequired("kitchen", 1, stream=0))
+
+
 def _log(line: str) -> Change:
     def change(evidence: SoundEvidence) -> None:
         evidence.notes.server_log += f"\n{line}"
@@ -65,12 +97,14 @@ VIOLATIONS: dict[str, tuple[str, Change]] = {
     ),
     "acked as two": (
         "what_was_acked_is_stored",
-        lambda it: it.first.acks.append(Ack(OTHER, "another phone")),
+        lambda it: it.first.acks.append(Ack(OTHER, "another phone", 0.6)),
     ),
     "deleted, still stored": ("what_was_acked_is_stored", _keep_a_deleted_message),
     "stored by the original backend, gone": (
         "what_was_acked_is_stored",
-        lambda it: it.sends.append(Send("carol", "lobby", "carol-original-0", is_by_original=True)),
+        lambda it: it.sends.append(
+            Send("carol", "lobby", "carol-original-0", 0.5, is_by_original=True)
+        ),
     ),
     "stored twice": ("each_send_is_stored_once", _store_also(OTHER, "alice-0 as sent")),
     "stored, never sent": ("each_send_is_stored_once", _store_also(OTHER, "alice-7 as sent")),
@@ -114,6 +148,36 @@ VIOLATIONS: dict[str, tuple[str, Change]] = {
         "nothing_is_left_out",
         lambda it: it.notes.absences.clear(),
     ),
+    "missed on an open connection": (
+        "open_connections_miss_nothing",
+        lambda it: it.dave.receptions.append(fetched(it.dave.receptions.pop(0))),
+    ),
+    "missed on an earlier connection": (
+        "open_connections_miss_nothing",
+        _miss_on_an_earlier_connection,
+    ),
+    "told of later messages only": ("open_connections_miss_nothing", _miss_the_first_message),
+    "no local delivery": (
+        "local_delivery_continues",
+        lambda it: it.dave.receptions.append(fetched(it.dave.receptions.pop(0))),
+    ),
+    "late local delivery": (
+        "local_delivery_continues",
+        lambda it: it.dave.receptions.insert(0, replace(it.dave.receptions.pop(0), at=6.0)),
+    ),
+    "late recovery": (
+        "nodes_recover_in_time",
+        lambda it: it.notes.outages.append(Outage("stopped", frozenset({0}), 3.0, 4.0, 7.1)),
+    ),
+    "a visitor admitted": (
+        "visitors_are_answered",
+        lambda it: it.notes.visits.append(Visit("revoked after", "revoked", "admitted", 0.1)),
+    ),
+    "a visitor who waits": (
+        "visitors_are_answered",
+        lambda it: it.notes.visits.append(Visit("new after", "admitted", "admitted", 5.1)),
+    ),
+    "much memory": ("memory_is_bounded", lambda it: setattr(it.notes, "memory_mb", 1_000.0)),
     "received by a stranger": (
         "nobody_receives_other_channels",
         lambda it: it.dave.receptions.append(
@@ -212,6 +276,16 @@ def test_repeated_receptions_are_allowed_when_the_connection_was_another() -> No
     evidence = SoundEvidence()
 
     evidence.dave.receptions.extend(reception(key, stream=1) for key in (FIRST, SECOND))
+
+    assert [] == invariants.violations(evidence.notes, evidence.stored)
+
+
+def test_messages_may_be_missing_when_the_client_was_told_to_fetch_them() -> None:
+    evidence = SoundEvidence()
+    evidence.notes.outages.clear()
+
+    evidence.dave.syncs.append(SyncRequired("kitchen", 0, stream=0))
+    evidence.dave.receptions[0] = fetched(evidence.dave.receptions[0])
 
     assert [] == invariants.violations(evidence.notes, evidence.stored)
 

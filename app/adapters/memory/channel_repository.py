@@ -21,6 +21,12 @@ class MemoryChannelRepository(ChannelRepository):
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
         return tuple(sorted(self._store.channels_of_user.get(user_id, ())))
 
+    async def channels_of_all(
+        self, user_ids: Collection[UserId]
+    ) -> Mapping[UserId, tuple[ChannelId, ...]]:
+        channels = self._store.channels_of_user
+        return {user_id: tuple(sorted(channels.get(user_id, ()))) for user_id in user_ids}
+
     async def users(self, limit: int) -> tuple[User, ...]:
         return tuple(self._store.users[user_id] for user_id in sorted(self._store.users)[:limit])
 

@@ -1,6 +1,7 @@
 """Limits events, connection attempts and sockets with counters in this node's memory."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -123,20 +124,38 @@ class _Hour:
 
 
 class MemorySocketQuota(SocketQuota):
-    """Counts the sockets of each user. Users without sockets use no memory."""
+    """Counts the sockets of each user. Users without sockets use no memory.
+
+    Attributes:
+        counts: The number of sockets by user. Read-only for others.
+    """
 
     def __init__(self, max_sockets: int) -> None:
         self._max_sockets = max_sockets
-        self._counts: dict[UserId, int] = {}
+        self.counts: dict[UserId, int] = {}
+        self._on_left: Callable[[UserId], None] = _ignore
+
+    def when_left(self, on_left: Callable[[UserId], None]) -> None:
+        """Set the only listener, which is called when a user's last socket was released.
+
+        The listener must return quickly and must not raise.
+        """
+        self._on_left = on_left
 
     async def acquire(self, user_id: UserId) -> bool:
-        count = self._counts.get(user_id, 0)
+        count = self.counts.get(user_id, 0)
         if count >= self._max_sockets:
             return False
-        self._counts[user_id] = count + 1
+        self.counts[user_id] = count + 1
         return True
 
     def release(self, user_id: UserId) -> None:
-        count = self._counts.pop(user_id) - 1
+        count = self.counts.pop(user_id) - 1
         if count:
-            self._counts[user_id] = count
+            self.counts[user_id] = count
+        else:
+            self._on_left(user_id)
+
+
+def _ignore(_: UserId) -> None:
+    pass

@@ -1,5 +1,5 @@
 """Shares revocations, limits and processed webhooks between nodes through Redis.
 
-Needs a single Redis server, or a primary with replicas behind one address. Redis Cluster is not
-supported, because some scripts use keys in several slots.
+In a Redis Cluster, nearly all keys are in one slot, because some scripts use several keys; see
+`Keys`.
 """

@@ -2,7 +2,6 @@
 
 from math import ceil
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import AuthenticationCode, Unavailable
@@ -37,6 +36,7 @@ class RedisAttemptLimiter(AttemptLimiter):
         fallback: AttemptLimiter,
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._attempts = _bucket(attempts_per_minute)
         self._failures = _bucket(failures_per_minute)
         self._fallback = fallback
@@ -48,7 +48,7 @@ class RedisAttemptLimiter(AttemptLimiter):
 
     async def attempt(self, address: str) -> float:
         """Take a token from the bucket of attempts if both buckets have one."""
-        buckets = [keys.attempts(address), keys.failures(address)]
+        buckets = [self._keys.attempts(address), self._keys.failures(address)]
         token_ms, _ = self._attempts
         given_back_ms = self._given_back.pop(address, 0) * token_ms
         try:
@@ -69,7 +69,10 @@ class RedisAttemptLimiter(AttemptLimiter):
 
     async def failed(self, address: str, reason: AuthenticationCode) -> int:
         """Take one token from the bucket of failures, and count the failure by its reason."""
-        bucket_and_counts = [keys.failures(address), keys.failure_counts(address)]
+        bucket_and_counts = [
+            self._keys.failures(address),
+            self._keys.failure_counts(address),
+        ]
         try:
             return await self._connection.run_script(
                 "failed", bucket_and_counts, *self._failures, reason.value, COUNTED_SECONDS

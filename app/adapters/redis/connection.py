@@ -2,30 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import Context
 from importlib.resources import files
 from math import inf
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.commands.core import AsyncScript
+from redis.crc import key_slot
+from redis.exceptions import (
+    ClusterDownError,
+    InvalidResponse,
+    MovedError,
+    ReadOnlyError,
+    RedisError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import InvalidResponse, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.adapters.redis.pool import redis_pool
+from app.adapters.redis.keys import Keys
+from app.adapters.redis.pool import pool_of, redis_pool
 from app.concurrency.backoff import Backoff
 from app.concurrency.circuit_breaker import CircuitBreaker
 from app.domain.errors import Unavailable
-from app.framework.redis_adapter.redis_servers import Sentinels
+from app.framework.redis_adapter.servers.redis_servers import Sentinels
+from app.framework.redis_adapter.servers.redis_url import Address
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 from app.ports import Clock
 
 T = TypeVar("T")
 
-ScriptName = Literal["attempt", "failed", "lease", "remember", "take_socket", "write_sockets"]
+ScriptName = Literal[
+    "attempt", "failed", "lease", "remember", "settle_presence", "take_socket", "write_sockets"
+]
 
 WAIT_SECONDS = 4.0
 """The maximum time that a call waits for a free connection."""
@@ -35,7 +47,15 @@ ERROR_LOG_SECONDS = 60.0
 # Errors that open the circuit breaker. redis-py also raises connection errors if the server rejects
 # the credentials or is loading its data. `ReadOnlyError` means that the server is no longer the
 # primary: after a failover, a new connection to the same name may reach the new primary.
-_LOST = (OSError, RedisConnectionError, RedisTimeoutError, InvalidResponse, ReadOnlyError)
+# `ClusterDownError` means that this part of a Redis Cluster has lost the others.
+_LOST = (
+    OSError,
+    RedisConnectionError,
+    RedisTimeoutError,
+    InvalidResponse,
+    ReadOnlyError,
+    ClusterDownError,
+)
 
 _logger = logging.getLogger(__name__)
 
@@ -44,7 +64,8 @@ class RedisConnection:
     """Sends calls to one Redis server, each with a deadline and without retries.
 
     With Sentinel, the server is the master. A new master is noticed within a few seconds, even if
-    the old one still answers.
+    the old one still answers. In a Redis Cluster, a call uses the master of one slot; nearly all
+    keys are in the same slot. A master that does not answer opens the circuit breaker for all.
 
     The pool's number of connections limits the concurrent calls. Further calls wait for a free
     connection, for at most ``wait_seconds``. This wait does not count towards the deadline of a
@@ -77,6 +98,10 @@ class RedisConnection:
         self._wait_seconds = wait_seconds
         self._pool = redis_pool(url, timeout_seconds)
         self._redis = Redis(connection_pool=self._pool)
+        self._slots: SlotMap | None = self._pool.connection_kwargs.get("slots")
+        self._masters: dict[Address, Redis] = {}
+        """The clients of the masters of a Redis Cluster."""
+        self.keys = Keys(is_cluster=self._slots is not None)
         self._scripts: dict[ScriptName, AsyncScript] = {}
         # This semaphore makes callers wait for a free connection. redis-py's pool would raise an
         # error, and its blocking pool may lose the connection of a caller that is cancelled twice.
@@ -124,10 +149,17 @@ class RedisConnection:
             await asyncio.wait([self._watch])
         with suppress(OSError, RedisError):
             async with asyncio.timeout(self._timeout_seconds):
-                await self._pool.disconnect()
+                for redis in (self._redis, *self._masters.values()):
+                    await redis.connection_pool.disconnect()
 
-    async def run(self, command: Callable[[Redis], Awaitable[T]]) -> T:
+    async def run(self, command: Callable[[Redis], Awaitable[T]], key: bytes | None = None) -> T:
         """Run ``command``, which may use one connection at a time, and return its result.
+
+        In a Redis Cluster, ``command`` runs on the master of one slot. It runs again if the slot
+        has moved.
+
+        Args:
+            key: A name in the slot; None for the slot of `Keys.tag`.
 
         Raises:
             Unavailable: The circuit breaker is open, the wait for a free connection or for Redis
@@ -141,7 +173,7 @@ class RedisConnection:
             # The circuit breaker may have opened during the wait.
             if not self._breaker.is_closed:
                 raise Unavailable("Redis")
-            return await self._call(command)
+            return await self._call(command, self.keys.tag if key is None else key)
         finally:
             self._turns.release()
 
@@ -160,7 +192,7 @@ class RedisConnection:
         async def command(redis: Redis) -> int:
             return int(await script(keys, arguments, redis))
 
-        return await self.run(command)
+        return await self.run(command, keys[0])
 
     async def run_batch_script(
         self, name: ScriptName, keys: Sequence[bytes], *arguments: bytes | str | float
@@ -175,7 +207,41 @@ class RedisConnection:
         async def command(redis: Redis) -> list[int]:
             return [int(each) for each in await script(keys, arguments, redis)]
 
-        return await self.run(command)
+        return await self.run(command, keys[0])
+
+    async def get_all(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | str]:
+        """Return the values of the keys that exist. Any keys may be read together.
+
+        Raises:
+            Unavailable: The call failed or was rejected, as described at `run`.
+        """
+        values: dict[bytes, bytes | str | None] = {}
+        for batch in self._by_master(keys):
+
+            async def command(redis: Redis, batch: Sequence[list[bytes]] = batch) -> list[Any]:
+                if len(batch) == 1:
+                    return [await redis.mget(batch[0])]
+                pipeline = redis.pipeline(transaction=False)
+                for of_slot in batch:
+                    pipeline.mget(of_slot)
+                return await pipeline.execute()
+
+            replies = await self.run(command, batch[0][0])
+            for of_slot, reply in zip(batch, replies, strict=True):
+                values |= zip(of_slot, reply, strict=True)
+        return {key: value for key, value in values.items() if value is not None}
+
+    def _by_master(self, keys: Sequence[bytes]) -> Iterable[list[list[bytes]]]:
+        """Return the keys of each master, in lists of keys that one command can read."""
+        if self._slots is None:
+            return [[list(keys)]] if keys else []
+        slots: dict[int, list[bytes]] = {}
+        for key in keys:
+            slots.setdefault(key_slot(key), []).append(key)
+        masters: dict[Address | None, list[list[bytes]]] = {}
+        for of_slot in slots.values():
+            masters.setdefault(self._slots.master_of(of_slot[0]), []).append(of_slot)
+        return masters.values()
 
     def _script(self, name: ScriptName) -> AsyncScript:
         script = self._scripts.get(name)
@@ -191,11 +257,22 @@ class RedisConnection:
             # There are too many callers, but Redis may work: leave the circuit breaker closed.
             raise Unavailable("Redis") from None
 
-    async def _call(self, command: Callable[[Redis], Awaitable[T]]) -> T:
+    def _client_of(self, key: bytes) -> Redis:
+        if self._slots is None:
+            return self._redis
+        master = self._slots.master_of(key)
+        if master is None:
+            raise RedisConnectionError("no server of the Redis Cluster has answered")
+        redis = self._masters.get(master)
+        if redis is None:
+            redis = self._masters[master] = Redis(connection_pool=pool_of(master, self._slots))
+        return redis
+
+    async def _call(self, command: Callable[[Redis], Awaitable[T]], key: bytes) -> T:
         answers_before = self._answers
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                result = await command(self._redis)
+                result = await self._follow(command, key)
         except TimeoutError as error:
             # If other calls were answered meanwhile, only this command or connection is slow.
             if self._answers == answers_before:
@@ -210,6 +287,16 @@ class RedisConnection:
         # Raise outside the `except` blocks: otherwise the traceback would include redis-py's error,
         # which could reveal a token.
         raise Unavailable("Redis")
+
+    async def _follow(self, command: Callable[[Redis], Awaitable[T]], key: bytes) -> T:
+        """Run a command; if its slot has moved, run it again on the new master."""
+        try:
+            return await command(self._client_of(key))
+        except MovedError:
+            if self._slots is None:
+                raise
+            await self._slots.refresh()
+            return await command(self._client_of(key))
 
     def _lose(self, error: Exception) -> None:
         if not self._breaker.is_closed:  # Another call has opened the breaker.
@@ -234,8 +321,21 @@ class RedisConnection:
     async def _ping(self) -> None:
         async with self._turns, asyncio.timeout(self._timeout_seconds):
             # Close idle connections: the outage may have broken them undetected.
-            await self._pool.disconnect(inuse_connections=False)
-            await self._redis.ping()
+            for redis in (self._redis, *self._masters.values()):
+                await redis.connection_pool.disconnect(inuse_connections=False)
+            if self._slots is None:
+                await self._redis.ping()
+            else:
+                await self._ping_masters(self._slots)
+
+    async def _ping_masters(self, slots: SlotMap) -> None:
+        await slots.refresh()
+        for stopped in self._masters.keys() - slots.masters:
+            del self._masters[stopped]
+        for master in slots.masters:
+            if master not in self._masters:
+                self._masters[master] = Redis(connection_pool=pool_of(master, slots))
+        await asyncio.gather(*(redis.ping() for redis in self._masters.values()))
 
     def _log_error_reply(self, error: RedisError) -> None:
         now = self._clock.monotonic()

@@ -4,8 +4,9 @@ from redis.asyncio.connection import ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from app.framework.redis_adapter.redis_servers import connection_to
-from app.framework.redis_adapter.redis_url import RedisUrl
+from app.framework.redis_adapter.servers.redis_servers import connection_to
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 MAX_CONNECTIONS = 16
 
@@ -56,3 +57,8 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
         raise RedisUrlError(f"REDIS_URL {error}.") from None
     connection_class, options = connection_to(parsed)
     return ConnectionPool(connection_class, MAX_CONNECTIONS, **options)
+
+
+def pool_of(server: Address, slots: SlotMap) -> ConnectionPool:
+    """Create the same pool for one server of a Redis Cluster."""
+    return ConnectionPool(slots.connection_class, MAX_CONNECTIONS, **slots.options_of(server))

@@ -16,7 +16,7 @@ from app.adapters.redis.keys import REVOCATIONS_CHANNEL
 from app.adapters.redis.revocation_message import decode_revocation, encode_revocation
 from app.concurrency.backoff import Backoff
 from app.domain.credential import Revocation
-from app.framework.redis_adapter.redis_servers import MasterConnection
+from app.framework.redis_adapter.servers.redis_servers import MasterConnection
 from app.ports import Clock, RevocationBus
 
 PING_SECONDS = 2.0

@@ -3,9 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isnan
 
-from redis.asyncio import Redis
-
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.credential import Credential, Revocation, RevocationKind, subjects_of
 from app.ports import RevocationStore
@@ -27,6 +24,7 @@ class RedisRevocationStore(RevocationStore):
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
+        self._keys = connection.keys
 
     async def add(self, revocation: Revocation, ttl_seconds: int) -> None:
         """Store or extend a revocation atomically.
@@ -35,15 +33,15 @@ class RedisRevocationStore(RevocationStore):
             ValueError: The revocation of a token contains only the digest, but the key needs the
                 token.
         """
-        key, value = _entry(revocation)
+        key, value = self._entry(revocation)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), value)
 
     async def contains(self, credential: Credential) -> bool:
-        values = await self._values([key for key, *_ in _questions(credential)])
-        return any(_covering(credential, values))
+        values = await self._connection.get_all([key for key, *_ in self._questions(credential)])
+        return any(self._covering(credential, values))
 
     async def contains_token(self, token: str) -> bool:
-        return bool(await self._values([keys.blacklisted_token(token)]))
+        return bool(await self._connection.get_all([self._keys.blacklisted_token(token)]))
 
     async def missed(
         self, live: Callable[[], Iterable[Credential]]
@@ -52,51 +50,42 @@ class RedisRevocationStore(RevocationStore):
         for start in range(0, len(credentials), CREDENTIALS_AT_ONCE):
             batch = credentials[start : start + CREDENTIALS_AT_ONCE]
             # The dict removes duplicates: credentials of the same user share the user's key.
-            asked = dict.fromkeys(key for each in batch for key, *_ in _questions(each))
-            values = await self._values(list(asked))
-            found = [each for credential in batch for each in _covering(credential, values)]
+            asked = dict.fromkeys(key for each in batch for key, *_ in self._questions(each))
+            values = await self._connection.get_all(list(asked))
+            found = [each for credential in batch for each in self._covering(credential, values)]
             if found:
                 yield found
 
-    async def _values(self, asked: Sequence[bytes]) -> Mapping[bytes, bytes | str]:
-        async def command(redis: Redis) -> list[bytes | str | None]:
-            return await redis.mget(asked)
+    def _entry(self, revocation: Revocation) -> tuple[bytes, str]:
+        if revocation.kind is RevocationKind.TOKEN and revocation.token is None:
+            raise ValueError("the key of a revoked token in Redis needs the token itself")
+        is_of_user = revocation.kind is RevocationKind.USER
+        key = self._key(revocation.kind, revocation.subject, revocation.token or "")
+        return key, repr(revocation.issued_until) if is_of_user else "1"
 
-        values = await self._connection.run(command)
-        return {key: value for key, value in zip(asked, values, strict=True) if value is not None}
+    def _questions(self, credential: Credential) -> Iterator[tuple[bytes, RevocationKind, str]]:
+        for kind, subject in subjects_of(credential):
+            yield self._key(kind, subject, credential.token), kind, subject
 
+    def _key(self, kind: RevocationKind, subject: str, token: str) -> bytes:
+        match kind:
+            case RevocationKind.TOKEN:
+                return self._keys.blacklisted_token(token)
+            case RevocationKind.SESSION:
+                return self._keys.revoked_session(subject)
+            case RevocationKind.USER:
+                return self._keys.revoked_user(subject)
 
-def _entry(revocation: Revocation) -> tuple[bytes, str]:
-    if revocation.kind is RevocationKind.TOKEN and revocation.token is None:
-        raise ValueError("the key of a revoked token in Redis needs the token itself")
-    is_of_user = revocation.kind is RevocationKind.USER
-    key = _key(revocation.kind, revocation.subject, revocation.token or "")
-    return key, repr(revocation.issued_until) if is_of_user else "1"
-
-
-def _questions(credential: Credential) -> Iterator[tuple[bytes, RevocationKind, str]]:
-    for kind, subject in subjects_of(credential):
-        yield _key(kind, subject, credential.token), kind, subject
-
-
-def _key(kind: RevocationKind, subject: str, token: str) -> bytes:
-    match kind:
-        case RevocationKind.TOKEN:
-            return keys.blacklisted_token(token)
-        case RevocationKind.SESSION:
-            return keys.revoked_session(subject)
-        case RevocationKind.USER:
-            return keys.revoked_user(subject)
-
-
-def _covering(credential: Credential, values: Mapping[bytes, bytes | str]) -> Iterator[Revocation]:
-    for key, kind, subject in _questions(credential) if values else ():
-        value = values.get(key)
-        if value is not None:
-            issued_until = _issued_until(value) if kind is RevocationKind.USER else inf
-            revocation = Revocation(kind, subject, issued_until)
-            if revocation.covers(credential):
-                yield revocation
+    def _covering(
+        self, credential: Credential, values: Mapping[bytes, bytes | str]
+    ) -> Iterator[Revocation]:
+        for key, kind, subject in self._questions(credential) if values else ():
+            value = values.get(key)
+            if value is not None:
+                issued_until = _issued_until(value) if kind is RevocationKind.USER else inf
+                revocation = Revocation(kind, subject, issued_until)
+                if revocation.covers(credential):
+                    yield revocation
 
 
 def _issued_until(value: bytes | str) -> float:

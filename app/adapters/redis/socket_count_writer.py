@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import Context
 from itertools import islice
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.domain.ids import UserId, new_id
@@ -26,7 +25,7 @@ REWRITE_SECONDS = KEPT_SECONDS / 4
 USERS_AT_ONCE = 256
 """The maximum number of users whose counts are written by one call."""
 CLOSING_SECONDS = 2.0
-"""The maximum time for removing the node's counts at shutdown."""
+"""The maximum time for removing the node's key at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
@@ -45,23 +44,33 @@ class SocketCountWriter:
     Args:
         counts: The number of sockets per user on this node. The owner calls `change` after each
             change of a count, unless the owner itself has written the new count to Redis.
+        on_outdated: Called for each user whose count changed while it was being written: other
+            nodes may have read the old count after the new one. It must return quickly and must
+            not raise.
 
     Attributes:
         node_id: The id under which the node's counts are stored now.
     """
 
     def __init__(
-        self, connection: RedisConnection, counts: Mapping[UserId, int], clock: Clock
+        self,
+        connection: RedisConnection,
+        counts: Mapping[UserId, int],
+        clock: Clock,
+        on_outdated: Callable[[UserId], None],
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._counts = counts
         self._clock = clock
+        self._on_outdated = on_outdated
         self.node_id = new_id()
         self._is_registered = False
         self._changed: dict[UserId, None] = {}  # A dict without values serves as an ordered set.
         self._heartbeat_is_due = False
         self._rewrite_at = 0.0
         self._wake_up = asyncio.Event()
+        self._on_rewritten: Callable[[], None] = _ignore
         self._timer: Timer | None = None
         self._task: asyncio.Task[None] | None = None
         connection.on_reconnected(self._start_again)
@@ -73,6 +82,19 @@ class SocketCountWriter:
             self._changed[user_id] = None
             self._wake_up.set()
 
+    def when_rewritten(self, on_rewritten: Callable[[], None]) -> None:
+        """Set the only listener, which is called when Redis may have lost the node's data.
+
+        The node is registered again at this time. The listener must return quickly and must not
+        raise.
+        """
+        self._on_rewritten = on_rewritten
+
+    def send_heartbeat(self) -> None:
+        """Schedule a heartbeat now, because the node's key was missing in Redis."""
+        self._heartbeat_is_due = True
+        self._wake_up.set()
+
     async def open(self) -> None:
         """Register the node in Redis, now or as soon as Redis answers, and start writing."""
         with suppress(Unavailable):
@@ -83,27 +105,24 @@ class SocketCountWriter:
         )
 
     async def close(self) -> None:
-        """Stop writing, and remove the node and its counts from Redis within `CLOSING_SECONDS`.
+        """Stop writing, and remove the node's key from Redis within `CLOSING_SECONDS`.
 
-        The node's key is removed first, which makes any remaining counts invalid.
+        This makes the node's counts invalid. The node's id stays in the set of nodes, until another
+        node has settled the presence of its users.
         """
         if self._task is None or self._timer is None:
             return
         self._timer.cancel()
         self._task.cancel()
         await asyncio.wait([self._task])
+        self._is_registered = False
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._connection.run(self._unregister)
-                self._changed |= dict.fromkeys(self._counts)
-                self._counts = {}
-                while self._changed:
-                    await self._write_batch()
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)
-        self._heartbeat_is_due = True
-        self._wake_up.set()
+        self.send_heartbeat()
 
     def _start_again(self) -> None:
         self._lose()
@@ -136,24 +155,28 @@ class SocketCountWriter:
 
     async def _register(self) -> None:
         """Register the node with a new id, remove its old id, and schedule writing every count."""
-        old, new = keys.node_alive(self.node_id), new_id()
+        old, new = self._keys.node_alive(self.node_id), new_id()
 
         async def command(redis: Redis) -> None:
-            await redis.set(keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.set(self._keys.node_alive(new), 1, ex=ALIVE_SECONDS)
+            await redis.sadd(self._keys.nodes(), new)
             await redis.delete(old)
 
         await self._connection.run(command)
         self.node_id = new
         self._is_registered = True
         self._change_all()
+        self._on_rewritten()
 
     async def _send_heartbeat(self) -> None:
-        key = keys.node_alive(self.node_id)
+        node_id = self.node_id
+        key = self._keys.node_alive(node_id)
 
         async def command(redis: Redis) -> bool:
             if await redis.expire(key, ALIVE_SECONDS):
                 return True
             await redis.set(key, 1, ex=ALIVE_SECONDS)
+            await redis.sadd(self._keys.nodes(), node_id)
             return False
 
         was_alive = await self._connection.run(command)
@@ -162,6 +185,8 @@ class SocketCountWriter:
         # nodes may have removed this node's counts.
         if not was_alive or self._clock.monotonic() >= self._rewrite_at:
             self._change_all()
+        if not was_alive:
+            self._on_rewritten()
 
     def _change_all(self) -> None:
         self._rewrite_at = self._clock.monotonic() + REWRITE_SECONDS
@@ -178,7 +203,7 @@ class SocketCountWriter:
             del self._changed[user_id]
         await self._connection.run_script(
             "write_sockets",
-            [keys.sockets_of_user(user_id) for user_id in batch],
+            [self._keys.sockets_of_user(user_id) for user_id in batch],
             self.node_id,
             KEPT_SECONDS,
             *batch.values(),
@@ -188,6 +213,11 @@ class SocketCountWriter:
             # Redis, so write the count again.
             if self._counts.get(user_id, 0) != count:
                 self.change(user_id)
+                self._on_outdated(user_id)
 
     async def _unregister(self, redis: Redis) -> None:
-        await redis.delete(keys.node_alive(self.node_id))
+        await redis.delete(self._keys.node_alive(self.node_id))
+
+
+def _ignore() -> None:
+    pass

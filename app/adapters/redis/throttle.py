@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from math import inf
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.domain.errors import Unavailable
 from app.ports import Clock, Throttle
@@ -73,6 +72,7 @@ class RedisThrottle(Throttle):
         clock: Clock,
     ) -> None:
         self._connection = connection
+        self._keys = connection.keys
         self._name = name
         self._clock = clock
         self._burst = burst
@@ -171,7 +171,10 @@ class RedisThrottle(Throttle):
         names = [
             name
             for key in batch
-            for name in (keys.rate_limit(self._name, key), keys.sockets_of_user(key))
+            for name in (
+                self._keys.rate_limit(self._name, key),
+                self._keys.sockets_of_user(key),
+            )
         ]
         needed = [lease.needed for lease in batch.values()]
         try:

@@ -2,7 +2,6 @@
 
 from redis.asyncio import Redis
 
-from app.adapters.redis import keys
 from app.adapters.redis.connection import RedisConnection
 from app.ports import WebhookLog
 
@@ -12,13 +11,14 @@ class RedisWebhookLog(WebhookLog):
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
+        self._keys = connection.keys
 
     async def contains(self, message_id: str) -> bool:
         async def command(redis: Redis) -> bool:
-            return bool(await redis.exists(keys.webhook(message_id)))
+            return bool(await redis.exists(self._keys.webhook(message_id)))
 
         return await self._connection.run(command)
 
     async def add(self, message_id: str, ttl_seconds: int) -> None:
-        key = keys.webhook(message_id)
+        key = self._keys.webhook(message_id)
         await self._connection.run_script("remember", [key], max(1, ttl_seconds), "1")

@@ -25,9 +25,9 @@ class WorkerLink:
     connection: socket.socket
 
     def report_listening(self, url: str, seeded: Membership) -> None:
-        """Tell the supervisor that this worker accepts clients. Blocks until it is written."""
+        """Report to the supervisor that this worker accepts clients. Blocks until it is written."""
         line = json.dumps({"url": url, "seeded": seeded}) + "\n"
-        with suppress(BrokenPipeError):  # `when_released` reports that the supervisor has died
+        with suppress(BrokenPipeError):  # the supervisor has died, so `when_released` calls back
             self.connection.sendall(line.encode())
 
     def when_released(self, callback: Callable[[], None]) -> None:

@@ -4,8 +4,7 @@ import asyncio
 import secrets
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine
-from contextvars import Context
+from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -14,10 +13,11 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
 from app.framework.common.minute_log import MinuteLog
+from app.framework.redis_adapter.background_task import BackgroundTask
 from app.framework.redis_adapter.channels import PATTERN, PLAIN, SHARDED, Channel
 from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES, DroppedMessageError
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 
 Receive = Callable[[bytes, bytes], None]
 """Takes the name of the channel and the payload of a received message. It must not block."""
@@ -36,7 +36,7 @@ _MESSAGE_KINDS = {b"smessage": SHARDED, b"message": PLAIN, b"pmessage": PATTERN}
 _log = structlog.stdlib.get_logger("RedisBus")
 
 
-class _Command(NamedTuple):
+class Command(NamedTuple):
     """A command of the publisher.
 
     Attributes:
@@ -60,24 +60,21 @@ class RedisBus:
             ``queue_full``, ``connection_lost``, ``not_connected`` (volatile events), ``too_long``,
             and ``refused`` by Redis. Received messages: ``malformed``, ``unknown_type``, and
             ``too_many_answers`` for requests that were not answered.
-
-    Raises:
-        BootError: The URL is invalid.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, connections: RedisConnections) -> None:
         self.node_id = secrets.token_hex(8)
         self.dropped: Counter[str] = Counter()
-        self._connections = RedisConnections(url)
+        self._connections = connections
         self._receivers: dict[Channel, dict[Receive, int]] = {}
         """The functions that receive the messages of a channel, and how often each has subscribed.
         Different names of rooms may have the same channel; see `Channel`."""
-        self._subscriber = _Task("cluster-subscriber")
-        self._publisher = _Task("cluster-publisher")
+        self._subscriber = BackgroundTask("cluster-subscriber")
+        self._publisher = BackgroundTask("cluster-publisher")
         self._pings: dict[bytes, asyncio.Future[None]] = {}
         self._ping_numbers = count()
-        self._queue: deque[_Command] = deque()
-        self._unanswered: deque[_Command] = deque()
+        self._queue: deque[Command] = deque()
+        self._unanswered: deque[Command] = deque()
         """The commands that were sent to Redis, in the order of the replies."""
         self._queued_bytes = 0
         """The size of the messages in both queues."""
@@ -142,7 +139,7 @@ class RedisBus:
             self._has_dropped = self._has_dropped or reason == "queue_full"
             return False
         self._queued_bytes += len(payload)
-        self._enqueue(_Command((channel.publish, channel.name, payload)))
+        self._enqueue(Command((channel.publish, channel.name, payload)))
         return True
 
     def subscribe(self, channel: Channel, receive: Receive) -> None:
@@ -217,7 +214,7 @@ class RedisBus:
 
     async def _ask_redis(self, *parts: bytes) -> Any:
         answer = asyncio.get_running_loop().create_future()
-        self._enqueue(_Command(parts, answer))
+        self._enqueue(Command(parts, answer))
         return await answer
 
     def _command(self, *command: bytes) -> None:
@@ -225,7 +222,7 @@ class RedisBus:
         if self._subscribing is not None:
             self._subscribing.send(*command)
 
-    def _enqueue(self, command: _Command) -> None:
+    def _enqueue(self, command: Command) -> None:
         self._queue.append(command)
         self._is_queue_empty.clear()
         self._send_queued()
@@ -243,8 +240,7 @@ class RedisBus:
         if command.answer is None:
             self._queued_bytes -= len(command.parts[-1])
             if isinstance(reply, ResponseError):
-                self.dropped["refused"] += 1
-                self._failures.count("Redis refused a message", str(reply)[:100])
+                self._refuse(command, reply)
         elif not command.answer.done():
             if isinstance(reply, ResponseError):
                 command.answer.set_exception(reply)
@@ -257,7 +253,13 @@ class RedisBus:
         if self._has_dropped and self._queued_bytes <= MAX_QUEUED_BYTES // 2:
             self._call_when_connected()
 
-    def _fail(self, commands: deque[_Command]) -> None:
+    def _refuse(self, command: Command, error: ResponseError) -> None:
+        """Handle the error with which Redis has answered a message."""
+        del command
+        self.dropped["refused"] += 1
+        self._failures.count("Redis refused a message", str(error)[:100])
+
+    def _fail(self, commands: deque[Command]) -> None:
         """Count messages that were perhaps not published, and fail requests to Redis."""
         for command in commands:
             if command.answer is None:
@@ -285,7 +287,7 @@ class RedisBus:
 
     def _ping_publisher(self) -> None:
         """Notice that the connection is broken before a message is lost."""
-        self._enqueue(_Command((b"PING",), asyncio.get_running_loop().create_future()))
+        self._enqueue(Command((b"PING",), asyncio.get_running_loop().create_future()))
 
     async def _receive_messages(self, connection: RedisConnection) -> None:
         connection.handle_reply = self._handle_reply
@@ -341,19 +343,3 @@ class RedisBus:
 def _log_failure(what: str, error: str, times: int) -> None:
     # The line at the end of the minute has no traceback.
     _log.error(what, error=error, times=times, exc_info=sys.exc_info()[0] is not None)
-
-
-class _Task:
-    """A background task without the context of its starter."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.create_task(coroutine, name=self._name, context=Context())
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])

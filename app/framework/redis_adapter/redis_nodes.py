@@ -1,10 +1,14 @@
-"""`RedisNodes`: the nodes that share a Redis server."""
+"""`RedisNodes`: the nodes that share a Redis server or a Redis Cluster."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.framework.redis_adapter.classic_adapter import ClassicAdapter
+from app.framework.redis_adapter.cluster_bus import ClusterBus
+from app.framework.redis_adapter.plain_cluster_bus import PlainClusterBus
 from app.framework.redis_adapter.redis_bus import RedisBus
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections, parsed_url
+from app.framework.redis_adapter.servers.redis_servers import connection_to
 from app.framework.redis_adapter.sharded_adapter import (
     ShardedAdapter,
     SubscriptionMode,
@@ -21,7 +25,7 @@ class RedisNodes:
     `create_adapter` and `create_sharded_adapter` create it. An instance belongs to one application.
     """
 
-    bus: RedisBus
+    bus: RedisBus | ClusterBus
     create_adapter: Callable[[Hub], ClusterAdapter]
 
     @property
@@ -68,7 +72,12 @@ def create_adapter(
     Raises:
         BootError: The URL is invalid.
     """
-    bus = RedisBus(url)
+    parsed = parsed_url(url)
+    bus = (
+        PlainClusterBus(parsed)
+        if parsed.is_cluster
+        else RedisBus(RedisConnections(*connection_to(parsed)))
+    )
     return RedisNodes(
         bus,
         lambda hub: ClassicAdapter(
@@ -100,5 +109,10 @@ def create_sharded_adapter(
         BootError: The URL or the subscription mode is invalid.
     """
     check_mode(subscription_mode)
-    bus = RedisBus(url)
+    parsed = parsed_url(url)
+    bus = (
+        ClusterBus(parsed)
+        if parsed.is_cluster
+        else RedisBus(RedisConnections(*connection_to(parsed)))
+    )
     return RedisNodes(bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode))

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from app.framework.common.exceptions import BootError
 from app.framework.redis_adapter.channels import Channel
+from app.framework.redis_adapter.cluster_bus import ClusterBus
 from app.framework.redis_adapter.local_sockets import LocalSockets
 from app.framework.redis_adapter.messages import Message, MessageType
 from app.framework.redis_adapter.payload import UnknownTypeError, event_packet, options_of, pack
@@ -33,7 +34,7 @@ class ShardedAdapter:
     def __init__(
         self,
         hub: Hub,
-        bus: RedisBus,
+        bus: RedisBus | ClusterBus,
         channel_prefix: str,
         subscription_mode: SubscriptionMode,
     ) -> None:

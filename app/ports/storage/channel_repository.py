@@ -33,6 +33,12 @@ class ChannelRepository(Protocol):
         """Return the user's channels, sorted by id. An unknown user has no channels."""
         ...
 
+    async def channels_of_all(
+        self, user_ids: Collection[UserId]
+    ) -> Mapping[UserId, tuple[ChannelId, ...]]:
+        """Return the channels of each user, sorted by id. An unknown user has no channels."""
+        ...
+
     async def users(self, limit: int) -> tuple[User, ...]:
         """Return the first ``limit`` users, in the storage's sort order of ids."""
         ...

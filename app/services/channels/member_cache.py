@@ -16,11 +16,19 @@ from app.ports import ChannelRepository, Clock
 REFRESH_SECONDS = 2.0
 """The time for which loaded members count as fresh."""
 
+CURRENT_SECONDS = 30.0
+"""The time after which a node loads the members for an event of another node in any case.
+
+A node of the original backend announces no changes of members, and announcements may be lost.
+"""
+
 MAX_CHANNELS = 100_000
 """The maximum number of cached channels."""
 
 _DIGEST_BYTES = 6
 """The length of a digest: a number in JSON has 53 bits."""
+_DIGESTS = 1 << 8 * _DIGEST_BYTES
+"""The number of different digests."""
 
 _logger = logging.getLogger(__name__)
 
@@ -72,8 +80,13 @@ class MemberCache:
         return self._fresh_until.get(channel_id, -inf)
 
     def is_current(self, channel_id: ChannelId) -> bool:
-        """Return whether the members were loaded, and no other node has announced other ones."""
-        return channel_id in self._digests
+        """Return whether this node need not load the members for an event of another node.
+
+        They were loaded less than `CURRENT_SECONDS` ago, and no other node has announced other ones
+        since then.
+        """
+        loaded_at = self.fresh_until(channel_id) - REFRESH_SECONDS
+        return channel_id in self._digests and self._clock.monotonic() < loaded_at + CURRENT_SECONDS
 
     def compare(self, channel_id: ChannelId, digest: int) -> None:
         """Compare a digest that another node has announced; if it differs, delete the entry."""
@@ -113,7 +126,7 @@ class MemberCache:
         """Apply an update to the digest, and to the result of a running load.
 
         The query of the load may not include the change. If the update changes nothing, the digest
-        becomes wrong; then the members are loaded without need.
+        becomes wrong, so that the next load announces the right one.
         """
         channel_id = update.channel_id
         if channel_id in self._updates:
@@ -122,7 +135,9 @@ class MemberCache:
         if update.event is MembershipEvent.DELETED:
             self.invalidate(channel_id)
         elif digest is not None:
-            self._digests[channel_id] = digest ^ _digest(update.user_ids)
+            change = _digest(update.user_ids)
+            joined = update.event is MembershipEvent.JOINED
+            self._digests[channel_id] = (digest + (change if joined else -change)) % _DIGESTS
 
     async def close(self) -> None:
         """Cancel the running loads, and close the `EagerTasks`."""
@@ -167,12 +182,16 @@ class MemberCache:
 
 
 def _digest(user_ids: Iterable[UserId]) -> int:
-    """Return a digest that does not depend on the order: that of a union is the XOR of both."""
+    """Return the sum of the users' hashes.
+
+    Adding a user twice changes the sum twice. With XOR, the second time would undo the first, and
+    then the user's removal by another program would go unnoticed.
+    """
     digest = 0
     for user_id in user_ids:
         hashed = hashlib.blake2b(user_id.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES)
-        digest ^= int.from_bytes(hashed.digest())
-    return digest
+        digest += int.from_bytes(hashed.digest())
+    return digest % _DIGESTS
 
 
 def _updated(members: frozenset[UserId], update: MembershipUpdate) -> frozenset[UserId]:

@@ -4,11 +4,16 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";
 import { Emitter } from "@socket.io/redis-emitter";
-import { createClient } from "redis";
+import { createClient, createCluster } from "redis";
 
-/** Connects to Redis. Returns the adapter's constructor for a mode, and an emitter. */
+/**
+ * Connects to Redis, or to a Redis Cluster if the URL begins with redis+cluster. Returns the adapter's
+ * constructor for a mode, and an emitter.
+ */
 export async function connectCluster(url, mode) {
-  const publisher = createClient({ url });
+  const publisher = url.startsWith("redis+cluster:")
+    ? createCluster({ rootNodes: [{ url: url.replace("redis+cluster:", "redis:") }] })
+    : createClient({ url });
   const subscriber = publisher.duplicate();
   for (const client of [publisher, subscriber]) client.on("error", () => {});
   await Promise.all([publisher.connect(), subscriber.connect()]);

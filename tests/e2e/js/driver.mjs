@@ -8,8 +8,9 @@ const sockets = new Map();
 const tokens = new Map();
 
 const commands = {
-  // `authCallback` and `namespace` are handled here; all other options are passed to `io()`.
-  connect({ client, url, auth, options: { authCallback, namespace = "", ...options } }) {
+  // `authCallback`, `namespace` and `presence` are handled here; all other options are passed to
+  // `io()`.
+  connect({ client, url, auth, options: { authCallback, namespace = "", presence, ...options } }) {
     const socket = io(url + namespace, {
       auth: authCallback ? (callback) => callback(auth) : auth,
       transports: ["websocket"],
@@ -19,7 +20,7 @@ const commands = {
       reconnectionDelayMax: 200,
       ...options,
     });
-    watch(client, socket);
+    watch(client, socket, presence);
   },
 
   // Connects the client of docs/refreshing-tokens.md. `module` is this client in JavaScript.
@@ -48,7 +49,8 @@ const commands = {
   },
 };
 
-function watch(client, socket) {
+// Events `presence` depend on who else is connected, so they are reported only if `presence` is true.
+function watch(client, socket, presence = false) {
   sockets.set(client, socket);
   socket.on("connect", () => report(client, "connect", [socket.id]));
   socket.on("disconnect", (reason) => report(client, "disconnect", [reason]));
@@ -56,6 +58,7 @@ function watch(client, socket) {
     report(client, "connect_error", [{ message, data }]),
   );
   socket.onAny((event, ...args) => {
+    if (event === "presence" && !presence) return;
     report(client, event, args);
     // Events that request an ack are acked with their first argument, except `unanswered`.
     const ack = args.at(-1);

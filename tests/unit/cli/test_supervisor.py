@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from app.adapters.system.shared_port import SharedPort
+from app.adapters.system.stop_request import RESTART_SIGNAL
 from app.adapters.system.worker_link import Listening
 from app.cli.supervisor import Supervisor
 from app.cli.worker_process import WorkerProcess
 from app.domain.ids import ChannelId, UserId
-from app.main import RESTART_SIGNAL
 from tests.deadlines import PROCESS_SECONDS
 from tests.free_port import free_port
 

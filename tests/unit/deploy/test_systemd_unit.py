@@ -1,8 +1,8 @@
 """Tests that deploy/chatgenius-realtime.service agrees with the code and deploy/example.env."""
 
 from app.adapters.system.file_descriptors import FEW
+from app.adapters.system.stop_request import RESTART_SIGNAL
 from app.config.settings import Settings
-from app.main import RESTART_SIGNAL
 from tests.deployment import cli_commands, example_environment, systemd_unit
 
 

@@ -1,5 +1,5 @@
 from app.domain.events import ServerEvent
-from app.domain.ids import SocketId
+from app.domain.ids import SocketId, UserId
 from app.framework import Server
 from app.framework.testing import RecordingLink
 from app.gateways.room_broadcaster import RoomBroadcaster
@@ -35,3 +35,12 @@ def test_publish_leaves_a_socket_out_when_it_is_named() -> None:
     broadcaster.publish("channel:general", ServerEvent.TYPING, 1, except_socket=SocketId("s"))
 
     assert [(ROOM, frozenset({"s"}), "typing", (1,))] == link.broadcasts
+
+
+def test_publish_leaves_all_sockets_of_a_user_out_when_the_user_is_named() -> None:
+    link, broadcaster = RecordingLink(), RoomBroadcaster()
+    broadcaster.server = Server(link)
+
+    broadcaster.publish("channel:general", ServerEvent.PRESENCE, 1, except_user=UserId("u"))
+
+    assert [(ROOM, frozenset({"user:u"}), "presence", (1,))] == link.broadcasts

@@ -32,6 +32,13 @@ class SlowChannels(MemoryChannelRepository):
         await self._take_time()
         return answer
 
+    async def channels_of_all(
+        self, user_ids: Collection[UserId]
+    ) -> Mapping[UserId, tuple[ChannelId, ...]]:
+        answer = await super().channels_of_all(user_ids)
+        await self._take_time()
+        return answer
+
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
         answer = await super().is_member(channel_id, user_id)
         await self._take_time()

@@ -350,6 +350,30 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
     assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
 
 
+async def test_author_is_not_notified_of_delivery_when_another_node_has_published_the_reading(
+    service: DeliveryService, broadcaster: RecordingBroadcaster, message: Message
+) -> None:
+    service.receive(message.id, BOB, DeliveryState.READ)
+
+    await service.delivered(BOB, message.id)
+    await service.delivered(CAROL, message.id)
+
+    published = [each.payload for each in broadcaster.published]
+    assert [CAROL] == [each.recipient_id for each in published if isinstance(each, DeliveryStatus)]
+
+
+async def test_delivery_on_another_node_is_out_of_date_when_the_reading_was_published(
+    service: DeliveryService, message: Message
+) -> None:
+    await service.seen(BOB, message.id)
+
+    is_current = [
+        service.receive(message.id, user_id, DeliveryState.DELIVERED) for user_id in (BOB, CAROL)
+    ]
+
+    assert [False, True] == is_current
+
+
 async def test_statuses_name_every_recipient_when_a_member_asks(
     service: DeliveryService, message: Message
 ) -> None:

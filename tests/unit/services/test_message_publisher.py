@@ -12,10 +12,12 @@ from app.domain.message import Message, MessageDraft
 from app.ports import StoredMessage
 from app.services.channels.member_cache import REFRESH_SECONDS
 from app.services.message_publisher import MAX_CHANNELS, MAX_GAP, MessagePublisher
+from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
+from tests.doubles.recording_nodes import RecordingNodes
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, GENERAL, RANDOM
 from tests.unit.services.slow_channels import SlowChannels
 
@@ -130,6 +132,39 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
     assert list(range(1, between + 3)) == published(broadcaster)
 
 
+async def test_what_lies_between_is_published_when_another_node_stored_it_during_the_batch(
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    """The storage may divide a batch into several transactions."""
+    await publisher.prepare([GENERAL])
+    one, _, three = await stored(messages, 3)
+
+    await publisher.publish(GENERAL, [one, three])
+
+    assert [1, 2, 3] == published(broadcaster)
+
+
+async def test_message_is_published_on_this_node_only_when_another_node_has_stored_it(
+    messages: AwayMessages,
+    room_sync: RoomSync,
+    typing_service: TypingService,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> None:
+    """The author has sent it again to this node. Other nodes read it if they have missed it."""
+    nodes = RecordingNodes()
+    publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, nodes, clock)
+    await publisher.prepare([GENERAL])
+    (message,) = await stored(messages, 1)
+
+    for _ in range(2):
+        await publisher.publish(GENERAL, [StoredMessage(message.message, is_new=False)])
+
+    assert [1] == published(broadcaster)
+    assert broadcaster.published[0].local
+    assert [GENERAL] == nodes.announced
+
+
 async def test_only_the_last_are_published_when_very_much_lies_between(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
@@ -237,6 +272,19 @@ async def test_the_oldest_is_forgotten_when_too_many_channels_are_remembered(
 
     assert MAX_CHANNELS == len(publisher._channels)
     assert "0" not in publisher._channels
+
+
+async def test_history_is_not_published_when_a_prepared_channel_was_forgotten(
+    publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
+) -> None:
+    await stored(messages, 3)
+    await publisher.prepare([GENERAL])
+    new = await stored(messages, 1)
+    publisher.forget(GENERAL)
+
+    await publisher.publish(GENERAL, new)
+
+    assert [4] == published(broadcaster)
 
 
 async def test_preparing_a_channel_is_unavailable_when_its_members_cannot_be_read(

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -7,21 +7,27 @@ from typing import Any
 import pytest
 
 from app.adapters.memory.adoption_repository import MemoryAdoptionRepository
+from app.adapters.memory.delivery_repository import MemoryDeliveryRepository
+from app.adapters.memory.limits import MemorySocketQuota
 from app.adapters.memory.message_repository import MemoryMessageRepository
+from app.adapters.memory.online_users import MemoryOnlineUsers
 from app.adapters.memory.store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
 from app.domain.ids import ChannelId, MessageId, UserId, new_message_id
 from app.domain.message import Message, MessageDraft, MissedMessages
+from app.domain.presence import PresenceChange
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, StoredMessage
 from app.services.adoption_poller import AdoptionPoller
-from app.services.channels.member_cache import REFRESH_SECONDS
+from app.services.channels.member_cache import CURRENT_SECONDS, REFRESH_SECONDS
+from app.services.delivery_service import DeliveryService
 from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
-from app.services.node_sync import MAX_WAITING, NodeSync
+from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
 from tests.deadlines import ANSWER_SECONDS
@@ -45,9 +51,18 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """A message storage that a test can make unavailable."""
+    """A message storage that a test can make unavailable.
+
+    Attributes:
+        searches: How often `last_seqs` was called.
+    """
 
     is_away = False
+    searches = 0
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        self.searches += 1
+        return await super().last_seqs(channel_ids)
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
@@ -162,6 +177,34 @@ def poller(
 
 
 @pytest.fixture
+def deliveries(
+    store: MemoryStore, broadcaster: RecordingBroadcaster, clock: ManualClock
+) -> DeliveryService:
+    return DeliveryService(MemoryDeliveryRepository(store), broadcaster, clock, store)
+
+
+@pytest.fixture
+def quota() -> MemorySocketQuota:
+    return MemorySocketQuota(10)
+
+
+@pytest.fixture
+async def presence(
+    quota: MemorySocketQuota,
+    channels: SlowChannels,
+    events: EventService,
+    connected: RoomSync,
+    broadcaster: RecordingBroadcaster,
+    clock: ManualClock,
+) -> AsyncIterator[PresenceService]:
+    online_users = MemoryOnlineUsers(quota)
+    service = PresenceService(online_users, channels, events, connected, broadcaster, clock)
+    await service.on_module_init()
+    yield service
+    await service.on_module_destroy()
+
+
+@pytest.fixture
 async def here(
     nodes: RecordingNodes,
     messages: AwayMessages,
@@ -170,13 +213,34 @@ async def here(
     rooms: MemorySocketRooms,
     typing_service: TypingService,
     poller: AdoptionPoller,
+    presence: PresenceService,
+    deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
-    sync = NodeSync(nodes, messages, publisher, connected, rooms, typing_service, poller)
+    sync = NodeSync(
+        *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
+        deliveries,
+    )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
     await sync.on_application_shutdown(None)
+
+
+async def test_recent_presence_is_published_again_when_other_nodes_may_have_missed_it(
+    here: Here, presence: PresenceService, quota: MemorySocketQuota
+) -> None:
+    """Presence has no ``seq``, so other nodes cannot read it from the storage."""
+    await quota.acquire(CAROL)
+    presence.connected(CAROL)
+    await here.until(lambda: len(here.broadcaster.published) == 1)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.broadcaster.published) == 2)
+
+    first, second = here.broadcaster.published
+    assert PresenceChange(GENERAL, CAROL, online=True) == first.payload == second.payload
+    assert ("channel:general", False) == (second.room, second.local)
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
@@ -258,6 +322,21 @@ async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_l
     here.sync.compare_members(GENERAL, nodes.digests[-1][1] + 1)
     here.receive_message((await here.store())[0])
     await here.until(lambda: len(here.sent) == 3)
+
+    assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
+
+
+async def test_former_member_receives_nothing_when_no_node_announces_the_removal(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, clock: ManualClock
+) -> None:
+    """Nodes of the original backend announce nothing. The members are loaded after some time."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    store.leave(GENERAL, BOB)
+    clock.advance(CURRENT_SECONDS)
+
+    here.receive(ServerEvent.MESSAGE_UPDATED, {"content": "secret"}, sent="updated")
+    await here.until(lambda: len(here.sent) == 2)
 
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 
@@ -485,3 +564,171 @@ async def test_typing_ends_here_when_a_message_of_the_user_arrives(
     (end,) = here.broadcaster.published
     assert (ServerEvent.TYPING, True) == (end.event, end.local)
     assert [f"{CAROL} True", 1] == here.sent
+
+
+async def test_no_message_is_passed_over_when_one_arrives_while_the_first_client_connects(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """The client receives the messages after the first one that it received."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(4)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    here.receive_message(messages[1])
+    await here.until(lambda: bool(here.sent))
+
+    nodes.may_confirm.set()
+    await started
+    await here.until(lambda: len(here.published()) == 2)
+    for message in messages:
+        here.receive_message(message)
+
+    assert [2] == here.sent
+    assert [3, 4] == here.published()
+
+
+async def test_earlier_messages_are_not_published_when_the_channel_had_no_clients_meanwhile(
+    here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
+) -> None:
+    """Not even if a message arrives before the first client is admitted."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    messages = await here.store(5)
+    rooms.connect(BOBS_PHONE, BOB, channel_room(GENERAL))
+    nodes.may_confirm.clear()
+
+    started = asyncio.create_task(here.sync.start([GENERAL]))
+    await asyncio.sleep(0)
+    here.receive_message(messages[4])
+    await here.until(lambda: len(here.sent) == 2)
+    nodes.may_confirm.set()
+    await started
+
+    assert [1, 6] == here.sent
+    assert [] == here.published()
+
+
+async def test_events_are_sent_at_once_when_no_client_is_in_the_channel(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels
+) -> None:
+    """The recipients are in other rooms, so the channel's members are not loaded."""
+    rooms.disconnect(ALICES_PHONE)
+    rooms.disconnect(BOBS_PHONE)
+    queries = channels.queries
+
+    here.receive(ServerEvent.ROOM_MEMBER_JOINED, {"userId": CAROL}, sent="joined")
+
+    assert ["joined"] == here.sent
+    assert queries == channels.queries
+
+
+async def test_clients_must_synchronise_when_too_many_messages_were_missed_in_an_outage(
+    here: Here,
+) -> None:
+    await here.store(MAX_GAP + 3)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == MAX_GAP)
+
+    assert MissedMessages(GENERAL, after_seq=0) == here.broadcaster.published[0].payload
+    assert list(range(4, MAX_GAP + 4)) == here.published()
+
+
+async def test_new_messages_are_published_when_the_channel_was_created_again_in_an_outage(
+    here: Here, store: MemoryStore, channels: SlowChannels
+) -> None:
+    """The new channel has the same id, and its sequence starts at 1."""
+    for message in await here.store(3):
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 3)
+    await channels.delete(GENERAL)
+    for user_id in (ALICE, BOB, CAROL):
+        store.join(GENERAL, user_id)
+    new = await here.store(2)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == 2)
+    here.receive_message(new[1])
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 4)
+
+    assert [1, 2] == here.published()
+    assert [1, 2, 3, 3] == here.sent
+
+
+async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: Here) -> None:
+    for message in await here.store(2):
+        await here.messages.delete(message.id, CAROL)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: not here.publisher.is_behind(GENERAL, 2))
+
+    assert [] == here.published()
+
+
+async def test_storage_is_read_once_more_when_many_messages_are_announced_during_a_search(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """Another node adopts the messages of the original backend one by one."""
+    clock.advance(CURRENT_SECONDS)
+    channels.hold()
+    searches = here.messages.searches
+
+    for _ in range(20):
+        await here.store()
+        here.sync.catch_up(GENERAL)
+    channels.may_answer.set()
+    await here.until(lambda: len(here.published()) == 20)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert searches + 2 == here.messages.searches
+
+
+async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_messages(
+    here: Here, store: MemoryStore, rooms: MemorySocketRooms, channels: SlowChannels
+) -> None:
+    """The clients of this node need the storage, too."""
+    channel_ids = [ChannelId(f"team_{number}") for number in range(3 * CATCH_UPS_AT_ONCE)]
+    for channel_id in channel_ids:
+        store.join(channel_id, BOB)
+        rooms.connect(BOBS_PHONE, BOB, channel_room(channel_id))
+    await here.sync.start(channel_ids)
+    for channel_id in channel_ids:
+        await here.store(1, channel_id)
+    channels.hold()
+    queries = channels.queries
+
+    here.sync.catch_up_all(tell_others=False)
+    await channels.asked.wait()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    asked = channels.queries - queries
+    channels.may_answer.set()
+    await here.until(lambda: len(here.published()) == len(channel_ids))
+
+    assert 0 < asked <= CATCH_UPS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("payload", "is_current"),
+    [
+        ({"messageId": "m1", "recipientId": BOB, "status": "DELIVERED"}, False),
+        ({"messageId": "m1", "recipientId": BOB, "status": "READ"}, True),
+        ({"messageId": "m1", "recipientId": CAROL, "status": "DELIVERED"}, True),
+        ({"messageId": "m1", "recipientId": BOB, "status": "SENT"}, True),
+        ({"messageId": "m1", "status": "DELIVERED"}, True),
+    ],
+)
+async def test_only_a_delivery_after_the_reading_is_out_of_date(
+    here: Here, payload: dict[str, Any], *, is_current: bool
+) -> None:
+    """A NestJS node may send receipts of another form."""
+    read = {"messageId": "m1", "recipientId": BOB, "status": "READ"}
+
+    assert here.sync.is_receipt_current(read)
+    assert is_current == here.sync.is_receipt_current(payload)

@@ -32,6 +32,9 @@ _TYPES = {kind.value: kind for kind in ChannelType}
 _MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.channelId, "channel_ids")
 )
+_CHANNELS_OF = select(channel_members.c.channelId, channel_members.c.userId).where(
+    is_one_of(channel_members.c.userId, "user_ids")
+)
 
 
 class SqlChannelRepository(ChannelRepository):
@@ -51,6 +54,16 @@ class SqlChannelRepository(ChannelRepository):
             found = (await connection.scalars(query)).all()
         # Sort in Python, because the order of text differs between databases.
         return tuple(sorted(found))
+
+    async def channels_of_all(
+        self, user_ids: Collection[UserId]
+    ) -> Mapping[UserId, tuple[ChannelId, ...]]:
+        found: dict[UserId, list[ChannelId]] = {user_id: [] for user_id in user_ids}
+        async with self._database.asking() as connection:
+            rows = (await connection.execute(_CHANNELS_OF, {"user_ids": user_ids})).all()
+        for channel_id, user_id in rows:
+            found[user_id].append(channel_id)
+        return {user_id: tuple(sorted(each)) for user_id, each in found.items()}
 
     async def users(self, limit: int) -> tuple[User, ...]:
         query = select(*USER_COLUMNS).order_by(users.c.id).limit(limit)

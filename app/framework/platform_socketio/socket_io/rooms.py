@@ -100,8 +100,9 @@ class NamespaceRooms:
 
     Attributes:
         groups: The members by room; the room None contains all sockets. Empty rooms are removed.
-        pending: The links of sockets that are being admitted. `sockets` also returns these sockets,
-            so that removing all sockets from a room also cancels the joins that are queued.
+        pending: The links of sockets that are being admitted, by the sockets' ids. `sockets` also
+            returns these sockets, so that removing all sockets from a room also cancels the joins
+            that are queued.
         params: In a dynamic namespace, the values of the pattern's parameters, such as ``id`` of
             ``/rooms/:id``; otherwise empty.
         middlewares: The results of `compile_middleware`, in the order of their registration.
@@ -113,7 +114,9 @@ class NamespaceRooms:
         self.namespace = namespace
         self.params: Mapping[str, str] = {}
         self.groups: dict[str | None, RecipientGroup[RoomMember]] = {}
-        self.pending: set[RoomLink] = set()
+        self.pending: dict[str, RoomLink] = {}
+        self._pending_in: dict[str, set[RoomLink]] = {}
+        """The links of pending sockets by the rooms that they will join."""
         self.middlewares: tuple[Callable[[Socket], Awaitable[bool]], ...] = ()
         self.server_events = ServerEvents()
         self.cluster = owner.new_cluster_adapter(self)
@@ -210,10 +213,14 @@ class NamespaceRooms:
     def _select_pending(
         self, rooms: frozenset[str], except_rooms: frozenset[str]
     ) -> list[RoomLink]:
+        sids: Iterable[str] = self.pending
+        if rooms:
+            joining = (self._pending_in.get(room, ()) for room in rooms)
+            sids = {link.sid for links in joining for link in links} | rooms
         return [
             link
-            for link in self.pending
-            if not (rooms and link.pending_rooms.isdisjoint(rooms))
+            for sid in sids
+            if (link := self.pending.get(sid)) is not None
             and link.pending_rooms.isdisjoint(except_rooms)
         ]
 
@@ -221,9 +228,9 @@ class NamespaceRooms:
         """Return the sockets in any of ``rooms``, except those in any of ``except_rooms``.
 
         If ``rooms`` is empty, all sockets are selected. The sockets of a room are in the order of
-        joining. A socket that is being admitted counts as a
-        member of the rooms that it will join. The time is linear in the numbers of members of
-        ``rooms`` and of pending sockets. It does not depend on the members of ``except_rooms``.
+        joining. A socket that is being admitted counts as a member of the rooms that it will join.
+        The time is linear in the number of members of ``rooms``. It does not depend on the members
+        of ``except_rooms``.
         """
         names = rooms or _ALL_SOCKETS
         connections = dict.fromkeys(
@@ -239,9 +246,9 @@ class NamespaceRooms:
 
     def has_sockets(self, room: str) -> bool:
         """See `Hub.has_sockets`."""
-        if room in self.groups or room in self.all_members:
+        if room in self.groups or room in self.all_members or room in self.pending:
             return True
-        return any(room in link.pending_rooms for link in self.pending)
+        return any(link.sid in self.pending for link in self._pending_in.get(room, ()))
 
     @property
     def socket_count(self) -> int:
@@ -280,16 +287,25 @@ class NamespaceRooms:
         compiled = compile_middleware(middleware, self.owner.connect_timeout_seconds)
         self.middlewares = (*self.middlewares, compiled)
 
-    def room_created(self, room: str) -> None:
-        """Receive events of other nodes for a room.
+    def add_pending(self, room: str, link: RoomLink) -> None:
+        """Register that a pending socket will join a room, and receive events for it already."""
+        self._pending_in.setdefault(room, set()).add(link)
+        self._room_created(room)
 
-        Called when a room gets its first member, and when a pending socket is about to join it.
-        """
+    def remove_pending(self, room: str, link: RoomLink) -> None:
+        """Undo `add_pending`, when the socket has joined the room or will not join it."""
+        links = self._pending_in.get(room, set())
+        if link in links:
+            links.remove(link)
+            if not links:
+                del self._pending_in[room]
+            self._room_deleted(room)
+
+    def _room_created(self, room: str) -> None:
         if self.cluster is not None:
             self.cluster.room_created(room)
 
-    def room_deleted(self, room: str) -> None:
-        """Undo one call of `room_created`."""
+    def _room_deleted(self, room: str) -> None:
         if self.cluster is not None:
             self.cluster.room_deleted(room)
 
@@ -368,7 +384,7 @@ class NamespaceRooms:
         if group is None:
             group = self.groups[name] = RecipientGroup(name)
             if name is not None:
-                self.room_created(name)
+                self._room_created(name)
         if sid not in group.members:
             self._batcher.flush_group(group)
             group.members[sid] = connection
@@ -380,4 +396,4 @@ class NamespaceRooms:
         if not group.members:
             del self.groups[group.name]
             if group.name is not None:
-                self.room_deleted(group.name)
+                self._room_deleted(group.name)

@@ -180,7 +180,7 @@ class ServerSocketLink:
         An admitted socket receives the answer to CONNECT, joins its rooms, then receives the queued
         events.
         """
-        self.hub.pending.add(self)
+        self.hub.pending[self.sid] = self
         admitted = False
         try:
             for middleware in self.hub.middlewares:
@@ -192,7 +192,7 @@ class ServerSocketLink:
                     return
             admitted = True
         finally:  # also after a cancellation: no socket may stay pending
-            self.hub.pending.remove(self)
+            del self.hub.pending[self.sid]
             self._finish_admission(admitted=admitted)
 
     def _finish_admission(self, *, admitted: bool) -> None:
@@ -323,14 +323,14 @@ class ServerSocketLink:
                 self.hub.add_to_room(self.sid, room)
             elif self._pending is not None and room not in self._pending.rooms:
                 self._pending.rooms[room] = None
-                self.hub.room_created(room)
+                self.hub.add_pending(room, self)
 
     def leave(self, room: str) -> None:
         """Leave a room; no effect if the socket is not in the room."""
         if self._pending is not None:
             if room in self._pending.rooms:
                 del self._pending.rooms[room]
-                self._release_room(room)
+                self.hub.remove_pending(room, self)
         elif self.state is ADMITTED:
             self.hub.remove_from_room(self.sid, room)
 
@@ -415,11 +415,7 @@ class ServerSocketLink:
 
     def _release_rooms(self, pending: _PendingChanges) -> None:
         for room in pending.rooms:
-            self._release_room(room)
-
-    def _release_room(self, room: str) -> None:
-        if room != self.sid:  # `join` was not called for the socket's own room
-            self.hub.room_deleted(room)
+            self.hub.remove_pending(room, self)
 
     async def _run_disconnect_hooks(self, reason: DisconnectReason) -> None:
         for hook in self.compiled.disconnect:

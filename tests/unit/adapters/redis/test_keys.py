@@ -1,6 +1,10 @@
 from functools import partial
 
-from app.adapters.redis import keys
+from redis.crc import key_slot
+
+from app.adapters.redis.keys import Keys
+
+keys = Keys(is_cluster=False)
 
 
 def test_blacklisted_token_is_the_documented_key_byte_for_byte() -> None:
@@ -30,6 +34,22 @@ def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
 
     assert len(names) == len(set(names))
     assert {True} == {name.startswith(b"chatgenius:") for name in names}
+
+
+def test_keys_are_in_one_slot_when_the_server_is_a_cluster() -> None:
+    """A script can use only keys of one slot. The names of revoked tokens must not change."""
+    in_cluster = Keys(is_cluster=True)
+
+    names = [
+        in_cluster.revoked_session("{x}"),
+        in_cluster.revoked_user("}{"),
+        in_cluster.attempts("{}"),
+        in_cluster.node_alive("node"),
+        in_cluster.rate_limit("events", "user"),
+    ]
+
+    assert {key_slot(in_cluster.tag)} == {key_slot(name) for name in names}
+    assert keys.blacklisted_token("x") == in_cluster.blacklisted_token("x")
 
 
 def test_an_addresss_keys_are_short_when_the_address_is_not() -> None:

@@ -38,7 +38,7 @@ async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
 
     yield start
     for node in nodes:
-        await node.on_application_shutdown(None)
+        await node.before_application_shutdown(None)
 
 
 def written(server: RedisServer) -> list[int]:
@@ -88,7 +88,7 @@ async def test_a_nodes_sockets_count_no_more_when_its_heart_has_stopped(
         await killed.acquire(ALICE)
     refused = await other.acquire(ALICE)
 
-    redis_server.client.delete(f"chatgenius:sockets:node:{killed._writer.node_id}")
+    redis_server.client.delete(f"chatgenius:sockets:node:{killed.writer.node_id}")
     taken = await other.acquire(ALICE)
 
     assert (False, True) == (refused, taken)
@@ -100,7 +100,7 @@ async def test_a_node_stays_alive_when_its_heart_beats(
 ) -> None:
     """Heartbeats extend the TTL of the node's key."""
     node = await start_node(connection)
-    key = f"chatgenius:sockets:node:{node._writer.node_id}"
+    key = f"chatgenius:sockets:node:{node.writer.node_id}"
 
     for _ in range(5):
         redis_server.let_pass(HEARTBEAT_SECONDS)
@@ -157,17 +157,30 @@ async def test_many_users_are_written_when_all_leave_at_once(
     await until(lambda: ["1"] * len(users) == counts())
 
 
-async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
-    connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
+async def test_counts_are_invalid_when_the_node_was_shut_down(
+    connection: RedisConnection,
+    start_node: Nodes,
+    redis_server: RedisServer,
+    clock: ManualClock,
 ) -> None:
-    """A node that shuts down removes its key and its counts, even of sockets not yet released."""
+    """The sockets that are released later change nothing in Redis.
+
+    The node's id remains, so that another node publishes that its users are offline.
+    """
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
-    await node.acquire(ALICE)
+    for _ in range(MAX_SOCKETS):
+        await node.acquire(ALICE)
 
-    await node.on_application_shutdown(None)
+    await node.before_application_shutdown(None)
+    node.release(ALICE)
+    other = await start_node(connection)
+    nodes = redis_server.client.smembers("chatgenius:sockets:nodes")
+    taken = [await other.acquire(ALICE) for _ in range(MAX_SOCKETS + 1)]
 
-    assert [] == redis_server.client.keys()
+    assert {node.writer.node_id, other.writer.node_id} == nodes
+    assert [True] * MAX_SOCKETS + [False] == taken
+    assert [MAX_SOCKETS] == written(redis_server)
 
 
 async def test_a_cancelled_take_has_taken_nothing(
@@ -234,13 +247,13 @@ async def test_nobody_is_counted_twice_when_redis_was_frozen(
     """The node registers with a new id, and the counts under its old id become invalid."""
     node = await start_node(own_connection)
     await node.acquire(ALICE)
-    old_name = node._writer.node_id
+    old_name = node.writer.node_id
     reconnected = asyncio.Event()
     own_connection.on_reconnected(reconnected.set)
 
     with own_server.frozen():
         await node.acquire(ALICE)
-    await until(lambda: node._writer.node_id != old_name and reconnected.is_set())
+    await until(lambda: node.writer.node_id != old_name and reconnected.is_set())
     other = await start_node(own_connection)
     await until(lambda: 2 in written(own_server))
 
@@ -258,4 +271,4 @@ async def test_shutting_down_ends_when_redis_is_frozen(
 
     with own_server.frozen():
         async with asyncio.timeout(ANSWER_SECONDS):
-            await node.on_application_shutdown(None)
+            await node.before_application_shutdown(None)

@@ -9,6 +9,7 @@ import structlog
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.payload import MAX_PAYLOAD_BYTES
 from app.framework.redis_adapter.redis_bus import MAX_QUEUED_BYTES, RedisBus
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 
@@ -18,7 +19,7 @@ CHANNEL = Channel.sharded("socket.io#/#")
 @pytest.fixture
 async def bus(redis_server: RedisServer) -> AsyncIterator[RedisBus]:
     """A bus whose connections are not open."""
-    bus = RedisBus(redis_server.url)
+    bus = RedisBus(RedisConnections.of(redis_server.url))
     yield bus
     await bus.close()
 
@@ -58,7 +59,7 @@ async def test_node_is_counted_until_the_last_receiver_has_unsubscribed(
 ) -> None:
     """A receiver may have subscribed twice."""
     first, second = lambda *_: None, lambda *_: None
-    other = RedisBus(redis_server.url)
+    other = RedisBus(RedisConnections.of(redis_server.url))
     await bus.open()
     await other.open()
 
@@ -110,7 +111,9 @@ async def test_message_is_received_when_it_arrives_before_the_last_confirmation(
 
     received: list[bytes] = []
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        bus = RedisBus(
+            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        )
         for name in ("first", "second"):
             bus.subscribe(Channel.sharded(name), lambda _, payload: received.append(payload))
         await bus.open()
@@ -157,7 +160,9 @@ async def test_bus_connects_when_redis_confirms_many_channels_slowly() -> None:
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        bus = RedisBus(
+            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        )
         for number in range(1_500):
             bus.subscribe(Channel.sharded(f"{number:04}"), lambda *_: None)
         await bus.open()
@@ -198,7 +203,9 @@ async def test_messages_are_published_when_redis_answers_many_of_them_slowly() -
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        bus = RedisBus(
+            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        )
         for number in range(1_500):
             bus.publish(CHANNEL, b"%04d" % number)
         await bus.open()
@@ -282,7 +289,7 @@ async def test_one_line_is_logged_when_many_messages_fail(bus: RedisBus) -> None
 
 async def test_opening_ends_when_redis_does_not_answer() -> None:
     """The application starts, and connects in the background."""
-    bus = RedisBus("redis://127.0.0.1:1")
+    bus = RedisBus(RedisConnections.of("redis://127.0.0.1:1"))
 
     await bus.open()
 

@@ -4,6 +4,7 @@ from math import inf
 
 import pytest
 
+from app.adapters.memory.channel_repository import MemoryChannelRepository
 from app.adapters.memory.store import MemoryStore
 from app.domain.channel import MembershipEvent, MembershipUpdate
 from app.domain.errors import Unavailable
@@ -241,3 +242,29 @@ async def test_each_channel_is_fresh_for_its_own_time_when_they_are_loaded_toget
 
     assert (-inf, began + REFRESH_SECONDS) == (unknown, cache.fresh_until(GENERAL))
     assert began + 1 + REFRESH_SECONDS == cache.fresh_until(RANDOM)
+
+
+@pytest.mark.parametrize("event", [MembershipEvent.JOINED, MembershipEvent.LEFT])
+async def test_change_by_another_program_is_announced_when_an_update_before_changed_nothing(
+    store: MemoryStore, clock: ManualClock, event: MembershipEvent
+) -> None:
+    """Backends may add members who are members, and remove users who are not."""
+    nodes = [MemberCache(MemoryChannelRepository(store), clock, _ignore) for _ in range(2)]
+    nodes[0].announce, nodes[1].announce = nodes[1].compare, nodes[0].compare
+    was_member = event is MembershipEvent.JOINED
+    if not was_member:
+        store.leave(GENERAL, BOB)
+    for node in nodes:
+        await node.load([GENERAL])
+    for node in nodes:
+        node.apply(MembershipUpdate(event, GENERAL, frozenset({BOB})))
+
+    (store.leave if was_member else store.join)(GENERAL, BOB)
+    clock.advance(REFRESH_SECONDS)
+    await nodes[0].load([GENERAL])
+
+    assert not nodes[1].is_current(GENERAL)
+
+
+def _ignore(channel_id: ChannelId, members: frozenset[UserId]) -> None:
+    del channel_id, members

@@ -102,7 +102,7 @@ async def test_nobody_is_pending_when_the_door_was_closed_to_them(
 
     assert frozenset() == await admitted(server, door)
     assert () == Server(server.manager.rooms_in("/")).local_sockets()
-    assert set() == server.manager.rooms_in("/").pending
+    assert {} == server.manager.rooms_in("/").pending
 
 
 @pytest.mark.parametrize("answer_connect", [True, False])

@@ -22,11 +22,27 @@ class PendingLink:
 
     socket: Socket
     pending_rooms: frozenset[str]
-    sid: str = ""
+    sid: str = "pending"
     queued: list[bytes] = field(default_factory=list)
 
     def queue_broadcast(self, packet: bytes) -> None:
         self.queued.append(packet)
+
+
+class UncheckedRooms(frozenset[str]):
+    """Fails if the rooms are compared with others."""
+
+    def __contains__(self, room: object) -> bool:
+        raise AssertionError(room)
+
+    def isdisjoint(self, rooms: object) -> bool:
+        raise AssertionError(rooms)
+
+
+def add_pending(rooms: NamespaceRooms, link: PendingLink) -> None:
+    rooms.pending[link.sid] = link
+    for room in link.pending_rooms - {link.sid}:
+        rooms.add_pending(room, link)
 
 
 @pytest.fixture
@@ -96,7 +112,7 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 ) -> None:
     """A socket that is being admitted is found in the rooms that it will join."""
     socket = fake_socket(Socket, socket_id="pending")
-    rooms.pending.add(PendingLink(socket, frozenset({"blue", "green"})))
+    add_pending(rooms, PendingLink(socket, frozenset({"blue", "green"})))
 
     found = [each.id for each in rooms.sockets(frozenset(names), frozenset(except_rooms))]
 
@@ -106,10 +122,30 @@ async def test_sockets_are_found_once_when_they_are_or_will_be_in_the_rooms(
 async def test_room_has_sockets_when_one_is_or_will_be_in_it(rooms: NamespaceRooms) -> None:
     """The id of a socket is the name of its own room."""
     socket = fake_socket(Socket, socket_id="pending")
-    rooms.pending.add(PendingLink(socket, frozenset({"green", "pending"})))
+    add_pending(rooms, PendingLink(socket, frozenset({"green", "pending"})))
 
     names = ("red", "c", "green", "pending", "nowhere")
     assert [True, True, True, True, False] == [rooms.has_sockets(name) for name in names]
+
+
+async def test_room_is_checked_at_once_when_many_sockets_are_being_admitted(
+    rooms: NamespaceRooms,
+) -> None:
+    """Each client of a crowd checks the rooms of all its channels. A left room has no sockets."""
+    socket = fake_socket(Socket, socket_id="pending")
+    links = [
+        PendingLink(socket, UncheckedRooms({f"room {number}"}), f"socket {number}")
+        for number in range(3)
+    ]
+    for link in links:
+        add_pending(rooms, link)
+
+    rooms.remove_pending("room 1", links[1])
+
+    assert not rooms.has_sockets("nowhere")
+    assert not rooms.has_sockets("room 1")
+    assert rooms.has_sockets("room 2")
+    assert () == rooms.sockets(frozenset({"nowhere"}), NO_ROOMS)
 
 
 async def test_broadcast_is_encoded_once_when_many_hear_it(
@@ -235,7 +271,7 @@ async def test_broadcast_is_queued_for_a_socket_that_is_being_admitted(
 ) -> None:
     """The socket receives the broadcast after its admission; members receive it at once."""
     link = PendingLink(fake_socket(Socket, socket_id="pending"), frozenset({"blue"}))
-    rooms.pending.add(link)
+    add_pending(rooms, link)
 
     rooms.broadcast(frozenset(names), frozenset(except_rooms), "e", (1,))
 

@@ -1,9 +1,9 @@
-"""Tests of the forms of Redis URLs (app/framework/redis_adapter/redis_url.py)."""
+"""Tests of the forms of Redis URLs (app/framework/redis_adapter/servers/redis_url.py)."""
 
 import pytest
 from redis.asyncio.connection import Connection
 
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 
 
 def test_sentinels_and_service_are_read_when_the_url_names_them() -> None:

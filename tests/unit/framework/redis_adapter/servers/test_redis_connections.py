@@ -1,4 +1,4 @@
-"""Tests of the connections to Redis (app/framework/redis_adapter/redis_connections.py)."""
+"""Tests of the connections to Redis (app/framework/redis_adapter/servers/redis_connections.py)."""
 
 import asyncio
 from contextlib import suppress
@@ -9,7 +9,7 @@ import structlog
 from app.framework import BootError
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connections import RedisConnections
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 
@@ -26,7 +26,7 @@ from tests.redis_server import RedisServer
 def test_boot_fails_when_the_url_is_invalid(url: str) -> None:
     """The error does not quote the URL, which may contain a password."""
     with pytest.raises(BootError) as error:
-        RedisConnections(url)
+        RedisConnections.of(url)
 
     assert "cret" not in str(error.value)
     assert error.value.__suppress_context__
@@ -36,7 +36,11 @@ def test_boot_fails_when_the_url_is_invalid(url: str) -> None:
 async def test_messages_arrive_when_the_url_has_options_of_the_protocol(
     redis_server: RedisServer,
 ) -> None:
-    bus = RedisBus(f"{redis_server.url}?protocol=3&decode_responses=True&socket_timeout=0.1")
+    bus = RedisBus(
+        RedisConnections.of(
+            f"{redis_server.url}?protocol=3&decode_responses=True&socket_timeout=0.1"
+        )
+    )
     received: asyncio.Queue[bytes] = asyncio.Queue()
     bus.subscribe(Channel.plain("x"), lambda _, payload: received.put_nowait(payload))
     await bus.open()
@@ -61,7 +65,7 @@ async def test_connection_is_opened_again_when_it_was_used_with_an_unexpected_er
         await asyncio.Event().wait()
 
     with structlog.testing.capture_logs() as lines:
-        task = asyncio.create_task(RedisConnections(redis_server.url).keep_open(use))
+        task = asyncio.create_task(RedisConnections.of(redis_server.url).keep_open(use))
         async with asyncio.timeout(ANSWER_SECONDS):
             await is_used_again.wait()
 
@@ -81,7 +85,9 @@ async def test_log_has_the_reason_of_redis_when_a_subscription_is_refused() -> N
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        bus = RedisBus(
+            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        )
         bus.subscribe(Channel.plain("x"), lambda *_: None)
         with structlog.testing.capture_logs() as lines:
             await bus.open()

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,9 +14,14 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
-from app.framework.redis_adapter.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.redis_servers import MasterConnection, connection_to
-from app.framework.redis_adapter.redis_url import RedisUrl
+from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
+from app.framework.redis_adapter.servers.redis_servers import (
+    WATCH_SECONDS,
+    MasterConnection,
+    NodeConnection,
+    connection_to,
+)
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
@@ -36,18 +41,27 @@ _log = structlog.stdlib.get_logger("RedisConnections")
 
 
 class RedisConnections:
-    """Opens connections to one Redis server, or with Sentinel to the master.
+    """Opens connections to a Redis server, with Sentinel to the master.
 
-    Raises:
-        BootError: The URL is invalid.
+    Args:
+        connection_class: redis-py's class of connections; see `connection_to`.
+        options: The arguments of the class.
     """
 
-    def __init__(self, url: str) -> None:
-        try:
-            parsed = RedisUrl.parse(url, _OPTIONS)
-        except ValueError as error:
-            raise BootError(f"the URL of the cluster's Redis {error}") from None
-        self._connection_class, self._options = connection_to(parsed)
+    def __init__(
+        self, connection_class: type[AbstractConnection], options: Mapping[str, Any]
+    ) -> None:
+        self._connection_class = connection_class
+        self._options = options
+
+    @classmethod
+    def of(cls, url: str) -> "RedisConnections":
+        """Return the connections to the server that a URL names.
+
+        Raises:
+            BootError: The URL is invalid.
+        """
+        return cls(*connection_to(parsed_url(url)))
 
     async def keep_open(self, use: Callable[[RedisConnection], Coroutine[Any, Any, None]]) -> None:
         """Use a connection until it breaks; then open another one, and so on."""
@@ -81,6 +95,18 @@ class RedisConnections:
             await connector.disconnect(nowait=True)
 
 
+def parsed_url(url: str) -> RedisUrl:
+    """Parse a URL, and set the options that a bus needs.
+
+    Raises:
+        BootError: The URL is invalid.
+    """
+    try:
+        return RedisUrl.parse(url, _OPTIONS)
+    except ValueError as error:
+        raise BootError(f"the URL of the cluster's Redis {error}") from None
+
+
 @asynccontextmanager
 async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConnection]:
     writer: Any = connector._writer  # noqa: SLF001 - redis-py has no other way
@@ -95,11 +121,19 @@ async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConne
 
 
 async def _until_superseded(connector: AbstractConnection) -> None:
-    """With Sentinel, raise an error when there is another master: the old one may still answer."""
+    """Raise an error when another server must be used, although the present one may answer.
+
+    With Sentinel, there may be another master; a server of a Redis Cluster may be partitioned.
+    """
     if isinstance(connector, MasterConnection):
         while not connector.is_superseded:
             await connector.sentinels.ask_later()
         raise RedisConnectionError("the sentinels have named another master")
+    if isinstance(connector, NodeConnection):
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await connector.slots.refresh()
+            await connector.slots.ask(Address(connector.host, connector.port))
 
 
 def _log_lost_connection(error: Exception) -> None:

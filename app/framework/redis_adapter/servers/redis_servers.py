@@ -1,4 +1,4 @@
-"""Connections to a server that is looked up whenever they are opened: with Sentinel, the master."""
+"""Connections to a server that is looked up whenever they are opened."""
 
 import asyncio
 from contextlib import suppress
@@ -8,14 +8,15 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
-from app.framework.redis_adapter.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
+from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 SENTINEL_SECONDS = 2.0
 """The time limit for the answer of a sentinel."""
 MAJORITY_SECONDS = 0.2
 """The time limit for the answers of a majority of the sentinels."""
 WATCH_SECONDS = 2.0
-"""The interval at which the sentinels are asked whether there is a new master."""
+"""The interval at which other servers are asked whether the present one must be left."""
 
 
 class Master(NamedTuple):
@@ -140,21 +141,59 @@ class MasterConnection(AbstractConnection):
             raise RedisConnectionError(f"{self.host}:{self.port} is a replica")
 
 
-class _TcpConnection(MasterConnection, Connection):
+class NodeConnection(AbstractConnection):
+    """A connection to any server of a Redis Cluster: to another one whenever it is opened.
+
+    It asks the server for the other servers. Messages of plain channels reach all servers.
+    """
+
+    host: str
+    port: int
+
+    def __init__(self, *, slots: SlotMap, **options: Any) -> None:
+        super().__init__(**options)
+        self.slots = slots
+
+    async def connect_check_health(self, *args: Any, **options: Any) -> None:
+        """Connect to the next server, unless the connection is open."""
+        if self.is_connected:
+            return
+        self.host, self.port = self.slots.next_server()
+        await super().connect_check_health(*args, **options)
+        try:
+            await self.slots.read(self, self.host)
+        except BaseException:
+            await self.disconnect(nowait=True)
+            raise
+
+
+class _TcpMasterConnection(MasterConnection, Connection):
     """A `MasterConnection` without TLS."""
 
 
-class _TlsConnection(MasterConnection, SSLConnection):
+class _TlsMasterConnection(MasterConnection, SSLConnection):
     """A `MasterConnection` with TLS."""
+
+
+class _TcpNodeConnection(NodeConnection, Connection):
+    """A `NodeConnection` without TLS."""
+
+
+class _TlsNodeConnection(NodeConnection, SSLConnection):
+    """A `NodeConnection` with TLS."""
 
 
 def connection_to(url: RedisUrl) -> tuple[type[AbstractConnection], dict[str, Any]]:
     """Return redis-py's class of connections to the URL's server, and the arguments of the class.
 
     With Sentinel, the class is a `MasterConnection`, and its argument ``sentinels`` a `Sentinels`.
+    With a Redis Cluster, it is a `NodeConnection`, and its argument ``slots`` a `SlotMap`.
     """
-    if url.service is None:
-        return url.connection_class, dict(url.options)
     is_tls = issubclass(url.connection_class, SSLConnection)
-    options = {**url.options, "sentinels": Sentinels(url)}
-    return _TlsConnection if is_tls else _TcpConnection, options
+    if url.service is not None:
+        options = {**url.options, "sentinels": Sentinels(url)}
+        return _TlsMasterConnection if is_tls else _TcpMasterConnection, options
+    if url.is_cluster:
+        options = {**url.options, "slots": SlotMap(url)}
+        return _TlsNodeConnection if is_tls else _TcpNodeConnection, options
+    return url.connection_class, dict(url.options)

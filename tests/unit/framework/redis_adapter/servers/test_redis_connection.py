@@ -1,4 +1,4 @@
-"""Tests of an open connection to Redis (app/framework/redis_adapter/redis_connection.py)."""
+"""Tests of a connection to Redis (app/framework/redis_adapter/servers/redis_connection.py)."""
 
 import asyncio
 import ssl
@@ -13,7 +13,8 @@ from redis.exceptions import ResponseError
 
 from app.framework.redis_adapter.channels import Channel
 from app.framework.redis_adapter.redis_bus import RedisBus
-from app.framework.redis_adapter.redis_connection import RedisConnection
+from app.framework.redis_adapter.servers.redis_connection import RedisConnection
+from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.certificates import self_signed_certificate
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
@@ -100,7 +101,7 @@ async def test_messages_arrive_when_redis_uses_tls(
     payloads = [*(b"%d" % number for number in range(1_000)), b"x" * 500_000]
 
     async with tls_in_front_of(redis_server, tmp_path) as url:
-        bus = RedisBus(url)
+        bus = RedisBus(RedisConnections.of(url))
         bus.subscribe(channel, lambda _, payload: received.put_nowait(payload))
         await bus.open()
         for payload in payloads:

@@ -10,8 +10,9 @@ from redis.asyncio.connection import AbstractConnection, Connection, parse_url
 from redis.exceptions import RedisError
 
 _FORMS = (
-    "redis://[[user]:password@]host[:port][/db], unix://PATH or "
-    "redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db]; "
+    "redis://[[user]:password@]host[:port][/db], unix://PATH, "
+    "redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db] or "
+    "redis+cluster://[[user]:password@]host[:port][,host[:port]...]; "
     "with rediss for TLS, and with special characters percent-encoded"
 )
 
@@ -40,8 +41,9 @@ class RedisUrl:
     """A valid URL, such as ``redis://127.0.0.1:6379`` or ``redis+sentinel://one,two/service``.
 
     The forms are ``redis://[[user]:password@]host[:port][/db]`` and, as in other libraries,
-    ``redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db]``; with
-    ``rediss`` for TLS. The query may contain options of redis-py, such as ``ssl_ca_certs``, and
+    ``redis+sentinel://[[user]:password@]host[:port][,host[:port]...]/service[/db]`` and
+    ``redis+cluster://[[user]:password@]host[:port][,host[:port]...]``; with ``rediss`` for TLS.
+    The query may contain options of redis-py, such as ``ssl_ca_certs``, and
     ``sentinel_username`` and ``sentinel_password`` if they differ from those of the servers.
 
     Attributes:
@@ -95,8 +97,6 @@ def _parse_single(url: str, fixed: Mapping[str, Any]) -> RedisUrl:
 
 def _parse_several(parts: re.Match[str], fixed: Mapping[str, Any]) -> RedisUrl:
     is_sentinel = parts["form"] == "sentinel"
-    if not is_sentinel:
-        raise ValueError("Redis Cluster is not supported yet")
     service, db = _service_and_db(parts["path"] or "", is_sentinel=is_sentinel)
     default_port = _SENTINEL_PORT if is_sentinel else _PORT
     addresses = tuple(_address(each, default_port) for each in parts["hosts"].split(","))

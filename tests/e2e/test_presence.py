@@ -1,0 +1,233 @@
+"""Tests presence with real clients on two server processes, which share Redis and PostgreSQL."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from app.domain.errors import NotAMember
+from tests.e2e.clerk import clerk_token
+from tests.e2e.js_client import JsClient, JsDriver
+from tests.e2e.nodes import Nodes, two_nodes
+from tests.postgres_server import PostgresServer
+from tests.redis_server import RedisServer
+from tests.unit.adapters.redis.waiting import until
+
+GROUPS = 20
+NODES = "chatgenius:sockets:nodes"
+"""The ids of all nodes whose users may be online."""
+_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """The Redis server that the nodes share."""
+    server = RedisServer()
+    yield server
+    server.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def nodes(
+    tmp_path_factory: pytest.TempPathFactory,
+    redis: RedisServer,
+    postgres_server: PostgresServer,
+    postgres_template: str,
+) -> AsyncIterator[Nodes]:
+    folder = tmp_path_factory.mktemp("nodes")
+    seed = folder / "seed.json"
+    groups = range(GROUPS)
+    seed.write_text(
+        json.dumps(
+            {
+                f"user_{name}_{each}": [f"team_{each}"]
+                for each in groups
+                for name in ("alice", "bob")
+            }
+            | {f"user_carol_{each}": [] for each in groups}
+        )
+    )
+    postgres_server.create_database("presence", postgres_template)
+    settings = {
+        "DATABASE_URL": postgres_server.url("presence"),
+        "SEED_FILE": str(seed),
+        "REVOCATION_UNAVAILABLE": "admit",
+    }
+    async with two_nodes(folder, redis.url, **settings) as nodes:
+        yield nodes
+    postgres_server.drop_database("presence")
+
+
+@dataclass(slots=True)
+class Team:
+    """A channel that only one test uses. Alice and Bob are members, Carol is not."""
+
+    nodes: Nodes
+    driver: JsDriver
+    number: int
+    clients: list[JsClient] = field(default_factory=list)
+
+    @property
+    def channel(self) -> dict[str, str]:
+        return {"channelId": f"team_{self.number}"}
+
+    def user_id(self, name: str) -> str:
+        return f"user_{name}_{self.number}"
+
+    async def client(self, name: str, node: int) -> JsClient:
+        """Connect a user to the first (0) or the second (1) node."""
+        user_id = self.user_id(name)
+        auth = {"token": clerk_token({"sub": user_id, "sid": f"sess_{user_id}"})}
+        client = self.driver.connect(
+            self.nodes[node].url, user_id, auth, presence=True, reconnection=False
+        )
+        self.clients.append(client)
+        await client.admitted()
+        return client
+
+    def presence(self, name: str, *, online: bool) -> dict[str, Any]:
+        """Return the payload of ``presence``."""
+        return {**self.channel, "userId": self.user_id(name), "online": online}
+
+    def listed(self, **online: bool) -> dict[str, Any]:
+        """Return the answer to ``presence:get``."""
+        members = [{"userId": self.user_id(name), "online": on} for name, on in online.items()]
+        return {"data": members}
+
+
+@pytest.fixture
+def team(nodes: Nodes, driver: JsDriver) -> Iterator[Team]:
+    team = Team(nodes, driver, next(_numbers))
+    yield team
+    for client in team.clients:
+        client.disconnect()
+
+
+def seen(client: JsClient) -> list[bool]:
+    """Return the ``online`` of each received event ``presence``."""
+    return [each.first["online"] for each in client.log if each.event == "presence"]
+
+
+async def test_first_and_last_socket_are_published_when_they_are_on_different_nodes(
+    team: Team,
+) -> None:
+    """The user's own sockets, and the sockets between the first and the last, change nothing."""
+    alice = await team.client("alice", 0)
+    phone = await team.client("bob", 1)
+    came = await alice.sees("presence")
+    laptop = await team.client("bob", 0)
+    answers = [await each.ask("presence:get", team.channel) for each in (alice, phone, laptop)]
+
+    phone.disconnect()
+    await phone.sees("disconnect")
+    laptop.disconnect()
+    left = await alice.sees("presence")
+
+    assert team.presence("bob", online=True) == came
+    assert [team.listed(alice=True, bob=True)] * 3 == answers
+    assert team.presence("bob", online=False) == left
+    assert team.listed(alice=True, bob=False) == await alice.ask("presence:get", team.channel)
+    assert [True, False] == seen(alice)
+    assert True not in seen(laptop)
+
+
+async def test_nothing_is_published_when_a_user_moves_to_another_node(team: Team) -> None:
+    """A client that reconnects stays online, whichever node it finds."""
+    alice = await team.client("alice", 0)
+    moving = await team.client("bob", 0)
+    await alice.sees("presence")
+
+    for node in (1, 0, 1):
+        moving.disconnect()
+        moving = await team.client("bob", node)
+    moving.disconnect()
+    await alice.sees("presence")
+
+    assert [True, False] == seen(alice)
+
+
+async def test_presence_is_refused_when_the_user_is_no_member(team: Team) -> None:
+    carol = await team.client("carol", 0)
+    await team.client("alice", 1)
+
+    answer = await carol.ask("presence:get", team.channel)
+
+    assert NotAMember.code == answer["code"]
+    assert [] == seen(carol)
+
+
+async def test_changes_are_published_after_the_outage_when_redis_was_frozen(
+    team: Team, redis: RedisServer
+) -> None:
+    """While Redis does not answer, the nodes do not know who is online."""
+    alice = await team.client("alice", 0)
+    bob = await team.client("bob", 1)
+    await alice.sees("presence")
+
+    with redis.frozen():
+        answer = await alice.ask("presence:get", team.channel)
+        bob.disconnect()
+        await bob.sees("disconnect")
+    left = await alice.sees("presence")
+    while "data" not in (after := await alice.ask("presence:get", team.channel)):
+        assert "unavailable" == after["code"]
+
+    assert ("unavailable", True) == (answer["code"], answer["temporary"])
+    assert not left["online"] or not (await alice.sees("presence"))["online"]
+    assert team.listed(alice=True, bob=False) == after
+
+
+async def test_users_of_a_killed_node_go_offline_when_they_do_not_come_back(
+    team: Team, redis: RedisServer
+) -> None:
+    """Bob's other socket keeps him online; Alice's only socket was on the killed node."""
+    bob = await team.client("bob", 0)
+    alice = await team.client("alice", 1)
+    bobs_phone = await team.client("bob", 1)
+    came = await bob.sees("presence")
+    counts = redis.client.hgetall(f"chatgenius:sockets:user:{team.user_id('alice')}")
+    (killed_id,) = map(str, counts)
+
+    await team.nodes[1].kill()
+    for client in (alice, bobs_phone):
+        await client.sees("disconnect")
+    before = await bob.ask("presence:get", team.channel)
+    # Delete the heartbeat's key, which would expire only after half a minute.
+    redis.client.delete(f"chatgenius:sockets:node:{killed_id}")
+    left = await bob.sees("presence")
+    after = await bob.ask("presence:get", team.channel)
+    await team.nodes[1].start()
+    back = await team.client("alice", 1)
+    again = await bob.sees("presence")
+
+    assert [team.presence("alice", online=each) for each in (True, False, True)] == [
+        came,
+        left,
+        again,
+    ]
+    assert team.listed(alice=True, bob=True) == before
+    assert team.listed(bob=True, alice=False) == after
+    assert [] == seen(back)
+    await until(lambda: killed_id not in redis.client.smembers(NODES))
+
+
+async def test_user_stays_online_when_the_node_is_restarted(team: Team, redis: RedisServer) -> None:
+    """The user has reconnected to another node before the users of the stopped node are settled."""
+    alice = await team.client("alice", 0)
+    bob = await team.client("bob", 1)
+    await alice.sees("presence")
+    (stopped_id,) = map(str, redis.client.hgetall(f"chatgenius:sockets:user:{bob.user_id}"))
+
+    await team.nodes[1].stop()
+    await bob.sees("disconnect")
+    bob = await team.client("bob", 0)
+    await team.nodes[1].start()
+    await until(lambda: stopped_id not in redis.client.smembers(NODES))
+    answer = await alice.ask("presence:get", team.channel)
+
+    assert team.listed(alice=True, bob=True) == answer
+    assert [True] == seen(alice)
