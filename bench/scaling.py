@@ -2,18 +2,25 @@
 
 Two nodes have clients in ten rooms, and the first one emits events to the rooms. From the CPU times
 with one client and with ten clients of each room on each node, and from those of a single server
-without an adapter, this computes `Costs`. Then it prints what a million sockets need.
+without an adapter, this computes `Costs`. Redis and loading members from PostgreSQL are measured on
+their own. Then it prints what a million sockets need.
 """
 
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import fields
 from statistics import median
+from time import process_time
+from typing import NamedTuple
 
 import aiohttp
+import uvloop
 
+from app.adapters.sql.channels.repository import SqlChannelRepository
+from app.adapters.sql.connection.database import Database
+from app.domain.ids import ChannelId, UserId
 from bench.cluster_servers import OURS, connect, running, until_received
-from bench.databases import cpu_seconds_of
+from bench.databases import POSTGRESQL, cpu_seconds_of, fresh_database
 from bench.scaling_model import (
     MESSAGES_PER_SOCKET_AND_HOUR,
     SOCKETS,
@@ -26,8 +33,8 @@ from bench.scaling_model import (
 from tests.redis_server import RedisServer
 
 ROUNDS = 3
-STORE_US = 560.0
-"""The CPU time of the server for a message that is stored alone, by ``make storage``."""
+STORE_US, DATABASE_STORE_US = 560.0, 500.0
+"""The CPU times of the server and of PostgreSQL for a message alone, by ``make storage``."""
 ROOM_SIZES = (10, 100, 10_000)
 _SECONDS = 6.0
 _ROOMS = [f"team {number}" for number in range(10)]
@@ -35,6 +42,12 @@ _ROOMS = [f"team {number}" for number in range(10)]
 _PUBLISHED, _IN_FLIGHT = 40_000, 20
 """The number of messages that measure Redis, and how many are published at once."""
 _MESSAGE_BYTES = 400
+_LOADS = 1_000
+"""How often the members of a small channel are loaded."""
+_SMALL, _LARGE = 10, 10_000
+"""The numbers of members of the channels that are loaded."""
+_SEEDED = 500
+"""The number of members that are stored at once."""
 _FEW, _MANY = 1, 10
 """The numbers of clients in each room on each node with clients."""
 
@@ -47,13 +60,13 @@ async def main() -> None:
     )
     print("| | µs of CPU |\n| --- | ---: |")
     for field in fields(Costs):
-        print(f"| {field.name.replace('_', ' ')} | {getattr(costs, field.name):.1f} |")
+        print(f"| {field.name.replace('_', ' ')} | {getattr(costs, field.name):.2f} |")
     print(
         f"\n{SOCKETS:,} sockets that send {MESSAGES_PER_SOCKET_AND_HOUR} messages an hour, and use "
         f"{USABLE_SHARE:.0%} of each core:\n\n"
         "| members of a room | nodes | shards of Redis | nodes reached by a message "
-        "| used cores of nodes: formula, simulation | of Redis: formula, simulation "
-        "| busiest node, shard |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
+        "| used cores of nodes: formula, simulation | of Redis | of PostgreSQL "
+        "| busiest node, shard |\n| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
     )
     for room_size in ROOM_SIZES:
         cluster = size(costs, room_size)
@@ -62,6 +75,7 @@ async def main() -> None:
             f"| {room_size:,} | {cluster.nodes} | {cluster.shards} | {simulated.reached:.1f} "
             f"| {expected.node_cores:.1f}, {simulated.node_cores:.1f} "
             f"| {expected.redis_cores:.2f}, {simulated.redis_cores:.2f} "
+            f"| {expected.database_cores:.1f}, {simulated.database_cores:.1f} "
             f"| {simulated.busiest_node:.0%}, {simulated.busiest_shard:.0%} |"
         )
 
@@ -75,6 +89,8 @@ async def _measure() -> Costs:
         one, ten = [await _redis_us(redis, subscribers) for subscribers in (1, 10)]
     finally:
         redis.stop()
+    small, large = await _load_us()
+    members = _LARGE - _SMALL
     return Costs(
         store=STORE_US,
         deliver=deliver_us,
@@ -82,6 +98,11 @@ async def _measure() -> Costs:
         receive=median([few[1] - deliver_us * _FEW, many[1] - deliver_us * _MANY]),
         redis=one,
         redis_subscriber=(ten - one) / 9,
+        load=small.server,
+        load_member=(large.server - small.server) / members,
+        database_store=DATABASE_STORE_US,
+        database_load=small.database,
+        database_load_member=(large.database - small.database) / members,
     )
 
 
@@ -144,5 +165,39 @@ async def _read_all(reader: asyncio.StreamReader) -> None:
         pass
 
 
+class _LoadUs(NamedTuple):
+    server: float
+    database: float
+
+
+async def _load_us() -> list[_LoadUs]:
+    """Return the CPU times for loading the members of a small and of a large channel."""
+    found = []
+    with fresh_database(POSTGRESQL) as measured:
+        database = Database(measured.url, migrate=True)
+        await database.on_module_init()
+        channels = SqlChannelRepository(database)
+        try:
+            for members, loads in ((_SMALL, _LOADS), (_LARGE, _LOADS // 20)):
+                channel_id = ChannelId(f"channel of {members}")
+                for start in range(0, members, _SEEDED):
+                    numbers = range(start, min(start + _SEEDED, members))
+                    users = [UserId(f"user {number}") for number in numbers]
+                    await channels.seed(dict.fromkeys(users, (channel_id,)))
+                await channels.members_of_all([channel_id])
+                server, in_database = process_time(), measured.cpu_seconds()
+                for _ in range(loads):
+                    await channels.members_of_all([channel_id])
+                found.append(
+                    _LoadUs(
+                        (process_time() - server) / loads * 1e6,
+                        (measured.cpu_seconds() - in_database) / loads * 1e6,
+                    )
+                )
+        finally:
+            await database.on_application_shutdown(None)
+    return found
+
+
 if __name__ == "__main__":
-    asyncio.run(main())
+    uvloop.run(main())

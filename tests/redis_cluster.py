@@ -54,6 +54,13 @@ class RedisCluster:
             _cluster(self.masters[number], "SETSLOT", slot, "NODE", self._ids[new])
         self._owner[slot] = new
 
+    def fail_over(self) -> None:
+        """Kill the first master, and wait until the others have made its replica the master."""
+        self.masters[0].stop()
+        _until(
+            lambda: self.replica.port in [each[2][1] for each in _cluster(self.masters[1], "SLOTS")]
+        )
+
     def flush(self) -> None:
         """Delete all keys."""
         for master in self.masters:
@@ -93,6 +100,10 @@ def _is_formed(server: RedisServer) -> bool:
         _cluster(server, "INFO")["cluster_state"],
         sorted(len(servers) for _, _, *servers in _cluster(server, "SLOTS")),
     )
+
+
+def _ports_of_masters(server: RedisServer) -> set[int]:
+    return {port for _, _, (_, port, *_), *_ in _cluster(server, "SLOTS")}
 
 
 def _until(is_met: Callable[[], bool]) -> None:

@@ -18,6 +18,10 @@ class GatewaySocketRooms(SocketRooms):
     def users_in(self, room: str) -> frozenset[UserId]:
         return frozenset(_owners(self.server.in_(room).local_sockets()).values())
 
+    def has_user(self, user_id: UserId, room: str) -> bool:
+        sockets = self.server.in_(user_room(user_id))
+        return len(sockets.except_(room).local_sockets()) < len(sockets.local_sockets())
+
     def is_empty(self, room: str) -> bool:
         return room not in self.server.adapter.rooms
 

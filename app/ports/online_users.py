@@ -39,7 +39,7 @@ class OnlineUsers(Protocol):
 
         Raises:
             Unavailable: Nothing was decided, or the decision is unknown; call again with the same
-                users.
+                users and ``again=True``.
         """
         ...
 

@@ -18,6 +18,10 @@ class SocketRooms(Protocol):
         """Return the users who have a socket in the room."""
         ...
 
+    def has_user(self, user_id: UserId, room: str) -> bool:
+        """Return whether a socket of the user is in the room."""
+        ...
+
     def is_empty(self, room: str) -> bool:
         """Return whether no socket is in the room."""
         ...

@@ -151,14 +151,23 @@ class MessagePublisher:
         if channel_id not in self._channels:
             self._channels[channel_id] = _Channel(channel_id, channel_room(channel_id), last_seq)
 
-    def channels(self) -> list[ChannelId]:
-        """Return the known channels."""
-        return list(self._channels)
+    def published(self) -> dict[ChannelId, int]:
+        """Return the ``seq`` of the last published message of each known channel."""
+        return {channel.id: channel.published for channel in self._channels.values()}
 
-    def is_behind(self, channel_id: ChannelId, last_seq: int) -> bool:
-        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished."""
+    def is_behind(self, channel_id: ChannelId, last_seq: int, *, published_before: int = 0) -> bool:
+        """Return whether the channel is known, and a message up to ``last_seq`` is unpublished.
+
+        Args:
+            published_before: The last published ``seq`` before ``last_seq`` was read. If it is
+                larger, the channel was deleted and created again: its messages are unpublished.
+        """
         channel = self._channels.get(channel_id)
-        return channel is not None and channel.published < last_seq
+        if channel is None:
+            return False
+        if last_seq < published_before <= channel.published:
+            channel.published = 0
+        return channel.published < last_seq
 
     def publish_received(self, event: ChannelEvent, seq: int) -> bool:
         """Publish a message that another node has stored, unless it was published before.

@@ -14,7 +14,7 @@ from app.domain.channel import MembershipUpdate
 from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.ids import ChannelId, MessageId, UserId, checked_id
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
@@ -195,7 +195,9 @@ class NodeSync(NodeListener):
                 return self._publisher.publish_received(event, seq)
             # The original backend has stored the message. When a node has given it a ``seq``, it is
             # published.
-            self._adoption.poll_now()
+            with suppress(ValueError):
+                message_id = MessageId(checked_id(event.payload.get("id")))
+                self._adoption.announce(message_id, event.channel_id)
         elif event.name == ServerEvent.TYPING:
             self._typing.receive(event)
         else:
@@ -207,6 +209,8 @@ class NodeSync(NodeListener):
         if waiting is None:
             self._waiting[channel_id] = deque((event,))
             self._run(self._run_in_turn(channel_id, self._publish_waiting))
+        elif event is None and len(waiting) > 1 and waiting[-1] is None:
+            pass  # the last search, which has not begun, will find these messages, too
         elif len(waiting) < MAX_WAITING:
             waiting.append(event)
         else:
@@ -278,11 +282,16 @@ class NodeSync(NodeListener):
 
     async def _find_missed(self) -> None:
         """Publish the missed messages of each channel with clients on this node."""
-        for chunk in _chunks(self._publisher.channels(), _CHANNELS_AT_ONCE):
+        published = self._publisher.published()
+        for chunk in _chunks(published, _CHANNELS_AT_ONCE):
             watched = [each for each in chunk if not self._rooms.is_empty(channel_room(each))]
             last_seqs = await self._messages.last_seqs(watched) if watched else {}
             behind = [
-                each for each in last_seqs if self._publisher.is_behind(each, last_seqs[each])
+                channel_id
+                for channel_id, last_seq in last_seqs.items()
+                if self._publisher.is_behind(
+                    channel_id, last_seq, published_before=published[channel_id]
+                )
             ]
             for some in _chunks(behind, CATCH_UPS_AT_ONCE):
                 await asyncio.gather(

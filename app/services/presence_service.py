@@ -250,8 +250,9 @@ class PresenceService:
         try:
             return dict(await self._online_users.settle(batch, again=again))
         except BaseException:
+            # The changes may have been decided, and then nobody else would publish them.
             for user_id in batch:
-                waiting[user_id] = None
+                self._again[user_id] = None
             raise
 
     async def _publish(self) -> None:

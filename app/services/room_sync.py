@@ -118,6 +118,10 @@ class RoomSync:
         """Return whether the user has a socket on this node."""
         return bool(self._rooms.users_in(user_room(user_id)))
 
+    def is_in_room(self, user_id: UserId, channel_id: ChannelId) -> bool:
+        """Return whether the user has a socket in the channel's room on this node."""
+        return self._rooms.has_user(user_id, channel_room(channel_id))
+
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
         """Return the users who have a socket in the channel's room on this node."""
         return self._rooms.users_in(channel_room(channel_id))

@@ -224,7 +224,9 @@ class TypingService:
             self.end(user_id, channel_id, local=typist.until.keys() == {_OTHER_NODES})
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
-        if self._room_sync.is_fresh(channel_id) and self._events.is_listening(channel_id, user_id):
+        room_sync = self._room_sync
+        # `EventService` does not notice that a node in Node.js has removed a socket from a room.
+        if room_sync.is_fresh(channel_id) and room_sync.is_in_room(user_id, channel_id):
             return
         try:
             async with asyncio.timeout(self._wait_seconds):

@@ -43,7 +43,7 @@ async def node(closed_node: Node) -> AsyncIterator[Node]:
         await quota.on_module_init()
     yield closed_node
     if isinstance(quota, RedisSocketQuota):
-        await quota.on_application_shutdown(None)
+        await quota.before_application_shutdown(None)
 
 
 async def test_settle_returns_each_change_once(node: Node) -> None:

@@ -28,6 +28,9 @@ class MemorySocketRooms(SocketRooms):
     def users_in(self, room: str) -> frozenset[UserId]:
         return frozenset(self._rooms.get(room, {}).values())
 
+    def has_user(self, user_id: UserId, room: str) -> bool:
+        return user_id in self.users_in(room)
+
     def is_empty(self, room: str) -> bool:
         return not self._rooms.get(room)
 

@@ -15,8 +15,11 @@ from tests.e2e.js_client import JsClient, JsDriver
 from tests.e2e.nodes import Nodes, two_nodes
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
+from tests.unit.adapters.redis.waiting import until
 
 GROUPS = 20
+NODES = "chatgenius:sockets:nodes"
+"""The ids of all nodes whose users may be online."""
 _numbers = count()
 
 
@@ -49,7 +52,11 @@ async def nodes(
         )
     )
     postgres_server.create_database("presence", postgres_template)
-    settings = {"DATABASE_URL": postgres_server.url("presence"), "SEED_FILE": str(seed)}
+    settings = {
+        "DATABASE_URL": postgres_server.url("presence"),
+        "SEED_FILE": str(seed),
+        "REVOCATION_UNAVAILABLE": "admit",
+    }
     async with two_nodes(folder, redis.url, **settings) as nodes:
         yield nodes
     postgres_server.drop_database("presence")
@@ -153,6 +160,27 @@ async def test_presence_is_refused_when_the_user_is_no_member(team: Team) -> Non
     assert [] == seen(carol)
 
 
+async def test_changes_are_published_after_the_outage_when_redis_was_frozen(
+    team: Team, redis: RedisServer
+) -> None:
+    """While Redis does not answer, the nodes do not know who is online."""
+    alice = await team.client("alice", 0)
+    bob = await team.client("bob", 1)
+    await alice.sees("presence")
+
+    with redis.frozen():
+        answer = await alice.ask("presence:get", team.channel)
+        bob.disconnect()
+        await bob.sees("disconnect")
+    left = await alice.sees("presence")
+    while "data" not in (after := await alice.ask("presence:get", team.channel)):
+        assert "unavailable" == after["code"]
+
+    assert ("unavailable", True) == (answer["code"], answer["temporary"])
+    assert not left["online"] or not (await alice.sees("presence"))["online"]
+    assert team.listed(alice=True, bob=False) == after
+
+
 async def test_users_of_a_killed_node_go_offline_when_they_do_not_come_back(
     team: Team, redis: RedisServer
 ) -> None:
@@ -184,4 +212,22 @@ async def test_users_of_a_killed_node_go_offline_when_they_do_not_come_back(
     assert team.listed(alice=True, bob=True) == before
     assert team.listed(bob=True, alice=False) == after
     assert [] == seen(back)
-    assert killed_id not in redis.client.smembers("chatgenius:sockets:nodes")
+    await until(lambda: killed_id not in redis.client.smembers(NODES))
+
+
+async def test_user_stays_online_when_the_node_is_restarted(team: Team, redis: RedisServer) -> None:
+    """The user has reconnected to another node before the users of the stopped node are settled."""
+    alice = await team.client("alice", 0)
+    bob = await team.client("bob", 1)
+    await alice.sees("presence")
+    (stopped_id,) = map(str, redis.client.hgetall(f"chatgenius:sockets:user:{bob.user_id}"))
+
+    await team.nodes[1].stop()
+    await bob.sees("disconnect")
+    bob = await team.client("bob", 0)
+    await team.nodes[1].start()
+    await until(lambda: stopped_id not in redis.client.smembers(NODES))
+    answer = await alice.ask("presence:get", team.channel)
+
+    assert team.listed(alice=True, bob=True) == answer
+    assert [True] == seen(alice)

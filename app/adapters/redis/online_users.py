@@ -35,6 +35,7 @@ class RedisOnlineUsers(OnlineUsers):
         self._counts = socket_quota.counts
         self._writer = socket_quota.writer
         self._missing_nodes: frozenset[bytes] = frozenset()
+        self._stopped_nodes: frozenset[bytes] = frozenset()
 
     async def among(self, user_ids: Collection[UserId]) -> frozenset[UserId]:
         ordered = tuple(user_ids)
@@ -60,11 +61,12 @@ class RedisOnlineUsers(OnlineUsers):
             arguments += (user_field(user_id), count)
         decisions = await self._connection.run_batch_script(
             "settle_presence",
-            [self._keys.presence(), *map(self._keys.sockets_of_user, counts)],
+            [self._keys.presence(), self._keys.nodes(), *map(self._keys.sockets_of_user, counts)],
             self._writer.node_id,
             self._keys.node_prefix(),
             KEPT_SECONDS,
             int(again),
+            b" ".join(self._stopped_nodes),
             *arguments,
         )
         for user_id, count in counts.items():
@@ -83,12 +85,13 @@ class RedisOnlineUsers(OnlineUsers):
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
         """Yield all users with a published presence, if a node has been missing for two calls.
 
-        In the time between two calls, the nodes that have lost their connection to Redis can write
-        their counts again.
+        In the time between two calls, the users can connect to other nodes, and a node that has
+        lost its connection to Redis can write its counts again. Until then, `settle` counts the
+        sockets of a missing node.
         """
         missing = await self._connection.run(self._find_missing_nodes)
         earlier, self._missing_nodes = self._missing_nodes, missing
-        stopped = earlier & missing
+        self._stopped_nodes = stopped = earlier & missing
         if not stopped or not await self._connection.run(self._begin_sweep):
             return
         cursor = 0

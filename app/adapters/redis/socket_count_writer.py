@@ -25,7 +25,7 @@ REWRITE_SECONDS = KEPT_SECONDS / 4
 USERS_AT_ONCE = 256
 """The maximum number of users whose counts are written by one call."""
 CLOSING_SECONDS = 2.0
-"""The maximum time for removing the node's counts at shutdown."""
+"""The maximum time for removing the node's key at shutdown."""
 
 _logger = logging.getLogger(__name__)
 
@@ -105,23 +105,20 @@ class SocketCountWriter:
         )
 
     async def close(self) -> None:
-        """Stop writing, and remove the node and its counts from Redis within `CLOSING_SECONDS`.
+        """Stop writing, and remove the node's key from Redis within `CLOSING_SECONDS`.
 
-        The node's key is removed first, which makes any remaining counts invalid. The node's id
-        stays in the set of nodes, until another node has settled the presence of its users.
+        This makes the node's counts invalid. The node's id stays in the set of nodes, until another
+        node has settled the presence of its users.
         """
         if self._task is None or self._timer is None:
             return
         self._timer.cancel()
         self._task.cancel()
         await asyncio.wait([self._task])
+        self._is_registered = False
         with suppress(Unavailable, TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._connection.run(self._unregister)
-                self._changed |= dict.fromkeys(self._counts)
-                self._counts = {}
-                while self._changed:
-                    await self._write_batch()
 
     def _tick(self) -> None:
         self._timer = self._clock.call_later(HEARTBEAT_SECONDS, self._tick)

@@ -70,8 +70,11 @@ class RedisSocketQuota(SocketQuota):
         """Register this node in Redis."""
         await self.writer.open()
 
-    async def on_application_shutdown(self, _signal: str | None) -> None:
-        """Remove this node from Redis."""
+    async def before_application_shutdown(self, _signal: str | None) -> None:
+        """Remove this node from Redis, before its sockets are closed.
+
+        So the users can connect to another node at once, and stay online meanwhile.
+        """
         await self.writer.close()
 
     def _settle(self, user_id: UserId) -> None:

@@ -22,7 +22,7 @@ from app.framework.redis_adapter.servers.redis_connections import RedisConnectio
 from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 from app.framework.redis_adapter.servers.slot_map import SlotMap
 
-REFRESH_SECONDS = 10.0
+REFRESH_SECONDS = 3.0
 """The interval at which the slots are read again while all masters are connected."""
 RETRY_SECONDS = 0.5
 """The same interval while a master is not connected."""
@@ -83,7 +83,8 @@ class ClusterBus:
     async def close(self) -> None:
         """See `RedisBus.close`."""
         await self._follower.stop()
-        await asyncio.gather(*(each.close() for each in self._shards.values()))
+        shards = (self._unknown, *self._shards.values())
+        await asyncio.gather(*(each.close() for each in shards))
 
     def publish(self, channel: Channel, payload: bytes, *, volatile: bool = False) -> bool:
         """See `RedisBus.publish`."""

@@ -11,7 +11,19 @@ from bench.scaling_model import (
     size,
 )
 
-COSTS = Costs(store=500, deliver=5, publish=20, receive=20, redis=5, redis_subscriber=1)
+COSTS = Costs(
+    store=500,
+    deliver=5,
+    publish=20,
+    receive=20,
+    redis=5,
+    redis_subscriber=1,
+    load=500,
+    load_member=2,
+    database_store=500,
+    database_load=70,
+    database_load_member=0.3,
+)
 
 
 @pytest.mark.parametrize("room_size", [10, 100, 10_000])
@@ -23,6 +35,7 @@ def test_simulation_agrees_with_the_formula(room_size: int) -> None:
     assert simulated.reached == pytest.approx(expected.reached, rel=0.02)
     assert simulated.node_cores == pytest.approx(expected.node_cores, rel=0.02)
     assert simulated.redis_cores == pytest.approx(expected.redis_cores, rel=0.02)
+    assert simulated.database_cores == pytest.approx(expected.database_cores, rel=0.1)
     assert simulated.busiest_node >= simulated.node_cores / cluster.nodes
 
 

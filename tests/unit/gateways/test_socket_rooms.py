@@ -56,6 +56,12 @@ def test_users_are_named_once_when_they_have_sockets_in_the_room(
     assert frozenset() == rooms.users_in("channel:other")
 
 
+def test_user_is_in_the_room_when_one_of_the_users_sockets_is(rooms: GatewaySocketRooms) -> None:
+    users = (ALICE, BOB, CAROL, UserId("user_away"))
+
+    assert [True, True, False, False] == [rooms.has_user(each, ROOM) for each in users]
+
+
 def test_sockets_join_once_when_they_are_not_in_the_room(
     rooms: GatewaySocketRooms, sockets: list[AuthenticatedSocket]
 ) -> None:

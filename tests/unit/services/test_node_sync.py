@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -51,9 +51,18 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class AwayMessages(MemoryMessageRepository):
-    """A message storage that a test can make unavailable."""
+    """A message storage that a test can make unavailable.
+
+    Attributes:
+        searches: How often `last_seqs` was called.
+    """
 
     is_away = False
+    searches = 0
+
+    async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
+        self.searches += 1
+        return await super().last_seqs(channel_ids)
 
     async def stored_after(
         self, channel_id: ChannelId, after_seq: int, limit: int
@@ -63,16 +72,15 @@ class AwayMessages(MemoryMessageRepository):
         return await super().stored_after(channel_id, after_seq, limit)
 
 
-class CountedAdoption(MemoryAdoptionRepository):
-    """Counts the polls."""
+class RecordingAdoption(MemoryAdoptionRepository):
+    """Records the messages to adopt."""
 
-    polls = 0
+    def __init__(self) -> None:
+        self.adopted: list[MessageId] = []
 
-    async def find_unsequenced(
-        self, *args: Any, **kwargs: Any
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        self.polls += 1
-        return await super().find_unsequenced(*args, **kwargs)
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        self.adopted += message_ids
+        return await super().adopt(message_ids)
 
 
 @dataclass(slots=True)
@@ -146,13 +154,13 @@ def publisher(
 
 
 @pytest.fixture
-def adoption() -> CountedAdoption:
-    return CountedAdoption()
+def adoption() -> RecordingAdoption:
+    return RecordingAdoption()
 
 
 @pytest.fixture
 def poller(
-    adoption: CountedAdoption,
+    adoption: RecordingAdoption,
     messages: AwayMessages,
     publisher: MessagePublisher,
     events: EventService,
@@ -378,16 +386,18 @@ async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here)
 
 
 async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
-    here: Here, poller: AdoptionPoller, adoption: CountedAdoption
+    here: Here, poller: AdoptionPoller, adoption: RecordingAdoption
 ) -> None:
     """Such an event has no ``seq``. It is not sent: the adopted message is published."""
     await poller.on_module_init()
-    await here.until(lambda: adoption.polls == 1)
 
-    here.receive(ServerEvent.MESSAGE_CREATED, {"id": "foreign", "content": "hi"}, sent="foreign")
-    await here.until(lambda: adoption.polls == 2)
+    for message_id in ("not\0valid", None, "foreign"):
+        payload = {"id": message_id, "content": "hi"}
+        here.receive(ServerEvent.MESSAGE_CREATED, payload, sent="foreign")
+    await here.until(lambda: adoption.adopted != [])
     await poller.on_module_destroy()
 
+    assert ["foreign"] == adoption.adopted
     assert [] == here.sent
 
 
@@ -629,6 +639,28 @@ async def test_clients_must_synchronise_when_too_many_messages_were_missed_in_an
     assert list(range(4, MAX_GAP + 4)) == here.published()
 
 
+async def test_new_messages_are_published_when_the_channel_was_created_again_in_an_outage(
+    here: Here, store: MemoryStore, channels: SlowChannels
+) -> None:
+    """The new channel has the same id, and its sequence starts at 1."""
+    for message in await here.store(3):
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 3)
+    await channels.delete(GENERAL)
+    for user_id in (ALICE, BOB, CAROL):
+        store.join(GENERAL, user_id)
+    new = await here.store(2)
+
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: len(here.published()) == 2)
+    here.receive_message(new[1])
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: len(here.sent) == 4)
+
+    assert [1, 2] == here.published()
+    assert [1, 2, 3, 3] == here.sent
+
+
 async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: Here) -> None:
     for message in await here.store(2):
         await here.messages.delete(message.id, CAROL)
@@ -637,6 +669,25 @@ async def test_storage_is_read_once_when_the_missed_messages_were_deleted(here: 
     await here.until(lambda: not here.publisher.is_behind(GENERAL, 2))
 
     assert [] == here.published()
+
+
+async def test_storage_is_read_once_more_when_many_messages_are_announced_during_a_search(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """Another node adopts the messages of the original backend one by one."""
+    clock.advance(CURRENT_SECONDS)
+    channels.hold()
+    searches = here.messages.searches
+
+    for _ in range(20):
+        await here.store()
+        here.sync.catch_up(GENERAL)
+    channels.may_answer.set()
+    await here.until(lambda: len(here.published()) == 20)
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert searches + 2 == here.messages.searches
 
 
 async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_messages(

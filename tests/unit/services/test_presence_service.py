@@ -40,6 +40,7 @@ class SharedUsers(MemoryOnlineUsers):
     def __init__(self, socket_quota: MemorySocketQuota) -> None:
         super().__init__(socket_quota)
         self.is_down = False
+        self.loses_answer = False
         self.abandoned_users: list[UserId] = []
         self.batches: list[int] = []
         self.may_answer = asyncio.Event()
@@ -54,6 +55,9 @@ class SharedUsers(MemoryOnlineUsers):
         self.batches.append(len(user_ids))
         changes = await super().settle(user_ids, again=again)
         await self.may_answer.wait()
+        if self.loses_answer:
+            self.loses_answer = False
+            raise Unavailable
         return changes
 
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
@@ -295,6 +299,22 @@ async def test_last_state_is_published_when_an_outage_is_over(
     clock.advance(RETRY_SECONDS)
 
     await wait_for(broadcaster, *published(CAROL, GENERAL, online=False))
+
+
+async def test_change_is_published_when_it_was_decided_but_the_answer_was_lost(
+    connect: Connect,
+    broadcaster: RecordingBroadcaster,
+    online_users: SharedUsers,
+    clock: ManualClock,
+) -> None:
+    """The next call would not return the change, unless the service asks for it again."""
+    online_users.loses_answer = True
+
+    await connect(CAROL)
+    await until(lambda: not online_users.loses_answer)
+    clock.advance(RETRY_SECONDS)
+
+    await wait_for(broadcaster, *published(CAROL, GENERAL, online=True))
 
 
 async def test_everything_is_published_again_when_the_shared_data_was_lost(

@@ -61,7 +61,7 @@ async def running_node(
     await presence.on_module_init()
     yield Node(quota, presence, online_users)
     await presence.on_module_destroy()
-    await quota.on_application_shutdown(None)
+    await quota.before_application_shutdown(None)
     await connection.on_application_shutdown(None)
 
 
@@ -159,7 +159,7 @@ async def test_survivors_publish_once_when_a_node_has_stopped(
     await until(lambda: ["1", "1"] == redis_server.client.hvals("chatgenius:presence"))
 
     await crashed.presence.on_module_destroy()
-    await crashed.quota.on_application_shutdown(None)
+    await crashed.quota.before_application_shutdown(None)
 
     def sweep() -> bool:
         clock.advance(SWEEP_SECONDS)

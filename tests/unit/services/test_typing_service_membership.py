@@ -50,6 +50,23 @@ async def test_stranger_is_refused_when_he_is_no_member(
     assert [] == broadcaster.published
 
 
+async def test_former_member_is_refused_when_another_node_has_removed_the_socket_from_the_room(
+    typing_service: TypingService,
+    connected: RoomSync,
+    events: EventService,
+    rooms: MemorySocketRooms,
+    store: MemoryStore,
+) -> None:
+    """A node in Node.js calls ``socketsLeave``, and `EventService` does not notice that."""
+    events.subscribe(GENERAL, BOBS_PHONE, BOB)
+    rooms.leave([BOB], "channel:general")
+    store.leave(GENERAL, BOB)
+    await connected.refresh(GENERAL)
+
+    with pytest.raises(NotAMember):
+        await typing_service.start(BOB, GENERAL, BOBS_PHONE)
+
+
 async def test_no_ghost_types_when_the_last_socket_leaves_during_start(
     typing_service: TypingService,
     channels: SlowChannels,

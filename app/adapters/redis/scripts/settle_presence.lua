@@ -1,16 +1,20 @@
 -- Decide for each user whether this node must publish that the user is now online or offline.
--- KEYS[1]: the hash of published presence by user. KEYS[2], KEYS[3], ...: each user's hash of
--- numbers of sockets by node. ARGV[1]: this node. ARGV[2]: the prefix of the nodes' keys.
--- ARGV[3]: the TTL of a user's hash in seconds. ARGV[4]: 1 if presence that has not changed must be
--- published, too. ARGV[5], ARGV[6]: the first user and the user's sockets on this node, and so on.
+-- KEYS[1]: the hash of published presence by user. KEYS[2]: the set of nodes. KEYS[3], KEYS[4], ...:
+-- each user's hash of numbers of sockets by node.
+-- ARGV[1]: this node. ARGV[2]: the prefix of the nodes' keys. ARGV[3]: the TTL of a user's hash in
+-- seconds. ARGV[4]: 1 if presence that has not changed must be published, too. ARGV[5]: the stopped
+-- nodes, separated by spaces. ARGV[6], ARGV[7]: the first user and the user's sockets on this node,
+-- and so on.
 -- Returns for each user 1 (publish online), 2 (publish offline) or 0; nothing if this node's key is
--- missing. Removes the numbers of nodes whose key has expired.
+-- missing. The sockets of a node without a key count until the node is stopped, so that the users
+-- have time to connect to another node. Then its numbers are removed.
 --
 -- A user's presence is '1' if the user is online. '1:NODE' and '0:NODE' mean that NODE is publishing
 -- this presence. Without a value the user is offline. A node that is publishing decides again
 -- afterwards, so other nodes decide nothing about the user meanwhile, unless that node has stopped.
 local node, prefix, ttl_seconds, again = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local living = {}
+local stopped = ARGV[5]
+local living, counting = {}, {}
 local function is_alive(name)
   if living[name] == nil then
     living[name] = redis.call('EXISTS', prefix .. name) == 1
@@ -19,6 +23,13 @@ local function is_alive(name)
 end
 if not is_alive(node) then
   return {}
+end
+local function counts(name)
+  if counting[name] == nil then
+    counting[name] = is_alive(name)
+      or redis.call('SISMEMBER', KEYS[2], name) == 1 and not string.find(stopped, name, 1, true)
+  end
+  return counting[name]
 end
 local function has_socket(key, own_count)
   local found = false
@@ -33,7 +44,7 @@ local function has_socket(key, own_count)
   end
   for _, other in ipairs(redis.call('HKEYS', key)) do
     if other ~= node then
-      if is_alive(other) then
+      if counts(other) then
         found = true
       else
         redis.call('HDEL', key, other)
@@ -43,8 +54,8 @@ local function has_socket(key, own_count)
   return found
 end
 local decisions = {}
-for index = 2, #KEYS do
-  local user, own_count = ARGV[2 * index + 1], tonumber(ARGV[2 * index + 2])
+for index = 3, #KEYS do
+  local user, own_count = ARGV[2 * index], tonumber(ARGV[2 * index + 1])
   local value = redis.call('HGET', KEYS[1], user)
   local was_online, publisher = false, ''
   if value then
@@ -62,6 +73,6 @@ for index = 2, #KEYS do
       redis.call('HDEL', KEYS[1], user)
     end
   end
-  decisions[index - 1] = decision
+  decisions[index - 2] = decision
 end
 return decisions

@@ -15,8 +15,13 @@ from redis.exceptions import RedisError
 
 from app.framework.common.exceptions import BootError
 from app.framework.redis_adapter.servers.redis_connection import ANSWER_SECONDS, RedisConnection
-from app.framework.redis_adapter.servers.redis_servers import MasterConnection, connection_to
-from app.framework.redis_adapter.servers.redis_url import RedisUrl
+from app.framework.redis_adapter.servers.redis_servers import (
+    WATCH_SECONDS,
+    MasterConnection,
+    NodeConnection,
+    connection_to,
+)
+from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 2.0
@@ -116,11 +121,19 @@ async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConne
 
 
 async def _until_superseded(connector: AbstractConnection) -> None:
-    """With Sentinel, raise an error when there is another master: the old one may still answer."""
+    """Raise an error when another server must be used, although the present one may answer.
+
+    With Sentinel, there may be another master; a server of a Redis Cluster may be partitioned.
+    """
     if isinstance(connector, MasterConnection):
         while not connector.is_superseded:
             await connector.sentinels.ask_later()
         raise RedisConnectionError("the sentinels have named another master")
+    if isinstance(connector, NodeConnection):
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await connector.slots.refresh()
+            await connector.slots.ask(Address(connector.host, connector.port))
 
 
 def _log_lost_connection(error: Exception) -> None:

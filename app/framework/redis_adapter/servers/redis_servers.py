@@ -16,7 +16,7 @@ SENTINEL_SECONDS = 2.0
 MAJORITY_SECONDS = 0.2
 """The time limit for the answers of a majority of the sentinels."""
 WATCH_SECONDS = 2.0
-"""The interval at which the sentinels are asked whether there is a new master."""
+"""The interval at which other servers are asked whether the present one must be left."""
 
 
 class Master(NamedTuple):

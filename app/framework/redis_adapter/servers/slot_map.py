@@ -28,6 +28,8 @@ class SlotMap:
         self.connection_class = url.connection_class
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self.masters: frozenset[Address] = frozenset()
+        self._epoch = 0
+        """The greatest epoch that a server knew; it grows with each failover and moved slot."""
         self._servers = deque(url.addresses)
         """All known servers, including those in the URL. The next one to ask is the first."""
 
@@ -51,25 +53,35 @@ class SlotMap:
         return self._servers[-1]
 
     async def refresh(self) -> None:
-        """Ask the servers in turn until one answers.
+        """Ask the servers in turn until one answers that is up to date.
 
         Raises:
-            ConnectionError: redis-py's error: no server answers.
+            ConnectionError: redis-py's error: there is no such server.
         """
         error: Exception | None = None
         for _ in range(len(self._servers)):
-            server = self.next_server()
-            connection = self.connection_class(**self.options_of(server))
             try:
-                async with asyncio.timeout(SERVER_SECONDS):
-                    await self.read(connection, server.host)
+                await self.ask(self.next_server())
             except (OSError, RedisError) as failure:
                 error = failure
             else:
                 return
-            finally:
-                await connection.disconnect(nowait=True)
+        self._epoch = 0  # the cluster may have been created again
         raise RedisConnectionError(f"no server of the Redis Cluster answers: {error}")
+
+    async def ask(self, server: Address) -> None:
+        """Ask one server for the slots.
+
+        Raises:
+            ConnectionError: redis-py's error: see `read`. Its other errors and OSError may be
+                raised, too.
+        """
+        connection = self.connection_class(**self.options_of(server))
+        try:
+            async with asyncio.timeout(SERVER_SECONDS):
+                await self.read(connection, server.host)
+        finally:
+            await connection.disconnect(nowait=True)
 
     async def read(self, connection: AbstractConnection, host: str) -> None:
         """Ask the server of a connection for the slots.
@@ -78,10 +90,17 @@ class SlotMap:
             host: The name of the server. A server that does not know its own name sends none.
 
         Raises:
-            ConnectionError: redis-py's error: the server knows no slots.
+            ConnectionError: redis-py's error: the server knows no slots, or less than another one
+                knew before, for example because a partition separates them.
         """
+        await connection.send_command("CLUSTER", "INFO")
+        info: bytes = await connection.read_response()
         await connection.send_command("CLUSTER", "SLOTS")
         reply: list[Any] = await connection.read_response()
+        epoch = int(info.partition(b"cluster_current_epoch:")[2].split()[0])
+        if epoch < self._epoch:
+            raise RedisConnectionError(f"{host} has an old state of the Redis Cluster")
+        self._epoch = epoch
         owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         servers: dict[Address, None] = {}
         for first, last, *addresses in reply:

@@ -103,11 +103,11 @@ async def test_the_documented_rights_are_those_that_the_adapters_need(
     online_users = RedisOnlineUsers(limited, nodes[0])
     await online_users.settle([ALICE])
     assert {ALICE} == await online_users.among([ALICE])
-    await nodes[1].on_application_shutdown(None)
+    await nodes[1].before_application_shutdown(None)
     swept = [each for _ in range(2) async for each in online_users.abandoned()]
     assert [(ALICE,)] == swept
     for node in nodes:
-        await node.on_application_shutdown(None)
+        await node.before_application_shutdown(None)
 
     of_scripts = {
         name.lower()

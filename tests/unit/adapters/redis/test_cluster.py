@@ -81,7 +81,7 @@ async def test_the_documented_rights_are_enough_in_a_cluster(redis_cluster: Redi
     (block,) = blocks(ROOT / "docs" / "operations.md", "text")
     rights = block.code.replace("PASSWORD", "secret").split()
     for server in (*redis_cluster.masters, redis_cluster.replica):
-        server.client.execute_command(*rights, "~{chatgenius}:*", "+cluster|slots")  # type: ignore[no-untyped-call]
+        server.client.execute_command(*rights, "~{chatgenius}:*", "+cluster|slots", "+cluster|info")  # type: ignore[no-untyped-call]
     url = redis_cluster.url.replace("://", "://chatgenius:secret@")
     connection = RedisConnection(url, ANSWER_SECONDS, SystemClock())
     await connection.on_module_init()

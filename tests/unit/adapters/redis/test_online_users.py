@@ -58,7 +58,7 @@ async def start_node(clock: ManualClock) -> AsyncIterator[StartNode]:
 
     yield start
     for node in nodes:
-        await node.quota.on_application_shutdown(None)
+        await node.quota.before_application_shutdown(None)
 
 
 def crash(node: Node, server: RedisServer) -> None:
@@ -168,13 +168,32 @@ async def test_users_of_a_closed_node_are_left_to_another_node(
     for _ in range(2):
         await closed.settle(ALICE, BOB)
 
-    await closed.quota.on_application_shutdown(None)
+    await closed.quota.before_application_shutdown(None)
     await other.abandoned()
     await other.connect(BOB)
     back = await other.settle(BOB)
     changes = await other.settle(*await other.abandoned())
 
     assert ({}, {ALICE: False}) == (back, changes)
+
+
+async def test_users_of_a_node_that_has_just_stopped_stay_when_another_node_is_swept(
+    connection: RedisConnection, start_node: StartNode
+) -> None:
+    """In a rolling restart, the next node stops before the users of the last one are swept."""
+    first, second, other = [await start_node(connection) for _ in range(3)]
+    await first.connect(ALICE)
+    await second.connect(BOB)
+    for node, user_id in ((first, ALICE), (second, BOB)) * 2:
+        await node.settle(user_id)
+    sweeps = []
+
+    for stopping in (first, second, None):
+        if stopping is not None:
+            await stopping.quota.before_application_shutdown(None)
+        sweeps.append(await other.settle(*await other.abandoned()))
+
+    assert [{}, {ALICE: False}, {BOB: False}] == sweeps
 
 
 async def test_one_node_sweeps_when_two_nodes_look(

@@ -38,7 +38,7 @@ async def start_node(clock: ManualClock) -> AsyncIterator[Nodes]:
 
     yield start
     for node in nodes:
-        await node.on_application_shutdown(None)
+        await node.before_application_shutdown(None)
 
 
 def written(server: RedisServer) -> list[int]:
@@ -157,20 +157,30 @@ async def test_many_users_are_written_when_all_leave_at_once(
     await until(lambda: ["1"] * len(users) == counts())
 
 
-async def test_nothing_is_left_of_a_node_when_it_was_shut_down(
-    connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
+async def test_counts_are_invalid_when_the_node_was_shut_down(
+    connection: RedisConnection,
+    start_node: Nodes,
+    redis_server: RedisServer,
+    clock: ManualClock,
 ) -> None:
-    """A node that shuts down removes its key and its counts, even of sockets not yet released.
+    """The sockets that are released later change nothing in Redis.
 
-    Its id remains, so that another node publishes that its users are offline.
+    The node's id remains, so that another node publishes that its users are offline.
     """
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()
-    await node.acquire(ALICE)
+    for _ in range(MAX_SOCKETS):
+        await node.acquire(ALICE)
 
-    await node.on_application_shutdown(None)
+    await node.before_application_shutdown(None)
+    node.release(ALICE)
+    other = await start_node(connection)
+    nodes = redis_server.client.smembers("chatgenius:sockets:nodes")
+    taken = [await other.acquire(ALICE) for _ in range(MAX_SOCKETS + 1)]
 
-    assert ["chatgenius:sockets:nodes"] == redis_server.client.keys()
+    assert {node.writer.node_id, other.writer.node_id} == nodes
+    assert [True] * MAX_SOCKETS + [False] == taken
+    assert [MAX_SOCKETS] == written(redis_server)
 
 
 async def test_a_cancelled_take_has_taken_nothing(
@@ -261,4 +271,4 @@ async def test_shutting_down_ends_when_redis_is_frozen(
 
     with own_server.frozen():
         async with asyncio.timeout(ANSWER_SECONDS):
-            await node.on_application_shutdown(None)
+            await node.before_application_shutdown(None)
