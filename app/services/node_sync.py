@@ -33,6 +33,12 @@ RETRY_SECONDS = 1.0
 """The time after which a failed attempt to find missed messages is repeated."""
 CATCH_UPS_AT_ONCE = 10
 """The maximum number of channels whose missed messages `NodeSync.catch_up_all` reads together."""
+PAUSE_SECONDS = 5.0
+"""The time from one search for missed messages to the next one.
+
+Other nodes may ask several times, for example when all have lost Redis, or when Redis refuses the
+messages of a node.
+"""
 _CHANNELS_AT_ONCE = 1_000
 """The maximum number of channels in one query."""
 
@@ -154,7 +160,6 @@ class NodeSync(NodeListener):
 
     def catch_up_all(self, *, tell_others: bool) -> None:
         """See `NodeListener.catch_up_all`. Calls during a search cause one further search."""
-        self._room_sync.invalidate_all()  # announcements of other nodes may have been lost, too
         self._must_catch_up = True
         self._must_announce = self._must_announce or tell_others
         if self._catching_up is None:
@@ -267,17 +272,19 @@ class NodeSync(NodeListener):
             while self._must_catch_up or self._must_announce:
                 must_announce = self._must_announce
                 self._must_catch_up = self._must_announce = False
+                pause_seconds = PAUSE_SECONDS
+                self._room_sync.invalidate_all()  # announcements may have been lost, too
                 try:
                     await self._find_missed()
                 except Unavailable:
                     self._must_catch_up = True
                     self._must_announce = self._must_announce or must_announce
+                    pause_seconds = RETRY_SECONDS
                 else:
                     self._presence.publish_again()
                     if must_announce:
                         self._nodes.announce_losses()
-                # Other nodes may ask several times, for example when all have lost Redis.
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause_seconds)
         finally:
             self._catching_up = None
 

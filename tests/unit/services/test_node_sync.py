@@ -345,6 +345,25 @@ async def test_former_member_receives_nothing_when_no_node_announces_the_removal
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 
 
+async def test_nothing_is_announced_when_the_members_are_those_of_the_announcement(
+    here: Here, nodes: RecordingNodes, channels: SlowChannels, connected: RoomSync
+) -> None:
+    """So one announcement does not cause one by each node."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    ((channel_id, digest),) = nodes.digests
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: not connected.is_current(GENERAL))
+    queries = channels.queries
+
+    here.sync.compare_members(channel_id, digest)
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: channels.queries > queries)
+    await here.until(lambda: here.published() + here.sent[1:] == [2])
+
+    assert 1 == len(nodes.digests)
+
+
 async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
     here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
 ) -> None:
