@@ -34,11 +34,15 @@ RETRY_SECONDS = 1.0
 USERS_AT_ONCE = 256
 """The maximum number of users per call of `OnlineUsers.settle`."""
 EVENTS_AT_ONCE = 50
-"""The maximum number of events that are published without a pause."""
-REST_FACTOR = 1.0
-"""The length of a pause, relative to the time that publishing took before the pause.
+"""The maximum number of events that are published without a pause.
 
-So publishing presence takes at most half of the event loop's time, however many users connect.
+Each client receives its part of these events in one write, which takes longer than publishing.
+"""
+REST_FACTOR = 1.0
+"""The length of a pause, relative to the time of publishing and writing before the pause.
+
+So the presence that a node publishes takes at most half of its event loop's time, however many
+users connect.
 """
 ROOM_KEPT_SECONDS = 60.0
 """The time after which a channel's room is checked before presence is published to it.
@@ -258,14 +262,15 @@ class PresenceService:
     async def _publish(self) -> None:
         """Publish the changes, and settle their users again, as `OnlineUsers.settle` requires."""
         channels = await self._channels_of(self._unpublished)
-        for user_id, online in tuple(self._unpublished.items()):
-            channel_ids = channels[user_id]
-            for start in range(0, len(channel_ids), EVENTS_AT_ONCE):
-                some = channel_ids[start : start + EVENTS_AT_ONCE]
-                await self._publish_to(some, user_id, online=online)
-            del self._unpublished[user_id]
-            self._due[user_id] = None
-            self._recent[user_id] = self._clock.monotonic()
+        changes = (
+            PresenceChange(channel_id, user_id, online)
+            for user_id, online in self._unpublished.items()
+            for channel_id in channels[user_id]
+        )
+        while batch := tuple(islice(changes, EVENTS_AT_ONCE)):
+            await self._publish_batch(batch)
+        self._settle_soon(self._unpublished)
+        self._unpublished = {}
 
     async def _channels_of(
         self, user_ids: Collection[UserId]
@@ -274,18 +279,23 @@ class PresenceService:
         unknown = [user_id for user_id, channel_ids in known.items() if not channel_ids]
         return {**known, **await self._channels.channels_of_all(unknown)} if unknown else known
 
-    async def _publish_to(
-        self, channel_ids: Sequence[ChannelId], user_id: UserId, *, online: bool
-    ) -> None:
-        await self._refresh(channel_ids)
-        began_at = self._clock.monotonic()
-        for channel_id in channel_ids:
-            change = PresenceChange(channel_id, user_id, online)
-            room = channel_room(channel_id)
-            self._broadcaster.publish(room, ServerEvent.PRESENCE, change, except_user=user_id)
-        await asyncio.sleep((self._clock.monotonic() - began_at) * REST_FACTOR)
+    async def _publish_batch(self, changes: Sequence[PresenceChange]) -> None:
+        await self._refresh(dict.fromkeys(change.channel_id for change in changes))
+        loop = asyncio.get_running_loop()
+        began_at = loop.time()
+        for change in changes:
+            self._recent[change.user_id] = self._clock.monotonic()
+            self._broadcaster.publish(
+                channel_room(change.channel_id),
+                ServerEvent.PRESENCE,
+                change,
+                except_user=change.user_id,
+            )
+        # The server writes the events to the clients at the end of the tick.
+        await asyncio.sleep(0)
+        await asyncio.sleep((loop.time() - began_at) * REST_FACTOR)
 
-    async def _refresh(self, channel_ids: Sequence[ChannelId]) -> None:
+    async def _refresh(self, channel_ids: Iterable[ChannelId]) -> None:
         """Load the members of the channels whose rooms were not checked recently.
 
         When a channel is new to this service, only sockets that have just connected are in its

@@ -102,7 +102,12 @@ class RedisOnlineUsers(OnlineUsers):
                 yield users[start : start + USERS_AT_ONCE]
             if cursor == 0:
                 break
-        await self._end_sweep(stopped)
+        await self._connection.run_script(
+            "end_sweep",
+            [self._keys.nodes(), self._keys.presence_sweep()],
+            self._keys.node_prefix(),
+            *stopped,
+        )
 
     def listen(
         self,
@@ -127,13 +132,6 @@ class RedisOnlineUsers(OnlineUsers):
             return following, tuple(map(user_of_field, page))
 
         return await self._connection.run(command)
-
-    async def _end_sweep(self, stopped: Collection[bytes]) -> None:
-        async def command(redis: Redis) -> None:
-            await redis.srem(self._keys.nodes(), *stopped)
-            await redis.delete(self._keys.presence_sweep())
-
-        await self._connection.run(command)
 
     async def _find_missing_nodes(self, redis: Redis) -> frozenset[bytes]:
         """Return the ids of the nodes whose key has expired."""

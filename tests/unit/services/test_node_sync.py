@@ -55,13 +55,18 @@ class AwayMessages(MemoryMessageRepository):
 
     Attributes:
         searches: How often `last_seqs` was called.
+        failing: If it is not None, `last_seqs` fails as soon as this event is set.
     """
 
     is_away = False
     searches = 0
+    failing: asyncio.Event | None = None
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         self.searches += 1
+        if self.failing is not None:
+            await self.failing.wait()
+            raise Unavailable
         return await super().last_seqs(channel_ids)
 
     async def stored_after(
@@ -72,16 +77,15 @@ class AwayMessages(MemoryMessageRepository):
         return await super().stored_after(channel_id, after_seq, limit)
 
 
-class CountedAdoption(MemoryAdoptionRepository):
-    """Counts the polls."""
+class RecordingAdoption(MemoryAdoptionRepository):
+    """Records the messages to adopt."""
 
-    polls = 0
+    def __init__(self) -> None:
+        self.adopted: list[MessageId] = []
 
-    async def find_unsequenced(
-        self, *args: Any, **kwargs: Any
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        self.polls += 1
-        return await super().find_unsequenced(*args, **kwargs)
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        self.adopted += message_ids
+        return await super().adopt(message_ids)
 
 
 @dataclass(slots=True)
@@ -155,13 +159,13 @@ def publisher(
 
 
 @pytest.fixture
-def adoption() -> CountedAdoption:
-    return CountedAdoption()
+def adoption() -> RecordingAdoption:
+    return RecordingAdoption()
 
 
 @pytest.fixture
 def poller(
-    adoption: CountedAdoption,
+    adoption: RecordingAdoption,
     messages: AwayMessages,
     publisher: MessagePublisher,
     events: EventService,
@@ -341,6 +345,25 @@ async def test_former_member_receives_nothing_when_no_node_announces_the_removal
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 
 
+async def test_nothing_is_announced_when_the_members_are_those_of_the_announcement(
+    here: Here, nodes: RecordingNodes, channels: SlowChannels, connected: RoomSync
+) -> None:
+    """So one announcement does not cause one by each node."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    ((channel_id, digest),) = nodes.digests
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: not connected.is_current(GENERAL))
+    queries = channels.queries
+
+    here.sync.compare_members(channel_id, digest)
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: channels.queries > queries)
+    await here.until(lambda: here.published() + here.sent[1:] == [2])
+
+    assert 1 == len(nodes.digests)
+
+
 async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
     here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
 ) -> None:
@@ -387,16 +410,18 @@ async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here)
 
 
 async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
-    here: Here, poller: AdoptionPoller, adoption: CountedAdoption
+    here: Here, poller: AdoptionPoller, adoption: RecordingAdoption
 ) -> None:
     """Such an event has no ``seq``. It is not sent: the adopted message is published."""
     await poller.on_module_init()
-    await here.until(lambda: adoption.polls == 1)
 
-    here.receive(ServerEvent.MESSAGE_CREATED, {"id": "foreign", "content": "hi"}, sent="foreign")
-    await here.until(lambda: adoption.polls == 2)
+    for message_id in ("not\0valid", None, "foreign"):
+        payload = {"id": message_id, "content": "hi"}
+        here.receive(ServerEvent.MESSAGE_CREATED, payload, sent="foreign")
+    await here.until(lambda: adoption.adopted != [])
     await poller.on_module_destroy()
 
+    assert ["foreign"] == adoption.adopted
     assert [] == here.sent
 
 
@@ -437,6 +462,22 @@ async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
     assert [] == here.published()
     here.messages.is_away = False
     await here.until(lambda: len(here.published()) == 2)
+
+    assert [None] == nodes.announced
+
+
+async def test_other_nodes_search_when_messages_were_lost_during_a_search_that_fails(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    here.messages.failing = asyncio.Event()
+    here.sync.catch_up_all(tell_others=False)
+    await asyncio.sleep(0)
+
+    here.sync.catch_up_all(tell_others=True)
+    here.messages.failing.set()
+    await asyncio.sleep(0)
+    here.messages.failing = None
+    await here.until(lambda: bool(nodes.announced))
 
     assert [None] == nodes.announced
 

@@ -324,3 +324,75 @@ async def test_presence_of_a_living_node_stays_when_its_heart_beats(
         clock.advance(HEARTBEAT_SECONDS)
         await until(lambda: all(redis_server.client.pttl(key) > 29_000 for key in keys))
         assert [] == await other.abandoned()
+
+
+async def test_users_of_a_node_go_offline_when_it_crashes_after_it_came_back_during_a_sweep(
+    connection: RedisConnection,
+    start_node: StartNode,
+    redis_server: RedisServer,
+    clock: ManualClock,
+) -> None:
+    """The node was cut off from Redis so long that others were settling its users."""
+    partitioned, other = await start_node(connection), await start_node(connection)
+    await partitioned.connect(ALICE)
+    for _ in range(2):
+        await partitioned.settle(ALICE)
+    crash(partitioned, redis_server)
+    await other.abandoned()
+
+    sweep = other.online_users.abandoned()
+    gone = await other.settle(*await anext(sweep))
+    await other.settle(ALICE)
+    clock.advance(HEARTBEAT_SECONDS)
+    key = f"chatgenius:sockets:node:{partitioned.quota.writer.node_id}"
+    await until(lambda: redis_server.client.exists(key) == 1)
+    back = [await partitioned.settle(ALICE), await partitioned.settle(ALICE)]
+    rest = [batch async for batch in sweep]
+    looks = [await other.abandoned()]
+    crash(partitioned, redis_server)
+    looks.append(await other.abandoned())
+    gone_again = await other.settle(*await other.abandoned())
+
+    assert ({ALICE: False}, [{ALICE: True}, {}]) == (gone, back)
+    assert ([], [[], []]) == (rest, looks)
+    assert {ALICE: False} == gone_again
+
+
+async def test_user_goes_offline_when_a_node_writes_its_last_count_late(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """The first node decides while another one is publishing, so only the other decides again."""
+    first, other = await start_node(connection), await start_node(connection)
+    await first.connect(ALICE)
+    await other.connect(ALICE)
+    came = await other.settle(ALICE)  # `other` publishes this now
+    sockets = "chatgenius:sockets:user:user_alice"
+    for node in (first, other):
+        node.quota.release(ALICE)
+    await until(lambda: redis_server.client.exists(sockets) == 0)
+    redis_server.client.hset(sockets, first.quota.writer.node_id, 1)  # not written yet
+
+    meanwhile = await first.settle(ALICE)
+    left = await other.settle(ALICE)
+
+    assert ({ALICE: True}, {}, {ALICE: False}) == (came, meanwhile, left)
+
+
+async def test_user_is_online_when_a_node_writes_its_first_count_late(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """The first node decides while another one is publishing, so only the other decides again."""
+    first, other = await start_node(connection), await start_node(connection)
+    await other.connect(ALICE)
+    for _ in range(2):
+        await other.settle(ALICE)
+    other.quota.release(ALICE)
+    left = await other.settle(ALICE)  # `other` publishes this now
+    sockets = "chatgenius:sockets:user:user_alice"
+    await first.connect(ALICE)
+    redis_server.client.delete(sockets)  # not written yet
+
+    meanwhile = await first.settle(ALICE)
+    back = await other.settle(ALICE)
+
+    assert ({ALICE: False}, {}, {ALICE: True}) == (left, meanwhile, back)
