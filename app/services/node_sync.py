@@ -283,7 +283,8 @@ class NodeSync(NodeListener):
                 try:
                     await self._find_missed()
                 except Unavailable:
-                    self._must_catch_up, self._must_announce = True, must_announce
+                    self._must_catch_up = True
+                    self._must_announce = self._must_announce or must_announce
                     pause_seconds = RETRY_SECONDS
                 else:
                     self._presence.publish_again()

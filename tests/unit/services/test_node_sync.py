@@ -58,13 +58,18 @@ class AwayMessages(MemoryMessageRepository):
 
     Attributes:
         searches: How often `last_seqs` was called.
+        failing: If it is not None, `last_seqs` fails as soon as this event is set.
     """
 
     is_away = False
     searches = 0
+    failing: asyncio.Event | None = None
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         self.searches += 1
+        if self.failing is not None:
+            await self.failing.wait()
+            raise Unavailable
         return await super().last_seqs(channel_ids)
 
     async def stored_after(
@@ -539,6 +544,22 @@ async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
     assert [] == here.published()
     here.messages.is_away = False
     await here.until(lambda: len(here.published()) == 2)
+
+    assert [None] == nodes.announced
+
+
+async def test_other_nodes_search_when_messages_were_lost_during_a_search_that_fails(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    here.messages.failing = asyncio.Event()
+    here.sync.catch_up_all(tell_others=False)
+    await asyncio.sleep(0)
+
+    here.sync.catch_up_all(tell_others=True)
+    here.messages.failing.set()
+    await asyncio.sleep(0)
+    here.messages.failing = None
+    await here.until(lambda: bool(nodes.announced))
 
     assert [None] == nodes.announced
 
