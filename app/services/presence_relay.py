@@ -49,8 +49,8 @@ class PresenceRelay:
             self._keep_sending(), name="presence-relay", context=Context()
         )
 
-    async def on_module_destroy(self) -> None:
-        """Stop sending, before the sockets of this node are closed."""
+    async def on_application_shutdown(self, _signal: str | None) -> None:
+        """Stop sending. No events arrive, because the servers are closed."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

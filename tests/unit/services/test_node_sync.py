@@ -210,7 +210,7 @@ async def presence_relay(room_checks: RoomChecks) -> AsyncIterator[PresenceRelay
     relay = PresenceRelay(room_checks)
     await relay.on_module_init()
     yield relay
-    await relay.on_module_destroy()
+    await relay.on_application_shutdown(None)
 
 
 @pytest.fixture
