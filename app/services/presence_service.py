@@ -32,6 +32,12 @@ RETRY_SECONDS = 1.0
 """The time until a failed call is repeated."""
 USERS_AT_ONCE = 256
 """The maximum number of users per call of `OnlineUsers.settle`."""
+USERS_PER_QUERY = 16
+"""The maximum number of users whose channels are read by one query.
+
+Some users may have thousands of channels. The answer to a larger query would block the event loop
+for too long, and the storage might cancel the query.
+"""
 EVENTS_AT_ONCE = 50
 """The maximum number of events that are published without a pause.
 
@@ -265,9 +271,12 @@ class PresenceService:
     async def _channels_of(
         self, user_ids: Collection[UserId]
     ) -> Mapping[UserId, Sequence[ChannelId]]:
-        known = {each: self._events.channels_of_user(each) for each in user_ids}
-        unknown = [user_id for user_id, channel_ids in known.items() if not channel_ids]
-        return {**known, **await self._channels.channels_of_all(unknown)} if unknown else known
+        channels = {each: self._events.channels_of_user(each) for each in user_ids}
+        unknown = [user_id for user_id, channel_ids in channels.items() if not channel_ids]
+        for start in range(0, len(unknown), USERS_PER_QUERY):
+            batch = unknown[start : start + USERS_PER_QUERY]
+            channels |= await self._channels.channels_of_all(batch)
+        return channels
 
     async def _publish_batch(self, changes: Sequence[PresenceChange]) -> None:
         await self._room_checks.refresh(dict.fromkeys(change.channel_id for change in changes))
