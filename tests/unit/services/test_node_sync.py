@@ -28,7 +28,6 @@ from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
 from app.services.presence_relay import EVENTS_AT_ONCE, PresenceRelay
-from app.services.presence_relay import MAX_WAITING as MAX_RECEIVED
 from app.services.presence_service import PresenceService
 from app.services.room_checks import CHANNELS_PER_QUERY, ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
@@ -290,44 +289,6 @@ async def test_few_queries_check_the_rooms_when_presence_of_many_channels_arrive
 
     assert channels.queries <= queries + len(many) // CHANNELS_PER_QUERY
     assert channels.most_channels <= CHANNELS_PER_QUERY
-
-
-async def test_presence_is_sent_in_order_when_the_rooms_must_be_checked(
-    here: Here, channels: SlowChannels, clock: ManualClock
-) -> None:
-    here.receive_presence(CAROL, GENERAL, online=True)
-    clock.advance(ROOM_KEPT_SECONDS)
-    channels.hold()
-    here.receive_presence(CAROL, GENERAL, online=False)
-    await channels.asked.wait()
-    before = list(here.sent)
-    here.receive_presence(CAROL, GENERAL, online=True)
-    channels.may_answer.set()
-    here.receive_presence(CAROL, GENERAL, online=False)
-    await here.until(lambda: len(here.sent) == 4)
-
-    online, offline = (f"{GENERAL} {CAROL} {each}" for each in (True, False))
-    assert [online] == before
-    assert [online, offline, online, offline] == here.sent
-
-
-async def test_presence_is_sent_when_the_storage_does_not_answer(
-    here: Here, channels: SlowChannels, clock: ManualClock
-) -> None:
-    """Too many events wait, so the first ones are sent to the sockets that are in the room."""
-    here.receive_presence(CAROL, GENERAL, online=True)
-    clock.advance(ROOM_KEPT_SECONDS)
-    channels.hold()
-
-    for number in range(MAX_RECEIVED + 5):
-        here.receive_presence(CAROL, GENERAL, online=number % 2 == 0)
-    too_many = len(here.sent)
-    channels.is_down = True
-    channels.may_answer.set()
-    await here.until(lambda: len(here.sent) == MAX_RECEIVED + 6)
-
-    assert 6 == too_many
-    assert f"{GENERAL} {CAROL} True" == here.sent[-1]
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
