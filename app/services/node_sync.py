@@ -118,8 +118,9 @@ class NodeSync(NodeListener):
     def receive(self, event: ChannelEvent) -> None:
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
-        can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
-        if can_publish and self._publish(event):
+        # The next message need not wait, even if later messages are waiting for it.
+        is_free = channel_id not in self._waiting or event.name == ServerEvent.MESSAGE_CREATED
+        if is_free and self._room_sync.is_current(channel_id) and self._publish(event):
             return
         if self._rooms.is_empty(channel_room(channel_id)):
             event.send()  # its recipients are in other rooms
