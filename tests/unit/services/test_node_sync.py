@@ -27,7 +27,10 @@ from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.presence_relay import EVENTS_AT_ONCE, PresenceRelay
+from app.services.presence_relay import MAX_WAITING as MAX_RECEIVED
 from app.services.presence_service import PresenceService
+from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
 from tests.deadlines import ANSWER_SECONDS
@@ -119,6 +122,11 @@ class Here:
         payload = {"userId": user_id, "channelId": GENERAL, "isTyping": is_typing}
         self.receive(ServerEvent.TYPING, payload, sent=f"{user_id} {is_typing}")
 
+    def receive_presence(self, user_id: UserId, channel_id: ChannelId, *, online: bool) -> None:
+        payload = PresenceChange(channel_id, user_id, online).to_wire()
+        send = partial(self.sent.append, f"{channel_id} {user_id} {online}")
+        self.sync.receive(ChannelEvent(channel_id, ServerEvent.PRESENCE, payload, send))
+
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
             while not condition():  # noqa: ASYNC110 - there is no event to wait for
@@ -193,16 +201,32 @@ def quota() -> MemorySocketQuota:
 
 
 @pytest.fixture
+def room_checks(connected: RoomSync, clock: ManualClock) -> RoomChecks:
+    return RoomChecks(connected, clock)
+
+
+@pytest.fixture
+async def presence_relay(room_checks: RoomChecks) -> AsyncIterator[PresenceRelay]:
+    relay = PresenceRelay(room_checks)
+    await relay.on_module_init()
+    yield relay
+    await relay.on_application_shutdown(None)
+
+
+@pytest.fixture
 async def presence(
     quota: MemorySocketQuota,
     channels: SlowChannels,
     events: EventService,
     connected: RoomSync,
+    room_checks: RoomChecks,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     online_users = MemoryOnlineUsers(quota)
-    service = PresenceService(online_users, channels, events, connected, broadcaster, clock)
+    service = PresenceService(
+        *(online_users, channels, events, connected, room_checks, broadcaster, clock)
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
@@ -218,13 +242,14 @@ async def here(
     typing_service: TypingService,
     poller: AdoptionPoller,
     presence: PresenceService,
+    presence_relay: PresenceRelay,
     deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
     sync = NodeSync(
         *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
-        deliveries,
+        *(presence_relay, deliveries),
     )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
@@ -245,6 +270,63 @@ async def test_recent_presence_is_published_again_when_other_nodes_may_have_miss
     first, second = here.broadcaster.published
     assert PresenceChange(GENERAL, CAROL, online=True) == first.payload == second.payload
     assert ("channel:general", False) == (second.room, second.local)
+
+
+async def test_few_queries_check_the_rooms_when_presence_of_many_channels_arrives(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """A user with many channels has connected to another node."""
+    many = [ChannelId(f"channel_{number}") for number in range(4 * EVENTS_AT_ONCE)]
+    await channels.seed({ALICE: many})
+    for channel_id in many:
+        rooms.join([ALICE], channel_room(channel_id))
+    queries = channels.queries
+
+    for online in (True, False):
+        for channel_id in many:
+            here.receive_presence(CAROL, channel_id, online=online)
+        clock.advance(ROOM_KEPT_SECONDS)
+    await here.until(lambda: len(here.sent) == 2 * len(many))
+
+    assert channels.queries <= queries + 4
+
+
+async def test_presence_is_sent_in_order_when_the_rooms_must_be_checked(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    here.receive_presence(CAROL, GENERAL, online=True)
+    clock.advance(ROOM_KEPT_SECONDS)
+    channels.hold()
+    here.receive_presence(CAROL, GENERAL, online=False)
+    await channels.asked.wait()
+    before = list(here.sent)
+    here.receive_presence(CAROL, GENERAL, online=True)
+    channels.may_answer.set()
+    here.receive_presence(CAROL, GENERAL, online=False)
+    await here.until(lambda: len(here.sent) == 4)
+
+    online, offline = (f"{GENERAL} {CAROL} {each}" for each in (True, False))
+    assert [online] == before
+    assert [online, offline, online, offline] == here.sent
+
+
+async def test_presence_is_sent_when_the_storage_does_not_answer(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """Too many events wait, so the first ones are sent to the sockets that are in the room."""
+    here.receive_presence(CAROL, GENERAL, online=True)
+    clock.advance(ROOM_KEPT_SECONDS)
+    channels.hold()
+
+    for number in range(MAX_RECEIVED + 5):
+        here.receive_presence(CAROL, GENERAL, online=number % 2 == 0)
+    too_many = len(here.sent)
+    channels.is_down = True
+    channels.may_answer.set()
+    await here.until(lambda: len(here.sent) == MAX_RECEIVED + 6)
+
+    assert 6 == too_many
+    assert f"{GENERAL} {CAROL} True" == here.sent[-1]
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
