@@ -46,7 +46,6 @@ class NodeGateway(Nodes, MembershipBus):
     def __init__(self, cluster: Cluster, messages: MessageRepository) -> None:
         self._cluster = cluster
         self._messages = messages
-        self._was_connected = False
         self._listener: NodeListener
         self._on_changed: Callable[[MembershipUpdate], None]
 
@@ -153,9 +152,8 @@ class NodeGateway(Nodes, MembershipBus):
         self._listener.catch_up_all(tell_others=False)
 
     def _find_losses(self) -> None:
-        """Find out what was lost. At first, this node has published nothing that others missed."""
-        self._listener.catch_up_all(tell_others=self._was_connected)
-        self._was_connected = True
+        """Find out what this node and the others have missed, after each time without Redis."""
+        self._listener.catch_up_all(tell_others=True)
 
 
 _MEMBERSHIP_EVENTS = frozenset(MembershipEvent)

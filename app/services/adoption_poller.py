@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from app.concurrency.bounded_dict import BoundedDict
@@ -17,6 +17,9 @@ INTERVAL_SECONDS = 2.0
 
 MAX_ADOPTED = 500
 """The maximum number of messages that one transaction adopts."""
+
+MAX_ANNOUNCED = 10_000
+"""The maximum number of announced messages that wait; polls find the further ones."""
 
 MAX_SET_ASIDE = 1_000
 """The maximum number of messages that polls skip because the storage has rejected them."""
@@ -37,6 +40,9 @@ class AdoptionPoller:
 
     A stored change is unpublished if its commit was not confirmed, or if the storage failed before
     the publication. After a failure of the storage, the poller tries again at the next poll.
+
+    A message that a node of the original backend publishes is adopted at once, without a search:
+    such a node may publish many messages per second.
     """
 
     def __init__(
@@ -57,7 +63,8 @@ class AdoptionPoller:
         self._limits: BoundedDict[ChannelId, int] = BoundedDict(MAX_LEFT_OUT)
         self._set_aside: BoundedDict[MessageId, None] = BoundedDict(MAX_SET_ASIDE)
         self._polling: asyncio.Task[None] | None = None
-        self._poll_now = asyncio.Event()
+        self._announced: dict[MessageId, ChannelId] = {}
+        self._is_announced = asyncio.Event()
         self._is_failing = False
 
     async def on_module_init(self) -> None:
@@ -70,9 +77,14 @@ class AdoptionPoller:
             self._polling.cancel()
             await asyncio.wait([self._polling])
 
-    def poll_now(self) -> None:
-        """Poll as soon as possible: the original backend has published a new message."""
-        self._poll_now.set()
+    def announce(self, message_id: MessageId, channel_id: ChannelId) -> None:
+        """Adopt a message as soon as possible: the original backend has just published it.
+
+        If the message cannot be adopted now, or too many messages wait, a poll finds it.
+        """
+        if len(self._announced) < MAX_ANNOUNCED:
+            self._announced[message_id] = channel_id
+            self._is_announced.set()
 
     async def adopt(self) -> None:
         """Publish unpublished changes; adopt and publish messages of the original backend.
@@ -146,17 +158,38 @@ class AdoptionPoller:
         self._publisher.fall_behind((channel_id,), 0)
         return adopted
 
-    async def _poll_forever(self) -> None:
-        while True:
-            self._poll_now.clear()
-            await self._poll()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._interval_seconds):
-                    await self._poll_now.wait()
+    async def _adopt_announced(self) -> None:
+        announced: dict[ChannelId, list[MessageId]] = {}
+        for message_id, channel_id in self._announced.items():
+            if message_id not in self._set_aside:
+                announced.setdefault(channel_id, []).append(message_id)
+        self._announced.clear()
+        failure: Unavailable | None = None
+        for channel_id, message_ids in announced.items():
+            try:
+                await self._adopt_some(channel_id, message_ids)
+            except Unavailable as error:  # other channels must still be adopted
+                failure = error
+        await self._messages.catch_up()
+        if failure is not None:
+            raise failure
 
-    async def _poll(self) -> None:
+    async def _poll_forever(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._attempt(self.adopt)
+            poll_at = loop.time() + self._interval_seconds
+            while loop.time() < poll_at:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(poll_at):
+                        await self._is_announced.wait()
+                self._is_announced.clear()
+                if self._announced:
+                    await self._attempt(self._adopt_announced)
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.adopt()
+            await work()
         except Unavailable:
             if not self._is_failing:  # log once per outage
                 _logger.warning("cannot read the messages of the original backend now")

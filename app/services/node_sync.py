@@ -14,12 +14,13 @@ from app.domain.channel import MembershipUpdate
 from app.domain.delivery import DeliveryState
 from app.domain.errors import Unavailable
 from app.domain.events import ServerEvent
-from app.domain.ids import ChannelId, MessageId, UserId
+from app.domain.ids import ChannelId, MessageId, UserId, checked_id
 from app.domain.rooms import channel_room
 from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, SocketRooms
 from app.services.adoption_poller import AdoptionPoller
 from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
+from app.services.presence_relay import PresenceRelay
 from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
@@ -33,6 +34,12 @@ RETRY_SECONDS = 1.0
 """The time after which a failed attempt to find missed messages is repeated."""
 CATCH_UPS_AT_ONCE = 10
 """The maximum number of channels whose missed messages `NodeSync.catch_up_all` reads together."""
+PAUSE_SECONDS = 5.0
+"""The time from one search for missed messages to the next one.
+
+Other nodes may ask several times, for example when all have lost Redis, or when Redis refuses the
+messages of a node.
+"""
 _CHANNELS_AT_ONCE = 1_000
 """The maximum number of channels in one query."""
 
@@ -61,6 +68,7 @@ class NodeSync(NodeListener):
         typing: TypingService,
         adoption: AdoptionPoller,
         presence: PresenceService,
+        presence_relay: PresenceRelay,
         deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
@@ -72,6 +80,7 @@ class NodeSync(NodeListener):
         self._typing = typing
         self._adoption = adoption
         self._presence = presence
+        self._presence_relay = presence_relay
         self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
@@ -112,11 +121,14 @@ class NodeSync(NodeListener):
     def receive(self, event: ChannelEvent) -> None:
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
+        is_presence = event.name == ServerEvent.PRESENCE
         can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
-        if can_publish and self._publish(event):
+        if can_publish and not is_presence and self._publish(event):
             return
         if self._rooms.is_empty(channel_room(channel_id)):
             event.send()  # its recipients are in other rooms
+        elif is_presence:
+            self._presence_relay.receive(event)
         else:
             self._wait(channel_id, event)
 
@@ -154,7 +166,6 @@ class NodeSync(NodeListener):
 
     def catch_up_all(self, *, tell_others: bool) -> None:
         """See `NodeListener.catch_up_all`. Calls during a search cause one further search."""
-        self._room_sync.invalidate_all()  # announcements of other nodes may have been lost, too
         self._must_catch_up = True
         self._must_announce = self._must_announce or tell_others
         if self._catching_up is None:
@@ -195,7 +206,9 @@ class NodeSync(NodeListener):
                 return self._publisher.publish_received(event, seq)
             # The original backend has stored the message. When a node has given it a ``seq``, it is
             # published.
-            self._adoption.poll_now()
+            with suppress(ValueError):
+                message_id = MessageId(checked_id(event.payload.get("id")))
+                self._adoption.announce(message_id, event.channel_id)
         elif event.name == ServerEvent.TYPING:
             self._typing.receive(event)
         else:
@@ -265,16 +278,19 @@ class NodeSync(NodeListener):
             while self._must_catch_up or self._must_announce:
                 must_announce = self._must_announce
                 self._must_catch_up = self._must_announce = False
+                pause_seconds = PAUSE_SECONDS
+                self._room_sync.invalidate_all()  # announcements may have been lost, too
                 try:
                     await self._find_missed()
                 except Unavailable:
-                    self._must_catch_up, self._must_announce = True, must_announce
+                    self._must_catch_up = True
+                    self._must_announce = self._must_announce or must_announce
+                    pause_seconds = RETRY_SECONDS
                 else:
                     self._presence.publish_again()
                     if must_announce:
                         self._nodes.announce_losses()
-                # Other nodes may ask several times, for example when all have lost Redis.
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause_seconds)
         finally:
             self._catching_up = None
 

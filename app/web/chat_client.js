@@ -216,6 +216,9 @@ export class ChatClient extends EventTarget {
         this.#channels.get(payload.channelId)?.log.delete(payload.messageId);
         this.#dispatch("messages", payload);
         break;
+      case "sync:required":
+        this.#inBackground(this.#readSkipped(payload));
+        break;
       case "message:delivered":
       case "message:seen":
         this.#inBackground(this.#receipt(payload));
@@ -223,6 +226,13 @@ export class ChatClient extends EventTarget {
       case "typing":
         this.#typingChanged(payload);
         break;
+    }
+  }
+
+  /** Reads the messages that the server could not send. */
+  async #readSkipped({ channelId, afterSeq }) {
+    for await (const messages of pagesOf(this.#ask, { channelId, afterSeq })) {
+      for (const message of messages) this.#add(message);
     }
   }
 

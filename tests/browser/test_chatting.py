@@ -7,6 +7,26 @@ REFUSED_BY_THE_SERVER = "refused \0"
 """A text that the page sends and the server rejects, because databases cannot store NUL."""
 
 
+SKIP_MESSAGES = """() => {
+  const { send } = WebSocket.prototype;
+  WebSocket.prototype.send = function (data) {
+    if (globalThis.websocket === undefined) {
+      globalThis.websocket = this;
+      const receive = this.onmessage;
+      this.onmessage = (event) => event.data.includes("message.created") || receive(event);
+    }
+    send.call(this, data);
+  };
+}"""
+"""Hides messages from the page, as if its node had missed them."""
+
+REQUIRE_SYNC = """() => {
+  const event = ["sync:required", { channelId: "general", afterSeq: 0 }];
+  const data = `42${JSON.stringify(event)}`;
+  globalThis.websocket.dispatchEvent(new MessageEvent("message", { data }));
+}"""
+
+
 def message(text: str) -> str:
     return f"li.message:has-text('{text}')"
 
@@ -21,6 +41,23 @@ async def test_messages_appear_on_both_sides_when_two_users_chat(alice: Tab, bob
     for tab in (alice, bob):
         assert ["hello Bob", "hello Alice"] == await tab.texts("#messages .content")
         assert [] == await tab.problems()
+
+
+async def test_skipped_messages_appear_when_the_server_requires_it(alice: Tab, bob: Tab) -> None:
+    """A node sends ``sync:required`` when it cannot read messages of other nodes."""
+    await bob.evaluate(SKIP_MESSAGES)
+    await bob.type("x")
+    await alice.say("one")
+    await alice.say("two")
+    await alice.sees("li[data-status=SENT]:has-text('two')")
+    await bob.evaluate("async () => { while (!globalThis.websocket) await 0; }")
+    assert [] == await bob.texts("#messages .content")
+
+    await bob.evaluate(REQUIRE_SYNC)
+    await bob.sees(message("two"))
+
+    assert ["one", "two"] == await bob.texts("#messages .content")
+    assert [] == await bob.problems()
 
 
 async def test_ticks_change_when_a_message_is_delivered_and_read(alice: Tab, bob: Tab) -> None:

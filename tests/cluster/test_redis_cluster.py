@@ -103,7 +103,11 @@ async def test_node_in_python_and_in_node_js_reach_each_other_in_a_redis_cluster
 async def test_rooms_on_other_masters_work_when_a_master_is_stopped(
     stack: AsyncExitStack, own_redis: RedisCluster, driver: JsDriver
 ) -> None:
-    """The rooms on the stopped master work again when its replica is the master."""
+    """The rooms on the stopped master work again when its replica is the master.
+
+    Nodes with the classic adapter connect to another server.
+    """
+    classic, _, carol = await pair(stack, own_redis, driver, "classic")
     first, _, bob = await pair(stack, own_redis, driver, "dynamic")
     stopped = own_redis.masters[0]
     others = [room for room in ROOMS if own_redis.master_of(channel_of(room)) is not stopped]
@@ -119,6 +123,7 @@ async def test_rooms_on_other_masters_work_when_a_master_is_stopped(
     for room in others:
         await bob.sees(f"to {room}")
     await until_received(first, lost, "again", bob)
+    await until_received(classic, lost, "again", carol)
 
 
 async def test_events_arrive_when_the_slot_of_a_room_has_moved(

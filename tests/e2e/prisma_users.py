@@ -1,10 +1,13 @@
 """Creates users and channels with Prisma, and connects the users to servers on its database."""
 
+import time
 from itertools import count
 
 from tests.e2e.clerk import clerk_token
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.e2e.prisma_peer import PrismaClient
+
+_TOKEN_SECONDS = 3_600
 
 _numbers = count()
 
@@ -41,7 +44,8 @@ class Users:
 
         ``options`` are those of ``io(url, options)``.
         """
-        token = clerk_token({"sub": self.id(name)})
+        # The gateway verifies the token before every event, also late in a slow test.
+        token = clerk_token({"sub": self.id(name), "exp": int(time.time()) + _TOKEN_SECONDS})
         client = self._driver.connect(url, self.id(name), {"token": token}, **options)
         self._clients.append(client)
         await client.admitted()

@@ -17,7 +17,7 @@ from tests.reliability.scenarios import LONG, SCENARIOS
 def main(arguments: list[str]) -> int:
     """Print a line for each scenario and each violation; return 1 if there is a violation."""
     asked = _parse(arguments)
-    size = replace(LONG, messages=asked.messages, faults=asked.faults)
+    size = replace(LONG, messages=asked.messages, faults=asked.faults, crowd=asked.crowd)
     scenarios = [each for each in SCENARIOS if asked.only in each.name]
     with ExitStack() as stack:
         postgres = None
@@ -40,6 +40,8 @@ def _parse(arguments: list[str]) -> Namespace:
     parser.add_argument("--messages", type=int, default=LONG.messages, help=messages)
     faults = "number of faults in each scenario"
     parser.add_argument("--faults", type=int, default=LONG.faults, help=faults)
+    crowd = "number of clients that only reconnect, if processes are restarted"
+    parser.add_argument("--crowd", type=int, default=LONG.crowd, help=crowd)
     parser.add_argument("--only", default="", help="play scenarios whose names contain this")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     return parser.parse_args(arguments)

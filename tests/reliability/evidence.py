@@ -178,6 +178,39 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
+class Exit:
+    """The exit of a server after a signal.
+
+    Attributes:
+        seconds: The time from the signal to the exit.
+        max_seconds: The time in which the server should exit.
+    """
+
+    code: int
+    expected_code: int
+    seconds: float
+    max_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The consequences of a restart for the clients and for Clerk.
+
+    Attributes:
+        clients: The number of clients besides the devices.
+        seconds: The time from the end of the restart until all clients were connected.
+        key_fetches: How often processes fetched the signing keys during the restart.
+        starts: The number of started processes.
+    """
+
+    name: str
+    clients: int
+    seconds: float
+    key_fetches: int
+    starts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """The result of a visitor's connection around an outage of Redis.
 
@@ -232,6 +265,8 @@ class Notes:
     absences: list[Absence] = field(default_factory=list)
     outages: list[Outage] = field(default_factory=list)
     visits: list[Visit] = field(default_factory=list)
+    exits: list[Exit] = field(default_factory=list)
+    restarts: list[Restart] = field(default_factory=list)
     counts: dict[str, Mapping[str, int]] = field(default_factory=dict)
     server_log: str = ""
     memory_mb: float = 0.0

@@ -12,9 +12,10 @@ from typing import Literal
 
 from tests.e2e.server_process import ServerProcess
 from tests.postgres_server import PostgresServer
+from tests.reliability.cluster import Cluster
 from tests.reliability.evidence import Notes
+from tests.reliability.link import Link
 from tests.reliability.progress import Progress
-from tests.reliability.shared_redis import SharedRedis
 
 _KILL_DELAY_SECONDS = 0.03
 _REFUSALS = 3
@@ -34,7 +35,8 @@ class Stage:
     Attributes:
         file: The SQLite file, if the scenario uses SQLite.
         postgres: The PostgreSQL server, if the scenario uses PostgreSQL.
-        redis: The Redis server, if the servers are nodes of a cluster.
+        cluster: What the servers share, if they are nodes of a cluster.
+        crowd: Clients that do nothing but reconnect.
     """
 
     servers: Sequence[ServerProcess]
@@ -42,7 +44,8 @@ class Stage:
     dice: random.Random
     file: Path
     postgres: PostgresServer | None
-    redis: SharedRedis | None
+    cluster: Cluster | None
+    crowd: Sequence[Link]
     notes: Notes
 
 

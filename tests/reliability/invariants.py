@@ -26,6 +26,8 @@ LOCAL_SECONDS = 3.0
 """The maximum time between the ack of a message and its delivery to other devices on the node."""
 RECOVERY_SECONDS = 5.0
 """The maximum time until nodes have recovered after an outage of Redis."""
+RETURN_SECONDS = 30.0
+"""The maximum time until all clients are connected again after a restart."""
 MEMORY_MB = 250.0
 
 _RANKS = {"SENT": 0, "DELIVERED": 1, "READ": 2}
@@ -239,6 +241,26 @@ def visitors_are_answered(notes: Notes, stored: Stored) -> Violations:
             yield f"visitor {visit.name}: {visit.result} after {visit.seconds:.1f} s"
 
 
+def servers_exit_in_time(notes: Notes, stored: Stored) -> Violations:
+    """After a signal, a server exits in time and with the right code."""
+    del stored
+    for each in notes.exits:
+        if each.code != each.expected_code:
+            yield f"a server exited with {each.code}, not {each.expected_code}"
+        if each.seconds > each.max_seconds + notes.slack_seconds:
+            yield f"a server exited after {each.seconds:.1f} s of {each.max_seconds:.1f} s"
+
+
+def clients_come_back(notes: Notes, stored: Stored) -> Violations:
+    """After a restart, all clients are back in time, and each process has fetched the keys once."""
+    del stored
+    for restart in notes.restarts:
+        if restart.seconds > RETURN_SECONDS + notes.slack_seconds:
+            yield f"clients came back after {restart.seconds:.1f} s: {restart.name}"
+        if restart.key_fetches > restart.starts:
+            yield f"{restart.starts} processes fetched keys {restart.key_fetches} times"
+
+
 def memory_is_bounded(notes: Notes, stored: Stored) -> Violations:
     """No server needs much memory at any time."""
     del stored
@@ -388,6 +410,8 @@ CHECKS: tuple[Callable[[Notes, Stored], Iterable[str]], ...] = (
     answers_come_in_time,
     nodes_recover_in_time,
     visitors_are_answered,
+    servers_exit_in_time,
+    clients_come_back,
     memory_is_bounded,
     nothing_failed_unexpectedly,
 )

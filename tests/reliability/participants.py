@@ -1,10 +1,11 @@
 """The participants of every scenario: five users with their devices, and three channels."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.clerk import PRODUCTION
+from tests.e2e.clerk import PRODUCTION, clerk_token
 
 Memberships = dict[str, tuple[str, ...]]
 
@@ -26,6 +27,8 @@ GUEST, GUEST_CHANNEL = "erin", "studio"
 VISITOR = "visitor"
 """The ids of users without channels begin with this."""
 
+TOKEN_SECONDS = 3_600
+
 SERVICE_KEY = "the-key-of-a-backend"
 
 SETTINGS = {
@@ -43,6 +46,7 @@ SETTINGS = {
 NODE_SETTINGS = {
     **PRODUCTION,
     **SETTINGS,
+    "CLERK_JWT_KEY": "",
     # With this setting, a client learns immediately whether it was admitted.
     "AUTH_FAILURE_MODE": "connect_error",
     "AUTH_EXPIRY_GRACE_SECONDS": "0.5",
@@ -83,6 +87,11 @@ def channels_to_send_in(user_id: str) -> tuple[str, ...]:
 def members(channel_id: str) -> frozenset[str]:
     """Return the members of the channel, including the guest."""
     return frozenset(user for user, channels in MEMBERSHIPS.items() if channel_id in channels)
+
+
+def clerks_token(user_id: str, seconds: int = TOKEN_SECONDS) -> str:
+    """Return a token that the nodes of a cluster accept."""
+    return clerk_token({"sub": user_id, "exp": int(time.time()) + seconds})
 
 
 def write_seed(file: Path) -> Path:

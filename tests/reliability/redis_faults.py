@@ -153,5 +153,5 @@ def _all_nodes(stage: Stage) -> range:
 
 
 def _redis(stage: Stage) -> SharedRedis:
-    assert stage.redis is not None
-    return stage.redis
+    assert stage.cluster is not None
+    return stage.cluster.redis

@@ -9,12 +9,12 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
-from typing import Literal
 
-from tests.e2e.clerk import clerk_token
 from tests.e2e.prisma_peer import PrismaClient, prisma_client
 from tests.e2e.server_process import ServerProcess, run_command, running
 from tests.postgres_server import PostgresServer
+from tests.reliability.cluster import Adapter, running_cluster
+from tests.reliability.crowd import crowd_of
 from tests.reliability.device import Device
 from tests.reliability.evidence import DeviceLog, Notes, Stored
 from tests.reliability.faults import Fault, Stage
@@ -27,19 +27,19 @@ from tests.reliability.participants import (
     CHANNELS,
     DEVICES,
     MEMBERSHIPS,
-    NODE_SETTINGS,
     SETTINGS,
+    TOKEN_SECONDS,
     channels_to_send_in,
+    clerks_token,
     write_seed,
 )
 from tests.reliability.person import Person
 from tests.reliability.progress import Progress
 from tests.reliability.python_link import PythonLink
-from tests.reliability.shared_redis import SharedRedis, shared_redis
+from tests.reliability.restarts import child_processes
 from tests.reliability.storage import Storage
 
 _DATABASE = "reliability"
-_TOKEN_SECONDS = 3_600
 _FIRST_FAULT, _LAST_FAULT = 0.02, 0.9
 """The progress of the scenario (0 to 1) at the first and the last fault."""
 _QUIET_SECONDS = 60.0
@@ -56,6 +56,7 @@ class Size:
         absences: The number of times that the guest is removed from a channel.
         by_original: The number of messages that the original backend stores, on PostgreSQL.
         seconds: The timeout of the scenario.
+        crowd: The number of clients without channels, if processes are restarted.
         slack_seconds: The additional time that an answer may take on a busy machine.
     """
 
@@ -63,6 +64,7 @@ class Size:
     faults: int
     absences: int
     by_original: int
+    crowd: int
     seconds: float
     slack_seconds: float
 
@@ -80,6 +82,7 @@ class Scenario:
         settings: Further settings of the servers.
         fault_seconds: How long a fault lasts during which messages are still acked. People send so
             slowly that there are messages in each fault. If 0, they send as fast as they can.
+        has_crowd: Whether there are clients that do nothing but reconnect.
         is_long: Whether only ``make reliability`` plays the scenario.
     """
 
@@ -88,9 +91,10 @@ class Scenario:
     uses_postgres: bool = False
     nodes: int = 1
     doubled: float = 0.2
-    cluster: Literal["sharded", "classic"] | None = None
+    cluster: Adapter | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     fault_seconds: float = 0.0
+    has_crowd: bool = False
     is_long: bool = False
 
 
@@ -119,15 +123,20 @@ async def play(
         if scenario.uses_postgres:
             assert postgres is not None
             url = await stack.enter_async_context(_database(postgres))
-        redis = None
+        cluster = None
         if scenario.cluster is not None:
-            redis = await stack.enter_async_context(shared_redis(scenario.nodes))
-        servers = [
-            await _started(stack, folder, _settings(scenario, url, redis, node), is_first=node == 0)
-            for node in range(scenario.nodes)
-        ]
+            services = running_cluster(scenario.cluster, scenario.nodes)
+            cluster = await stack.enter_async_context(services)
+        servers = []
+        for node in range(scenario.nodes):
+            shared = SETTINGS if cluster is None else cluster.settings(node)
+            settings = {**shared, **scenario.settings, "DATABASE_URL": url}
+            servers.append(await _started(stack, folder, settings, is_first=node == 0))
+        number = size.crowd if scenario.has_crowd else 0
+        urls = [server.url for server in servers]
+        crowd = await stack.enter_async_context(crowd_of(number, urls))
         dice = random.Random(f"{seed} faults")
-        stage = Stage(servers, progress, dice, file, postgres, redis, notes)
+        stage = Stage(servers, progress, dice, file, postgres, cluster, crowd, notes)
         storage = Storage(url)
         prisma = None
         if scenario.uses_postgres:
@@ -185,21 +194,6 @@ async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
         await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
-def _settings(
-    scenario: Scenario, database_url: str, redis: SharedRedis | None, node: int
-) -> dict[str, str]:
-    settings = {**SETTINGS, **scenario.settings, "DATABASE_URL": database_url}
-    if redis is not None:
-        assert scenario.cluster is not None
-        settings = {
-            **NODE_SETTINGS,
-            **settings,
-            "CLUSTER_ADAPTER": scenario.cluster,
-            "REDIS_URL": f"redis://127.0.0.1:{redis.links[node].port}",
-        }
-    return settings
-
-
 async def _started(
     stack: AsyncExitStack, folder: Path, settings: dict[str, str], *, is_first: bool
 ) -> ServerProcess:
@@ -247,9 +241,9 @@ async def _connected(
 
 
 async def _token(server: ServerProcess, user_id: str) -> str:
-    if server.settings.get("APP_ENV") != "production":
-        return await server.token(user_id, _TOKEN_SECONDS)
-    return clerk_token({"sub": user_id, "exp": int(time.time()) + _TOKEN_SECONDS})
+    if "CLERK_JWKS_URL" in server.settings:
+        return clerks_token(user_id)
+    return await server.token(user_id, TOKEN_SECONDS)
 
 
 def _people(
@@ -297,10 +291,13 @@ async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bo
 
 
 def _peak_mb(server: ServerProcess) -> float:
-    """Return the largest resident memory of the process so far."""
-    status = Path(f"/proc/{server.pid}/status").read_text(encoding="utf-8")
-    (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
-    return int(kilobytes) / 1_024
+    """Return the largest resident memory of a process of the server so far."""
+    peaks = []
+    for pid in (server.pid, *child_processes(server)):
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
+        peaks.append(int(kilobytes) / 1_024)
+    return max(peaks)
 
 
 def _is_quiet(devices: Sequence[Device], stored: Stored) -> bool:

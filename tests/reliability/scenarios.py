@@ -18,11 +18,28 @@ from tests.reliability.redis_faults import (
     silence_node,
     stop_redis,
 )
+from tests.reliability.restarts import (
+    drain_server,
+    kill_node,
+    kill_worker,
+    replace_workers,
+    stop_server_at_once,
+)
 from tests.reliability.scenario import Scenario, Size
 
-SHORT = Size(messages=300, faults=3, absences=2, by_original=10, seconds=300, slack_seconds=25)
-SHORT_CLUSTER = replace(SHORT, messages=200, faults=2)  # these faults last for several seconds
-LONG = Size(messages=2_000, faults=24, absences=10, by_original=100, seconds=600, slack_seconds=2)
+SHORT = Size(
+    messages=300, faults=3, absences=2, by_original=10, crowd=50, seconds=300, slack_seconds=25
+)
+SHORT_CLUSTER = replace(SHORT, messages=200, faults=1)  # these faults last for several seconds
+LONG = Size(
+    messages=2_000,
+    faults=24,
+    absences=10,
+    by_original=100,
+    crowd=2_000,
+    seconds=600,
+    slack_seconds=2,
+)
 
 SCENARIOS = (
     Scenario("sqlite-server-killed", (kill_server,)),
@@ -51,5 +68,38 @@ SCENARIOS = (
         settings={"REVOCATION_UNAVAILABLE": "admit"},
         fault_seconds=5,
         is_long=True,
+    ),
+    Scenario(
+        "cluster-sharded-nodes-restarted",
+        (drain_server, stop_server_at_once, kill_node),
+        uses_postgres=True,
+        nodes=2,
+        doubled=1.0,
+        cluster="sharded",
+        settings={"DRAIN_SECONDS": "4"},
+        fault_seconds=8,
+        has_crowd=True,
+        is_long=True,
+    ),
+    Scenario(
+        "cluster-classic-nodes-restarted",
+        (drain_server, stop_server_at_once, kill_node),
+        uses_postgres=True,
+        nodes=2,
+        doubled=1.0,
+        cluster="classic",
+        settings={"DRAIN_SECONDS": "4"},
+        fault_seconds=8,
+        has_crowd=True,
+        is_long=True,
+    ),
+    Scenario(
+        "cluster-sharded-workers-restarted",
+        (replace_workers, kill_worker),
+        uses_postgres=True,
+        cluster="sharded",
+        settings={"WEB_CONCURRENCY": "2", "DRAIN_SECONDS": "2"},
+        fault_seconds=8,
+        has_crowd=True,
     ),
 )

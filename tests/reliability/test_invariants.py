@@ -10,9 +10,11 @@ from tests.reliability.evidence import (
     Ack,
     Answer,
     Connection,
+    Exit,
     MessageKey,
     Outage,
     Receipt,
+    Restart,
     Send,
     StoredMessage,
     SyncRequired,
@@ -176,6 +178,22 @@ VIOLATIONS: dict[str, tuple[str, Change]] = {
     "a visitor who waits": (
         "visitors_are_answered",
         lambda it: it.notes.visits.append(Visit("new after", "admitted", "admitted", 5.1)),
+    ),
+    "another exit code": (
+        "servers_exit_in_time",
+        lambda it: it.notes.exits.append(Exit(1, 0, seconds=1.0, max_seconds=10.0)),
+    ),
+    "a late exit": (
+        "servers_exit_in_time",
+        lambda it: it.notes.exits.append(Exit(0, 0, seconds=12.1, max_seconds=10.0)),
+    ),
+    "clients back late": (
+        "clients_come_back",
+        lambda it: it.notes.restarts.append(Restart("killed", 10, 32.1, 1, 1)),
+    ),
+    "keys fetched twice": (
+        "clients_come_back",
+        lambda it: it.notes.restarts.append(Restart("killed", 10, 1.0, 2, 1)),
     ),
     "much memory": ("memory_is_bounded", lambda it: setattr(it.notes, "memory_mb", 1_000.0)),
     "received by a stranger": (

@@ -36,7 +36,14 @@ from app.ports import Clock
 T = TypeVar("T")
 
 ScriptName = Literal[
-    "attempt", "failed", "lease", "remember", "settle_presence", "take_socket", "write_sockets"
+    "attempt",
+    "end_sweep",
+    "failed",
+    "lease",
+    "remember",
+    "settle_presence",
+    "take_socket",
+    "write_sockets",
 ]
 
 WAIT_SECONDS = 4.0

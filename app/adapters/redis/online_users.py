@@ -14,10 +14,10 @@ from app.ports import OnlineUsers
 
 READ_AT_ONCE = 1_000
 """The maximum number of users whose presence is read by one call."""
-SWEEP_SECONDS = 60
-"""The time after which another node may settle the users of stopped nodes.
+MAX_BATCH_SECONDS = 60
+"""The maximum time between two batches of a sweep.
 
-Each batch restarts this time. It ends only if the node that began has failed.
+After this time, another node may begin a sweep, because the node that began has failed.
 """
 
 
@@ -102,7 +102,12 @@ class RedisOnlineUsers(OnlineUsers):
                 yield users[start : start + USERS_AT_ONCE]
             if cursor == 0:
                 break
-        await self._end_sweep(stopped)
+        await self._connection.run_script(
+            "end_sweep",
+            [self._keys.nodes(), self._keys.presence_sweep()],
+            self._keys.node_prefix(),
+            *stopped,
+        )
 
     def listen(
         self,
@@ -122,18 +127,11 @@ class RedisOnlineUsers(OnlineUsers):
 
     async def _scan(self, cursor: int) -> tuple[int, Sequence[UserId]]:
         async def command(redis: Redis) -> tuple[int, Sequence[UserId]]:
-            await redis.expire(self._keys.presence_sweep(), SWEEP_SECONDS)
+            await redis.expire(self._keys.presence_sweep(), MAX_BATCH_SECONDS)
             following, page = await redis.hscan(self._keys.presence(), cursor, count=USERS_AT_ONCE)
             return following, tuple(map(user_of_field, page))
 
         return await self._connection.run(command)
-
-    async def _end_sweep(self, stopped: Collection[bytes]) -> None:
-        async def command(redis: Redis) -> None:
-            await redis.srem(self._keys.nodes(), *stopped)
-            await redis.delete(self._keys.presence_sweep())
-
-        await self._connection.run(command)
 
     async def _find_missing_nodes(self, redis: Redis) -> frozenset[bytes]:
         """Return the ids of the nodes whose key has expired."""
@@ -149,4 +147,4 @@ class RedisOnlineUsers(OnlineUsers):
         )
 
     async def _begin_sweep(self, redis: Redis) -> bool:
-        return bool(await redis.set(self._keys.presence_sweep(), 1, ex=SWEEP_SECONDS, nx=True))
+        return bool(await redis.set(self._keys.presence_sweep(), 1, ex=MAX_BATCH_SECONDS, nx=True))

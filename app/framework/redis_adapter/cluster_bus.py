@@ -83,7 +83,8 @@ class ClusterBus:
     async def close(self) -> None:
         """See `RedisBus.close`."""
         await self._follower.stop()
-        await asyncio.gather(*(each.close() for each in self._shards.values()))
+        shards = (self._unknown, *self._shards.values())
+        await asyncio.gather(*(each.close() for each in shards))
 
     def publish(self, channel: Channel, payload: bytes, *, volatile: bool = False) -> bool:
         """See `RedisBus.publish`."""
@@ -120,7 +121,10 @@ class ClusterBus:
         connected = [each for each in self._shards.values() if each.is_connected]
         if not connected:
             raise ConnectionError("the node is not connected to the Redis Cluster")
-        await asyncio.gather(*(each.confirm_subscriptions() for each in connected))
+        confirmations = (each.confirm_subscriptions() for each in connected)
+        for failure in await asyncio.gather(*confirmations, return_exceptions=True):
+            if failure is not None:
+                raise failure
 
     def _shard_of(self, name: bytes) -> "_Shard":
         master = self._slots.master_of(name)
@@ -242,7 +246,8 @@ class _Shard(RedisBus):
         """Subscribe to all channels again if the master has refused or ended a subscription."""
         if self._is_refused and self._subscribing is not None:
             self._is_refused = False
-            await self._subscribe_again()
+            with suppress(ConnectionError):  # then a new connection subscribes to all channels
+                await self._subscribe_again()
 
     def _refuse(self, command: Command, error: ResponseError) -> None:
         if not self._cluster.redirect(self, command, error):

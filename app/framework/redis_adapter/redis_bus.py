@@ -257,6 +257,7 @@ class RedisBus:
         """Handle the error with which Redis has answered a message."""
         del command
         self.dropped["refused"] += 1
+        self._has_dropped = True
         self._failures.count("Redis refused a message", str(error)[:100])
 
     def _fail(self, commands: deque[Command]) -> None:

@@ -8,7 +8,6 @@ from app.framework.redis_adapter.cluster_bus import ClusterBus
 from app.framework.redis_adapter.plain_cluster_bus import PlainClusterBus
 from app.framework.redis_adapter.redis_bus import RedisBus
 from app.framework.redis_adapter.servers.redis_connections import RedisConnections, parsed_url
-from app.framework.redis_adapter.servers.redis_servers import connection_to
 from app.framework.redis_adapter.sharded_adapter import (
     ShardedAdapter,
     SubscriptionMode,
@@ -73,11 +72,7 @@ def create_adapter(
         BootError: The URL is invalid.
     """
     parsed = parsed_url(url)
-    bus = (
-        PlainClusterBus(parsed)
-        if parsed.is_cluster
-        else RedisBus(RedisConnections(*connection_to(parsed)))
-    )
+    bus = PlainClusterBus(parsed) if parsed.is_cluster else RedisBus(RedisConnections.of(url))
     return RedisNodes(
         bus,
         lambda hub: ClassicAdapter(
@@ -110,9 +105,5 @@ def create_sharded_adapter(
     """
     check_mode(subscription_mode)
     parsed = parsed_url(url)
-    bus = (
-        ClusterBus(parsed)
-        if parsed.is_cluster
-        else RedisBus(RedisConnections(*connection_to(parsed)))
-    )
+    bus = ClusterBus(parsed) if parsed.is_cluster else RedisBus(RedisConnections.of(url))
     return RedisNodes(bus, lambda hub: ShardedAdapter(hub, bus, channel_prefix, subscription_mode))

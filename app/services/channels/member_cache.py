@@ -64,8 +64,8 @@ class MemberCache:
         self._tasks = EagerTasks()
         self._on_loaded = on_loaded
         self._fresh_until: BoundedDict[ChannelId, float] = BoundedDict(MAX_CHANNELS)
-        # The digest of each channel's members when they were last loaded, with the updates since
-        # then. A channel is absent if another node has announced another digest.
+        # The last digest of each channel's members that this node has computed or received, with
+        # the updates since then.
         self._digests: BoundedDict[ChannelId, int] = BoundedDict(MAX_CHANNELS)
         self._loads: dict[ChannelId, asyncio.Future[bool]] = {}
         # For each channel that is being loaded: the updates that arrived since the load started.
@@ -86,12 +86,13 @@ class MemberCache:
         since then.
         """
         loaded_at = self.fresh_until(channel_id) - REFRESH_SECONDS
-        return channel_id in self._digests and self._clock.monotonic() < loaded_at + CURRENT_SECONDS
+        return self._clock.monotonic() < loaded_at + CURRENT_SECONDS
 
     def compare(self, channel_id: ChannelId, digest: int) -> None:
-        """Compare a digest that another node has announced; if it differs, delete the entry."""
+        """Compare a digest that another node has announced; if it differs, invalidate the entry."""
         if self._digests.get(channel_id) != digest:
             self.invalidate(channel_id)
+            self._digests[channel_id] = digest
 
     def invalidate_all(self) -> None:
         """Delete all entries, because announcements of other nodes may have been lost."""

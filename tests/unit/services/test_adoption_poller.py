@@ -1,10 +1,15 @@
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from app.adapters.memory.store import MemoryStore
 from app.domain.errors import Unavailable, Unconfirmed
+from app.domain.ids import ChannelId, MessageId
 from app.services.adoption_poller import MAX_ADOPTED
+from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
     REJECTED,
@@ -16,6 +21,16 @@ from tests.unit.services.message_stores import (
     store_on_another_node,
 )
 from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
+
+
+class UnsearchableMessages(LosingMessages):
+    """Storage in which polls find no message of the original backend."""
+
+    async def find_unsequenced(
+        self, *args: Any, **kwargs: Any
+    ) -> Mapping[ChannelId, Sequence[MessageId]]:
+        del args, kwargs
+        return {}
 
 
 async def test_channel_receives_it_when_the_original_backend_stores_too(
@@ -32,6 +47,34 @@ async def test_channel_receives_it_when_the_original_backend_stores_too(
     await services.poller.adopt()
 
     assert ["1", "2"] == contents(broadcaster)
+
+
+async def test_channel_receives_it_without_a_search_when_the_original_backend_publishes_it(
+    make_services: MakeServices,
+    store: MemoryStore,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The other channels are published, although the adoption in the first one failed."""
+    messages = UnsearchableMessages(store)
+    services = make_services(messages, messages)
+    drafts = [by_bob("1"), replace(by_bob("2"), channel_id=RANDOM)]
+    messages.unadopted = drafts
+    messages.failing = {GENERAL}
+
+    await services.poller.on_module_init()
+    for draft in drafts:
+        services.poller.announce(draft.id, draft.channel_id)
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while contents(broadcaster) != ["2"]:  # noqa: ASYNC110 - there is no event to wait for
+            await asyncio.sleep(0)
+    messages.failing = set()
+    services.poller.announce(drafts[0].id, GENERAL)
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while contents(broadcaster) != ["2", "1"]:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0)
+    await services.poller.on_module_destroy()
+
+    assert [] == messages.unadopted
 
 
 async def test_channel_receives_it_when_the_adoption_was_unconfirmed(

@@ -27,7 +27,10 @@ from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.presence_relay import EVENTS_AT_ONCE, PresenceRelay
+from app.services.presence_relay import MAX_WAITING as MAX_RECEIVED
 from app.services.presence_service import PresenceService
+from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
 from tests.deadlines import ANSWER_SECONDS
@@ -55,13 +58,18 @@ class AwayMessages(MemoryMessageRepository):
 
     Attributes:
         searches: How often `last_seqs` was called.
+        failing: If it is not None, `last_seqs` fails as soon as this event is set.
     """
 
     is_away = False
     searches = 0
+    failing: asyncio.Event | None = None
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
         self.searches += 1
+        if self.failing is not None:
+            await self.failing.wait()
+            raise Unavailable
         return await super().last_seqs(channel_ids)
 
     async def stored_after(
@@ -72,16 +80,15 @@ class AwayMessages(MemoryMessageRepository):
         return await super().stored_after(channel_id, after_seq, limit)
 
 
-class CountedAdoption(MemoryAdoptionRepository):
-    """Counts the polls."""
+class RecordingAdoption(MemoryAdoptionRepository):
+    """Records the messages to adopt."""
 
-    polls = 0
+    def __init__(self) -> None:
+        self.adopted: list[MessageId] = []
 
-    async def find_unsequenced(
-        self, *args: Any, **kwargs: Any
-    ) -> Mapping[ChannelId, Sequence[MessageId]]:
-        self.polls += 1
-        return await super().find_unsequenced(*args, **kwargs)
+    async def adopt(self, message_ids: Sequence[MessageId]) -> int:
+        self.adopted += message_ids
+        return await super().adopt(message_ids)
 
 
 @dataclass(slots=True)
@@ -114,6 +121,11 @@ class Here:
     def receive_typing(self, user_id: UserId, *, is_typing: bool) -> None:
         payload = {"userId": user_id, "channelId": GENERAL, "isTyping": is_typing}
         self.receive(ServerEvent.TYPING, payload, sent=f"{user_id} {is_typing}")
+
+    def receive_presence(self, user_id: UserId, channel_id: ChannelId, *, online: bool) -> None:
+        payload = PresenceChange(channel_id, user_id, online).to_wire()
+        send = partial(self.sent.append, f"{channel_id} {user_id} {online}")
+        self.sync.receive(ChannelEvent(channel_id, ServerEvent.PRESENCE, payload, send))
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
@@ -155,13 +167,13 @@ def publisher(
 
 
 @pytest.fixture
-def adoption() -> CountedAdoption:
-    return CountedAdoption()
+def adoption() -> RecordingAdoption:
+    return RecordingAdoption()
 
 
 @pytest.fixture
 def poller(
-    adoption: CountedAdoption,
+    adoption: RecordingAdoption,
     messages: AwayMessages,
     publisher: MessagePublisher,
     events: EventService,
@@ -189,16 +201,32 @@ def quota() -> MemorySocketQuota:
 
 
 @pytest.fixture
+def room_checks(connected: RoomSync, clock: ManualClock) -> RoomChecks:
+    return RoomChecks(connected, clock)
+
+
+@pytest.fixture
+async def presence_relay(room_checks: RoomChecks) -> AsyncIterator[PresenceRelay]:
+    relay = PresenceRelay(room_checks)
+    await relay.on_module_init()
+    yield relay
+    await relay.on_application_shutdown(None)
+
+
+@pytest.fixture
 async def presence(
     quota: MemorySocketQuota,
     channels: SlowChannels,
     events: EventService,
     connected: RoomSync,
+    room_checks: RoomChecks,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     online_users = MemoryOnlineUsers(quota)
-    service = PresenceService(online_users, channels, events, connected, broadcaster, clock)
+    service = PresenceService(
+        *(online_users, channels, events, connected, room_checks, broadcaster, clock)
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
@@ -214,13 +242,14 @@ async def here(
     typing_service: TypingService,
     poller: AdoptionPoller,
     presence: PresenceService,
+    presence_relay: PresenceRelay,
     deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
     sync = NodeSync(
         *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
-        deliveries,
+        *(presence_relay, deliveries),
     )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
@@ -241,6 +270,63 @@ async def test_recent_presence_is_published_again_when_other_nodes_may_have_miss
     first, second = here.broadcaster.published
     assert PresenceChange(GENERAL, CAROL, online=True) == first.payload == second.payload
     assert ("channel:general", False) == (second.room, second.local)
+
+
+async def test_few_queries_check_the_rooms_when_presence_of_many_channels_arrives(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """A user with many channels has connected to another node."""
+    many = [ChannelId(f"channel_{number}") for number in range(4 * EVENTS_AT_ONCE)]
+    await channels.seed({ALICE: many})
+    for channel_id in many:
+        rooms.join([ALICE], channel_room(channel_id))
+    queries = channels.queries
+
+    for online in (True, False):
+        for channel_id in many:
+            here.receive_presence(CAROL, channel_id, online=online)
+        clock.advance(ROOM_KEPT_SECONDS)
+    await here.until(lambda: len(here.sent) == 2 * len(many))
+
+    assert channels.queries <= queries + 4
+
+
+async def test_presence_is_sent_in_order_when_the_rooms_must_be_checked(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    here.receive_presence(CAROL, GENERAL, online=True)
+    clock.advance(ROOM_KEPT_SECONDS)
+    channels.hold()
+    here.receive_presence(CAROL, GENERAL, online=False)
+    await channels.asked.wait()
+    before = list(here.sent)
+    here.receive_presence(CAROL, GENERAL, online=True)
+    channels.may_answer.set()
+    here.receive_presence(CAROL, GENERAL, online=False)
+    await here.until(lambda: len(here.sent) == 4)
+
+    online, offline = (f"{GENERAL} {CAROL} {each}" for each in (True, False))
+    assert [online] == before
+    assert [online, offline, online, offline] == here.sent
+
+
+async def test_presence_is_sent_when_the_storage_does_not_answer(
+    here: Here, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """Too many events wait, so the first ones are sent to the sockets that are in the room."""
+    here.receive_presence(CAROL, GENERAL, online=True)
+    clock.advance(ROOM_KEPT_SECONDS)
+    channels.hold()
+
+    for number in range(MAX_RECEIVED + 5):
+        here.receive_presence(CAROL, GENERAL, online=number % 2 == 0)
+    too_many = len(here.sent)
+    channels.is_down = True
+    channels.may_answer.set()
+    await here.until(lambda: len(here.sent) == MAX_RECEIVED + 6)
+
+    assert 6 == too_many
+    assert f"{GENERAL} {CAROL} True" == here.sent[-1]
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
@@ -341,6 +427,25 @@ async def test_former_member_receives_nothing_when_no_node_announces_the_removal
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 
 
+async def test_nothing_is_announced_when_the_members_are_those_of_the_announcement(
+    here: Here, nodes: RecordingNodes, channels: SlowChannels, connected: RoomSync
+) -> None:
+    """So one announcement does not cause one by each node."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    ((channel_id, digest),) = nodes.digests
+    here.sync.catch_up_all(tell_others=False)
+    await here.until(lambda: not connected.is_current(GENERAL))
+    queries = channels.queries
+
+    here.sync.compare_members(channel_id, digest)
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: channels.queries > queries)
+    await here.until(lambda: here.published() + here.sent[1:] == [2])
+
+    assert 1 == len(nodes.digests)
+
+
 async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
     here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
 ) -> None:
@@ -387,16 +492,18 @@ async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here)
 
 
 async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
-    here: Here, poller: AdoptionPoller, adoption: CountedAdoption
+    here: Here, poller: AdoptionPoller, adoption: RecordingAdoption
 ) -> None:
     """Such an event has no ``seq``. It is not sent: the adopted message is published."""
     await poller.on_module_init()
-    await here.until(lambda: adoption.polls == 1)
 
-    here.receive(ServerEvent.MESSAGE_CREATED, {"id": "foreign", "content": "hi"}, sent="foreign")
-    await here.until(lambda: adoption.polls == 2)
+    for message_id in ("not\0valid", None, "foreign"):
+        payload = {"id": message_id, "content": "hi"}
+        here.receive(ServerEvent.MESSAGE_CREATED, payload, sent="foreign")
+    await here.until(lambda: adoption.adopted != [])
     await poller.on_module_destroy()
 
+    assert ["foreign"] == adoption.adopted
     assert [] == here.sent
 
 
@@ -437,6 +544,22 @@ async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
     assert [] == here.published()
     here.messages.is_away = False
     await here.until(lambda: len(here.published()) == 2)
+
+    assert [None] == nodes.announced
+
+
+async def test_other_nodes_search_when_messages_were_lost_during_a_search_that_fails(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    here.messages.failing = asyncio.Event()
+    here.sync.catch_up_all(tell_others=False)
+    await asyncio.sleep(0)
+
+    here.sync.catch_up_all(tell_others=True)
+    here.messages.failing.set()
+    await asyncio.sleep(0)
+    here.messages.failing = None
+    await here.until(lambda: bool(nodes.announced))
 
     assert [None] == nodes.announced
 

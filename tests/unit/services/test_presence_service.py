@@ -1,6 +1,8 @@
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -20,11 +22,12 @@ from app.services.presence_service import (
     OFFLINE_DELAY_SECONDS,
     RECENT_SECONDS,
     RETRY_SECONDS,
-    ROOM_KEPT_SECONDS,
     SWEEP_SECONDS,
     USERS_AT_ONCE,
+    USERS_PER_QUERY,
     PresenceService,
 )
+from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -84,6 +87,34 @@ class SharedUsers(MemoryOnlineUsers):
         self.abandoned_users.append(user_id)
 
 
+class SlowBroadcaster(RecordingBroadcaster):
+    """Writes to clients at the end of each tick, as the server does.
+
+    Attributes:
+        write_seconds: The time that writing takes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.write_seconds = 0.0
+        self._is_writing = False
+
+    def publish(self, *args: Any, **options: Any) -> None:
+        super().publish(*args, **options)
+        if not self._is_writing and self.write_seconds:
+            self._is_writing = True
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
+        self._is_writing = False
+        time.sleep(self.write_seconds)
+
+
+@pytest.fixture
+def broadcaster() -> SlowBroadcaster:
+    return SlowBroadcaster()
+
+
 @pytest.fixture
 def channels(store: MemoryStore) -> SlowChannels:
     """Storage whose answers the test can delay."""
@@ -110,7 +141,15 @@ async def service(
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     """A service that is publishing."""
-    service = PresenceService(online_users, channels, events, room_sync, broadcaster, clock)
+    service = PresenceService(
+        online_users,
+        channels,
+        events,
+        room_sync,
+        RoomChecks(room_sync, clock),
+        broadcaster,
+        clock,
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
@@ -386,7 +425,7 @@ async def test_users_are_settled_in_batches_when_many_connect_at_once(
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Connecting waits for nothing, and the storage gets one query per batch."""
+    """Connecting waits for nothing. The users may have thousands of channels each."""
     users = [UserId(f"user_{number:04}") for number in range(2_000)]
     await channels.seed({user_id: [GENERAL] for user_id in users})
     for user_id in users:
@@ -395,9 +434,9 @@ async def test_users_are_settled_in_batches_when_many_connect_at_once(
 
     await until(lambda: len(users) == len(broadcaster.published))
 
-    batches = len(users) // USERS_AT_ONCE + 1
     assert max(online_users.batches) <= USERS_AT_ONCE
-    assert channels.queries <= 2 * batches + 1
+    assert channels.most_users <= USERS_PER_QUERY
+    assert channels.queries <= 2 * len(users) // USERS_PER_QUERY
 
 
 async def test_loop_is_not_blocked_when_a_user_has_thousands_of_channels(
@@ -417,6 +456,63 @@ async def test_loop_is_not_blocked_when_a_user_has_thousands_of_channels(
     steps = [after - before for before, after in pairwise(counts)]
     assert max(steps) <= EVENTS_AT_ONCE
     assert published(DAVE, *many, online=True) == broadcaster.published
+
+
+async def test_events_of_many_users_are_published_in_the_same_tick(
+    service: PresenceService,
+    quota: MemorySocketQuota,
+    channels: SlowChannels,
+    broadcaster: RecordingBroadcaster,
+) -> None:
+    """The events of one tick take one write per client of a channel, not one write each."""
+    users = [UserId(f"user_{number:03}") for number in range(4 * EVENTS_AT_ONCE)]
+    await channels.seed({user_id: [GENERAL] for user_id in users})
+    counts = [0]
+    for user_id in users:
+        await quota.acquire(user_id)
+        service.connected(user_id)
+
+    async with asyncio.timeout(60):
+        while counts[-1] < len(users):
+            await asyncio.sleep(0)
+            counts.append(len(broadcaster.published))
+
+    steps = [after - before for before, after in pairwise(counts) if after > before]
+    assert [EVENTS_AT_ONCE] * 4 == steps
+
+
+async def test_pause_is_as_long_as_publishing_and_writing_took(
+    connect: Connect, channels: SlowChannels, broadcaster: SlowBroadcaster
+) -> None:
+    """The frames are written at the end of the tick, which takes longer than publishing."""
+    chunks = 4
+    many = [ChannelId(f"channel_{number:04}") for number in range(chunks * EVENTS_AT_ONCE)]
+    await channels.seed({DAVE: many})
+    broadcaster.write_seconds = 0.05
+    began_at = time.monotonic()
+
+    await connect(DAVE)
+    await until(lambda: len(many) == len(broadcaster.published))
+
+    assert time.monotonic() - began_at >= (chunks - 1) * 2 * broadcaster.write_seconds
+
+
+async def test_change_is_published_again_when_others_missed_it_during_the_publication(
+    service: PresenceService,
+    connect: Connect,
+    channels: SlowChannels,
+    broadcaster: SlowBroadcaster,
+) -> None:
+    """The first part of a long publication may be lost before the last part is published."""
+    many = [ChannelId(f"channel_{number:04}") for number in range(2 * EVENTS_AT_ONCE)]
+    await channels.seed({DAVE: many})
+    broadcaster.write_seconds = 0.1
+    await connect(DAVE)
+    await until(lambda: bool(broadcaster.published))
+
+    service.publish_again()
+
+    await wait_for(broadcaster, *(2 * published(DAVE, *many, online=True)))
 
 
 async def test_members_are_listed_with_the_online_ones_first(

@@ -31,24 +31,22 @@ local function counts(name)
   end
   return counting[name]
 end
-local function has_socket(key, own_count)
-  local found = false
-  if own_count > 0 then
-    if redis.call('HSETNX', key, node, own_count) == 1 then
-      redis.call('EXPIRE', key, ttl_seconds)
-    end
-    found = true
-  else
-    -- If this node's last write is late, another node that decides next must not count the socket.
+-- Write this node's number of sockets, because the node's last write may be late. This is done even if
+-- another node is publishing: that node decides again, and this node may not.
+local function write_own_count(key, own_count)
+  if own_count == 0 then
     redis.call('HDEL', key, node)
+  elseif redis.call('HSETNX', key, node, own_count) == 1 then
+    redis.call('EXPIRE', key, ttl_seconds)
   end
-  for _, other in ipairs(redis.call('HKEYS', key)) do
-    if other ~= node then
-      if counts(other) then
-        found = true
-      else
-        redis.call('HDEL', key, other)
-      end
+end
+local function has_socket(key)
+  local found = false
+  for _, name in ipairs(redis.call('HKEYS', key)) do
+    if counts(name) then
+      found = true
+    else
+      redis.call('HDEL', key, name)
     end
   end
   return found
@@ -62,14 +60,15 @@ for index = 3, #KEYS do
     was_online, publisher = string.sub(value, 1, 1) == '1', string.sub(value, 3)
   end
   local decision = 0
+  write_own_count(KEYS[index], own_count)
   if publisher == '' or publisher == node or not is_alive(publisher) then
-    local is_online = has_socket(KEYS[index], own_count)
+    local is_online = has_socket(KEYS[index])
     if again or is_online ~= was_online or (publisher ~= '' and publisher ~= node) then
       redis.call('HSET', KEYS[1], user, (is_online and '1:' or '0:') .. node)
       decision = is_online and 1 or 2
-    elseif is_online then
+    elseif publisher ~= '' and is_online then
       redis.call('HSET', KEYS[1], user, '1')
-    else
+    elseif publisher ~= '' then
       redis.call('HDEL', KEYS[1], user)
     end
   end

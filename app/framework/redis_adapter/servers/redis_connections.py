@@ -41,7 +41,7 @@ _log = structlog.stdlib.get_logger("RedisConnections")
 
 
 class RedisConnections:
-    """Opens connections to a Redis server, with Sentinel to the master.
+    """Opens connections to a Redis server: with Sentinel the master, in a Redis Cluster any server.
 
     Args:
         connection_class: redis-py's class of connections; see `connection_to`.

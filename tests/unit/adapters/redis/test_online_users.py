@@ -260,6 +260,21 @@ async def test_nothing_is_left_of_a_user_who_is_offline(
     assert not redis_server.client.exists(PRESENCE)
 
 
+async def test_nothing_is_written_when_nothing_has_changed(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """A sweep settles all users, and Redis would send each write to its replicas."""
+    node = await start_node(connection)
+    await node.connect(ALICE)
+    for _ in range(2):
+        await node.settle(ALICE, BOB)
+    before = redis_server.client.info("persistence")["rdb_changes_since_last_save"]
+
+    await node.settle(ALICE, BOB)
+
+    assert before == redis_server.client.info("persistence")["rdb_changes_since_last_save"]
+
+
 async def test_listener_gets_the_nodes_users_when_redis_has_lost_everything(
     connection: RedisConnection,
     start_node: StartNode,
@@ -324,3 +339,75 @@ async def test_presence_of_a_living_node_stays_when_its_heart_beats(
         clock.advance(HEARTBEAT_SECONDS)
         await until(lambda: all(redis_server.client.pttl(key) > 29_000 for key in keys))
         assert [] == await other.abandoned()
+
+
+async def test_users_of_a_node_go_offline_when_it_crashes_after_it_came_back_during_a_sweep(
+    connection: RedisConnection,
+    start_node: StartNode,
+    redis_server: RedisServer,
+    clock: ManualClock,
+) -> None:
+    """The node was cut off from Redis so long that others were settling its users."""
+    partitioned, other = await start_node(connection), await start_node(connection)
+    await partitioned.connect(ALICE)
+    for _ in range(2):
+        await partitioned.settle(ALICE)
+    crash(partitioned, redis_server)
+    await other.abandoned()
+
+    sweep = other.online_users.abandoned()
+    gone = await other.settle(*await anext(sweep))
+    await other.settle(ALICE)
+    clock.advance(HEARTBEAT_SECONDS)
+    key = f"chatgenius:sockets:node:{partitioned.quota.writer.node_id}"
+    await until(lambda: redis_server.client.exists(key) == 1)
+    back = [await partitioned.settle(ALICE), await partitioned.settle(ALICE)]
+    rest = [batch async for batch in sweep]
+    looks = [await other.abandoned()]
+    crash(partitioned, redis_server)
+    looks.append(await other.abandoned())
+    gone_again = await other.settle(*await other.abandoned())
+
+    assert ({ALICE: False}, [{ALICE: True}, {}]) == (gone, back)
+    assert ([], [[], []]) == (rest, looks)
+    assert {ALICE: False} == gone_again
+
+
+async def test_user_goes_offline_when_a_node_writes_its_last_count_late(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """The first node decides while another one is publishing, so only the other decides again."""
+    first, other = await start_node(connection), await start_node(connection)
+    await first.connect(ALICE)
+    await other.connect(ALICE)
+    came = await other.settle(ALICE)  # `other` publishes this now
+    sockets = "chatgenius:sockets:user:user_alice"
+    for node in (first, other):
+        node.quota.release(ALICE)
+    await until(lambda: redis_server.client.exists(sockets) == 0)
+    redis_server.client.hset(sockets, first.quota.writer.node_id, 1)  # not written yet
+
+    meanwhile = await first.settle(ALICE)
+    left = await other.settle(ALICE)
+
+    assert ({ALICE: True}, {}, {ALICE: False}) == (came, meanwhile, left)
+
+
+async def test_user_is_online_when_a_node_writes_its_first_count_late(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """The first node decides while another one is publishing, so only the other decides again."""
+    first, other = await start_node(connection), await start_node(connection)
+    await other.connect(ALICE)
+    for _ in range(2):
+        await other.settle(ALICE)
+    other.quota.release(ALICE)
+    left = await other.settle(ALICE)  # `other` publishes this now
+    sockets = "chatgenius:sockets:user:user_alice"
+    await first.connect(ALICE)
+    redis_server.client.delete(sockets)  # not written yet
+
+    meanwhile = await first.settle(ALICE)
+    back = await other.settle(ALICE)
+
+    assert ({ALICE: False}, {}, {ALICE: True}) == (left, meanwhile, back)

@@ -1,0 +1,50 @@
+"""A server that claims to be the only one of a Redis Cluster."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import hiredis
+
+from app.framework.redis_adapter.servers.redis_url import Address
+
+Answer = Callable[[list[bytes]], bytes]
+"""Returns the reply to a command."""
+
+
+@asynccontextmanager
+async def fake_cluster_server(
+    epoch: int, host: bytes = b"", answer: Answer = lambda _: b"+OK\r\n"
+) -> AsyncIterator[asyncio.Server]:
+    """Start a server that says that it has all slots.
+
+    Args:
+        epoch: The epoch that the server knows.
+        host: The name that the server announces.
+        answer: Answers other commands than ``CLUSTER INFO`` and ``CLUSTER SLOTS``.
+    """
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("sockname")[1]
+        info = b"cluster_state:ok\r\ncluster_current_epoch:%d\r\nx:1\r\n" % epoch
+        node = b"*3\r\n$%d\r\n%b\r\n:%d\r\n$1\r\nx\r\n" % (len(host), host, port)
+        commands = hiredis.Reader()
+        while data := await reader.read(4_096):
+            commands.feed(data)
+            while (command := commands.gets()) is not False:
+                match command:
+                    case [b"CLUSTER", b"INFO"]:
+                        writer.write(b"$%d\r\n%b\r\n" % (len(info), info))
+                    case [b"CLUSTER", b"SLOTS"]:
+                        writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n" + node)
+                    case _:
+                        writer.write(answer(command))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server
+
+
+def address_of(server: asyncio.Server) -> Address:
+    """Return the address of a server."""
+    return Address("127.0.0.1", server.sockets[0].getsockname()[1])
