@@ -319,6 +319,42 @@ async def test_earlier_messages_are_read_when_a_later_one_arrives_first(here: He
     assert [3, 4, 5] == here.sent
 
 
+async def test_nothing_is_read_when_the_earlier_messages_arrive_soon(here: Here) -> None:
+    """Two nodes have stored messages at the same time, and Redis got the later one first."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    messages = await here.store(4)
+    here.messages.is_away = True  # reading would fail, and clients would receive sync:required
+
+    here.receive_message(messages[2])
+    here.receive(ServerEvent.MESSAGE_UPDATED, messages[2].to_wire(), sent="updated")
+    here.receive_message(messages[0])
+    here.receive_message(messages[3])
+    await asyncio.sleep(0)
+    here.receive_message(messages[1])
+    await here.until(lambda: len(here.sent) == 6)
+
+    assert [1, 2, 3, 4, "updated", 5] == here.sent
+    assert [] == here.broadcaster.published
+
+
+async def test_own_message_waits_when_an_earlier_one_is_just_arriving(here: Here) -> None:
+    """Nothing is read from the storage: reading would fail."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    earlier, own = await here.store(2)
+    here.messages.is_away = True
+
+    stored = [StoredMessage(own, is_new=True)]
+    publishing = asyncio.create_task(here.publisher.publish(GENERAL, stored))
+    await asyncio.sleep(0)
+    here.receive_message(earlier)
+    await publishing
+
+    assert [1, 2] == here.sent
+    assert [3] == here.published()
+
+
 async def test_other_events_wait_when_a_message_before_them_waits(here: Here) -> None:
     messages = await here.store(2)
 
