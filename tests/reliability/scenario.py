@@ -137,7 +137,9 @@ async def play(
         for node in range(scenario.nodes):
             shared = SETTINGS if cluster is None else cluster.settings(node)
             settings = {**shared, **scenario.settings, "DATABASE_URL": url}
-            servers.append(await _started(stack, folder, settings, is_first=node == 0))
+            if node == 0:
+                await _seed(folder, settings)
+            servers.append(await stack.enter_async_context(running(folder, settings)))
         number = size.crowd if scenario.has_crowd else 0
         urls = [server.url for server in servers]
         crowd = await stack.enter_async_context(crowd_of(number, urls))
@@ -203,16 +205,15 @@ async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
         await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
-async def _started(
-    stack: AsyncExitStack, folder: Path, settings: dict[str, str], *, is_first: bool
-) -> ServerProcess:
-    if is_first:
-        settings["SEED_FILE"] = str(write_seed(folder / "seed.json"))
-        await run_command(folder, settings, "migrate")
-    server = await stack.enter_async_context(running(folder, settings))
-    # Seed only once: the seed of a later start would add the guest again.
-    server.settings.pop("SEED_FILE", None)
-    return server
+async def _seed(folder: Path, settings: Mapping[str, str]) -> None:
+    """Create the tables and the memberships once. A server with a seed would add the guest again.
+
+    Workers that a server starts again have the settings of its start.
+    """
+    seed = write_seed(folder / "seed.json")
+    for command in (("migrate",), ("seed", str(seed))):
+        done = await run_command(folder, settings, *command)
+        assert done.code == 0, done.err
 
 
 @asynccontextmanager
