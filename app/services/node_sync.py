@@ -122,7 +122,9 @@ class NodeSync(NodeListener):
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
         is_presence = event.name == ServerEvent.PRESENCE
-        can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
+        # The next message need not wait, even if later messages are waiting for it.
+        is_free = channel_id not in self._waiting or event.name == ServerEvent.MESSAGE_CREATED
+        can_publish = is_free and self._room_sync.is_current(channel_id)
         if can_publish and not is_presence and self._publish(event):
             return
         if self._rooms.is_empty(channel_room(channel_id)):

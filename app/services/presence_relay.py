@@ -10,7 +10,7 @@ from app.ports import ChannelEvent
 from app.services.room_checks import RoomChecks
 
 EVENTS_AT_ONCE = 50
-"""The maximum number of events whose rooms are checked with one query."""
+"""The maximum number of events whose rooms are checked together."""
 MAX_WAITING = 10_000
 """The maximum number of events that wait until their rooms are checked.
 

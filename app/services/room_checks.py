@@ -17,6 +17,12 @@ so checking them so often would load the database too much.
 """
 MAX_CHANNELS = 100_000
 """The maximum number of channels whose first use is remembered; others are always checked."""
+CHANNELS_PER_QUERY = 10
+"""The maximum number of channels whose members are loaded by one query.
+
+Some channels may have 10,000 members. The answer to a larger query would block the event loop for
+too long, and the storage might cancel the query.
+"""
 
 
 class RoomChecks:
@@ -41,12 +47,12 @@ class RoomChecks:
         return now < max(first_used_at, self._room_sync.fresh_until(channel_id)) + ROOM_KEPT_SECONDS
 
     async def refresh(self, channel_ids: Iterable[ChannelId]) -> None:
-        """Check the rooms that were not checked recently, with one query.
+        """Check the rooms that were not checked recently.
 
         While the storage does not answer, the rooms stay as they are. The call suspends only if it
         loads members.
         """
         outdated = [each for each in channel_ids if not self.is_recent(each)]
-        if outdated:
-            with suppress(Unavailable):
-                await self._room_sync.refresh_all(outdated)
+        with suppress(Unavailable):
+            for start in range(0, len(outdated), CHANNELS_PER_QUERY):
+                await self._room_sync.refresh_all(outdated[start : start + CHANNELS_PER_QUERY])

@@ -45,3 +45,19 @@ LAST_SEQS: Final = Query(
     """,
 )
 """Selects the last ``seq`` of those channels in a list that have one."""
+
+_REVOCATIONS = """
+SELECT 1 FROM (
+    SELECT 'token' AS kind, {} AS subject UNION ALL SELECT 'user', {} UNION ALL SELECT 'session', {}
+) AS credential JOIN revocations USING (kind, subject)
+WHERE expires_at >= {} AND (kind <> 'user' OR issued_until IS NULL OR issued_until >= {})
+"""
+REVOCATIONS: Final = Query(
+    on_postgres=_REVOCATIONS.format("$1", "$2", "$3", "$4::text::timestamp", "$5"),
+    on_sqlite=_REVOCATIONS.format("?", "?", "?", "?", "?"),
+)
+"""Selects a row if a credential is revoked.
+
+The parameters are the digest of the token, the user, the sign-in or None, the current time (by
+`sqlite_time`), and the time at which the token was issued.
+"""
