@@ -28,7 +28,7 @@ DEV_GROUP := import tomllib; project = tomllib.load(open("pyproject.toml", "rb")
 # Without files of bytecode, each worker of the tests and each server would compile the code again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install run clients test versions lint types check lock screenshots bench storage backplane scaling soak profile \
+.PHONY: help install run clients test versions lint types check lock screenshots bench storage backplane workers scaling soak profile \
 	path reliability framework
 
 help: ## list the targets
@@ -71,6 +71,9 @@ storage: .venv/.dev $(PRISMA)/$(NPM) ## measure the databases: NestJS + Prisma a
 
 backplane: .venv/.dev $(CLUSTER)/$(NPM) ## measure what the Redis adapter adds to a delivery, here and in Node.js
 	@$(BIN)/python -m bench.backplane
+
+workers: .venv/.dev ## measure one, two and four workers on PostgreSQL and Redis
+	@$(BIN)/python -m bench.workers $(ARGS)
 
 scaling: .venv/.dev ## measure the cost of an event to nodes and Redis, and compute the size of large clusters
 	@$(BIN)/python -m bench.scaling

@@ -34,10 +34,7 @@ class MeasuredDatabase:
         """Return the CPU time of the database server: 0 for SQLite, which has no server."""
         if self.server_pid is None:
             return 0.0
-        processes = [self.server_pid, *_children(self.server_pid)]
-        return sum(map(cpu_seconds_of, processes)) + cpu_seconds_of(
-            self.server_pid, of_children=True
-        )
+        return cpu_seconds_with_children(self.server_pid)
 
 
 @contextmanager
@@ -66,6 +63,12 @@ def fresh_database(name: str) -> Iterator[MeasuredDatabase]:
 def _children(parent: int) -> list[int]:
     tasks = Path(f"/proc/{parent}/task/{parent}/children")
     return [int(pid) for pid in tasks.read_text().split()]
+
+
+def cpu_seconds_with_children(pid: int) -> float:
+    """Return the CPU time of a process and of its child processes, also of those that ended."""
+    processes = [pid, *_children(pid)]
+    return sum(map(cpu_seconds_of, processes)) + cpu_seconds_of(pid, of_children=True)
 
 
 def cpu_seconds_of(pid: int, *, of_children: bool = False) -> float:

@@ -105,14 +105,14 @@ def seeded_databases() -> Iterator[SeededDatabases]:
         folder = Path(name)
         seed = folder / "members.json"
         seed.write_text(json.dumps(membership()))
-        _run_app(f"sqlite:///{folder / _OURS}", "migrate")
-        _run_app(f"sqlite:///{folder / _OURS}", "seed", str(seed))
+        run_app(f"sqlite:///{folder / _OURS}", "migrate")
+        run_app(f"sqlite:///{folder / _OURS}", "seed", str(seed))
         server = PostgresServer(fsync="on", shared_buffers="512MB", max_wal_size="8GB")
         try:
             server.create_database(_ORIGINAL)
             server.execute(f"{_TABLES.read_text()};{_rows()}", _ORIGINAL)
             server.create_database(_OURS, _ORIGINAL)
-            _run_app(server.url(_OURS), "migrate")
+            run_app(server.url(_OURS), "migrate")
             # Not the empty tables, because nothing vacuums the empty tables of a new database.
             server.execute("VACUUM ANALYZE users, channels, channel_members", _ORIGINAL)
             server.execute("VACUUM ANALYZE users, channels, channel_members, memberships", _OURS)
@@ -135,7 +135,12 @@ def _rows() -> str:
     """  # noqa: S608 - the ids come from the bench itself
 
 
-def _run_app(url: str, *arguments: str) -> None:
+def run_app(url: str, *arguments: str) -> None:
+    """Run a command of the application on a database.
+
+    Raises:
+        BenchError: The command failed.
+    """
     done = subprocess.run(
         (sys.executable, "-m", "app", *arguments),
         cwd=CHECKOUT,

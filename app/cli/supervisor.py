@@ -7,6 +7,7 @@ import socket
 import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Sequence
+from types import FrameType
 from typing import TypeAlias
 
 import structlog
@@ -73,7 +74,7 @@ class Supervisor:
         """Run the workers, and return the exit code: 0 if all of them exited with 0.
 
         Raises:
-            OSError: The system cannot start a process.
+            OSError: The system cannot start a process, and no worker serves.
         """
         loop = asyncio.get_running_loop()
         for number in stop_signals():
@@ -91,14 +92,22 @@ class Supervisor:
         return self._exit_code or (0 if ended_well else 1)
 
     def _on_stop_signal(self, number: signal.Signals) -> None:
-        if not self._stop_wanted.is_set():
-            self._stop_signal = number
-            self._stop_wanted.set()
-        elif number is not signal.SIGHUP:  # a closing terminal may send two
-            for worker in self._live:
-                worker.kill()
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+        if self._stop_wanted.is_set():
+            if number is not signal.SIGHUP:  # a closing terminal may send two
+                self._end_at_once(number)
+            return
+        self._stop_signal = number
+        self._stop_wanted.set()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            # Unlike a handler of the event loop, this one runs while writing a log line blocks.
+            asyncio.get_running_loop().remove_signal_handler(each)
+            signal.signal(each, self._end_at_once)
+
+    def _end_at_once(self, number: int, _frame: FrameType | None = None) -> None:
+        for worker in self._live:
+            worker.kill()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     async def _run_workers(self) -> None:
         first, *others = self._slots
@@ -121,9 +130,20 @@ class Supervisor:
         pause_seconds = slot.backoff.next_seconds()
         while True:
             await asyncio.sleep(pause_seconds)
-            died = await self._run_until_death(slot)
-            can_start = died.is_listening or (slot.has_listened.is_set() and self._live)
-            if not can_start:
+            try:
+                died = await self._run_until_death(slot)
+            except OSError as error:
+                if not self._is_served_without(slot):
+                    raise
+                pause_seconds = slot.backoff.next_seconds()
+                _log.error(
+                    "the system cannot start a worker",
+                    worker=slot.number,
+                    error=str(error),
+                    restart_in_seconds=round(pause_seconds, 3),
+                )
+                continue
+            if not (died.is_listening or self._is_served_without(slot)):
                 self._give_up(died)
                 return
             pause_seconds = slot.backoff.next_seconds()
@@ -135,10 +155,17 @@ class Supervisor:
                 restart_in_seconds=round(pause_seconds, 3),
             )
 
+    def _is_served_without(self, slot: "_Slot") -> bool:
+        """Return whether the server has started, and has a worker besides this slot's."""
+        return slot.has_listened.is_set() and bool(self._live)
+
     async def _run_until_death(self, slot: "_Slot") -> WorkerProcess:
         """Run a worker and its successors, and return the one that died without a successor.
 
         Its sockets are closed then, so that the kernel gives new connections to other workers.
+
+        Raises:
+            OSError: The system cannot open the sockets or start the process.
         """
         slot.sockets = self._port.open()
         try:
@@ -148,14 +175,15 @@ class Supervisor:
                 await self._end(worker)
                 return worker
             slot.listens(worker, report)
-            while True:
-                await self._end(worker)
+            while slot.worker is not None:
+                worker = slot.worker
+                await worker.until_gone()
                 # If a successor is starting, wait until it is clear whether it takes over.
                 async with slot.replacing:
-                    if slot.worker is None or slot.worker is worker:
+                    if slot.worker is worker:
                         slot.worker = None
-                        return worker
-                    worker = slot.worker
+            await self._end(worker)
+            return worker
         finally:
             slot.close_sockets()
 
@@ -191,7 +219,11 @@ class Supervisor:
             old = slot.worker
             if old is None:  # the worker has died, so a new process is about to start
                 return True
-            new = await self._start(slot)
+            try:
+                new = await self._start(slot)
+            except OSError as error:
+                _log.error("the system cannot start a worker", worker=slot.number, error=str(error))
+                return False
             report = await new.listening(START_SECONDS)
             if report is None:
                 await self._end(new)
@@ -215,9 +247,10 @@ class Supervisor:
             async with asyncio.timeout(self._grace_seconds):
                 await self._end(worker)
         except TimeoutError:
-            _log.error("worker did not stop in time, so it is killed", worker=worker.number)
             worker.kill()
             await self._end(worker)
+            # Not before the kill, because writing a log line may block.
+            _log.error("worker did not stop in time, so it was killed", worker=worker.number)
 
     async def _stop_workers(self) -> bool:
         """Stop all workers, and return whether each of them ended as it should."""

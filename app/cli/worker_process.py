@@ -89,10 +89,14 @@ class WorkerProcess:
             return None
         except ConnectionError:
             return None
-        if not line:
+        if not line.endswith(b"\n"):  # the worker ended, perhaps while it wrote the line
             return None
         self.is_listening = True
         return Listening.parse(line)
+
+    async def until_gone(self) -> None:
+        """Wait until the worker, which listens, is released or ends."""
+        await self._reader.read()  # both close the connection
 
     async def wait(self) -> None:
         """Wait until the process has ended."""

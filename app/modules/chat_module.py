@@ -28,7 +28,9 @@ from app.services.message_publisher import MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import NodeSync
 from app.services.offline_message_service import MAX_PAGE_BYTES, OfflineMessageService
+from app.services.presence_relay import PresenceRelay
 from app.services.presence_service import PresenceService
+from app.services.room_checks import RoomChecks
 from app.services.room_sync import RoomSync
 from app.services.session_service import SessionService
 from app.services.typing_service import TypingService
@@ -89,12 +91,15 @@ class ChatModule(containers.DeclarativeContainer):
         clock=clock,
         expiry_seconds=settings.provided.typing_expiry_seconds,
     )
+    room_checks = providers.Singleton(RoomChecks, room_sync, clock)
+    presence_relay = providers.Singleton(PresenceRelay, room_checks)
     presence_service = providers.Singleton(
         PresenceService,
         online_users=online_users,
         channels=channels,
         events=event_service,
         room_sync=room_sync,
+        room_checks=room_checks,
         broadcaster=broadcaster,
         clock=clock,
     )
@@ -128,6 +133,7 @@ class ChatModule(containers.DeclarativeContainer):
         typing=typing_service,
         adoption=adoption_poller,
         presence=presence_service,
+        presence_relay=presence_relay,
         deliveries=delivery_service,
     )
     offline_message_service = providers.Singleton(

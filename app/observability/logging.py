@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
@@ -82,8 +83,13 @@ def configure_logging(
 
 class _StderrHandler(logging.StreamHandler[TextIO | SharedStream]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Report that a line could not be written, without its text, which may contain secrets."""
-        sys.stderr.write(f"A log line of {record.name} could not be written.\n")
+        """Report that a line could not be written, without its text, which may contain secrets.
+
+        If standard error is gone, for example because the program that reads it has ended, the line
+        is lost: the server must continue.
+        """
+        with suppress(OSError):
+            sys.stderr.write(f"A log line of {record.name} could not be written.\n")
 
 
 def _is_ours_or_serious(record: logging.LogRecord) -> bool:

@@ -1,7 +1,9 @@
 """Publishes each message of a channel once to this node's clients, in the order of ``seq``."""
 
+import asyncio
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from math import inf
@@ -26,6 +28,14 @@ MAX_GAP = 1_000
 Older missed messages are skipped, and the clients receive ``sync:required``.
 """
 
+ARRIVAL_SECONDS = 0.02
+"""How long a later message waits for missing messages, which other nodes may just be publishing.
+
+When two nodes store messages of a channel at the same time, this saves a query for each of them.
+"""
+MAX_ARRIVING = 20
+"""If more messages are missing, they are read from the storage at once."""
+
 _PAGE = 100
 
 _logger = logging.getLogger(__name__)
@@ -38,12 +48,15 @@ class _Channel:
     Attributes:
         published: The ``seq`` of the last message that this node published.
         prepared_until: The monotonic time until which the members are fresh.
+        awaited: Completes when the messages up to ``awaited_seq`` have arrived from other nodes.
     """
 
     id: ChannelId
     room: str
     published: int
     prepared_until: float = -inf
+    awaited: asyncio.Future[None] | None = None
+    awaited_seq: int = 0
 
 
 class MessagePublisher:
@@ -138,6 +151,7 @@ class MessagePublisher:
             channel.published = new[0].seq - 1
         for message in new:
             # Another node may have stored messages between two transactions of the batch.
+            await self._await_arrivals(channel, message.seq - 1)
             await self._publish_missed(channel, before=message.seq)
             self._publish_all(channel, (message,), local=False)
         repeated = max((each.message.seq for each in stored if not each.is_new), default=0)
@@ -185,6 +199,8 @@ class MessagePublisher:
                 self._typing.end(UserId(str(event.payload.get("userId"))), channel.id, local=True)
             channel.published = seq
             event.send()
+            if channel.awaited is not None and seq == channel.awaited_seq:
+                channel.awaited.set_result(None)
         return True
 
     async def publish_before(self, channel_id: ChannelId, seq: int) -> None:
@@ -194,6 +210,7 @@ class MessagePublisher:
         """
         channel = self._channels.get(channel_id)
         if channel is not None:
+            await self._await_arrivals(channel, seq - 1)
             try:
                 await self._publish_missed(channel, before=seq)
             except Unavailable:
@@ -274,6 +291,18 @@ class MessagePublisher:
         await self._room_sync.refresh_all((channel_id,))
         last_seqs = await self._messages.last_seqs((channel_id,))
         await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
+
+    async def _await_arrivals(self, channel: _Channel, last_seq: int) -> None:
+        """Wait for the few messages up to ``last_seq`` that other nodes may just be publishing."""
+        if not self._nodes.is_clustered or not 0 < last_seq - channel.published <= MAX_ARRIVING:
+            return
+        channel.awaited, channel.awaited_seq = asyncio.get_running_loop().create_future(), last_seq
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ARRIVAL_SECONDS):
+                    await channel.awaited
+        finally:
+            channel.awaited = None
 
     async def _publish_missed(self, channel: _Channel, before: int) -> None:
         if channel.published < before - 1 - MAX_GAP:

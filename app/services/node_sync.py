@@ -20,6 +20,7 @@ from app.ports import ChannelEvent, MessageRepository, NodeListener, Nodes, Sock
 from app.services.adoption_poller import AdoptionPoller
 from app.services.delivery_service import DeliveryService
 from app.services.message_publisher import MessagePublisher, log_unpublished
+from app.services.presence_relay import PresenceRelay
 from app.services.presence_service import PresenceService
 from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
@@ -67,6 +68,7 @@ class NodeSync(NodeListener):
         typing: TypingService,
         adoption: AdoptionPoller,
         presence: PresenceService,
+        presence_relay: PresenceRelay,
         deliveries: DeliveryService,
     ) -> None:
         self.is_needed = nodes.is_clustered
@@ -78,6 +80,7 @@ class NodeSync(NodeListener):
         self._typing = typing
         self._adoption = adoption
         self._presence = presence
+        self._presence_relay = presence_relay
         self._deliveries = deliveries
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
@@ -118,11 +121,16 @@ class NodeSync(NodeListener):
     def receive(self, event: ChannelEvent) -> None:
         """See `NodeListener.receive`."""
         channel_id = event.channel_id
-        can_publish = channel_id not in self._waiting and self._room_sync.is_current(channel_id)
-        if can_publish and self._publish(event):
+        is_presence = event.name == ServerEvent.PRESENCE
+        # The next message need not wait, even if later messages are waiting for it.
+        is_free = channel_id not in self._waiting or event.name == ServerEvent.MESSAGE_CREATED
+        can_publish = is_free and self._room_sync.is_current(channel_id)
+        if can_publish and not is_presence and self._publish(event):
             return
         if self._rooms.is_empty(channel_room(channel_id)):
             event.send()  # its recipients are in other rooms
+        elif is_presence:
+            self._presence_relay.receive(event)
         else:
             self._wait(channel_id, event)
 

@@ -3,11 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from contextvars import Context
 from functools import partial
 from itertools import islice
-from math import inf
 
 from app.concurrency.bounded_dict import BoundedDict
 from app.domain.errors import Unavailable
@@ -19,6 +17,7 @@ from app.domain.socket_response import PresenceCounts, PresenceResponse
 from app.domain.time_limits import WAIT_SECONDS
 from app.ports import Broadcaster, ChannelRepository, Clock, OnlineUsers, Timer
 from app.services.event_service import EventService
+from app.services.room_checks import RoomChecks
 from app.services.room_sync import RoomSync
 from app.services.writes.single_flight import SingleFlight
 
@@ -33,6 +32,12 @@ RETRY_SECONDS = 1.0
 """The time until a failed call is repeated."""
 USERS_AT_ONCE = 256
 """The maximum number of users per call of `OnlineUsers.settle`."""
+USERS_PER_QUERY = 16
+"""The maximum number of users whose channels are read by one query.
+
+Some users may have thousands of channels. The answer to a larger query would block the event loop
+for too long, and the storage might cancel the query.
+"""
 EVENTS_AT_ONCE = 50
 """The maximum number of events that are published without a pause.
 
@@ -44,14 +49,6 @@ REST_FACTOR = 1.0
 So the presence that a node publishes takes at most half of its event loop's time, however many
 users connect.
 """
-ROOM_KEPT_SECONDS = 60.0
-"""The time after which a channel's room is checked before presence is published to it.
-
-Before other events, a room is checked after two seconds. Presence concerns all channels of a user,
-so checking them so often would load the database too much.
-"""
-MAX_CHANNELS = 100_000
-"""The maximum number of channels whose first use is remembered; others are always checked."""
 MAX_LISTED = 1_000
 """The maximum number of members that `PresenceService.members` returns."""
 MAX_WAITING = 100_000
@@ -60,7 +57,6 @@ MAX_WAITING = 100_000
 More users can wait only during an outage of Redis. Users who are dropped then are settled after the
 outage: the node registers again, which triggers a sweep of all users.
 """
-
 RECENT_SECONDS = 60.0
 """How long a published change may be published again, if other nodes may have missed it."""
 MAX_RECENT = 10_000
@@ -88,6 +84,7 @@ class PresenceService:
         channels: ChannelRepository,
         events: EventService,
         room_sync: RoomSync,
+        room_checks: RoomChecks,
         broadcaster: Broadcaster,
         clock: Clock,
     ) -> None:
@@ -95,6 +92,7 @@ class PresenceService:
         self._channels = channels
         self._events = events
         self._room_sync = room_sync
+        self._room_checks = room_checks
         self._broadcaster = broadcaster
         self._clock = clock
         self._lists = SingleFlight(self._list)
@@ -106,8 +104,6 @@ class PresenceService:
         self._recent: BoundedDict[UserId, float] = BoundedDict(MAX_RECENT)
         """The users whose presence was published, and the monotonic time at which it was."""
         self._unpublished: dict[UserId, bool] = {}
-        self._checked_at: dict[ChannelId, float] = {}
-        """The monotonic time of the first publication to each channel."""
         self._is_sweep_due = False
         self._is_failing = False
         self._wake_up = asyncio.Event()
@@ -275,12 +271,15 @@ class PresenceService:
     async def _channels_of(
         self, user_ids: Collection[UserId]
     ) -> Mapping[UserId, Sequence[ChannelId]]:
-        known = {each: self._events.channels_of_user(each) for each in user_ids}
-        unknown = [user_id for user_id, channel_ids in known.items() if not channel_ids]
-        return {**known, **await self._channels.channels_of_all(unknown)} if unknown else known
+        channels = {each: self._events.channels_of_user(each) for each in user_ids}
+        unknown = [user_id for user_id, channel_ids in channels.items() if not channel_ids]
+        for start in range(0, len(unknown), USERS_PER_QUERY):
+            batch = unknown[start : start + USERS_PER_QUERY]
+            channels |= await self._channels.channels_of_all(batch)
+        return channels
 
     async def _publish_batch(self, changes: Sequence[PresenceChange]) -> None:
-        await self._refresh(dict.fromkeys(change.channel_id for change in changes))
+        await self._room_checks.refresh(dict.fromkeys(change.channel_id for change in changes))
         loop = asyncio.get_running_loop()
         began_at = loop.time()
         for change in changes:
@@ -294,21 +293,3 @@ class PresenceService:
         # The server writes the events to the clients at the end of the tick.
         await asyncio.sleep(0)
         await asyncio.sleep((loop.time() - began_at) * REST_FACTOR)
-
-    async def _refresh(self, channel_ids: Iterable[ChannelId]) -> None:
-        """Load the members of the channels whose rooms were not checked recently.
-
-        When a channel is new to this service, only sockets that have just connected are in its
-        room, and their memberships were read from the storage.
-        """
-        now = self._clock.monotonic()
-        outdated = []
-        for channel_id in channel_ids:
-            if channel_id not in self._checked_at and len(self._checked_at) < MAX_CHANNELS:
-                self._checked_at[channel_id] = now
-            checked_at = self._checked_at.get(channel_id, -inf)
-            if max(checked_at, self._room_sync.fresh_until(channel_id)) + ROOM_KEPT_SECONDS <= now:
-                outdated.append(channel_id)
-        if outdated:
-            with suppress(Unavailable):  # the rooms stay as they are
-                await self._room_sync.refresh_all(outdated)

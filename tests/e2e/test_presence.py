@@ -56,6 +56,9 @@ async def nodes(
         "DATABASE_URL": postgres_server.url("presence"),
         "SEED_FILE": str(seed),
         "REVOCATION_UNAVAILABLE": "admit",
+        # A test asks again and again until an outage is over.
+        "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
+        "RATE_LIMIT_BURST": "100000",
     }
     async with two_nodes(folder, redis.url, **settings) as nodes:
         yield nodes

@@ -14,10 +14,10 @@ from app.ports import OnlineUsers
 
 READ_AT_ONCE = 1_000
 """The maximum number of users whose presence is read by one call."""
-SWEEP_SECONDS = 60
-"""The time after which another node may settle the users of stopped nodes.
+MAX_BATCH_SECONDS = 60
+"""The maximum time between two batches of a sweep.
 
-Each batch restarts this time. It ends only if the node that began has failed.
+After this time, another node may begin a sweep, because the node that began has failed.
 """
 
 
@@ -127,7 +127,7 @@ class RedisOnlineUsers(OnlineUsers):
 
     async def _scan(self, cursor: int) -> tuple[int, Sequence[UserId]]:
         async def command(redis: Redis) -> tuple[int, Sequence[UserId]]:
-            await redis.expire(self._keys.presence_sweep(), SWEEP_SECONDS)
+            await redis.expire(self._keys.presence_sweep(), MAX_BATCH_SECONDS)
             following, page = await redis.hscan(self._keys.presence(), cursor, count=USERS_AT_ONCE)
             return following, tuple(map(user_of_field, page))
 
@@ -147,4 +147,4 @@ class RedisOnlineUsers(OnlineUsers):
         )
 
     async def _begin_sweep(self, redis: Redis) -> bool:
-        return bool(await redis.set(self._keys.presence_sweep(), 1, ex=SWEEP_SECONDS, nx=True))
+        return bool(await redis.set(self._keys.presence_sweep(), 1, ex=MAX_BATCH_SECONDS, nx=True))

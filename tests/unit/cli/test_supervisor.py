@@ -1,6 +1,7 @@
 """Tests the supervisor with programs that stand for workers, in processes of their own."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -46,6 +47,14 @@ select.select([link, reader], [], [])
 """
 CANNOT_START = "import sys; sys.exit(3)"
 DIES_BEFORE_LISTENING = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+DIES_IN_ITS_REPORT = f"""{HEAD}
+link.sendall(b'{{"url": "http')
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+DIES_AFTER_LISTENING = f"""{HEAD}
+listen()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
 IGNORES_SIGNALS = f"""{HEAD}
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 listen()
@@ -59,12 +68,14 @@ class Workers:
 
     Attributes:
         program: The source of each worker that is started from now on.
+        refused: How often the system still refuses to start a process.
         started: The processes that were started so far.
         reports: What the supervisor passed to ``on_listening``.
     """
 
     def __init__(self, log_lock: int) -> None:
         self.program: Callable[[int], str] = lambda _: LISTENS
+        self.refused = 0
         self.started: list[WorkerProcess] = []
         self.reports: list[Listening] = []
         self._log_lock = log_lock
@@ -105,6 +116,9 @@ class Workers:
             each.kill()
 
     async def _start_worker(self, number: int, sockets: Sequence[socket.socket]) -> WorkerProcess:
+        if self.refused:
+            self.refused -= 1
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         command = [sys.executable, "-c", self.program(number)]
         worker = await WorkerProcess.start(command, number, sockets, self._log_lock)
         self.started.append(worker)
@@ -144,7 +158,10 @@ async def test_workers_start_after_the_first_one_and_stop_together(workers: Work
     assert [] == workers.listening()
 
 
-@pytest.mark.parametrize(("program", "expected"), [(CANNOT_START, 3), (DIES_BEFORE_LISTENING, 1)])
+@pytest.mark.parametrize(
+    ("program", "expected"),
+    [(CANNOT_START, 3), (DIES_BEFORE_LISTENING, 1), (DIES_IN_ITS_REPORT, 1)],
+)
 async def test_no_other_worker_starts_when_the_first_one_cannot(
     workers: Workers, program: str, expected: int
 ) -> None:
@@ -197,6 +214,69 @@ async def test_worker_is_tried_again_while_another_one_serves(workers: Workers) 
     await workers.until(lambda: len(workers.listening()) == 2)
 
     assert 1 == served_meanwhile
+    assert 0 == await workers.stop()
+
+
+async def test_other_workers_continue_when_the_system_cannot_start_a_process(
+    workers: Workers,
+) -> None:
+    """When the kernel kills a worker because memory is short, a new process may fail, too."""
+    workers.start()
+    await workers.listen()
+    killed, other = workers.listening()
+
+    workers.refused = 1
+    killed.kill()
+    await workers.until(lambda: not workers.refused)
+    await workers.until(lambda: len(workers.listening()) == 2)
+
+    assert other in workers.listening()
+    assert 0 == await workers.stop()
+
+
+async def test_old_workers_continue_when_the_system_cannot_start_a_process(
+    workers: Workers,
+) -> None:
+    workers.start()
+    await workers.listen()
+    old = workers.listening()
+
+    workers.refused = 1
+    os.kill(os.getpid(), RESTART_SIGNAL)
+    await workers.until(lambda: not workers.refused)
+
+    assert old == workers.listening()
+    assert 0 == await workers.stop()
+    assert 2 == len(workers.started)
+
+
+async def test_server_does_not_start_when_the_system_cannot_start_a_process(
+    workers: Workers,
+) -> None:
+    workers.refused = 1
+    workers.start()
+
+    with pytest.raises(BlockingIOError):
+        await workers.exit_code()
+
+
+async def test_new_worker_is_restarted_at_once_when_it_dies_while_the_old_one_drains(
+    workers: Workers,
+) -> None:
+    """Otherwise, connections would wait at its sockets, where no process listens."""
+    workers.program = lambda _: IGNORES_SIGNALS
+    workers.start(1, grace_seconds=PROCESS_SECONDS)
+    await workers.listen()
+    (old,) = workers.listening()
+
+    workers.program = lambda _: DIES_AFTER_LISTENING if len(workers.started) == 1 else LISTENS
+    os.kill(os.getpid(), RESTART_SIGNAL)
+    await workers.until(lambda: len(workers.started) == 3)
+    await workers.until(lambda: workers.started[2].is_listening)
+
+    assert is_running(old)
+    old.kill()
+    await old.wait()
     assert 0 == await workers.stop()
 
 

@@ -1,6 +1,8 @@
+import io
 import json
 import logging
 import os
+import sys
 from importlib import import_module
 
 import pytest
@@ -12,6 +14,11 @@ TOKEN = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyX2FkYSJ9.c2lnbmF0dXJl"
 
 
 pytestmark = pytest.mark.usefixtures("logging_as_before")
+
+
+class _BrokenStream(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
 
 
 def _lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -185,3 +192,14 @@ def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
     logging.getLogger("app.somewhere").info("%d", TOKEN)
 
     assert "A log line of app.somewhere could not be written.\n" == capsys.readouterr().err
+
+
+def test_program_continues_when_nobody_reads_standard_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For example, the program that stores the log was killed."""
+    monkeypatch.setattr(sys, "stderr", _BrokenStream())
+    configure_logging("info", "json")
+
+    logging.getLogger("app.somewhere").info("lost")
+    structlog.stdlib.get_logger("app.somewhere").info("lost, too")

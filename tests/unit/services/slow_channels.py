@@ -11,7 +11,8 @@ class SlowChannels(MemoryChannelRepository):
     """Reads the storage immediately, but delays the answer while a test holds it back.
 
     Every query sets ``asked``, and is counted in ``queries``. Answers are delayed while the event
-    ``may_answer`` is cleared. If ``is_down`` is true, queries fail.
+    ``may_answer`` is cleared. If ``is_down`` is true, queries fail. ``most_users`` and
+    ``most_channels`` are the maximum numbers in a call of `channels_of_all` and `members_of_all`.
     """
 
     def __init__(self, store: MemoryStore) -> None:
@@ -20,6 +21,8 @@ class SlowChannels(MemoryChannelRepository):
         self.may_answer = asyncio.Event()
         self.may_answer.set()
         self.queries = 0
+        self.most_users = 0
+        self.most_channels = 0
         self.is_down = False
 
     def hold(self) -> None:
@@ -35,6 +38,7 @@ class SlowChannels(MemoryChannelRepository):
     async def channels_of_all(
         self, user_ids: Collection[UserId]
     ) -> Mapping[UserId, tuple[ChannelId, ...]]:
+        self.most_users = max(self.most_users, len(user_ids))
         answer = await super().channels_of_all(user_ids)
         await self._take_time()
         return answer
@@ -47,6 +51,7 @@ class SlowChannels(MemoryChannelRepository):
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
+        self.most_channels = max(self.most_channels, len(channel_ids))
         answer = await super().members_of_all(channel_ids)
         await self._take_time()
         return answer

@@ -27,7 +27,9 @@ from app.services.event_service import EventService
 from app.services.message_publisher import MAX_GAP, MessagePublisher
 from app.services.message_service import MessageService
 from app.services.node_sync import CATCH_UPS_AT_ONCE, MAX_WAITING, NodeSync
+from app.services.presence_relay import EVENTS_AT_ONCE, PresenceRelay
 from app.services.presence_service import PresenceService
+from app.services.room_checks import CHANNELS_PER_QUERY, ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from app.services.typing_service import OTHER_NODES_MARGIN_SECONDS, TypingService
 from tests.deadlines import ANSWER_SECONDS
@@ -119,6 +121,11 @@ class Here:
         payload = {"userId": user_id, "channelId": GENERAL, "isTyping": is_typing}
         self.receive(ServerEvent.TYPING, payload, sent=f"{user_id} {is_typing}")
 
+    def receive_presence(self, user_id: UserId, channel_id: ChannelId, *, online: bool) -> None:
+        payload = PresenceChange(channel_id, user_id, online).to_wire()
+        send = partial(self.sent.append, f"{channel_id} {user_id} {online}")
+        self.sync.receive(ChannelEvent(channel_id, ServerEvent.PRESENCE, payload, send))
+
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(ANSWER_SECONDS):
             while not condition():  # noqa: ASYNC110 - there is no event to wait for
@@ -193,16 +200,32 @@ def quota() -> MemorySocketQuota:
 
 
 @pytest.fixture
+def room_checks(connected: RoomSync, clock: ManualClock) -> RoomChecks:
+    return RoomChecks(connected, clock)
+
+
+@pytest.fixture
+async def presence_relay(room_checks: RoomChecks) -> AsyncIterator[PresenceRelay]:
+    relay = PresenceRelay(room_checks)
+    await relay.on_module_init()
+    yield relay
+    await relay.on_application_shutdown(None)
+
+
+@pytest.fixture
 async def presence(
     quota: MemorySocketQuota,
     channels: SlowChannels,
     events: EventService,
     connected: RoomSync,
+    room_checks: RoomChecks,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     online_users = MemoryOnlineUsers(quota)
-    service = PresenceService(online_users, channels, events, connected, broadcaster, clock)
+    service = PresenceService(
+        *(online_users, channels, events, connected, room_checks, broadcaster, clock)
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
@@ -218,13 +241,14 @@ async def here(
     typing_service: TypingService,
     poller: AdoptionPoller,
     presence: PresenceService,
+    presence_relay: PresenceRelay,
     deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
     """This node, whose clients of Alice and Bob are in `general`."""
     sync = NodeSync(
         *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
-        deliveries,
+        *(presence_relay, deliveries),
     )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
@@ -245,6 +269,26 @@ async def test_recent_presence_is_published_again_when_other_nodes_may_have_miss
     first, second = here.broadcaster.published
     assert PresenceChange(GENERAL, CAROL, online=True) == first.payload == second.payload
     assert ("channel:general", False) == (second.room, second.local)
+
+
+async def test_few_queries_check_the_rooms_when_presence_of_many_channels_arrives(
+    here: Here, rooms: MemorySocketRooms, channels: SlowChannels, clock: ManualClock
+) -> None:
+    """A user with many channels has connected to another node."""
+    many = [ChannelId(f"channel_{number}") for number in range(4 * EVENTS_AT_ONCE)]
+    await channels.seed({ALICE: many})
+    for channel_id in many:
+        rooms.join([ALICE], channel_room(channel_id))
+    queries = channels.queries
+
+    for online in (True, False):
+        for channel_id in many:
+            here.receive_presence(CAROL, channel_id, online=online)
+        clock.advance(ROOM_KEPT_SECONDS)
+    await here.until(lambda: len(here.sent) == 2 * len(many))
+
+    assert channels.queries <= queries + len(many) // CHANNELS_PER_QUERY
+    assert channels.most_channels <= CHANNELS_PER_QUERY
 
 
 async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> None:
@@ -273,6 +317,42 @@ async def test_earlier_messages_are_read_when_a_later_one_arrives_first(here: He
     assert [1, 2] == here.published()
     assert all(each.local for each in here.broadcaster.published)
     assert [3, 4, 5] == here.sent
+
+
+async def test_nothing_is_read_when_the_earlier_messages_arrive_soon(here: Here) -> None:
+    """Two nodes have stored messages at the same time, and Redis got the later one first."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    messages = await here.store(4)
+    here.messages.is_away = True  # reading would fail, and clients would receive sync:required
+
+    here.receive_message(messages[2])
+    here.receive(ServerEvent.MESSAGE_UPDATED, messages[2].to_wire(), sent="updated")
+    here.receive_message(messages[0])
+    here.receive_message(messages[3])
+    await asyncio.sleep(0)
+    here.receive_message(messages[1])
+    await here.until(lambda: len(here.sent) == 6)
+
+    assert [1, 2, 3, 4, "updated", 5] == here.sent
+    assert [] == here.broadcaster.published
+
+
+async def test_own_message_waits_when_an_earlier_one_is_just_arriving(here: Here) -> None:
+    """Nothing is read from the storage: reading would fail."""
+    here.receive_message((await here.store())[0])
+    await here.until(lambda: bool(here.sent))
+    earlier, own = await here.store(2)
+    here.messages.is_away = True
+
+    stored = [StoredMessage(own, is_new=True)]
+    publishing = asyncio.create_task(here.publisher.publish(GENERAL, stored))
+    await asyncio.sleep(0)
+    here.receive_message(earlier)
+    await publishing
+
+    assert [1, 2] == here.sent
+    assert [3] == here.published()
 
 
 async def test_other_events_wait_when_a_message_before_them_waits(here: Here) -> None:

@@ -22,11 +22,12 @@ from app.services.presence_service import (
     OFFLINE_DELAY_SECONDS,
     RECENT_SECONDS,
     RETRY_SECONDS,
-    ROOM_KEPT_SECONDS,
     SWEEP_SECONDS,
     USERS_AT_ONCE,
+    USERS_PER_QUERY,
     PresenceService,
 )
+from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -140,7 +141,15 @@ async def service(
     clock: ManualClock,
 ) -> AsyncIterator[PresenceService]:
     """A service that is publishing."""
-    service = PresenceService(online_users, channels, events, room_sync, broadcaster, clock)
+    service = PresenceService(
+        online_users,
+        channels,
+        events,
+        room_sync,
+        RoomChecks(room_sync, clock),
+        broadcaster,
+        clock,
+    )
     await service.on_module_init()
     yield service
     await service.on_module_destroy()
@@ -416,7 +425,7 @@ async def test_users_are_settled_in_batches_when_many_connect_at_once(
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Connecting waits for nothing, and the storage gets one query per batch."""
+    """Connecting waits for nothing. The users may have thousands of channels each."""
     users = [UserId(f"user_{number:04}") for number in range(2_000)]
     await channels.seed({user_id: [GENERAL] for user_id in users})
     for user_id in users:
@@ -425,9 +434,9 @@ async def test_users_are_settled_in_batches_when_many_connect_at_once(
 
     await until(lambda: len(users) == len(broadcaster.published))
 
-    batches = len(users) // USERS_AT_ONCE + 1
     assert max(online_users.batches) <= USERS_AT_ONCE
-    assert channels.queries <= 2 * batches + 1
+    assert channels.most_users <= USERS_PER_QUERY
+    assert channels.queries <= 2 * len(users) // USERS_PER_QUERY
 
 
 async def test_loop_is_not_blocked_when_a_user_has_thousands_of_channels(

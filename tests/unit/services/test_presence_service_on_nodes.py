@@ -21,6 +21,7 @@ from app.domain.ids import UserId
 from app.domain.presence import PresenceChange
 from app.services.event_service import EventService
 from app.services.presence_service import OFFLINE_DELAY_SECONDS, SWEEP_SECONDS, PresenceService
+from app.services.room_checks import RoomChecks
 from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
@@ -56,7 +57,9 @@ async def running_node(
     online_users = RedisOnlineUsers(connection, quota)
     events = EventService(channels)
     rooms = RoomSync(channels, events, MemorySocketRooms(), LocalMembershipBus(), clock)
-    presence = PresenceService(online_users, channels, events, rooms, broadcaster, clock)
+    presence = PresenceService(
+        online_users, channels, events, rooms, RoomChecks(rooms, clock), broadcaster, clock
+    )
     await quota.on_module_init()
     await presence.on_module_init()
     yield Node(quota, presence, online_users)

@@ -66,9 +66,9 @@ for index = 3, #KEYS do
     if again or is_online ~= was_online or (publisher ~= '' and publisher ~= node) then
       redis.call('HSET', KEYS[1], user, (is_online and '1:' or '0:') .. node)
       decision = is_online and 1 or 2
-    elseif is_online then
+    elseif publisher ~= '' and is_online then
       redis.call('HSET', KEYS[1], user, '1')
-    else
+    elseif publisher ~= '' then
       redis.call('HDEL', KEYS[1], user)
     end
   end

@@ -1,5 +1,6 @@
 """Stores and reads users, channels and memberships."""
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
@@ -9,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.adapters.sql.channels.deletion import delete_channel
 from app.adapters.sql.channels.references import require_unreferenced
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.queries import USER_COLUMNS, belongs, lock_users, to_user
+from app.adapters.sql.frequent_queries import CHANNELS_OF, IS_MEMBER, MEMBERS
+from app.adapters.sql.queries import USER_COLUMNS, lock_users, to_user
 from app.adapters.sql.schema.dialects import as_text, is_one_of, upsert
 from app.adapters.sql.schema.tables import channel_members, channels, users
 from app.domain.channel import Channel, ChannelType, MemberRole, MembershipOutcome
@@ -29,10 +31,7 @@ _CHANNEL = select(
 ).where(channels.c.id == bindparam("channel_id"))
 # Unknown types, which the original backend may add, count as PRIVATE, the most restrictive type.
 _TYPES = {kind.value: kind for kind in ChannelType}
-_MEMBERS = select(channel_members.c.channelId, channel_members.c.userId).where(
-    is_one_of(channel_members.c.channelId, "channel_ids")
-)
-_CHANNELS_OF = select(channel_members.c.channelId, channel_members.c.userId).where(
+_CHANNELS_OF_ALL = select(channel_members.c.channelId, channel_members.c.userId).where(
     is_one_of(channel_members.c.userId, "user_ids")
 )
 
@@ -49,18 +48,16 @@ class SqlChannelRepository(ChannelRepository):
         self._database = database
 
     async def channels_of(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        query = select(channel_members.c.channelId).where(channel_members.c.userId == user_id)
-        async with self._database.asking() as connection:
-            found = (await connection.scalars(query)).all()
+        rows = await self._database.fetch(CHANNELS_OF, user_id)
         # Sort in Python, because the order of text differs between databases.
-        return tuple(sorted(found))
+        return tuple(sorted(channel_id for (channel_id,) in rows))
 
     async def channels_of_all(
         self, user_ids: Collection[UserId]
     ) -> Mapping[UserId, tuple[ChannelId, ...]]:
         found: dict[UserId, list[ChannelId]] = {user_id: [] for user_id in user_ids}
         async with self._database.asking() as connection:
-            rows = (await connection.execute(_CHANNELS_OF, {"user_ids": user_ids})).all()
+            rows = (await connection.execute(_CHANNELS_OF_ALL, {"user_ids": user_ids})).all()
         for channel_id, user_id in rows:
             found[user_id].append(channel_id)
         return {user_id: tuple(sorted(each)) for user_id, each in found.items()}
@@ -72,19 +69,13 @@ class SqlChannelRepository(ChannelRepository):
             return tuple(to_user(row) for row in rows)
 
     async def is_member(self, channel_id: ChannelId, user_id: UserId) -> bool:
-        async with self._database.asking() as connection:
-            return bool(await connection.scalar(select(belongs(channel_id, user_id))))
+        return bool(await self._database.fetch(IS_MEMBER, channel_id, user_id))
 
     async def members_of_all(
         self, channel_ids: Collection[ChannelId]
     ) -> Mapping[ChannelId, frozenset[UserId]]:
-        members: dict[ChannelId, set[UserId]] = {channel_id: set() for channel_id in channel_ids}
-        async with self._database.asking() as connection:
-            rows = await connection.execute(_MEMBERS, {"channel_ids": channel_ids})
-            found = rows.all()
-        for channel_id, user_id in found:
-            members[channel_id].add(user_id)
-        return {channel_id: frozenset(user_ids) for channel_id, user_ids in members.items()}
+        rows = await self._database.fetch(MEMBERS, list(channel_ids))
+        return {channel_id: frozenset(json.loads(user_ids)) for channel_id, user_ids in rows}
 
     async def find(self, channel_id: ChannelId) -> Channel | None:
         async with self._database.asking() as connection:

@@ -14,7 +14,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from sqlalchemy.util import greenlet_spawn
 
 from app.adapters.sql.connection.conversion_loop import convert_deliveries
-from app.adapters.sql.connection.engines import Result, Write
+from app.adapters.sql.connection.engines import Query, Result, Write
 from app.adapters.sql.connection.failures import (
     DATABASE_FAILURES,
     domain_error,
@@ -49,7 +49,7 @@ _logger = logging.getLogger(__name__)
 class Database(WriteAdmission):
     """One database, opened and closed with the application.
 
-    `transaction`, `reading` and `asking` raise `Unavailable` if
+    `transaction`, `reading`, `asking` and `fetch` raise `Unavailable` if
 
     - the database fails,
     - the operation takes longer than ``answer_seconds``, including the wait for a free connection,
@@ -220,6 +220,14 @@ class Database(WriteAdmission):
         await side.admit()
         async with self._operation(side, self._engines.asking) as operation:
             yield operation.connection
+
+    async def fetch(self, query: Query, *parameters: object) -> Sequence[Sequence[Any]]:
+        """Run a frequent query without SQLAlchemy; otherwise like a query in `asking`."""
+        side = self._reading
+        await side.admit()
+        async with self._attempt(side):
+            pooled = await check_out(self._engines.asking)
+            return await self._engines.fetch(pooled, query, parameters)
 
     @asynccontextmanager
     async def _operation(

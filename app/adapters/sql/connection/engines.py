@@ -47,6 +47,17 @@ class Write(Protocol[_Result_co]):
 
 
 @dataclass(frozen=True, slots=True)
+class Query:
+    """A frequent query that uses the driver directly, like `Write`.
+
+    On SQLite, a list is passed as JSON: use ``IN (SELECT value FROM json_each(?))``.
+    """
+
+    on_postgres: str
+    on_sqlite: str
+
+
+@dataclass(frozen=True, slots=True)
 class Engines:
     """Three engines that share a pool with one connection per reader and one per writer.
 
@@ -63,6 +74,8 @@ class Engines:
             change nothing, and do not wait for locks.
         write: Runs a `Write` on a connection of ``writing``, commits, and returns the connection to
             the pool.
+        fetch: Runs a `Query` with its parameters on a connection of ``asking``, and returns the
+            connection to the pool.
     """
 
     writing: AsyncEngine
@@ -73,3 +86,6 @@ class Engines:
     writing_checks: Sequence[Executable]
     reading_checks: Sequence[Executable]
     write: Callable[[PoolProxiedConnection, Write[Any]], Awaitable[Any]]
+    fetch: Callable[
+        [PoolProxiedConnection, Query, Sequence[object]], Awaitable[Sequence[Sequence[Any]]]
+    ]

@@ -1,9 +1,8 @@
 """Makes engines for PostgreSQL, with time limits, durable commits and connection checks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sqlalchemy import URL, Executable, Table, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -16,6 +15,7 @@ from app.adapters.sql.connection.engines import (
     POOL_OPTIONS,
     Engines,
     PostgresConnection,
+    Query,
     Result,
     Write,
 )
@@ -107,6 +107,18 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
     event.listen(engine.sync_engine, "checkout", _reject_lost)
     event.listen(engine.sync_engine, "invalidate", _terminate)
     writers = limits.pool_size // 2
+    set_limits = statement if pooled else None
+
+    async def write(connection: PoolProxiedConnection, write: Write[Result]) -> Result:
+        return await _run(set_limits, connection, write.on_postgres)
+
+    async def fetch(
+        connection: PoolProxiedConnection, query: Query, parameters: Sequence[object]
+    ) -> Sequence[Sequence[Any]]:
+        return await _run(
+            set_limits, connection, lambda driver: driver.fetch(query.on_postgres, *parameters)
+        )
+
     reading = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     return Engines(
         writing=engine,
@@ -117,20 +129,23 @@ def postgres_engines(url: URL, limits: DatabaseLimits) -> Engines:
         readers=limits.pool_size - writers,
         writing_checks=(_lock(_WRITTEN, "ROW EXCLUSIVE"), _lock(_READ, "ROW SHARE")),
         reading_checks=(_lock((*_WRITTEN, *_READ), "ACCESS SHARE"),),
-        write=partial(_write, statement if pooled else None),
+        write=write,
+        fetch=fetch,
     )
 
 
-async def _write(
-    set_limits: str | None, pooled: PoolProxiedConnection, write: Write[Result]
+async def _run(
+    set_limits: str | None,
+    pooled: PoolProxiedConnection,
+    operation: Callable[[PostgresConnection], Awaitable[Result]],
 ) -> Result:
     connection = cast("_Driver", pooled.driver_connection)
     try:
         if set_limits is None:
-            return await write.on_postgres(connection)
+            return await operation(connection)
         async with connection.transaction():
             await connection.fetch(set_limits)
-            return await write.on_postgres(connection)
+            return await operation(connection)
     except BaseException as error:
         # If the server reports an ERROR, the connection can be used again. After a FATAL error it
         # must not be used, although it may still be open.

@@ -1,6 +1,7 @@
 """Makes engines for SQLite with a faster driver, and detects deleted or replaced files."""
 
 import asyncio
+import json
 import logging
 import sqlite3
 import threading
@@ -17,7 +18,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.util import await_only, greenlet_spawn
 
-from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines, Result, Write
+from app.adapters.sql.connection.engines import POOL_OPTIONS, Engines, Query, Result, Write
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.schema.tables import channel_sequences
 
@@ -81,6 +82,7 @@ def sqlite_engines(url: URL, limits: DatabaseLimits) -> Engines:
         writing_checks=(_READ_THE_FILE,),
         reading_checks=(_READ_THE_FILE,),
         write=_write,
+        fetch=_fetch,
     )
 
 
@@ -93,6 +95,25 @@ async def _write(pooled: PoolProxiedConnection, write: Write[Result]) -> Result:
         if isinstance(error, asyncio.CancelledError) or connection.in_transaction:
             await greenlet_spawn(pooled.invalidate)
         raise
+    finally:
+        pooled.close()
+
+
+async def _fetch(
+    pooled: PoolProxiedConnection, query: Query, parameters: Sequence[object]
+) -> Sequence[Sequence[Any]]:
+    connection = cast("BufferedConnection", pooled.driver_connection)
+    texts = [
+        json.dumps(each, ensure_ascii=False) if isinstance(each, list) else each
+        for each in parameters
+    ]
+    try:
+        cursor: BufferedCursor = await connection.cursor().execute(query.on_sqlite, texts)
+    except asyncio.CancelledError:
+        await greenlet_spawn(pooled.invalidate)
+        raise
+    else:
+        return cursor.rows
     finally:
         pooled.close()
 

@@ -11,11 +11,12 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.frequent_queries import LAST_SEQS
 from app.adapters.sql.locked_rows import Locked, retry_locked
 from app.adapters.sql.messages.client_message_ids import find_first_sends
 from app.adapters.sql.messages.storing import NotStored, StoreMessages, StoringResult
 from app.adapters.sql.queries import belongs, lock_message, read_page, select_messages, to_message
-from app.adapters.sql.schema.dialects import UPSERTS, Upsert, is_one_of
+from app.adapters.sql.schema.dialects import UPSERTS, Upsert
 from app.adapters.sql.schema.tables import channel_sequences, message_sequences, messages
 from app.domain.errors import (
     ClientMessageIdReused,
@@ -27,10 +28,6 @@ from app.domain.errors import (
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.domain.message import DeletedMessage, Message, MessageDraft
 from app.ports import AddOutcome, MessageRepository, StoredMessage
-
-_LAST_SEQS = select(channel_sequences.c.channel_id, channel_sequences.c.last_seq).where(
-    is_one_of(channel_sequences.c.channel_id, "channel_ids")
-)
 
 
 def _taking(given: Upsert) -> ReturningInsert[*tuple[Any, ...]]:
@@ -157,10 +154,8 @@ class SqlMessageRepository(MessageRepository):
             return await read_page(connection, channel_id, after_seq, limit)
 
     async def last_seqs(self, channel_ids: Collection[ChannelId]) -> Mapping[ChannelId, int]:
-        async with self._database.asking() as connection:
-            rows = await connection.execute(_LAST_SEQS, {"channel_ids": channel_ids})
-            found = rows.all()
-        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in found}
+        rows = await self._database.fetch(LAST_SEQS, list(channel_ids))
+        return dict.fromkeys(channel_ids, 0) | {ChannelId(each): last for each, last in rows}
 
     async def find(self, message_id: MessageId) -> Message | None:
         """Read a message. A message of the original backend is found only after its adoption."""

@@ -260,6 +260,21 @@ async def test_nothing_is_left_of_a_user_who_is_offline(
     assert not redis_server.client.exists(PRESENCE)
 
 
+async def test_nothing_is_written_when_nothing_has_changed(
+    connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
+) -> None:
+    """A sweep settles all users, and Redis would send each write to its replicas."""
+    node = await start_node(connection)
+    await node.connect(ALICE)
+    for _ in range(2):
+        await node.settle(ALICE, BOB)
+    before = redis_server.client.info("persistence")["rdb_changes_since_last_save"]
+
+    await node.settle(ALICE, BOB)
+
+    assert before == redis_server.client.info("persistence")["rdb_changes_since_last_save"]
+
+
 async def test_listener_gets_the_nodes_users_when_redis_has_lost_everything(
     connection: RedisConnection,
     start_node: StartNode,

@@ -4,13 +4,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeAlias
 
+import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from app.adapters.sql import frequent_queries
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.connection.engines import Query
+from tests.contract.storage import ALICE, GENERAL, RANDOM
 
 Statement: TypeAlias = tuple[str, tuple[object, ...]]
+
+_PARAMETERS: dict[str, tuple[object, ...]] = {
+    "CHANNELS_OF": (ALICE,),
+    "IS_MEMBER": (GENERAL, ALICE),
+    "LAST_SEQS": ([GENERAL, RANDOM],),
+    "MEMBERS": ([GENERAL, RANDOM],),
+    "REVOCATIONS": ("digest", ALICE, "sign-in", "2026-01-01 00:00:00.000000", 1.0),
+}
+FREQUENT_QUERIES = [
+    pytest.param(query, _PARAMETERS[name], id=name)
+    for name, query in vars(frequent_queries).items()
+    if isinstance(query, Query)
+]
+"""Each query of app/adapters/sql/frequent_queries.py, with parameters."""
 
 
 @contextmanager

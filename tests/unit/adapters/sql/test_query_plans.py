@@ -1,9 +1,16 @@
-"""Tests that SQLite scans no whole table for the queries of app/adapters/sql/queries.py."""
+"""Tests that SQLite scans no whole table.
+
+The queries are in app/adapters/sql/queries.py and app/adapters/sql/frequent_queries.py.
+"""
+
+import pytest
 
 from app.adapters.sql.connection.database import Database
-from tests.contract.storage import ALICE, BOB, GENERAL, RANDOM, Storage, draft
+from app.adapters.sql.connection.engines import Query
+from tests.contract.storage import ALICE, BOB, GENERAL, Storage, draft
 from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.unit.adapters.sql.statements import (
+    FREQUENT_QUERIES,
     is_whole_table,
     plans_of,
     recorded,
@@ -32,12 +39,21 @@ async def test_reading_a_page_reads_no_whole_table_when_it_begins_at_a_sequence(
 ) -> None:
     with recorded() as statements:
         await storage.messages.list_after(GENERAL, ALICE, after_seq=10, limit=10)
-        await storage.messages.last_seqs([GENERAL, RANDOM])
-        await storage.channels.members_of_all([GENERAL, RANDOM])
 
     plans = await plans_of(database, statements)
     assert any("message_sequences" in line for line in plans)
     assert [] == [line for line in plans if is_whole_table(line)]
+
+
+@pytest.mark.parametrize(("query", "parameters"), FREQUENT_QUERIES)
+async def test_frequent_query_reads_no_whole_table(
+    database: Database, query: Query, parameters: tuple[object, ...]
+) -> None:
+    texts = tuple(str(each) for each in parameters)
+    plans = await plans_of(database, [(query.on_sqlite, texts)])
+    assert any("USING" in line for line in plans)
+    # ``credential`` is not a table: the three parts of a credential are parameters.
+    assert set() == {line for line in plans if is_whole_table(line)} - {"SCAN credential"}
 
 
 async def test_undelivered_messages_are_found_by_keys_when_they_are_counted_or_read(

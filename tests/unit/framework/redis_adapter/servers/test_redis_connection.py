@@ -95,21 +95,22 @@ async def test_connection_is_lost_when_the_server_does_not_speak_its_protocol() 
 async def test_messages_arrive_when_redis_uses_tls(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
+    """More messages than are handled in one turn, and one that takes many reads."""
     received: asyncio.Queue[bytes] = asyncio.Queue()
     channel = Channel.plain("x")
-    large = b"x" * 500_000
+    payloads = [*(b"%d" % number for number in range(1_000)), b"x" * 500_000]
 
     async with tls_in_front_of(redis_server, tmp_path) as url:
         bus = RedisBus(RedisConnections.of(url))
         bus.subscribe(channel, lambda _, payload: received.put_nowait(payload))
         await bus.open()
-        for payload in (b"hi", large):
+        for payload in payloads:
             bus.publish(channel, payload)
         async with asyncio.timeout(ANSWER_SECONDS):
-            arrived = [await received.get() for _ in range(2)]
+            arrived = [await received.get() for _ in payloads]
         await bus.close()
 
-    assert [b"hi", large] == arrived
+    assert payloads == arrived
 
 
 @asynccontextmanager
