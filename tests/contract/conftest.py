@@ -27,7 +27,7 @@ FAILURES_PER_MINUTE = 2
 MAX_SOCKETS = 3
 TIMEOUT_SECONDS = 5.0
 CONNECTIONS = {"redis": "redis_connection", "cluster": "cluster_connection"}
-"""The fixtures of the connections to Redis, by the id of a test."""
+"""The fixture of each kind of connection to Redis, by the test parameter."""
 
 
 @pytest.fixture

@@ -4,6 +4,6 @@ from app.ports import Throttle
 
 
 async def take(throttle: Throttle, key: str, cost: int = 1) -> float:
-    """Take tokens, and wait for other nodes if the throttle does."""
+    """Take tokens, and await the result if the throttle calls Redis."""
     taken = throttle.take(key, cost)
     return taken if isinstance(taken, float) else await taken

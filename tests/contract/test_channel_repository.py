@@ -23,10 +23,10 @@ async def test_channels_of_are_none_when_the_user_has_none(
     assert () == channels
 
 
-async def test_channels_of_all_are_those_of_each_user_when_some_have_none(
+async def test_channels_of_all_returns_every_user_when_some_have_no_channels(
     storage: Storage,
 ) -> None:
-    """An unknown user is listed without channels."""
+    """The result contains unknown users, without channels."""
     unknown = UserId("user_unknown")
 
     found = await storage.channels.channels_of_all([CAROL, MALLORY, unknown, BOB])

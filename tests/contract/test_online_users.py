@@ -80,7 +80,7 @@ async def test_settle_returns_the_last_state_when_it_changed_during_the_publicat
     assert [{ALICE: False}, {}] == changes
 
 
-async def test_settle_returns_everyone_when_it_is_to_be_published_again(node: Node) -> None:
+async def test_settle_returns_unchanged_users_when_again_is_true(node: Node) -> None:
     """Clients may have missed the last change, or all nodes may have lost their data."""
     await node.quota.acquire(ALICE)
     for _ in range(2):
@@ -98,7 +98,7 @@ async def test_settle_returns_nothing_when_no_user_is_given(node: Node) -> None:
 
 
 async def test_among_returns_the_users_whose_presence_was_settled(node: Node) -> None:
-    """A user with a socket counts as online from the decision to publish it."""
+    """A user is online as soon as `settle` has returned the change."""
     for user_id in (ALICE, ODD):
         await node.quota.acquire(user_id)
     before = await node.online_users.among([ALICE, BOB, ODD])

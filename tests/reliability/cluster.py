@@ -1,4 +1,4 @@
-"""What the nodes of a scenario share, besides the database."""
+"""The services that the nodes of a scenario share, besides the database."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

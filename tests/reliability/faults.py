@@ -35,7 +35,7 @@ class Stage:
     Attributes:
         file: The SQLite file, if the scenario uses SQLite.
         postgres: The PostgreSQL server, if the scenario uses PostgreSQL.
-        cluster: What the servers share, if they are nodes of a cluster.
+        cluster: The services that the servers share, if they are nodes of a cluster.
         crowd: Clients that do nothing but reconnect.
     """
 

@@ -240,7 +240,7 @@ def nodes_recover_in_time(notes: Notes, stored: Stored) -> Violations:
 
 
 def visitors_are_answered(notes: Notes, stored: Stored) -> Violations:
-    """Visitors are admitted or refused as they should be, and in time."""
+    """Each visitor is admitted or refused as expected, and in time."""
     del stored
     for visit in notes.visits:
         if visit.result != visit.expected:
@@ -260,7 +260,7 @@ def servers_exit_in_time(notes: Notes, stored: Stored) -> Violations:
 
 
 def clients_come_back(notes: Notes, stored: Stored) -> Violations:
-    """After a restart, all clients are back in time, and each process has fetched the keys once."""
+    """After a restart, all clients return in time, with at most one key fetch per new process."""
     del stored
     for restart in notes.restarts:
         if restart.seconds > RETURN_SECONDS + notes.slack_seconds:
@@ -270,7 +270,7 @@ def clients_come_back(notes: Notes, stored: Stored) -> Violations:
 
 
 def memory_is_bounded(notes: Notes, stored: Stored) -> Violations:
-    """No server needs much memory at any time."""
+    """No server ever uses more than `MEMORY_MB`."""
     del stored
     if notes.memory_mb > MEMORY_MB:
         yield f"a server used {notes.memory_mb:.0f} MB"

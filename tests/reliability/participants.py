@@ -25,7 +25,7 @@ GUEST, GUEST_CHANNEL = "erin", "studio"
 """The guest is removed from this channel and added again, and never sends messages in it."""
 
 VISITOR = "visitor"
-"""The ids of users without channels begin with this."""
+"""The prefix of the ids of users without channels."""
 
 TOKEN_SECONDS = 3_600
 

@@ -96,7 +96,7 @@ async def _outage(
 
 
 async def _recovery(stage: Stage, subscriptions: int) -> float:
-    """Wait until all nodes are ready and have their subscriptions; return the seconds."""
+    """Wait until all nodes are ready and subscribed again; return how many seconds that took."""
     redis, began_at = _redis(stage), time.monotonic()
     async with asyncio.timeout(ANSWER_SECONDS):
         while await redis.subscriptions() < subscriptions:  # noqa: ASYNC110 - no event

@@ -36,7 +36,7 @@ async def drain_server(stage: Stage) -> None:
 
 
 async def stop_server_at_once(stage: Stage) -> None:
-    """Stop a server with two SIGTERM, and start it again."""
+    """Stop a server with two SIGTERM signals, and start it again."""
     server = stage.dice.choice(stage.servers)
     async with _restart(stage, "stopped at once"):
         server.signal(signal.SIGTERM)

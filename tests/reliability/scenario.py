@@ -84,8 +84,8 @@ class Scenario:
         cluster: The ``CLUSTER_ADAPTER`` of the servers, if they share a Redis server. Then they are
             production servers.
         settings: Further settings of the servers.
-        fault_seconds: How long a fault lasts during which messages are still acked. People send so
-            slowly that there are messages in each fault. If 0, they send as fast as they can.
+        fault_seconds: The duration of each fault during which messages are still acked. People send
+            slowly enough to send in every fault. If 0, they send as fast as they can.
         has_nest: Whether the original backend is a NestJS gateway in the cluster.
         has_crowd: Whether there are clients that do nothing but reconnect.
         is_long: Whether only ``make reliability`` plays the scenario.

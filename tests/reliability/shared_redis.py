@@ -23,7 +23,7 @@ class SharedRedis:
         self.links = links
 
     async def subscriptions(self) -> int:
-        """Return how many channels and patterns all nodes have subscribed to, without visitors'."""
+        """Return the number of subscriptions of all nodes, without those for visitors."""
         return await asyncio.to_thread(self._count_subscriptions)
 
     async def fail_over(self) -> None:

@@ -312,7 +312,7 @@ def test_messages_may_be_missing_when_the_client_was_told_to_fetch_them() -> Non
     assert [] == invariants.violations(evidence.notes, evidence.stored)
 
 
-def test_deleted_messages_may_be_missing_when_their_deletion_was_asked_for() -> None:
+def test_deleted_messages_may_be_missing_when_their_deletion_was_requested() -> None:
     """Devices may have received a deleted message before its deletion."""
     evidence = SoundEvidence()
     evidence.first.is_deletion_wanted = True

@@ -48,7 +48,7 @@ class Visitors:
         self._revoked, self._revoked_during = _token(), _token()
 
     async def come_before(self) -> None:
-        """Revoke a token. Connect clients whose tokens will expire and be revoked elsewhere."""
+        """Revoke a token. Connect two clients: one token will expire, the other will be revoked."""
         await _revoke(self._node, self._revoked)
         await self._expect("revoked before", self._revoked, _REVOKED)
         if self._other is not None:
@@ -56,7 +56,7 @@ class Visitors:
             self._staying = await self._crowd.admitted(self._node, self._revoked_during)
 
     async def come_during(self) -> None:
-        """Connect clients while the node does not reach Redis, and revoke a token elsewhere."""
+        """Connect clients while the node does not reach Redis. Revoke a token on the other node."""
         if self._admits_unchecked:
             await self._expect("new during", _token(), ADMITTED)
         else:
@@ -95,7 +95,7 @@ async def visitors(
 
 
 async def _revoke(node: ServerProcess, token: str) -> None:
-    """Revoke a token. Repeat this while the node does not reach Redis, which is slow when busy."""
+    """Revoke a token. Retry while the node is unavailable, because a busy Redis answers late."""
     key = {"Authorization": f"Bearer {SERVICE_KEY}"}
     url = f"{node.url}/sessions/revoke"
     async with asyncio.timeout(ANSWER_SECONDS), ClientSession() as http:

@@ -1,4 +1,4 @@
-"""Tests the supervisor with programs that stand for workers, in processes of their own."""
+"""Tests the supervisor with small programs as workers, each in its own process."""
 
 import asyncio
 import errno
@@ -64,11 +64,11 @@ signal.pause()
 
 
 class Workers:
-    """Runs a supervisor, whose workers are processes of a program that a test may replace.
+    """Runs a supervisor. A test may replace the program that the workers run.
 
     Attributes:
         program: The source of each worker that is started from now on.
-        refused: How often the system still refuses to start a process.
+        refused: The number of further starts of a process that fail.
         started: The processes that were started so far.
         reports: What the supervisor passed to ``on_listening``.
     """
@@ -201,7 +201,7 @@ async def test_worker_is_restarted_whenever_it_dies(workers: Workers) -> None:
     assert 0 == await workers.stop()
 
 
-async def test_worker_is_tried_again_while_another_one_serves(workers: Workers) -> None:
+async def test_start_of_a_worker_is_retried_while_another_one_serves(workers: Workers) -> None:
     """A restart may fail because the database is down, so the other workers must not stop."""
     workers.start()
     await workers.listen()
@@ -263,7 +263,7 @@ async def test_server_does_not_start_when_the_system_cannot_start_a_process(
 async def test_new_worker_is_restarted_at_once_when_it_dies_while_the_old_one_drains(
     workers: Workers,
 ) -> None:
-    """Otherwise, connections would wait at its sockets, where no process listens."""
+    """Otherwise, no process would accept the connections in the queue of its socket."""
     workers.program = lambda _: IGNORES_SIGNALS
     workers.start(1, grace_seconds=PROCESS_SECONDS)
     await workers.listen()

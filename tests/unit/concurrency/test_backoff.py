@@ -68,7 +68,7 @@ def test_waits_go_on_when_what_worked_long_ago_has_failed_since(clock: ManualClo
     assert 0.0 < backoff.next_seconds()
 
 
-def test_waits_have_the_callers_bounds_when_it_gives_some(clock: ManualClock) -> None:
+def test_waits_have_the_callers_bounds_when_bounds_are_given(clock: ManualClock) -> None:
     """The supervisor of worker processes waits longer than a connection to Redis."""
     backoff = Backoff(clock.monotonic, first_seconds=1.0, max_seconds=30.0)
 

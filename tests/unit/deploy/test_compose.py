@@ -24,7 +24,7 @@ SETTINGS = {name.upper() for name in Settings.model_fields}
 
 @pytest.fixture
 def environment() -> dict[str, str | None]:
-    """The file .env of an operator, who must fill in the passwords."""
+    """The example environment with passwords, as an operator's .env."""
     return {**example_environment(), **SECRETS}
 
 
@@ -156,7 +156,7 @@ def test_only_nginx_can_be_reached_from_outside(services: dict[str, Any]) -> Non
     assert {"nginx": [f"{port}:{port}" for port in ports]} == published
 
 
-def test_every_service_that_stays_has_a_health_check(services: dict[str, Any]) -> None:
+def test_every_service_that_keeps_running_has_a_health_check(services: dict[str, Any]) -> None:
     """The nodes have the health check of their image."""
     without = {name for name, each in services.items() if "healthcheck" not in each}
 

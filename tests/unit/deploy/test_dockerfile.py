@@ -37,7 +37,7 @@ def test_exactly_the_locked_packages_are_installed_without_a_compiler() -> None:
     assert "--no-deps --require-hashes --only-binary=:all: --requirement requirements.txt" in run
 
 
-def test_final_image_gets_no_tool_and_runs_as_another_user_than_root() -> None:
+def test_final_image_installs_no_tool_and_does_not_run_as_root() -> None:
     *_, final = stages()
     commands = [each for run in arguments(final, "RUN") for each in run.split(" && ")]
 
@@ -67,12 +67,12 @@ def test_command_is_one_of_the_application() -> None:
     assert command[0] in cli_commands()
 
 
-def test_health_check_asks_whether_the_server_lives() -> None:
+def test_health_check_requests_the_liveness_endpoint() -> None:
     """A database that is down must not make an orchestrator restart the servers."""
     assert "/health/live" in healthcheck_command()[-1]
 
 
-def test_build_context_is_exactly_what_is_copied() -> None:
+def test_build_context_contains_only_the_copied_files() -> None:
     """Secrets, such as .env, are never sent to the Docker engine."""
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copied = {

@@ -12,8 +12,8 @@ def values(directive: str) -> list[str]:
     return re.findall(rf"^\s*{directive} (.+);$", nginx_template(), flags=re.MULTILINE)
 
 
-def test_nginx_waits_longer_than_the_pings_need() -> None:
-    """The server pings, so nginx must not close a connection that is quiet between two pings."""
+def test_nginx_timeout_is_longer_than_the_time_between_pings() -> None:
+    """Otherwise, nginx would close connections that are idle between two pings."""
     fields = Settings.model_fields
     needed = fields["ping_interval_seconds"].default + fields["ping_timeout_seconds"].default
 
@@ -22,11 +22,11 @@ def test_nginx_waits_longer_than_the_pings_need() -> None:
     assert float(timeout.removesuffix("s")) > needed
 
 
-def test_nginx_passes_on_as_much_as_the_server_reads() -> None:
+def test_nginx_has_the_servers_limit_for_request_bodies() -> None:
     assert [f"{MAX_BODY_BYTES // 1024}k"] == values("client_max_body_size")
 
 
-def test_nginx_passes_on_paths_of_the_server() -> None:
+def test_nginx_forwards_only_paths_of_the_server() -> None:
     paths = [value.removeprefix("http://nodes") for value in values("proxy_pass")]
 
     assert [Handshake.__dataclass_fields__["path"].default, "/webhooks/clerk"] == paths

@@ -25,7 +25,7 @@ def test_command_is_one_of_the_application() -> None:
     assert rest[2] in cli_commands()
 
 
-def test_every_variable_is_a_setting_or_pythons() -> None:
+def test_every_variable_is_a_setting_or_read_by_python() -> None:
     variables = dict(each.split("=", 1) for each in value("Environment").split())
     settings = {name.upper() for name in Settings.model_fields}
 
@@ -34,7 +34,7 @@ def test_every_variable_is_a_setting_or_pythons() -> None:
 
 
 def test_server_has_time_to_drain_and_gets_one_signal() -> None:
-    """A second SIGTERM would end it at once, so only the main process gets the signal."""
+    """A second SIGTERM would end the server at once, so only the main process gets the signal."""
     drain_seconds = float(example_environment()["DRAIN_SECONDS"] or "")
 
     assert ("SIGTERM", "mixed") == (value("KillSignal"), value("KillMode"))

@@ -37,7 +37,7 @@ def test_publish_leaves_a_socket_out_when_it_is_named() -> None:
     assert [(ROOM, frozenset({"s"}), "typing", (1,))] == link.broadcasts
 
 
-def test_publish_leaves_all_sockets_of_a_user_out_when_the_user_is_named() -> None:
+def test_publish_excludes_all_sockets_of_a_user_when_except_user_is_given() -> None:
     link, broadcaster = RecordingLink(), RoomBroadcaster()
     broadcaster.server = Server(link)
 

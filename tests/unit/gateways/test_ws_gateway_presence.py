@@ -48,7 +48,7 @@ async def test_presence_get_is_refused_when_the_user_is_no_member(chat: Chat) ->
 
 
 async def test_presence_get_counts_as_five_events(chat: Chat) -> None:
-    """It may read thousands of members."""
+    """The cost is higher because a request may read thousands of members."""
     alice = await chat.connect("user_alice")
 
     answers = [await alice.call("presence:get", GENERAL) for _ in range(3)]
@@ -60,7 +60,7 @@ async def test_presence_get_counts_as_five_events(chat: Chat) -> None:
 async def test_presence_is_published_when_the_first_socket_connects_and_the_last_leaves(
     chat: Chat,
 ) -> None:
-    """The user's own sockets are left out."""
+    """The user's own sockets do not receive the event."""
     phone = await chat.connect("user_alice", "phone")
     laptop = await chat.connect("user_alice", "laptop")
     await until(lambda: chat.published == ONLINE)
@@ -76,7 +76,7 @@ async def test_presence_is_published_when_the_first_socket_connects_and_the_last
 
 
 async def test_refused_socket_is_not_online(chat: Chat) -> None:
-    """A socket with an invalid token never counts."""
+    """A socket with an invalid token is not counted."""
     await chat.connect("nonsense")
     bob = await chat.connect("user_bob")
     await until(lambda: [("channel:general", "presence")] == chat.published)

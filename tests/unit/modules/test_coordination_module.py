@@ -66,7 +66,7 @@ async def test_every_provider_uses_the_one_redis_of_the_settings(
 
 
 async def test_the_limits_are_those_of_the_settings(module: RedisCoordinationModule) -> None:
-    """The limits for attempts, failures, sockets, events and receipts are not confused."""
+    """Attempts, failures, sockets, events and receipts each get their own limit."""
     limiter, quota = module.attempt_limiter(), module.socket_quota()
 
     waits = [await limiter.attempt(ADDRESS) for _ in range(4)]

@@ -49,7 +49,7 @@ def test_logging_writes_json_with_context_when_in_production(
 def test_logging_names_the_worker_when_there_are_several(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A line of a library has the worker and its process, too. The supervisor is no worker."""
+    """Lines of libraries name the worker, too. Lines of the supervisor name none."""
     lock = os.memfd_create("lock")
 
     configure_logging("info", "json", SharedLog(lock, worker=2))
@@ -197,7 +197,7 @@ def test_logging_prints_no_arguments_when_a_line_cannot_be_formatted(
 def test_program_continues_when_nobody_reads_standard_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """For example, the program that stores the log was killed."""
+    """For example, the program that reads the log was killed."""
     monkeypatch.setattr(sys, "stderr", _BrokenStream())
     configure_logging("info", "json")
 

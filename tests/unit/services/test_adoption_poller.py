@@ -49,12 +49,12 @@ async def test_channel_receives_it_when_the_original_backend_stores_too(
     assert ["1", "2"] == contents(broadcaster)
 
 
-async def test_channel_receives_it_without_a_search_when_the_original_backend_publishes_it(
+async def test_channel_receives_it_without_a_poll_when_the_original_backend_publishes_it(
     make_services: MakeServices,
     store: MemoryStore,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The other channels are published, although the adoption in the first one failed."""
+    """A failed adoption in one channel does not delay the other channels."""
     messages = UnsearchableMessages(store)
     services = make_services(messages, messages)
     drafts = [by_bob("1"), replace(by_bob("2"), channel_id=RANDOM)]

@@ -350,7 +350,7 @@ async def test_author_is_not_notified_of_delivery_after_reading_when_a_list_is_o
     assert [ServerEvent.MESSAGE_SEEN] == [each.event for each in broadcaster.published]
 
 
-async def test_author_is_not_notified_of_delivery_when_another_node_has_published_the_reading(
+async def test_author_is_not_notified_of_delivery_when_another_node_has_published_read(
     service: DeliveryService, broadcaster: RecordingBroadcaster, message: Message
 ) -> None:
     service.receive(message.id, BOB, DeliveryState.READ)
@@ -362,7 +362,7 @@ async def test_author_is_not_notified_of_delivery_when_another_node_has_publishe
     assert [CAROL] == [each.recipient_id for each in published if isinstance(each, DeliveryStatus)]
 
 
-async def test_delivery_on_another_node_is_out_of_date_when_the_reading_was_published(
+async def test_delivery_on_another_node_is_out_of_date_when_this_node_has_published_read(
     service: DeliveryService, message: Message
 ) -> None:
     await service.seen(BOB, message.id)

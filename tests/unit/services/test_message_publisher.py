@@ -132,10 +132,10 @@ async def test_what_lies_between_is_published_first_when_others_stored_it(
     assert list(range(1, between + 3)) == published(broadcaster)
 
 
-async def test_what_lies_between_is_published_when_another_node_stored_it_during_the_batch(
+async def test_message_between_is_published_when_another_node_stored_it_during_the_batch(
     publisher: MessagePublisher, messages: AwayMessages, broadcaster: RecordingBroadcaster
 ) -> None:
-    """The storage may divide a batch into several transactions."""
+    """Another node can store a message between two transactions of one batch."""
     await publisher.prepare([GENERAL])
     one, _, three = await stored(messages, 3)
 
@@ -144,14 +144,14 @@ async def test_what_lies_between_is_published_when_another_node_stored_it_during
     assert [1, 2, 3] == published(broadcaster)
 
 
-async def test_message_is_published_on_this_node_only_when_another_node_has_stored_it(
+async def test_message_is_published_to_this_nodes_clients_when_another_node_has_stored_it(
     messages: AwayMessages,
     room_sync: RoomSync,
     typing_service: TypingService,
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """The author has sent it again to this node. Other nodes read it if they have missed it."""
+    """The author repeats it on this node. Other nodes are notified in case they missed it."""
     nodes = RecordingNodes()
     publisher = MessagePublisher(messages, room_sync, typing_service, broadcaster, nodes, clock)
     await publisher.prepare([GENERAL])

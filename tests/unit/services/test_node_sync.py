@@ -92,7 +92,7 @@ class RecordingAdoption(MemoryAdoptionRepository):
 
 @dataclass(slots=True)
 class Here:
-    """This node, with what its clients receive from other nodes or from the storage."""
+    """This node. Records the events of other nodes that its clients receive."""
 
     sync: NodeSync
     publisher: MessagePublisher
@@ -245,7 +245,7 @@ async def here(
     deliveries: DeliveryService,
     broadcaster: RecordingBroadcaster,
 ) -> AsyncIterator[Here]:
-    """This node, whose clients of Alice and Bob are in `general`."""
+    """This node, with clients of Alice and Bob in `general`."""
     sync = NodeSync(
         *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
         *(presence_relay, deliveries),
@@ -303,7 +303,7 @@ async def test_messages_are_sent_once_when_they_arrive_in_order(here: Here) -> N
 
 
 async def test_earlier_messages_are_read_when_a_later_one_arrives_first(here: Here) -> None:
-    """When the earlier ones arrive late, they are dropped."""
+    """Earlier messages that arrive late are dropped."""
     messages = await here.store(4)
 
     here.receive_message(messages[2])
@@ -392,10 +392,10 @@ async def test_clients_must_synchronise_when_too_many_messages_are_missing(here:
     assert [MAX_GAP + 3] == here.sent
 
 
-async def test_former_member_receives_nothing_when_the_news_of_the_removal_was_lost(
+async def test_former_member_receives_nothing_when_the_event_of_the_removal_was_lost(
     here: Here, store: MemoryStore, rooms: MemorySocketRooms, nodes: RecordingNodes
 ) -> None:
-    """The node that publishes has loaded the members, and has announced their digest."""
+    """Another node has loaded the members, and announces a different digest."""
     here.receive_message((await here.store())[0])
     await here.until(lambda: bool(here.sent))
     store.leave(GENERAL, BOB)
@@ -425,10 +425,10 @@ async def test_former_member_receives_nothing_when_no_node_announces_the_removal
     assert {ALICES_PHONE} == rooms.sockets_in(channel_room(GENERAL))
 
 
-async def test_nothing_is_announced_when_the_members_are_those_of_the_announcement(
+async def test_digest_is_not_announced_when_it_equals_the_received_one(
     here: Here, nodes: RecordingNodes, channels: SlowChannels, connected: RoomSync
 ) -> None:
-    """So one announcement does not cause one by each node."""
+    """Otherwise, each node would answer an announcement with its own."""
     here.receive_message((await here.store())[0])
     await here.until(lambda: bool(here.sent))
     ((channel_id, digest),) = nodes.digests
@@ -447,7 +447,7 @@ async def test_nothing_is_announced_when_the_members_are_those_of_the_announceme
 async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
     here: Here, channels: SlowChannels, nodes: RecordingNodes, clock: ManualClock
 ) -> None:
-    """Changes that nodes publish are part of the digest."""
+    """The digest includes the changes that other nodes have published."""
     here.receive_message((await here.store())[0])
     await here.until(lambda: bool(here.sent))
     queries = channels.queries
@@ -469,7 +469,7 @@ async def test_members_are_loaded_once_when_other_nodes_announce_the_same_ones(
 async def test_events_are_sent_when_the_members_cannot_be_loaded(
     here: Here, channels: SlowChannels
 ) -> None:
-    """The sockets in the room are the members that this node knows."""
+    """The events are sent to the sockets that are in the room, without a check of the members."""
     channels.is_down = True
 
     here.receive_message((await here.store())[0])
@@ -492,7 +492,7 @@ async def test_messages_are_read_from_the_storage_when_too_many_wait(here: Here)
 async def test_message_is_adopted_at_once_when_a_node_of_the_original_backend_publishes_it(
     here: Here, poller: AdoptionPoller, adoption: RecordingAdoption
 ) -> None:
-    """Such an event has no ``seq``. It is not sent: the adopted message is published."""
+    """The event has no ``seq`` and is not sent. The adopted message is published instead."""
     await poller.on_module_init()
 
     for message_id in ("not\0valid", None, "foreign"):
@@ -533,7 +533,7 @@ async def test_missed_messages_are_published_when_another_node_announces_them(he
 async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
     here: Here, nodes: RecordingNodes
 ) -> None:
-    """The search is repeated until the storage answers. Then the other nodes search, too."""
+    """The search is repeated until the storage answers. Then the other nodes are notified."""
     await here.store(2)
     here.messages.is_away = True
 
@@ -546,7 +546,7 @@ async def test_all_missed_messages_are_published_when_events_may_have_been_lost(
     assert [None] == nodes.announced
 
 
-async def test_other_nodes_search_when_messages_were_lost_during_a_search_that_fails(
+async def test_other_nodes_are_notified_when_messages_were_lost_during_a_search_that_fails(
     here: Here, nodes: RecordingNodes
 ) -> None:
     here.messages.failing = asyncio.Event()
@@ -565,7 +565,7 @@ async def test_other_nodes_search_when_messages_were_lost_during_a_search_that_f
 async def test_first_client_of_a_channel_waits_when_the_subscription_is_not_confirmed(
     here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
 ) -> None:
-    """Messages that are stored until then count as published, and later ones as missed."""
+    """Messages that are stored before the confirmation are not published. Later ones are."""
     assert [RANDOM] == here.sync.without_clients([GENERAL, RANDOM])
     rooms.connect(ALICES_PHONE, ALICE, channel_room(RANDOM))
     nodes.may_confirm.clear()
@@ -606,7 +606,7 @@ async def test_first_client_is_admitted_when_the_other_nodes_are_not_reached(
 async def test_new_member_receives_messages_when_another_node_has_added_the_member(
     here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
 ) -> None:
-    """Messages that were stored before the node has subscribed are read from the storage."""
+    """Messages between the change and the subscription are read from the storage."""
     rooms.connect(BOBS_PHONE, BOB)
     nodes.may_confirm.clear()
     await here.store(3, RANDOM)
@@ -637,10 +637,10 @@ async def test_typing_of_another_node_is_listed_until_it_ends(
     assert [] == here.broadcaster.published
 
 
-async def test_typing_of_another_node_expires_when_that_node_has_died(
+async def test_typing_of_another_node_expires_when_that_node_has_crashed(
     here: Here, clock: ManualClock, typing_service: TypingService
 ) -> None:
-    """The end is published only to the clients of this node."""
+    """``typing`` with ``isTyping: false`` is published only to the clients of this node."""
     await here.publisher.prepare([GENERAL])
     here.receive_typing(CAROL, is_typing=True)
 
@@ -655,7 +655,7 @@ async def test_typing_of_another_node_expires_when_that_node_has_died(
 async def test_typing_does_not_end_when_the_user_types_on_another_node(
     here: Here, typing_service: TypingService
 ) -> None:
-    """Nor does it end when it ends on the other node only."""
+    """Typing continues while the user types on at least one node."""
     await here.publisher.prepare([GENERAL])
     await typing_service.start(ALICE, GENERAL, ALICES_PHONE)
     here.receive_typing(ALICE, is_typing=True)
@@ -675,7 +675,7 @@ async def test_typing_does_not_end_when_the_user_types_on_another_node(
 async def test_typing_ends_here_when_a_message_of_the_user_arrives(
     here: Here, typing_service: TypingService
 ) -> None:
-    """The end may have been lost: it is a volatile event."""
+    """The event that ends typing is volatile, so it may have been lost."""
     await here.publisher.prepare([GENERAL])
     here.receive_typing(CAROL, is_typing=True)
 
@@ -687,10 +687,10 @@ async def test_typing_ends_here_when_a_message_of_the_user_arrives(
     assert [f"{CAROL} True", 1] == here.sent
 
 
-async def test_no_message_is_passed_over_when_one_arrives_while_the_first_client_connects(
+async def test_no_message_is_skipped_when_one_arrives_while_the_first_client_connects(
     here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
 ) -> None:
-    """The client receives the messages after the first one that it received."""
+    """The client receives every message after the first one that reached it."""
     rooms.disconnect(ALICES_PHONE)
     rooms.disconnect(BOBS_PHONE)
     messages = await here.store(4)
@@ -713,7 +713,7 @@ async def test_no_message_is_passed_over_when_one_arrives_while_the_first_client
 async def test_earlier_messages_are_not_published_when_the_channel_had_no_clients_meanwhile(
     here: Here, nodes: RecordingNodes, rooms: MemorySocketRooms
 ) -> None:
-    """Not even if a message arrives before the first client is admitted."""
+    """A message that arrives before the first client is admitted does not change this."""
     here.receive_message((await here.store())[0])
     await here.until(lambda: bool(here.sent))
     rooms.disconnect(ALICES_PHONE)
@@ -813,7 +813,7 @@ async def test_storage_is_read_once_more_when_many_messages_are_announced_during
 async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_messages(
     here: Here, store: MemoryStore, rooms: MemorySocketRooms, channels: SlowChannels
 ) -> None:
-    """The clients of this node need the storage, too."""
+    """The limit leaves storage connections for the requests of clients."""
     channel_ids = [ChannelId(f"team_{number}") for number in range(3 * CATCH_UPS_AT_ONCE)]
     for channel_id in channel_ids:
         store.join(channel_id, BOB)
@@ -848,7 +848,7 @@ async def test_few_channels_catch_up_at_the_same_time_when_many_have_missed_mess
 async def test_only_a_delivery_after_the_reading_is_out_of_date(
     here: Here, payload: dict[str, Any], *, is_current: bool
 ) -> None:
-    """A NestJS node may send receipts of another form."""
+    """Receipts of a NestJS node may lack a field or have another status. They are passed on."""
     read = {"messageId": "m1", "recipientId": BOB, "status": "READ"}
 
     assert here.sync.is_receipt_current(read)

@@ -27,7 +27,7 @@ def channels(store: MemoryStore) -> SlowChannels:
 
 @pytest.fixture
 def sent() -> list[str]:
-    """What was sent to clients."""
+    """The names of the events that the relay has sent to clients."""
     return []
 
 
@@ -35,7 +35,7 @@ def sent() -> list[str]:
 async def receive(
     room_sync: RoomSync, clock: ManualClock, sent: list[str]
 ) -> AsyncIterator[Receive]:
-    """A function that receives an event whose ``name`` is recorded when it is sent."""
+    """A function that passes an event to the relay, and records its ``name`` in `sent`."""
     relay = PresenceRelay(RoomChecks(room_sync, clock))
     await relay.on_module_init()
 
@@ -71,7 +71,7 @@ async def test_events_are_sent_in_order_when_a_room_must_be_checked(
 async def test_former_member_receives_nothing_when_the_room_was_checked(
     receive: Receive, rooms: MemorySocketRooms, clock: ManualClock
 ) -> None:
-    """Another program has removed Dave."""
+    """Dave is in the room, but another program has removed him from the channel."""
     rooms.connect(SocketId("daves-phone"), DAVE, "channel:general")
     recipients: list[set[SocketId]] = []
     send = lambda: recipients.append(set(rooms.sockets_in("channel:general")))  # noqa: E731

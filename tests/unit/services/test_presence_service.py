@@ -38,7 +38,7 @@ from tests.unit.services.slow_channels import SlowChannels
 
 
 class SharedUsers(MemoryOnlineUsers):
-    """Users of several nodes: a test lets calls fail, abandons users, and loses the data."""
+    """The online users of several nodes. A test can make calls fail, and delete the data."""
 
     def __init__(self, socket_quota: MemorySocketQuota) -> None:
         super().__init__(socket_quota)
@@ -296,7 +296,7 @@ async def test_removed_member_receives_no_presence_when_the_room_was_not_checked
     channels: SlowChannels,
     clock: ManualClock,
 ) -> None:
-    """Another program may have removed Dave. The room is checked at most once a minute."""
+    """Another program has removed Dave. The room is checked at most once a minute."""
     rooms.connect(SocketId("daves-phone"), DAVE, "channel:general")
 
     await connect(CAROL)
@@ -362,7 +362,7 @@ async def test_everything_is_published_again_when_the_shared_data_was_lost(
     broadcaster: RecordingBroadcaster,
     online_users: SharedUsers,
 ) -> None:
-    """Alice's departure would otherwise never be published: nobody knows that she was online."""
+    """Otherwise, Alice's departure would not be published: the lost data listed her as online."""
     await connect(ALICE, CAROL)
     await until(lambda: 3 == len(broadcaster.published))
     broadcaster.published.clear()
@@ -384,7 +384,7 @@ async def test_recent_changes_are_published_again_when_other_nodes_have_missed_t
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """Older changes are left out: an outage is noticed sooner."""
+    """Older changes are left out, because nodes notice an outage sooner."""
     await connect(ALICE)
     await wait_for(broadcaster, *published(ALICE, GENERAL, RANDOM, online=True))
     clock.advance(RECENT_SECONDS + 1)
@@ -425,7 +425,7 @@ async def test_users_are_settled_in_batches_when_many_connect_at_once(
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """Connecting waits for nothing. The users may have thousands of channels each."""
+    """Each batch is small, because each user may have thousands of channels."""
     users = [UserId(f"user_{number:04}") for number in range(2_000)]
     await channels.seed({user_id: [GENERAL] for user_id in users})
     for user_id in users:
@@ -464,7 +464,7 @@ async def test_events_of_many_users_are_published_in_the_same_tick(
     channels: SlowChannels,
     broadcaster: RecordingBroadcaster,
 ) -> None:
-    """The events of one tick take one write per client of a channel, not one write each."""
+    """The server writes the events of one tick together, so fewer ticks need fewer writes."""
     users = [UserId(f"user_{number:03}") for number in range(4 * EVENTS_AT_ONCE)]
     await channels.seed({user_id: [GENERAL] for user_id in users})
     counts = [0]
@@ -580,7 +580,7 @@ async def test_nothing_is_published_when_the_node_stops(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> None:
-    """In a rolling restart, users reconnect to other nodes before anybody sees them leave."""
+    """In a rolling restart, users reconnect to other nodes, so they stay online."""
     await connect(CAROL)
     await wait_for(broadcaster, *published(CAROL, GENERAL, online=True))
 

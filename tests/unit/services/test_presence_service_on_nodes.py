@@ -32,7 +32,7 @@ from tests.unit.services.people import BOB, CAROL, GENERAL
 
 
 class Node(NamedTuple):
-    """A node without sockets: a test acquires and releases them."""
+    """A node without clients. A test acquires and releases the sockets."""
 
     quota: RedisSocketQuota
     presence: PresenceService
@@ -75,7 +75,7 @@ async def nodes(
     broadcaster: RecordingBroadcaster,
     clock: ManualClock,
 ) -> AsyncIterator[tuple[Node, ...]]:
-    """Three nodes."""
+    """Three nodes that share Redis."""
     async with AsyncExitStack() as stack:
         yield tuple(
             [
@@ -99,10 +99,10 @@ def states(broadcaster: RecordingBroadcaster, user_id: UserId) -> list[bool]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_events_alternate_and_end_with_the_truth_when_sockets_come_and_go_on_all_nodes(
+async def test_events_alternate_and_end_with_the_current_state_when_sockets_change_on_all_nodes(
     nodes: tuple[Node, ...], broadcaster: RecordingBroadcaster, clock: ManualClock, seed: int
 ) -> None:
-    """Each change is published once, also if several nodes decide at the same moment."""
+    """Each change is published once, even if several nodes decide at the same moment."""
     random = Random(seed)  # noqa: S311 - no secret
     sockets: dict[UserId, list[Node]] = {BOB: [], CAROL: []}
 
@@ -153,7 +153,7 @@ async def test_survivors_publish_once_when_a_node_has_stopped(
     redis_server: RedisServer,
     clock: ManualClock,
 ) -> None:
-    """Carol goes offline; Bob has a socket on a survivor."""
+    """Carol goes offline. Bob stays online, because he has a socket on a survivor."""
     crashed, survivor, _ = nodes
     await crashed.connect(CAROL)
     await crashed.connect(BOB)

@@ -57,7 +57,7 @@ async def test_former_member_is_refused_when_another_node_has_removed_the_socket
     rooms: MemorySocketRooms,
     store: MemoryStore,
 ) -> None:
-    """A node in Node.js calls ``socketsLeave``, and `EventService` does not notice that."""
+    """``socketsLeave`` of a node in Node.js does not change `EventService`."""
     events.subscribe(GENERAL, BOBS_PHONE, BOB)
     rooms.leave([BOB], "channel:general")
     store.leave(GENERAL, BOB)

@@ -31,7 +31,7 @@ def own_cluster() -> Iterator[RedisCluster]:
 async def test_calls_succeed_when_the_slot_of_the_keys_has_moved(
     redis_cluster: RedisCluster,
 ) -> None:
-    """The old master names the new one, and the call is repeated there."""
+    """The old master redirects the call to the new one."""
     connection = RedisConnection(redis_cluster.url, ANSWER_SECONDS, SystemClock())
     await connection.on_module_init()
     store = RedisRevocationStore(connection)
@@ -49,7 +49,7 @@ async def test_calls_succeed_when_the_slot_of_the_keys_has_moved(
 async def test_revocations_are_stored_and_received_when_a_master_has_failed_over(
     own_cluster: RedisCluster,
 ) -> None:
-    """The failed master had the keys. Meanwhile, calls are refused."""
+    """Calls raise `Unavailable` until the replica has replaced the master of the keys."""
     connection = RedisConnection(own_cluster.url, TIMEOUT_SECONDS, SystemClock())
     store = RedisRevocationStore(connection)
     bus = RedisRevocationBus(connection, TIMEOUT_SECONDS, SystemClock())

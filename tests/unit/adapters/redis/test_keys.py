@@ -37,7 +37,7 @@ def test_all_other_keys_are_told_apart_when_their_subject_is_the_same() -> None:
 
 
 def test_keys_are_in_one_slot_when_the_server_is_a_cluster() -> None:
-    """A script can use only keys of one slot. The names of revoked tokens must not change."""
+    """A script can use only keys of one slot. The key of a blacklisted token does not change."""
     in_cluster = Keys(is_cluster=True)
 
     names = [

@@ -62,11 +62,11 @@ async def start_node(clock: ManualClock) -> AsyncIterator[StartNode]:
 
 
 def crash(node: Node, server: RedisServer) -> None:
-    """Let the node's heartbeat expire, as if the node had crashed half a minute ago."""
+    """Delete the node's heartbeat key, as if the node had crashed half a minute ago."""
     server.client.delete(f"chatgenius:sockets:node:{node.quota.writer.node_id}")
 
 
-async def test_changes_are_those_of_all_nodes(
+async def test_sockets_of_all_nodes_are_counted_when_a_change_is_decided(
     connection: RedisConnection, start_node: StartNode
 ) -> None:
     """Only the first socket and the last one change the user's presence."""
@@ -136,10 +136,10 @@ async def test_change_is_published_again_when_its_publisher_has_crashed(
     assert [{ALICE: True}, {}] == changes
 
 
-async def test_users_of_a_crashed_node_go_offline_when_another_node_looks_twice(
+async def test_users_of_a_crashed_node_go_offline_when_another_node_sweeps_twice(
     connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
 ) -> None:
-    """Bob has a socket on the other node, so he stays online. Nothing is left of the node."""
+    """Bob has a socket on the other node, so he stays online. The crashed node's id is deleted."""
     crashed, other = await start_node(connection), await start_node(connection)
     await crashed.connect(ALICE, BOB)
     await other.connect(BOB)
@@ -180,7 +180,7 @@ async def test_users_of_a_closed_node_are_left_to_another_node(
 async def test_users_of_a_node_that_has_just_stopped_stay_when_another_node_is_swept(
     connection: RedisConnection, start_node: StartNode
 ) -> None:
-    """In a rolling restart, the next node stops before the users of the last one are swept."""
+    """In a rolling restart, the next node stops before the users of the previous one are swept."""
     first, second, other = [await start_node(connection) for _ in range(3)]
     await first.connect(ALICE)
     await second.connect(BOB)
@@ -196,10 +196,10 @@ async def test_users_of_a_node_that_has_just_stopped_stay_when_another_node_is_s
     assert [{}, {ALICE: False}, {BOB: False}] == sweeps
 
 
-async def test_one_node_sweeps_when_two_nodes_look(
+async def test_users_are_swept_by_one_node_when_two_nodes_sweep(
     connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
 ) -> None:
-    """The second node takes over if the first one does not finish."""
+    """The second node gets the users if the first one does not finish in time."""
     crashed, one, other = [await start_node(connection) for _ in range(3)]
     await crashed.connect(ALICE)
     await crashed.settle(ALICE)
@@ -211,7 +211,7 @@ async def test_one_node_sweeps_when_two_nodes_look(
     batch = await anext(sweep)
     meanwhile = await other.abandoned()
     redis_server.let_pass(60)
-    for node in (one, other):  # `let_pass` has also ended the TTL of their keys
+    for node in (one, other):  # `let_pass` has expired their keys, too
         node.quota.writer.send_heartbeat()
     names = {node.quota.writer.node_id for node in (one, other)}
     await until(
@@ -263,7 +263,7 @@ async def test_nothing_is_left_of_a_user_who_is_offline(
 async def test_nothing_is_written_when_nothing_has_changed(
     connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
 ) -> None:
-    """A sweep settles all users, and Redis would send each write to its replicas."""
+    """A sweep also settles unchanged users, and Redis would replicate each write."""
     node = await start_node(connection)
     await node.connect(ALICE)
     for _ in range(2):
@@ -280,7 +280,7 @@ async def test_listener_gets_the_nodes_users_when_redis_has_lost_everything(
     start_node: StartNode,
     redis_server: RedisServer,
 ) -> None:
-    """After a FLUSHALL the node's own key is missing, so nothing is decided before it is back."""
+    """After a FLUSHALL, `settle` fails until the node has written its own key again."""
     node = await start_node(connection)
     await node.connect(ALICE)
     await node.settle(ALICE)
@@ -322,13 +322,13 @@ async def test_users_who_left_during_an_outage_are_abandoned_when_redis_is_back(
     assert {ALICE: False} == changes
 
 
-async def test_presence_of_a_living_node_stays_when_its_heart_beats(
+async def test_users_stay_online_when_their_node_sends_heartbeats(
     connection: RedisConnection,
     start_node: StartNode,
     redis_server: RedisServer,
     clock: ManualClock,
 ) -> None:
-    """Heartbeats keep the node out of the sweep, however long its users stay."""
+    """A sweep skips nodes that send heartbeats, however long their users stay."""
     node, other = await start_node(connection), await start_node(connection)
     await node.connect(ALICE)
     await node.settle(ALICE)
@@ -376,7 +376,7 @@ async def test_users_of_a_node_go_offline_when_it_crashes_after_it_came_back_dur
 async def test_user_goes_offline_when_a_node_writes_its_last_count_late(
     connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
 ) -> None:
-    """The first node decides while another one is publishing, so only the other decides again."""
+    """`settle` returns nothing while another node is publishing, so that node settles again."""
     first, other = await start_node(connection), await start_node(connection)
     await first.connect(ALICE)
     await other.connect(ALICE)
@@ -385,7 +385,7 @@ async def test_user_goes_offline_when_a_node_writes_its_last_count_late(
     for node in (first, other):
         node.quota.release(ALICE)
     await until(lambda: redis_server.client.exists(sockets) == 0)
-    redis_server.client.hset(sockets, first.quota.writer.node_id, 1)  # not written yet
+    redis_server.client.hset(sockets, first.quota.writer.node_id, 1)  # as if not written yet
 
     meanwhile = await first.settle(ALICE)
     left = await other.settle(ALICE)
@@ -396,7 +396,7 @@ async def test_user_goes_offline_when_a_node_writes_its_last_count_late(
 async def test_user_is_online_when_a_node_writes_its_first_count_late(
     connection: RedisConnection, start_node: StartNode, redis_server: RedisServer
 ) -> None:
-    """The first node decides while another one is publishing, so only the other decides again."""
+    """`settle` returns nothing while another node is publishing, so that node settles again."""
     first, other = await start_node(connection), await start_node(connection)
     await other.connect(ALICE)
     for _ in range(2):
@@ -405,7 +405,7 @@ async def test_user_is_online_when_a_node_writes_its_first_count_late(
     left = await other.settle(ALICE)  # `other` publishes this now
     sockets = "chatgenius:sockets:user:user_alice"
     await first.connect(ALICE)
-    redis_server.client.delete(sockets)  # not written yet
+    redis_server.client.delete(sockets)  # as if not written yet
 
     meanwhile = await first.settle(ALICE)
     back = await other.settle(ALICE)

@@ -163,9 +163,9 @@ async def test_counts_are_invalid_when_the_node_was_shut_down(
     redis_server: RedisServer,
     clock: ManualClock,
 ) -> None:
-    """The sockets that are released later change nothing in Redis.
+    """Releasing a socket after the shutdown changes nothing in Redis.
 
-    The node's id remains, so that another node publishes that its users are offline.
+    The id of the node remains, so another node can publish that the users are offline.
     """
     node = RedisSocketQuota(connection, MAX_SOCKETS, clock)
     await node.on_module_init()

@@ -17,7 +17,7 @@ from tests.unit.adapters.redis.waiting import until
 RATE = 10.0
 BURST = 40
 LEASE = 10
-"""The tokens of a lease, and of a node's share, with this burst."""
+"""The number of tokens in a lease and in a node's share, for this burst."""
 MAX_NODES = 20
 SHARE_RATE = RATE / (2 * MAX_NODES)
 ALICES_KEY = "chatgenius:rate:events:alice"
@@ -56,7 +56,7 @@ def script_calls(server: RedisServer) -> int:
 
 
 async def taken_of(throttle: RedisThrottle, attempts: int) -> int:
-    """Take single tokens, and return how many were there."""
+    """Try to take single tokens, and return the number of tokens taken."""
     return sum([await take(throttle, "alice") == 0.0 for _ in range(attempts)])
 
 
@@ -96,10 +96,10 @@ async def test_redis_is_called_once_per_lease_when_a_user_takes_the_burst(
     assert (BURST - LEASE) / LEASE == script_calls(redis_server) - before
 
 
-async def test_refused_events_call_nothing_when_the_user_floods(
+async def test_redis_is_not_called_for_refused_events_when_the_user_floods(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """Both refusals are remembered: that of the local bucket and that of Redis."""
+    """The node caches refusals by its local bucket and refusals by Redis."""
     one, other = throttle_of(connection, clock), throttle_of(connection, clock)
     await drain(one)
     await drain(other)
@@ -114,7 +114,7 @@ async def test_refused_events_call_nothing_when_the_user_floods(
 async def test_a_user_gets_what_the_limit_allows_when_only_one_node_is_used(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock, let_pass: LetPass
 ) -> None:
-    """The answers are those of a bucket in memory, whatever the pace and the costs are."""
+    """The answers equal those of a bucket in memory, for random pauses and costs."""
     chance = random.Random(7)  # noqa: S311 - no secret depends on it
     shared = throttle_of(connection, clock)
     in_memory = TokenBuckets(RATE, BURST, clock)
@@ -135,7 +135,7 @@ async def test_a_user_gets_no_more_than_the_stated_bound_when_all_nodes_are_floo
     let_pass: LetPass,
     nodes: int,
 ) -> None:
-    """The user can use the full rate, but not once per node."""
+    """The nodes grant the full rate together, not one full rate per node."""
     throttles = [throttle_of(connection, clock) for _ in range(nodes)]
     redis_server.client.hset(ALICES_SOCKETS, mapping={str(each): 1 for each in range(nodes)})
     began_at = time.monotonic()
@@ -166,7 +166,7 @@ async def test_another_node_gives_only_its_share_and_one_lease_when_the_burst_is
 async def test_take_succeeds_when_the_time_that_redis_named_is_over(
     connection: RedisConnection, clock: ManualClock, let_pass: LetPass
 ) -> None:
-    """The wait is that of the shared bucket, because this node's own bucket has tokens."""
+    """The local bucket has tokens, so the wait is that of the bucket in Redis."""
     await drain(throttle_of(connection, clock))
     throttle = throttle_of(connection, clock)
     wait_seconds = await drain(throttle)
@@ -183,7 +183,7 @@ async def test_take_succeeds_when_the_time_that_redis_named_is_over(
 async def test_one_call_leases_for_many_users_when_they_need_tokens_at_once(
     connection: RedisConnection, redis_server: RedisServer, clock: ManualClock
 ) -> None:
-    """The events of one user wait for the same lease."""
+    """Events of the same user share a lease."""
     throttle = throttle_of(connection, clock)
     users = [f"user_{each}" for each in range(USERS_AT_ONCE)]
     for user in users:
@@ -217,7 +217,7 @@ async def test_nothing_is_left_in_redis_when_the_buckets_are_full(
     assert [] == redis_server.client.keys()
 
 
-async def test_each_node_applies_the_full_limit_when_redis_is_not_there(
+async def test_each_node_applies_the_full_limit_when_redis_is_stopped(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
     own_server.stop()
@@ -240,7 +240,7 @@ async def test_the_node_applies_the_full_limit_when_redis_answers_with_an_error(
 async def test_events_wait_only_once_and_briefly_when_redis_is_frozen(
     own_server: RedisServer, clock: ManualClock
 ) -> None:
-    """After `LEASE_SECONDS` the node applies its own limit, and does so until Redis answers."""
+    """After `LEASE_SECONDS`, only the local bucket limits the user until Redis answers."""
     patient = RedisConnection(own_server.url, 60.0, SystemClock())
     await patient.on_module_init()
     throttle = throttle_of(patient, clock)
@@ -280,7 +280,7 @@ async def test_another_event_of_the_user_is_answered_when_a_waiting_one_was_canc
 async def test_waiting_events_are_answered_when_the_server_shuts_down(
     own_server: RedisServer, own_connection: RedisConnection, clock: ManualClock
 ) -> None:
-    """Afterwards, events do not wait."""
+    """After the shutdown, events do not wait for Redis."""
     throttle = throttle_of(own_connection, clock)
     throttle.take("alice", LEASE)
     with own_server.frozen():

@@ -61,7 +61,7 @@ async def test_reading_is_done_by_indexes_when_postgres_is_asked_to(
 
 
 @pytest.mark.parametrize(("query", "parameters"), FREQUENT_QUERIES)
-async def test_frequent_query_uses_an_index_when_postgres_is_asked_to(
+async def test_frequent_query_uses_an_index_when_sequential_scans_are_off(
     own_postgres_database: Database, query: Query, parameters: tuple[object, ...]
 ) -> None:
     async with own_postgres_database.reading() as connection:

@@ -187,7 +187,7 @@ async def test_revocation_is_in_force_when_the_database_is_opened_again(
 async def test_contains_uses_an_index_when_a_client_connects(
     database: Database,
 ) -> None:
-    """The query searches for each part of the credential, and scans no table."""
+    """The query searches the index for each part of the credential."""
     steps = await plans_of(database, [(REVOCATIONS.on_sqlite, ("",) * 5)])
 
     (search,) = (step for step in steps if "revocations" in step)

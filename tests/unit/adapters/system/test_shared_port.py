@@ -9,7 +9,7 @@ from app.adapters.system.shared_port import SharedPort
 from tests.free_port import free_port
 
 CONNECTIONS = 60
-"""The number of connections with which each of two sockets surely gets at least one."""
+"""A number so high that each of two sockets almost certainly gets a connection."""
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def shared(port: int) -> Iterator[SharedPort]:
 
 
 def listen(port: int, option: int) -> None:
-    """Listen on the port like another program, with this option of sockets."""
+    """Listen on the port with this socket option, as another program would."""
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, option, 1)
         other.bind(("127.0.0.1", port))
@@ -64,7 +64,7 @@ def test_connections_are_distributed_when_several_sockets_listen(
 
 
 def test_connections_are_refused_while_no_socket_listens(shared: SharedPort, port: int) -> None:
-    """The guard gets no connections, which nobody would accept."""
+    """The socket that reserves the port gets no connections: no process would accept them."""
     with ExitStack() as stack:
         opened(shared, stack)
 
@@ -103,7 +103,7 @@ def test_port_is_refused_when_another_program_listens(port: int, option: int) ->
 
 
 def test_port_is_free_again_when_it_was_closed(port: int) -> None:
-    """A connection that was closed by the server stays in TIME_WAIT, which does not matter."""
+    """A connection in TIME_WAIT does not keep the port in use."""
     shared = SharedPort("127.0.0.1", port)
     with ExitStack() as stack:
         (listener,) = opened(shared, stack)

@@ -379,7 +379,7 @@ async def test_listen_serves_controllers_and_ends_when_it_is_closed() -> None:
 
 
 async def test_requests_are_finished_when_the_application_stops_listening() -> None:
-    """On an inherited socket, further connections wait for the other process that has it."""
+    """Another process that shares the inherited socket can accept later connections."""
     waiting, going_on = asyncio.Event(), asyncio.Event()
 
     @controller("things")

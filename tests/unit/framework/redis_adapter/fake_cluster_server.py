@@ -1,4 +1,4 @@
-"""A server that claims to be the only one of a Redis Cluster."""
+"""A fake server that claims all slots of a Redis Cluster."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -16,10 +16,10 @@ Answer = Callable[[list[bytes]], bytes]
 async def fake_cluster_server(
     epoch: int, host: bytes = b"", answer: Answer = lambda _: b"+OK\r\n"
 ) -> AsyncIterator[asyncio.Server]:
-    """Start a server that says that it has all slots.
+    """Start a server that claims all slots.
 
     Args:
-        epoch: The epoch that the server knows.
+        epoch: The ``cluster_current_epoch`` that the server returns.
         host: The name that the server announces.
         answer: Answers other commands than ``CLUSTER INFO`` and ``CLUSTER SLOTS``.
     """

@@ -79,7 +79,7 @@ async def test_message_is_dropped_when_no_master_is_known() -> None:
 
 
 async def test_message_is_dropped_when_each_server_names_the_other_as_master() -> None:
-    """It must not be passed back and forth until the servers agree."""
+    """The bus must not follow such redirections forever."""
     published: list[int] = []
     addresses: list[str] = []
 

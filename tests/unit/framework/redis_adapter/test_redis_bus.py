@@ -300,7 +300,7 @@ async def test_opening_ends_when_redis_does_not_answer() -> None:
 async def test_owner_is_called_when_dropped_messages_no_longer_fill_the_queue(
     bus: RedisBus,
 ) -> None:
-    """Other nodes do not know of the dropped messages."""
+    """Other nodes cannot detect dropped messages, so the callback must announce them."""
     calls: asyncio.Queue[None] = asyncio.Queue()
     await bus.open()
     bus.when_connected(lambda: calls.put_nowait(None))

@@ -68,7 +68,7 @@ class _FreeHeir(_Inherited): ...
 
 
 class _AskingGuard(BaseThrottlerGuard):
-    """Has two limits; the first one asks another server, which names the seconds to wait."""
+    """Has two limits. The first one is asynchronous, and always returns these seconds to wait."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -172,15 +172,14 @@ def test_every_throttler_counts() -> None:
     assert [60_000] == [*calls(guard, _Gateway.free, 1)]
 
 
-async def test_guard_waits_for_a_limit_that_asks_another_server() -> None:
-    """The further limits count after the answer."""
+async def test_guard_counts_further_limits_when_an_asynchronous_limit_accepts_the_call() -> None:
     guard = _AskingGuard(0.0)
 
     assert await activate(guard, fake_context(fake_socket(Socket), handler=_Gateway.plain))
     assert [7] == guard.counted
 
 
-async def test_guard_refuses_the_call_when_the_other_server_does() -> None:
+async def test_guard_refuses_the_call_when_an_asynchronous_limit_refuses_it() -> None:
     """The further limits do not count a refused call."""
     guard = _AskingGuard(0.25)
 

@@ -245,10 +245,10 @@ async def test_each_channel_is_fresh_for_its_own_time_when_they_are_loaded_toget
 
 
 @pytest.mark.parametrize("event", [MembershipEvent.JOINED, MembershipEvent.LEFT])
-async def test_change_by_another_program_is_announced_when_an_update_before_changed_nothing(
+async def test_change_by_another_program_is_announced_when_the_previous_update_changed_nothing(
     store: MemoryStore, clock: ManualClock, event: MembershipEvent
 ) -> None:
-    """Backends may add members who are members, and remove users who are not."""
+    """A backend may add a user who is already a member, or remove a user who is not."""
     nodes = [MemberCache(MemoryChannelRepository(store), clock, _ignore) for _ in range(2)]
     nodes[0].announce, nodes[1].announce = nodes[1].compare, nodes[0].compare
     was_member = event is MembershipEvent.JOINED

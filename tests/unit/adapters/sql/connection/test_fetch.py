@@ -19,7 +19,7 @@ ONE = Query("SELECT 1", "SELECT 1")
 FAILING = Query("SELECT 1 / (SELECT 0)", "SELECT abs(-9223372036854775808)")
 SLOW = Query(f"SELECT {LOCK}", FOR_EVER)
 CALLS = 6
-"""More than there are connections for reading."""
+"""More calls than connections for reading."""
 
 
 async def one(database: Database) -> int:
@@ -40,7 +40,7 @@ async def test_each_query_is_answered_when_earlier_ones_have_failed(
 async def test_a_query_of_a_file_is_interrupted_when_it_does_not_end(
     migrated_sqlite_url: str,
 ) -> None:
-    """The threads of all readers can be used again."""
+    """The threads of all connections can run other queries afterwards."""
     limits = DatabaseLimits(answer_seconds=1.5)
     async with opened(Database(migrated_sqlite_url, migrate=False, limits=limits)) as database:
         slow = [database.fetch(SLOW) for _ in range(CALLS)]

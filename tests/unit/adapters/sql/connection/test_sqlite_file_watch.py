@@ -112,7 +112,7 @@ def test_change_is_logged_once_when_it_is_asked_about_again(
 
 
 def test_watch_stays_closed_when_it_is_opened_after_it_was_closed(file: Path) -> None:
-    """The thread of a cancelled opening may start after the closing, and must not connect then."""
+    """A cancelled caller's thread may run `open` after `close`. It must not connect then."""
     watch = SqliteFileWatch()
     watch.close()
 

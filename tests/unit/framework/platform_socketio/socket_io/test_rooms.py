@@ -30,7 +30,7 @@ class PendingLink:
 
 
 class UncheckedRooms(frozenset[str]):
-    """Fails if the rooms are compared with others."""
+    """Raises an error if a caller searches the rooms."""
 
     def __contains__(self, room: object) -> bool:
         raise AssertionError(room)
@@ -131,7 +131,7 @@ async def test_room_has_sockets_when_one_is_or_will_be_in_it(rooms: NamespaceRoo
 async def test_room_is_checked_at_once_when_many_sockets_are_being_admitted(
     rooms: NamespaceRooms,
 ) -> None:
-    """Each client of a crowd checks the rooms of all its channels. A left room has no sockets."""
+    """The check must not search the rooms of each pending socket."""
     socket = fake_socket(Socket, socket_id="pending")
     links = [
         PendingLink(socket, UncheckedRooms({f"room {number}"}), f"socket {number}")

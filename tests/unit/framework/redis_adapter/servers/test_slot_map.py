@@ -1,4 +1,4 @@
-"""Tests of the slots of a Redis Cluster whose servers do not agree."""
+"""Tests of `SlotMap` with servers that disagree about the slots."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,10 +23,10 @@ def slots_of(*servers: asyncio.Server) -> SlotMap:
     return SlotMap(RedisUrl.parse(f"redis+cluster://{hosts}", {"protocol": 2}))
 
 
-async def test_old_state_is_refused_when_another_server_knew_a_newer_one(
+async def test_old_state_is_refused_when_another_server_has_sent_a_newer_one(
     stack: AsyncExitStack,
 ) -> None:
-    """Otherwise the slots would move back and forth."""
+    """Accepting it would move the slots back and forth."""
     old, new = [await stack.enter_async_context(fake_cluster_server(epoch)) for epoch in (4, 5)]
     slots = slots_of(old, new)
     await slots.ask(address_of(new))
@@ -41,10 +41,10 @@ async def test_old_state_is_refused_when_another_server_knew_a_newer_one(
     assert [address_of(new)] * 3 == masters
 
 
-async def test_old_state_is_accepted_when_no_server_knows_a_newer_one(
+async def test_old_state_is_accepted_when_no_server_has_a_newer_one(
     stack: AsyncExitStack,
 ) -> None:
-    """The cluster was perhaps created again, at the same addresses."""
+    """The cluster may have been created again at the same addresses."""
     old, new = [await stack.enter_async_context(fake_cluster_server(epoch)) for epoch in (4, 5)]
     slots = slots_of(old, new)
     await slots.ask(address_of(new))
