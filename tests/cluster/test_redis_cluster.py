@@ -58,7 +58,7 @@ async def until_received(sender: PythonNode, room: str, event: str, client: JsCl
 async def test_events_reach_other_nodes_when_rooms_are_on_different_masters(
     stack: AsyncExitStack, redis_cluster: RedisCluster, driver: JsDriver, mode: Mode
 ) -> None:
-    """Each event arrives once, and requests are answered by all nodes."""
+    """Each event arrives once, and all nodes answer requests."""
     assert 3 == len({redis_cluster.master_of(channel_of(room)).port for room in ROOMS})
     first, _, bob = await pair(stack, redis_cluster, driver, mode)
     server = first.gateway.server
@@ -129,7 +129,7 @@ async def test_rooms_on_other_masters_work_when_a_master_is_stopped(
 async def test_events_arrive_when_the_slot_of_a_room_has_moved(
     stack: AsyncExitStack, redis_cluster: RedisCluster, driver: JsDriver
 ) -> None:
-    """The sender drops no message, and the receiver knows that it may have missed some."""
+    """The sender drops no message. The receiver's callback reports a possible loss."""
     first, second, bob = await pair(stack, redis_cluster, driver, "dynamic")
     has_missed = asyncio.Event()
     second.cluster.when_connected(has_missed.set)

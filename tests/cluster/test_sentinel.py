@@ -36,7 +36,7 @@ def shared_sentinel() -> Iterator[RedisSentinel]:
 
 @pytest.fixture
 def own_sentinel() -> Iterator[RedisSentinel]:
-    """The same, for a test that stops servers."""
+    """A master and a replica with three sentinels, for one test that stops servers."""
     sentinel = RedisSentinel()
     yield sentinel
     sentinel.stop()
@@ -72,8 +72,10 @@ async def test_events_reach_other_nodes_again_when_the_master_was_killed(
     await until_received(first, "after", bob)
 
 
-async def test_the_old_master_is_left_when_it_still_works(shared_sentinel: RedisSentinel) -> None:
-    """The sentinels are asked again and again, because the old master may be partitioned."""
+async def test_node_moves_to_the_new_master_when_the_old_one_still_works(
+    shared_sentinel: RedisSentinel,
+) -> None:
+    """The node polls the sentinels, because the old master may be partitioned."""
     is_used = asyncio.Queue[None]()
 
     async def use(_: object) -> None:
@@ -96,7 +98,7 @@ async def test_the_old_master_is_left_when_it_still_works(shared_sentinel: Redis
 async def test_a_replica_is_refused_when_a_sentinel_names_it_the_master(
     shared_sentinel: RedisSentinel,
 ) -> None:
-    """During a failover, a sentinel may name a server that is no master yet, or no longer."""
+    """During a failover, a sentinel may name a server that is not yet or no longer the master."""
 
     class WrongSentinels(Sentinels):
         async def ask(self) -> Master:
@@ -112,7 +114,7 @@ async def test_a_replica_is_refused_when_a_sentinel_names_it_the_master(
     assert not connection.is_connected
 
 
-async def test_connecting_fails_when_the_sentinels_do_not_know_the_service(
+async def test_connecting_fails_when_the_sentinels_do_not_monitor_the_service(
     shared_sentinel: RedisSentinel,
 ) -> None:
     """The error quotes the reply of a sentinel."""
@@ -125,7 +127,7 @@ async def test_connecting_fails_when_the_sentinels_do_not_know_the_service(
 async def test_revocations_are_published_and_received_when_the_sentinels_have_failed_over(
     stack: AsyncExitStack, shared_sentinel: RedisSentinel
 ) -> None:
-    """The connections of the chat find the new master, too."""
+    """The connections outside of the Socket.IO adapter use the new master, too."""
     clock = ManualClock()
     connection = RedisConnection(shared_sentinel.url, 2.0, clock)
     bus = RedisRevocationBus(connection, 2.0, clock)

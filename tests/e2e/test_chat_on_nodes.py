@@ -181,7 +181,7 @@ async def test_typing_reaches_the_other_node_and_ends_there(team: Team) -> None:
 
 
 async def test_member_on_the_other_node_joins_and_leaves_at_once(team: Team) -> None:
-    """The first message after the change already shows it."""
+    """The change already applies to the next message."""
     alice, carol = await team.client("alice", 0), await team.client("carol", 1)
 
     await team.request(0, "PUT", f"/members/{team.user_id('carol')}")
@@ -209,7 +209,7 @@ async def test_deletion_of_a_channel_reaches_the_other_node(team: Team) -> None:
 
 
 async def test_client_that_connects_late_receives_only_later_messages(team: Team) -> None:
-    """The second node had no client in the channel."""
+    """No client is connected to the second node while the earlier messages are sent."""
     alice = await team.client("alice", 0)
     for number in range(5):
         await team.send(alice, f"before {number}")
@@ -228,7 +228,7 @@ async def test_client_that_connects_late_receives_only_later_messages(team: Team
 async def test_new_member_receives_only_later_messages_when_its_own_node_adds_it(
     team: Team,
 ) -> None:
-    """The second node had a client in the channel before, but has none now."""
+    """The node's last client in the channel has disconnected before the change."""
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
     await team.send(alice, "with Bob")
     await bob.sees("message.created")
@@ -245,7 +245,7 @@ async def test_new_member_receives_only_later_messages_when_its_own_node_adds_it
 
 
 async def test_nodes_catch_up_when_redis_was_restarted(team: Team) -> None:
-    """Meanwhile, clients receive the messages of their own node. Nothing arrives twice."""
+    """During the outage, clients receive the messages of their own node. Nothing arrives twice."""
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
 
     team.redis.stop()
@@ -264,8 +264,7 @@ async def test_nodes_catch_up_when_redis_was_restarted(team: Team) -> None:
     assert ["during", "after"] == contents(alice) == contents(bob)
 
 
-async def test_typing_expires_on_the_other_node_when_its_node_dies(team: Team) -> None:
-    """The node of the typing user is killed."""
+async def test_typing_expires_on_the_other_node_when_its_node_is_killed(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
     await alice.ask("typing", {"channelId": team.channel})
     assert (await bob.sees("typing"))["isTyping"]

@@ -36,7 +36,7 @@ async def issuer() -> AsyncIterator[KeyServer]:
 
 
 async def connect_all(nodes: Nodes, crowd: Crowd, tokens: list[str]) -> float:
-    """Connect all clients at once, half of them to each node; return the seconds that it took."""
+    """Connect half of the clients to each node, all at once; return how many seconds that took."""
     began_at = time.monotonic()
     admitted_at = await asyncio.gather(
         *(
@@ -54,7 +54,7 @@ async def test_each_node_fetches_the_keys_once_when_a_crowd_comes_back_after_a_r
     crowd: Crowd,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """All clients are admitted, although the address has fewer attempts than clients.
+    """All clients are admitted, although their address may make fewer attempts at once.
 
     The nodes have no keys when the clients connect, so all clients wait for the same fetch.
     """

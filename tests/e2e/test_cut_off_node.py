@@ -21,7 +21,7 @@ async def connected(driver: JsDriver, node: ServerProcess, user_id: str) -> JsCl
     return client
 
 
-async def test_other_node_publishes_what_the_cut_off_node_has_stored(
+async def test_other_node_publishes_a_message_when_the_node_that_stored_it_is_cut_off(
     tmp_path: Path, redis_server: RedisServer, postgres_url: str, driver: JsDriver
 ) -> None:
     """The message is lost on its way to Redis, and no later message reveals that it is missing."""

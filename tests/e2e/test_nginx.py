@@ -188,7 +188,7 @@ async def test_client_is_refused_when_its_page_has_another_origin(
 async def test_client_has_its_own_address_when_it_connects_through_nginx(
     browsers: Browsers, nodes: Nodes
 ) -> None:
-    """The proxy replaces the header of the client, so a client cannot choose its address."""
+    """The proxy replaces ``X-Forwarded-For``, so a client cannot choose its address."""
     forged = {"Origin": browsers.own_origin, "X-Forwarded-For": "203.0.113.7"}
     client = browsers.connecting(
         "alice", token="none", localAddress="127.0.0.9", extraHeaders=forged
@@ -309,7 +309,7 @@ async def test_clients_move_to_the_other_node_when_their_node_drains(
     assert not any("connect_error" in each.events for each in clients)
 
 
-async def test_health_check_of_the_image_reports_whether_the_server_lives(
+async def test_health_check_of_the_image_fails_when_no_server_runs(
     nodes: Nodes, tmp_path: Path
 ) -> None:
     program, *arguments = healthcheck_command()

@@ -17,7 +17,7 @@ def write_script(file: Path, script: str) -> Path:
 
 
 @pytest.mark.parametrize(("exit_code", "is_found"), [(0, True), (1, False)])
-def test_named_program_is_taken_when_it_starts(
+def test_named_program_is_used_when_it_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exit_code: int, *, is_found: bool
 ) -> None:
     program = write_script(tmp_path / "my-nginx", f"exit {exit_code}")
@@ -44,8 +44,8 @@ def test_debians_package_is_unpacked_but_not_installed(
     assert [*update, "apt-get download -qq nginx", unpacked] == log.read_text().splitlines()
 
 
-def test_a_sentence_says_what_to_do_when_nothing_can_be_downloaded(tmp_path: Path) -> None:
-    """Without nginx, its tests fail instead of being skipped."""
+def test_error_names_the_remedy_when_nothing_can_be_downloaded(tmp_path: Path) -> None:
+    """Without nginx, the tests of its configuration fail instead of being skipped."""
     command = [sys.executable, "-m", "tests.nginx_program"]
 
     done = run_program(command, CHECKOUT, {"PATH": str(tmp_path), "NGINX": "missing"})

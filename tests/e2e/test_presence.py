@@ -56,7 +56,7 @@ async def nodes(
         "DATABASE_URL": postgres_server.url("presence"),
         "SEED_FILE": str(seed),
         "REVOCATION_UNAVAILABLE": "admit",
-        # A test asks again and again until an outage is over.
+        # A test repeats `presence:get` until an outage is over.
         "RATE_LIMIT_EVENTS_PER_SECOND": "100000",
         "RATE_LIMIT_BURST": "100000",
     }
@@ -118,7 +118,7 @@ def seen(client: JsClient) -> list[bool]:
 async def test_first_and_last_socket_are_published_when_they_are_on_different_nodes(
     team: Team,
 ) -> None:
-    """The user's own sockets, and the sockets between the first and the last, change nothing."""
+    """Only the first and the last socket publish a change, and not to the user's own sockets."""
     alice = await team.client("alice", 0)
     phone = await team.client("bob", 1)
     came = await alice.sees("presence")
@@ -139,7 +139,7 @@ async def test_first_and_last_socket_are_published_when_they_are_on_different_no
 
 
 async def test_nothing_is_published_when_a_user_moves_to_another_node(team: Team) -> None:
-    """A client that reconnects stays online, whichever node it finds."""
+    """A user whose client reconnects stays online, also on another node."""
     alice = await team.client("alice", 0)
     moving = await team.client("bob", 0)
     await alice.sees("presence")
@@ -166,7 +166,7 @@ async def test_presence_is_refused_when_the_user_is_no_member(team: Team) -> Non
 async def test_changes_are_published_after_the_outage_when_redis_was_frozen(
     team: Team, redis: RedisServer
 ) -> None:
-    """While Redis does not answer, the nodes do not know who is online."""
+    """While Redis does not answer, ``presence:get`` is unavailable."""
     alice = await team.client("alice", 0)
     bob = await team.client("bob", 1)
     await alice.sees("presence")

@@ -15,7 +15,7 @@ from tests.redis_server import RedisServer
 
 BURST = 80
 SHARE = BURST // 4
-"""The events that each node accepts without asking Redis, which is also the size of a lease."""
+"""The number of events that each node accepts without Redis. A lease has the same size."""
 EVENTS_PER_SECOND = 0.5
 
 LIMITS = {
@@ -45,7 +45,7 @@ async def nodes(
 
 
 async def accepted_until_refused(client: LightClient) -> tuple[int, int]:
-    """Send events until one is refused; return the number of others, and ``retryAfterMs``."""
+    """Send events until one is refused. Return the number of accepted ones and ``retryAfterMs``."""
     accepted = 0
     while (answer := (await client.ask(EVENT)).data)["code"] != "rate_limited":
         accepted += 1
@@ -54,7 +54,7 @@ async def accepted_until_refused(client: LightClient) -> tuple[int, int]:
 
 
 def has_leased(redis: RedisServer, user_id: str) -> bool:
-    """Return whether a node has leased tokens for the user. The key lives for half a minute."""
+    """Return whether a node has leased tokens that the user's bucket has not yet regained."""
     return bool(redis.client.exists(f"chatgenius:rate:events:{user_id}"))
 
 
@@ -77,7 +77,7 @@ async def test_a_user_gets_one_burst_when_sockets_on_two_nodes_flood(
 async def test_another_node_accepts_few_events_when_the_user_has_spent_the_burst(
     nodes: Nodes, crowd: Crowd
 ) -> None:
-    """The other node accepts its share, and what is left of the last lease."""
+    """The other node accepts its share, and at most one lease."""
     token = clerk_token({"sub": "user_moving"})
     began_at = time.monotonic()
     first, second = [await crowd.admitted(node, token) for node in nodes]
@@ -93,7 +93,7 @@ async def test_another_node_accepts_few_events_when_the_user_has_spent_the_burst
 async def test_redis_gets_no_command_for_events_when_the_user_is_below_the_share(
     nodes: Nodes, crowd: Crowd, redis: RedisServer
 ) -> None:
-    """The first event above the share is the first one that needs Redis."""
+    """The first event above the share takes a lease from Redis."""
     client = await crowd.admitted(nodes[0], clerk_token({"sub": "user_slow"}))
 
     below = [(await client.ask(EVENT)).data["code"] for _ in range(SHARE)]
@@ -107,7 +107,7 @@ async def test_redis_gets_no_command_for_events_when_the_user_is_below_the_share
 async def test_each_node_accepts_a_burst_when_redis_has_stopped(
     tmp_path: Path, crowd: Crowd
 ) -> None:
-    """Connected users can go on, and the nodes still limit them."""
+    """Connected users can still send events, and each node limits them by itself."""
     redis = RedisServer()
     token = clerk_token({"sub": "user_without_redis"})
     began_at = time.monotonic()

@@ -27,7 +27,7 @@ from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
 CLIENTS = 40
-"""The number of clients with which each of two workers surely gets at least one."""
+"""A number so high that each of two workers almost certainly gets a client."""
 LOOK_SECONDS = 0.05
 
 
@@ -81,7 +81,7 @@ async def all_ended(pids: list[int]) -> None:
 
 
 async def logged(server: ServerProcess, event: str, times: int = 1) -> list[dict[str, object]]:
-    """Wait until the event was logged so often, and return its lines."""
+    """Wait until the event was logged this number of times, and return its lines."""
     async with asyncio.timeout(PROCESS_SECONDS):
         while True:
             whole, _, _ = server.err.rpartition("\n")
@@ -109,7 +109,7 @@ async def connected(server: ServerProcess, crowd: Crowd) -> list[LightClient]:
 async def test_clients_of_a_killed_worker_come_back_when_it_is_restarted(
     server: ServerProcess, crowd: Crowd
 ) -> None:
-    """Both workers have clients, and the clients of the other worker stay connected."""
+    """The clients of the other worker stay connected."""
     clients = await connected(server, crowd)
     before = workers_of(server)
 
@@ -131,7 +131,7 @@ async def test_workers_exit_together_when_the_server_is_stopped(
 ) -> None:
     """Every line of the log is a whole line, with the worker that wrote it.
 
-    Each worker also gets a SIGTERM of its own, as from a process manager that signals the group.
+    Each worker also gets its own SIGTERM, as from a process manager that signals the group.
     """
     await connected(server, crowd)
     workers = workers_of(server)
@@ -168,7 +168,7 @@ async def test_all_processes_end_at_once_when_a_second_signal_arrives(
 async def test_workers_exit_when_the_supervisor_is_killed(
     server: ServerProcess, crowd: Crowd
 ) -> None:
-    """They drain, and another server can use the port at once."""
+    """The workers drain, and another server can use the port at once."""
     await connected(server, crowd)
     workers = workers_of(server)
 
@@ -180,12 +180,12 @@ async def test_workers_exit_when_the_supervisor_is_killed(
     assert {1, 2} == {line["worker"] for line in drained}
 
 
-async def test_no_connection_is_lost_when_the_workers_are_restarted(
+async def test_no_new_connection_fails_when_the_workers_are_replaced(
     server: ServerProcess, crowd: Crowd
 ) -> None:
-    """New connections are served all the time, and ``/health/ready`` never fails.
+    """Every request for ``/health/ready`` uses a new connection, and succeeds.
 
-    A client whose worker was replaced is admitted again.
+    Afterwards, clients can connect to the new workers.
     """
     await connected(server, crowd)
     before = workers_of(server)
@@ -219,7 +219,7 @@ async def test_client_comes_back_by_itself_when_its_worker_is_replaced(
     empty_postgres_url: str,
     chats: Chats,
 ) -> None:
-    """The JavaScript client gets the notice first, and needs no code in the frontend."""
+    """The client gets ``server:draining`` first. Socket.IO reconnects without other code."""
     everything = {
         "SEED_FILE": str(seed_file),
         "REDIS_URL": redis_server.url,
@@ -245,7 +245,7 @@ async def test_client_comes_back_by_itself_when_its_worker_is_replaced(
     assert "data" in answer
 
 
-async def test_single_process_serves_on_when_it_is_asked_to_replace_workers(
+async def test_single_process_continues_when_it_gets_the_restart_signal(
     tmp_path: Path,
 ) -> None:
     async with running(tmp_path, {}) as server:
@@ -331,7 +331,7 @@ async def test_run_says_how_to_fix_it_when_several_workers_cannot_start(
     assert "secret" not in finished.err
 
 
-async def test_run_says_so_when_another_program_shares_the_port(
+async def test_run_is_refused_when_another_program_shares_the_port(
     tmp_path: Path, settings: Mapping[str, str]
 ) -> None:
     """``SO_REUSEPORT`` alone would let both programs listen, each with a part of the clients."""
@@ -344,7 +344,7 @@ async def test_run_says_so_when_another_program_shares_the_port(
     assert finished.err.rstrip().endswith("stop the program that uses it, or set another PORT.")
 
 
-async def test_second_server_says_so_when_workers_use_the_port(server: ServerProcess) -> None:
+async def test_second_server_is_refused_when_workers_use_the_port(server: ServerProcess) -> None:
     for workers in ("1", "2"):
         finished = await server.command("run", "--workers", workers)
 

@@ -1,5 +1,5 @@
-// What the servers in Node.js have in common: the official Redis adapter, and the commands of the tests
-// in Python. Commands arrive on stdin, and results leave on stdout: one JSON text per line.
+// Code of all servers in Node.js: the official Redis adapter, and the commands of the tests in Python.
+// Commands arrive on stdin, and results leave on stdout: one JSON text per line.
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAdapter, createShardedAdapter } from "@socket.io/redis-adapter";

@@ -49,7 +49,7 @@ const commands = {
   },
 };
 
-// Events `presence` depend on who else is connected, so they are reported only if `presence` is true.
+// Events `presence` depend on the other clients, so they are reported only if `presence` is true.
 function watch(client, socket, presence = false) {
   sockets.set(client, socket);
   socket.on("connect", () => report(client, "connect", [socket.id]));
