@@ -123,6 +123,14 @@ def redis_cluster(shared_redis_cluster: RedisCluster) -> RedisCluster:
 
 
 @pytest.fixture
+def own_redis_cluster() -> Iterator[RedisCluster]:
+    """A Redis Cluster whose servers one test may stop."""
+    cluster = RedisCluster()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
 def redis_server(shared_redis_server: RedisServer) -> RedisServer:
     """The shared Redis server without any keys."""
     shared_redis_server.client.flushall()

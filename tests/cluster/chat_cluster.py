@@ -5,13 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import ClientSession
-
 from app.framework import Server
 from tests.cluster.node_server import NodeServer
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient
-from tests.e2e.nodes import SERVICE_KEY
+from tests.e2e.nodes import change_channel
 from tests.e2e.prisma_users import Users
 from tests.e2e.server_process import ServerProcess
 
@@ -35,11 +33,8 @@ class Sides:
     other: Server
 
     async def request(self, method: str, path: str) -> None:
-        """Send a backend's request to the first node of this server."""
-        key = {"Authorization": f"Bearer {SERVICE_KEY}"}
-        url = f"{self.servers[0].url}/channels/{path}"
-        async with ClientSession() as http, http.request(method, url, headers=key) as answer:
-            assert 200 == answer.status, await answer.text()
+        """Send a backend's request for ``/channels/{path}`` to the first node of this server."""
+        await change_channel(self.servers[0], method, path)
 
     async def members(self, room: str, expected: Iterable[JsClient]) -> None:
         """Wait until exactly these clients are in a room, according to the gateway."""

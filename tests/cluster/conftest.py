@@ -67,6 +67,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(session_loop, append=False)
 
 
+@pytest_asyncio.fixture(loop_scope="session")
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    """A stack that closes the test's own nodes and clients after the test."""
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
 @pytest_asyncio.fixture(loop_scope="session", scope="module", params=get_args(Mode))
 async def servers(
     request: pytest.FixtureRequest, driver: JsDriver, shared_redis_server: RedisServer
@@ -104,3 +111,11 @@ async def start(stack: AsyncExitStack, redis_url: str, mode: Mode) -> PythonNode
     app = NestFactory.create(ClusterModule, IoAdapter(IoOptions(cluster=redis)))
     stack.push_async_callback(app.close)
     return PythonNode(await app.listen(0), app.get(RoomsGateway), redis)
+
+
+async def until_received(sender: PythonNode, room: str, event: str, client: JsClient) -> None:
+    """Emit an event to a room until a client on another node has received it."""
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while event not in client.events:
+            sender.gateway.server.to(room).emit(event)
+            await asyncio.sleep(0.05)

@@ -1,37 +1,22 @@
 """Tests of servers that share a Redis Cluster (app/framework/redis_adapter)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-import pytest_asyncio
 
-from tests.cluster.conftest import Cluster, Mode, PythonNode, start
+from tests.cluster.conftest import Cluster, Mode, PythonNode, start, until_received
 from tests.cluster.node_server import NodeServer
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.redis_cluster import RedisCluster
+from tests.until import until
 
 ROOMS = [f"room-{number}" for number in range(12)]
 
 
 def channel_of(room: str) -> str:
     return f"socket.io#/#{room}#"
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisCluster]:
-    """A Redis Cluster whose servers a test may stop."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
 
 
 async def pair(
@@ -44,14 +29,6 @@ async def pair(
     for room in ROOMS:
         assert "joined" == await bob.ask("join", room)
     return first, second, bob
-
-
-async def until_received(sender: PythonNode, room: str, event: str, client: JsClient) -> None:
-    """Emit an event to a room until a client on another node receives it."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while event not in client.events:
-            sender.gateway.server.to(room).emit(event)
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize("mode", ["dynamic", "static", "classic"])
@@ -101,22 +78,20 @@ async def test_node_in_python_and_in_node_js_reach_each_other_in_a_redis_cluster
 
 
 async def test_rooms_on_other_masters_work_when_a_master_is_stopped(
-    stack: AsyncExitStack, own_redis: RedisCluster, driver: JsDriver
+    stack: AsyncExitStack, own_redis_cluster: RedisCluster, driver: JsDriver
 ) -> None:
     """The rooms on the stopped master work again when its replica is the master.
 
     Nodes with the classic adapter connect to another server.
     """
-    classic, _, carol = await pair(stack, own_redis, driver, "classic")
-    first, _, bob = await pair(stack, own_redis, driver, "dynamic")
-    stopped = own_redis.masters[0]
-    others = [room for room in ROOMS if own_redis.master_of(channel_of(room)) is not stopped]
+    classic, _, carol = await pair(stack, own_redis_cluster, driver, "classic")
+    first, _, bob = await pair(stack, own_redis_cluster, driver, "dynamic")
+    stopped, master_of = own_redis_cluster.masters[0], own_redis_cluster.master_of
+    others = [room for room in ROOMS if master_of(channel_of(room)) is not stopped]
     lost = next(room for room in ROOMS if room not in others)
 
     stopped.stop()
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while first.cluster.bus.is_connected:  # noqa: ASYNC110 - there is no event
-            await asyncio.sleep(0.02)
+    await until(lambda: not first.cluster.bus.is_connected)
     for room in others:
         first.gateway.server.to(room).emit(f"to {room}")
 

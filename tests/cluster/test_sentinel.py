@@ -1,11 +1,10 @@
 """Tests of servers that find Redis through Sentinel (app/framework/redis_adapter)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import pytest
-import pytest_asyncio
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.adapters.redis.connection import RedisConnection
@@ -19,10 +18,10 @@ from app.framework.redis_adapter.servers.redis_servers import (
     connection_to,
 )
 from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
-from tests.cluster.conftest import PythonNode, start
+from tests.cluster.conftest import start, until_received
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
-from tests.e2e.js_client import JsClient, JsDriver
+from tests.e2e.js_client import JsDriver
 from tests.redis_sentinel import RedisSentinel
 
 
@@ -42,20 +41,6 @@ def own_sentinel() -> Iterator[RedisSentinel]:
     sentinel.stop()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def until_received(sender: PythonNode, event: str, client: JsClient) -> None:
-    """Emit an event to a room until a client on another node receives it."""
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while event not in client.events:
-            sender.gateway.server.to("team").emit(event)
-            await asyncio.sleep(0.05)
-
-
 async def test_events_reach_other_nodes_again_when_the_master_was_killed(
     stack: AsyncExitStack, own_sentinel: RedisSentinel, driver: JsDriver
 ) -> None:
@@ -64,12 +49,12 @@ async def test_events_reach_other_nodes_again_when_the_master_was_killed(
     bob = driver.connect(second.url, "bob", {"name": "bob"})
     stack.callback(bob.disconnect)
     assert "joined" == await bob.ask("join", "team")
-    await until_received(first, "before", bob)
+    await until_received(first, "team", "before", bob)
 
     await asyncio.to_thread(own_sentinel.kill_master)
     own_sentinel.stop_sentinel()
 
-    await until_received(first, "after", bob)
+    await until_received(first, "team", "after", bob)
 
 
 async def test_node_moves_to_the_new_master_when_the_old_one_still_works(

@@ -9,6 +9,7 @@ from tests.e2e.chat_groups import Chat, Chats, write_seed
 from tests.e2e.js_client import JsDriver
 from tests.e2e.light_client import Crowd
 from tests.e2e.server_process import Serve, ServerProcess, running
+from tests.redis_server import RedisServer
 
 GENEROUS = {
     "RATE_LIMIT_CONNECTS_PER_MINUTE": "100000",
@@ -81,3 +82,11 @@ async def crowd() -> AsyncIterator[Crowd]:
     """Opens clients to any server. They are closed after the test."""
     async with AsyncExitStack() as clients:
         yield Crowd(clients)
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """A Redis server for the tests of one module, which may stop or freeze it."""
+    server = RedisServer()
+    yield server
+    server.stop()

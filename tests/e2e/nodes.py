@@ -33,6 +33,9 @@ Nodes = tuple[ServerProcess, ServerProcess]
 
 Readiness = tuple[int, dict[str, str]]
 
+READY: Readiness = (200, {"status": "ok"})
+"""The answer of ``GET /health/ready`` if everything is available."""
+
 
 @asynccontextmanager
 async def two_nodes(folder: Path, redis_url: str, **settings: str) -> AsyncIterator[Nodes]:
@@ -40,6 +43,14 @@ async def two_nodes(folder: Path, redis_url: str, **settings: str) -> AsyncItera
     everything = {**NODE, "REDIS_URL": redis_url, **settings}
     async with running(folder, everything) as first, running(folder, everything) as second:
         yield first, second
+
+
+async def change_channel(node: ServerProcess, method: str, path: str) -> None:
+    """Send a backend's request for ``/channels/{path}``."""
+    key = {"Authorization": f"Bearer {SERVICE_KEY}"}
+    url = f"{node.url}/channels/{path}"
+    async with ClientSession() as http, http.request(method, url, headers=key) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 async def revoke(node: ServerProcess, named: Mapping[str, str]) -> None:

@@ -1,71 +1,34 @@
 """Tests of one chat on two server processes, which share Redis and PostgreSQL."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from aiohttp import ClientSession
 
 from tests.deadlines import ANSWER_SECONDS
-from tests.e2e.clerk import clerk_token
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.nodes import SERVICE_KEY, Nodes, readiness, two_nodes
+from tests.e2e.nodes import READY, Nodes, change_channel, readiness, two_nodes
 from tests.e2e.server_process import ServerProcess
+from tests.e2e.team import Team, write_teams
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
 
-READY = (200, {"status": "ok"})
 DEGRADED = (
     200,
     {"status": "degraded", "reason": "revocations unavailable: clients are admitted unchecked"},
 )
-NAMES = ("alice", "bob", "carol")
-GROUPS = 100
+TEAMS = 100
 _numbers = count()
 
 
-@dataclass(slots=True)
-class Team:
-    """Three users and a channel that only one test uses: Alice and Bob are members."""
-
-    nodes: Nodes
-    redis: RedisServer
-    driver: JsDriver
-    number: int
-    clients: list[JsClient] = field(default_factory=list)
-
-    @property
-    def channel(self) -> str:
-        return f"team_{self.number}"
-
-    def user_id(self, name: str) -> str:
-        return f"user_{name}_{self.number}"
-
-    async def client(self, name: str, node: int) -> JsClient:
-        """Connect a user to the first (0) or the second (1) node."""
-        user_id = self.user_id(name)
-        token = clerk_token({"sub": user_id, "sid": f"sess_{user_id}"})
-        client = self.driver.connect(self.nodes[node].url, user_id, {"token": token})
-        self.clients.append(client)
-        await client.admitted()
-        return client
-
-    async def send(self, client: JsClient, content: str) -> dict[str, Any]:
-        answer = await client.ask("sendMessage", {"channelId": self.channel, "content": content})
-        message: dict[str, Any] = answer["data"]
-        return message
-
-    async def request(self, node: int, method: str, path: str) -> None:
-        """Send a backend's request to a node."""
-        key = {"Authorization": f"Bearer {SERVICE_KEY}"}
-        url = f"{self.nodes[node].url}/channels/{self.channel}{path}"
-        async with ClientSession() as http, http.request(method, url, headers=key) as answer:
-            assert answer.status == 200, await answer.text()
+async def send(team: Team, client: JsClient, content: str) -> dict[str, Any]:
+    """Send a message to the team's channel, and return the acked message."""
+    answer = await client.ask("sendMessage", {"channelId": team.channel_id, "content": content})
+    message: dict[str, Any] = answer["data"]
+    return message
 
 
 def contents(client: JsClient) -> list[str]:
@@ -79,14 +42,6 @@ async def until_received(client: JsClient, number: int) -> None:
         await client.sees("message.created")
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    """The Redis server that the nodes share; a test may stop it."""
-    server = RedisServer()
-    yield server
-    server.stop()
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="session", params=["sharded", "classic"])
 async def nodes(
     request: pytest.FixtureRequest,
@@ -97,14 +52,7 @@ async def nodes(
 ) -> AsyncIterator[Nodes]:
     """Two nodes with each adapter."""
     folder = tmp_path_factory.mktemp("nodes")
-    seed = folder / "seed.json"
-    teams = range(GROUPS)
-    seed.write_text(
-        json.dumps(
-            {f"user_{name}_{each}": [f"team_{each}"] for each in teams for name in NAMES[:2]}
-            | {f"user_carol_{each}": [] for each in teams}
-        )
-    )
+    seed = write_teams(folder / "seed.json", TEAMS)
     database = f"nodes_{request.param}"
     postgres_server.create_database(database, postgres_template)
     settings = {
@@ -119,11 +67,10 @@ async def nodes(
 
 
 @pytest.fixture
-def team(nodes: Nodes, redis: RedisServer, driver: JsDriver) -> Iterator[Team]:
-    team = Team(nodes, redis, driver, next(_numbers))
+def team(nodes: Nodes, driver: JsDriver) -> Iterator[Team]:
+    team = Team(nodes, driver, next(_numbers))
     yield team
-    for client in team.clients:
-        client.disconnect()
+    team.leave()
 
 
 async def test_members_on_both_nodes_receive_each_message_once_and_in_order(team: Team) -> None:
@@ -131,7 +78,7 @@ async def test_members_on_both_nodes_receive_each_message_once_and_in_order(team
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
 
     sent = await asyncio.gather(
-        *(team.send((alice, bob)[number % 2], str(number)) for number in range(60))
+        *(send(team, (alice, bob)[number % 2], str(number)) for number in range(60))
     )
     for client in (alice, bob):
         await until_received(client, 60)
@@ -142,7 +89,7 @@ async def test_members_on_both_nodes_receive_each_message_once_and_in_order(team
 
 async def test_edits_and_deletions_reach_members_on_the_other_node(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
-    message = await team.send(alice, "hi")
+    message = await send(team, alice, "hi")
 
     await alice.ask("updateMessage", {"messageId": message["id"], "content": "hello"})
     await alice.ask("deleteMessage", {"messageId": message["id"]})
@@ -154,7 +101,7 @@ async def test_edits_and_deletions_reach_members_on_the_other_node(team: Team) -
 
 async def test_receipts_reach_the_author_on_the_other_node(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
-    message = await team.send(alice, "hi")
+    message = await send(team, alice, "hi")
 
     await bob.ask("message:delivered", {"messageId": message["id"]})
     await bob.ask("message:seen", {"messageId": message["id"]})
@@ -166,15 +113,15 @@ async def test_receipts_reach_the_author_on_the_other_node(team: Team) -> None:
 async def test_typing_reaches_the_other_node_and_ends_there(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
 
-    await alice.ask("typing", {"channelId": team.channel})
+    await alice.ask("typing", {"channelId": team.channel_id})
     assert (await bob.sees("typing"))["isTyping"]
-    listed = await bob.ask("typing:get", {"channelId": team.channel})
-    await team.send(alice, "hi")
+    listed = await bob.ask("typing:get", {"channelId": team.channel_id})
+    await send(team, alice, "hi")
     assert not (await bob.sees("typing"))["isTyping"]
     await bob.sees("message.created")
 
     assert [team.user_id("alice")] == [each["userId"] for each in listed["data"]]
-    assert [] == (await bob.ask("typing:get", {"channelId": team.channel}))["data"]
+    assert [] == (await bob.ask("typing:get", {"channelId": team.channel_id}))["data"]
     assert ["typing", "typing", "message.created"] == [
         each for each in bob.events if each in {"typing", "message.created"}
     ]
@@ -183,14 +130,17 @@ async def test_typing_reaches_the_other_node_and_ends_there(team: Team) -> None:
 async def test_member_on_the_other_node_joins_and_leaves_at_once(team: Team) -> None:
     """The change already applies to the next message."""
     alice, carol = await team.client("alice", 0), await team.client("carol", 1)
+    membership = f"{team.channel_id}/members/{team.user_id('carol')}"
 
-    await team.request(0, "PUT", f"/members/{team.user_id('carol')}")
-    await team.send(alice, "first")
+    await change_channel(team.nodes[0], "PUT", membership)
+    await send(team, alice, "first")
     assert team.user_id("carol") == (await carol.sees("room:member:joined"))["userId"]
     await carol.sees("message.created")
-    await team.request(0, "DELETE", f"/members/{team.user_id('carol')}")
+    await change_channel(
+        team.nodes[0], "DELETE", f"{team.channel_id}/members/{team.user_id('carol')}"
+    )
     await carol.sees("room:member:left")
-    await team.send(alice, "second")
+    await send(team, alice, "second")
 
     assert not await carol.has_seen("second")
     assert ["first"] == contents(carol)
@@ -201,10 +151,10 @@ async def test_deletion_of_a_channel_reaches_the_other_node(team: Team) -> None:
     await team.client("alice", 0)
     bob = await team.client("bob", 1)
 
-    await team.request(0, "DELETE", "")
+    await change_channel(team.nodes[0], "DELETE", team.channel_id)
 
-    assert {"channelId": team.channel} == await bob.sees("channel.deleted")
-    answer = await bob.ask("typing", {"channelId": team.channel})
+    assert {"channelId": team.channel_id} == await bob.sees("channel.deleted")
+    answer = await bob.ask("typing", {"channelId": team.channel_id})
     assert "not_a_member" == answer["code"]
 
 
@@ -212,14 +162,14 @@ async def test_client_that_connects_late_receives_only_later_messages(team: Team
     """No client is connected to the second node while the earlier messages are sent."""
     alice = await team.client("alice", 0)
     for number in range(5):
-        await team.send(alice, f"before {number}")
+        await send(team, alice, f"before {number}")
     bob = await team.client("bob", 1)
     bob.disconnect()
     for number in range(5):
-        await team.send(alice, f"between {number}")
+        await send(team, alice, f"between {number}")
     bob = await team.client("bob", 1)
 
-    await team.send(alice, "after")
+    await send(team, alice, "after")
 
     await bob.sees("message.created")
     assert ["after"] == contents(bob)
@@ -230,34 +180,34 @@ async def test_new_member_receives_only_later_messages_when_its_own_node_adds_it
 ) -> None:
     """The node's last client in the channel has disconnected before the change."""
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
-    await team.send(alice, "with Bob")
+    await send(team, alice, "with Bob")
     await bob.sees("message.created")
     bob.disconnect()
     carol = await team.client("carol", 1)
     for number in range(5):
-        await team.send(alice, f"before {number}")
+        await send(team, alice, f"before {number}")
 
-    await team.request(1, "PUT", f"/members/{team.user_id('carol')}")
-    await team.send(alice, "after")
+    await change_channel(team.nodes[1], "PUT", f"{team.channel_id}/members/{team.user_id('carol')}")
+    await send(team, alice, "after")
 
     await carol.sees("message.created")
     assert ["after"] == contents(carol)
 
 
-async def test_nodes_catch_up_when_redis_was_restarted(team: Team) -> None:
+async def test_nodes_catch_up_when_redis_was_restarted(team: Team, redis: RedisServer) -> None:
     """During the outage, clients receive the messages of their own node. Nothing arrives twice."""
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
 
-    team.redis.stop()
+    redis.stop()
     for node in team.nodes:
         assert DEGRADED == await readiness(node, DEGRADED)
-    await team.send(alice, "during")
+    await send(team, alice, "during")
     await alice.sees("message.created")
-    team.redis.start_again()
+    redis.start_again()
     await bob.sees("message.created")
     for node in team.nodes:
         assert READY == await readiness(node, READY)
-    await team.send(bob, "after")
+    await send(team, bob, "after")
     for client in (alice, bob):
         await until_received(client, 2)
 
@@ -266,7 +216,7 @@ async def test_nodes_catch_up_when_redis_was_restarted(team: Team) -> None:
 
 async def test_typing_expires_on_the_other_node_when_its_node_is_killed(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
-    await alice.ask("typing", {"channelId": team.channel})
+    await alice.ask("typing", {"channelId": team.channel_id})
     assert (await bob.sees("typing"))["isTyping"]
 
     node: ServerProcess = team.nodes[0]

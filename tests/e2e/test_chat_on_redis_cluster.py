@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 import pytest_asyncio
 
 from app.domain.ids import ChannelId
@@ -14,26 +13,19 @@ from app.domain.rooms import channel_room
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.clerk import clerk_token
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.nodes import Nodes, readiness, two_nodes
+from tests.e2e.nodes import READY, Nodes, readiness, two_nodes
 from tests.postgres_server import PostgresServer
 from tests.redis_cluster import RedisCluster
-
-READY = (200, {"status": "ok"})
-
-
-@pytest.fixture
-def own_redis() -> Iterator[RedisCluster]:
-    """A Redis Cluster whose servers the test stops."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def nodes(
-    tmp_path: Path, own_redis: RedisCluster, postgres_server: PostgresServer, postgres_template: str
+    tmp_path: Path,
+    own_redis_cluster: RedisCluster,
+    postgres_server: PostgresServer,
+    postgres_template: str,
 ) -> AsyncIterator[Nodes]:
-    channels = [channel_on_the_first_master(own_redis)]
+    channels = [channel_on_the_first_master(own_redis_cluster)]
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"user_alice": channels, "user_bob": channels}))
     postgres_server.create_database("on_redis_cluster", postgres_template)
@@ -42,23 +34,23 @@ async def nodes(
         "SEED_FILE": str(seed),
         "REVOCATION_UNAVAILABLE": "admit",
     }
-    async with two_nodes(tmp_path, own_redis.url, **settings) as nodes:
+    async with two_nodes(tmp_path, own_redis_cluster.url, **settings) as nodes:
         yield nodes
     postgres_server.drop_database("on_redis_cluster")
 
 
 async def test_members_receive_each_message_once_and_in_order_when_a_master_fails_over(
-    nodes: Nodes, own_redis: RedisCluster, driver: JsDriver
+    nodes: Nodes, own_redis_cluster: RedisCluster, driver: JsDriver
 ) -> None:
     """Both nodes store messages, also while the master is lost."""
-    channel = channel_on_the_first_master(own_redis)
+    channel = channel_on_the_first_master(own_redis_cluster)
     alice, bob = [
         await connected(driver, node.url, name)
         for node, name in zip(nodes, ("alice", "bob"), strict=True)
     ]
 
     sent = [await send(client, channel, "before") for client in (alice, bob) * 10]
-    failover = asyncio.create_task(asyncio.to_thread(own_redis.fail_over))
+    failover = asyncio.create_task(asyncio.to_thread(own_redis_cluster.fail_over))
     while not failover.done():
         sent += [await send(client, channel, "during") for client in (alice, bob)]
     for node in nodes:

@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from tests.e2e.clerk import clerk_token
@@ -16,14 +15,6 @@ from tests.unit.adapters.clerk.key_server import KeyServer
 
 CLIENTS = 300
 CONNECTS_PER_MINUTE = 150
-
-
-@pytest.fixture
-def redis() -> Iterator[RedisServer]:
-    """The Redis server that the nodes share."""
-    server = RedisServer()
-    yield server
-    server.stop()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,12 +6,11 @@ from pathlib import Path
 from tests.e2e.clerk import clerk_token
 from tests.e2e.cuttable_link import cuttable_link
 from tests.e2e.js_client import JsClient, JsDriver
-from tests.e2e.nodes import NODE, readiness
+from tests.e2e.nodes import NODE, READY, readiness
 from tests.e2e.server_process import ServerProcess, running
 from tests.redis_server import RedisServer
 
 CHANNEL = "team"
-READY = (200, {"status": "ok"})
 NOT_READY = (503, {"status": "unavailable", "reason": "revocations unavailable"})
 
 

@@ -11,7 +11,7 @@ from tests.e2e.clerk import clerk_token
 from tests.e2e.cuttable_link import cuttable_link
 from tests.e2e.hostile.probe_server import eventually
 from tests.e2e.light_client import ADMITTED, REFUSED_FOR_NOW, Answer, Crowd, LightClient
-from tests.e2e.nodes import NODE, readiness, revoke
+from tests.e2e.nodes import NODE, READY, readiness, revoke
 from tests.e2e.server_process import ServerProcess, running
 from tests.redis_server import RedisServer
 
@@ -37,7 +37,6 @@ DEGRADED = (
         "reason": "revocations unavailable: clients are admitted unchecked",
     },
 )
-READY = (200, {"status": "ok"})
 
 Breakdown = Callable[[RedisServer], AbstractAsyncContextManager[None]]
 Record = Callable[[str, object], None]

@@ -10,12 +10,11 @@ import pytest_asyncio
 from tests.deadlines import ANSWER_SECONDS
 from tests.e2e.chat_groups import Chat, Chats
 from tests.e2e.expected_payloads import a_message, an_error
-from tests.e2e.nodes import readiness
+from tests.e2e.nodes import READY, readiness
 from tests.e2e.server_process import Finished, Serve, ServerProcess, run_command
 from tests.postgres_server import FSYNC_WARNING, PostgresServer
 from tests.prisma import ROWS, TABLES
 
-READY = (200, {"status": "ok"})
 NOT_READY = (503, {"status": "unavailable", "reason": "storage unavailable"})
 
 _numbers = count()

@@ -1,8 +1,6 @@
 """Tests presence with real clients on two server processes, which share Redis and PostgreSQL."""
 
-import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
@@ -10,25 +8,17 @@ import pytest
 import pytest_asyncio
 
 from app.domain.errors import NotAMember
-from tests.e2e.clerk import clerk_token
 from tests.e2e.js_client import JsClient, JsDriver
 from tests.e2e.nodes import Nodes, two_nodes
+from tests.e2e.team import Team, write_teams
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import until
+from tests.until import until
 
-GROUPS = 20
+TEAMS = 20
 NODES = "chatgenius:sockets:nodes"
 """The ids of all nodes whose users may be online."""
 _numbers = count()
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    """The Redis server that the nodes share."""
-    server = RedisServer()
-    yield server
-    server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,18 +29,7 @@ async def nodes(
     postgres_template: str,
 ) -> AsyncIterator[Nodes]:
     folder = tmp_path_factory.mktemp("nodes")
-    seed = folder / "seed.json"
-    groups = range(GROUPS)
-    seed.write_text(
-        json.dumps(
-            {
-                f"user_{name}_{each}": [f"team_{each}"]
-                for each in groups
-                for name in ("alice", "bob")
-            }
-            | {f"user_carol_{each}": [] for each in groups}
-        )
-    )
+    seed = write_teams(folder / "seed.json", TEAMS)
     postgres_server.create_database("presence", postgres_template)
     settings = {
         "DATABASE_URL": postgres_server.url("presence"),
@@ -65,32 +44,16 @@ async def nodes(
     postgres_server.drop_database("presence")
 
 
-@dataclass(slots=True)
-class Team:
-    """A channel that only one test uses. Alice and Bob are members, Carol is not."""
-
-    nodes: Nodes
-    driver: JsDriver
-    number: int
-    clients: list[JsClient] = field(default_factory=list)
+class PresenceTeam(Team):
+    """Users whose clients receive ``presence``, and do not reconnect."""
 
     @property
     def channel(self) -> dict[str, str]:
-        return {"channelId": f"team_{self.number}"}
+        return {"channelId": self.channel_id}
 
-    def user_id(self, name: str) -> str:
-        return f"user_{name}_{self.number}"
-
-    async def client(self, name: str, node: int) -> JsClient:
+    async def client(self, name: str, node: int, **options: Any) -> JsClient:
         """Connect a user to the first (0) or the second (1) node."""
-        user_id = self.user_id(name)
-        auth = {"token": clerk_token({"sub": user_id, "sid": f"sess_{user_id}"})}
-        client = self.driver.connect(
-            self.nodes[node].url, user_id, auth, presence=True, reconnection=False
-        )
-        self.clients.append(client)
-        await client.admitted()
-        return client
+        return await super().client(name, node, presence=True, reconnection=False, **options)
 
     def presence(self, name: str, *, online: bool) -> dict[str, Any]:
         """Return the payload of ``presence``."""
@@ -103,11 +66,10 @@ class Team:
 
 
 @pytest.fixture
-def team(nodes: Nodes, driver: JsDriver) -> Iterator[Team]:
-    team = Team(nodes, driver, next(_numbers))
+def team(nodes: Nodes, driver: JsDriver) -> Iterator[PresenceTeam]:
+    team = PresenceTeam(nodes, driver, next(_numbers))
     yield team
-    for client in team.clients:
-        client.disconnect()
+    team.leave()
 
 
 def seen(client: JsClient) -> list[bool]:
@@ -116,7 +78,7 @@ def seen(client: JsClient) -> list[bool]:
 
 
 async def test_first_and_last_socket_are_published_when_they_are_on_different_nodes(
-    team: Team,
+    team: PresenceTeam,
 ) -> None:
     """Only the first and the last socket publish a change, and not to the user's own sockets."""
     alice = await team.client("alice", 0)
@@ -138,7 +100,7 @@ async def test_first_and_last_socket_are_published_when_they_are_on_different_no
     assert True not in seen(laptop)
 
 
-async def test_nothing_is_published_when_a_user_moves_to_another_node(team: Team) -> None:
+async def test_nothing_is_published_when_a_user_moves_to_another_node(team: PresenceTeam) -> None:
     """A user whose client reconnects stays online, also on another node."""
     alice = await team.client("alice", 0)
     moving = await team.client("bob", 0)
@@ -153,7 +115,7 @@ async def test_nothing_is_published_when_a_user_moves_to_another_node(team: Team
     assert [True, False] == seen(alice)
 
 
-async def test_presence_is_refused_when_the_user_is_no_member(team: Team) -> None:
+async def test_presence_is_refused_when_the_user_is_no_member(team: PresenceTeam) -> None:
     carol = await team.client("carol", 0)
     await team.client("alice", 1)
 
@@ -164,7 +126,7 @@ async def test_presence_is_refused_when_the_user_is_no_member(team: Team) -> Non
 
 
 async def test_changes_are_published_after_the_outage_when_redis_was_frozen(
-    team: Team, redis: RedisServer
+    team: PresenceTeam, redis: RedisServer
 ) -> None:
     """While Redis does not answer, ``presence:get`` is unavailable."""
     alice = await team.client("alice", 0)
@@ -185,7 +147,7 @@ async def test_changes_are_published_after_the_outage_when_redis_was_frozen(
 
 
 async def test_users_of_a_killed_node_go_offline_when_they_do_not_come_back(
-    team: Team, redis: RedisServer
+    team: PresenceTeam, redis: RedisServer
 ) -> None:
     """Bob's other socket keeps him online; Alice's only socket was on the killed node."""
     bob = await team.client("bob", 0)
@@ -218,7 +180,9 @@ async def test_users_of_a_killed_node_go_offline_when_they_do_not_come_back(
     await until(lambda: killed_id not in redis.client.smembers(NODES))
 
 
-async def test_user_stays_online_when_the_node_is_restarted(team: Team, redis: RedisServer) -> None:
+async def test_user_stays_online_when_the_node_is_restarted(
+    team: PresenceTeam, redis: RedisServer
+) -> None:
     """The user has reconnected to another node before the users of the stopped node are settled."""
     alice = await team.client("alice", 0)
     bob = await team.client("bob", 1)

@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import chain, product
 from math import ceil
 from pathlib import Path
@@ -29,14 +29,6 @@ FREED_SECONDS = 5.0
 
 Besides, nodes write all of their counts every 10 s.
 """
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    """The Redis server that the nodes share."""
-    server = RedisServer()
-    yield server
-    server.stop()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

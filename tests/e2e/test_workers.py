@@ -23,8 +23,10 @@ from tests.e2e.conftest import GENEROUS
 from tests.e2e.light_client import Crowd, LightClient
 from tests.e2e.nodes import NODE
 from tests.e2e.server_process import ServerProcess, run_command, running
+from tests.e2e.worker_processes import is_running, workers_of
 from tests.postgres_server import PostgresServer
 from tests.redis_server import RedisServer
+from tests.until import until
 
 CLIENTS = 40
 """A number so high that each of two workers almost certainly gets a client."""
@@ -56,28 +58,8 @@ async def server(tmp_path: Path, settings: Mapping[str, str]) -> AsyncIterator[S
             os.kill(pid, signal.SIGKILL)
 
 
-def workers_of(server: ServerProcess) -> list[int]:
-    """Return the ids of the running workers, in the order of their start."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    try:
-        return [int(pid) for pid in children.read_text().split() if is_running(int(pid))]
-    except FileNotFoundError:
-        return []
-
-
-def is_running(pid: int) -> bool:
-    """Return whether the process exists and is not a zombie."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
 async def all_ended(pids: list[int]) -> None:
-    async with asyncio.timeout(PROCESS_SECONDS):
-        while any(map(is_running, pids)):  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(LOOK_SECONDS)
+    await until(lambda: not any(map(is_running, pids)), PROCESS_SECONDS)
 
 
 async def logged(server: ServerProcess, event: str, times: int = 1) -> list[dict[str, object]]:
@@ -250,9 +232,7 @@ async def test_single_process_continues_when_it_gets_the_restart_signal(
 ) -> None:
     async with running(tmp_path, {}) as server:
         server.signal(RESTART_SIGNAL)
-        async with asyncio.timeout(PROCESS_SECONDS):
-            while "only has an effect on the supervisor" not in server.err:  # noqa: ASYNC110 - there is no event
-                await asyncio.sleep(LOOK_SECONDS)
+        await until(lambda: "only has an effect on the supervisor" in server.err, PROCESS_SECONDS)
 
         assert await server.token("user_alice")
 

@@ -6,13 +6,14 @@ import signal
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.nodes import readiness
 from tests.e2e.server_process import ServerProcess
+from tests.e2e.worker_processes import workers_of
 from tests.reliability.evidence import Exit, Restart
 from tests.reliability.faults import Stage
+from tests.until import until
 
 AT_ONCE_SECONDS = 1.0
 """The maximum time in which a second SIGTERM ends a server."""
@@ -20,7 +21,6 @@ AT_ONCE_SECONDS = 1.0
 _DRAINING = (503, {"status": "unavailable", "reason": "draining"})
 _STARTED = '"event":"started"'
 _REPLACED = '"event":"all workers were restarted"'
-_LOOK_SECONDS = 0.05
 
 
 async def drain_server(stage: Stage) -> None:
@@ -69,14 +69,8 @@ async def kill_worker(stage: Stage) -> None:
     (server,) = stage.servers
     async with _restart(stage, "worker killed"):
         started = server.err.count(_STARTED)
-        os.kill(stage.dice.choice(child_processes(server)), signal.SIGKILL)
+        os.kill(stage.dice.choice(workers_of(server)), signal.SIGKILL)
         await _logged(server, _STARTED, started + 1)
-
-
-def child_processes(server: ServerProcess) -> list[int]:
-    """Return the ids of the workers of a server."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-    return [int(pid) for pid in children.read_text(encoding="utf-8").split()]
 
 
 @asynccontextmanager
@@ -108,6 +102,4 @@ async def _exit(
 
 
 async def _logged(server: ServerProcess, event: str, times: int) -> None:
-    async with asyncio.timeout(PROCESS_SECONDS):
-        while server.err.count(event) < times:  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(_LOOK_SECONDS)
+    await until(lambda: server.err.count(event) >= times, PROCESS_SECONDS)

@@ -11,6 +11,7 @@ from itertools import cycle
 from pathlib import Path
 
 from tests.e2e.server_process import ServerProcess, run_command, running
+from tests.e2e.worker_processes import workers_of
 from tests.postgres_server import PostgresServer
 from tests.reliability.cluster import Adapter, running_cluster
 from tests.reliability.crowd import crowd_of
@@ -40,7 +41,6 @@ from tests.reliability.participants import (
 from tests.reliability.person import Person
 from tests.reliability.progress import Progress
 from tests.reliability.python_link import PythonLink
-from tests.reliability.restarts import child_processes
 from tests.reliability.storage import Storage
 
 _DATABASE = "reliability"
@@ -303,7 +303,7 @@ async def _quiet(devices: Sequence[Device], storage: Storage, *, by_fetching: bo
 def _peak_mb(server: ServerProcess) -> float:
     """Return the largest resident memory of a process of the server so far."""
     peaks = []
-    for pid in (server.pid, *child_processes(server)):
+    for pid in (server.pid, *workers_of(server)):
         status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
         (kilobytes,) = re.findall(r"VmHWM:\s+(\d+) kB", status)
         peaks.append(int(kilobytes) / 1_024)

@@ -20,8 +20,8 @@ from app.cli.worker_process import WorkerProcess
 from app.domain.ids import ChannelId, UserId
 from tests.deadlines import PROCESS_SECONDS
 from tests.free_port import free_port
+from tests.until import until
 
-LOOK_SECONDS = 0.01
 SHORT_SECONDS = 0.5
 
 HEAD = """
@@ -93,9 +93,7 @@ class Workers:
         await self.until(lambda: bool(self.reports))
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(PROCESS_SECONDS):
-            while not holds():  # noqa: ASYNC110 - there is no event to wait for
-                await asyncio.sleep(LOOK_SECONDS)
+        await until(holds, PROCESS_SECONDS)
 
     async def exit_code(self) -> int:
         assert self._running is not None

@@ -6,8 +6,8 @@ import pytest
 
 from app.config.settings import Settings
 from app.services.presence_service import OFFLINE_DELAY_SECONDS, PresenceService
-from tests.unit.adapters.redis.waiting import until
 from tests.unit.gateways.chat import Chat, open_chat
+from tests.until import until
 
 GENERAL = {"channelId": "general"}
 ONLINE = [("channel:general", "presence"), ("channel:random", "presence")]

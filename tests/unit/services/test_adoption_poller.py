@@ -1,4 +1,3 @@
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,6 @@ from app.adapters.memory.store import MemoryStore
 from app.domain.errors import Unavailable, Unconfirmed
 from app.domain.ids import ChannelId, MessageId
 from app.services.adoption_poller import MAX_ADOPTED
-from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.unit.services.message_stores import (
     REJECTED,
@@ -21,6 +19,7 @@ from tests.unit.services.message_stores import (
     store_on_another_node,
 )
 from tests.unit.services.people import ALICE, BOB, GENERAL, RANDOM
+from tests.until import until
 
 
 class UnsearchableMessages(LosingMessages):
@@ -64,14 +63,10 @@ async def test_channel_receives_it_without_a_poll_when_the_original_backend_publ
     await services.poller.on_module_init()
     for draft in drafts:
         services.poller.announce(draft.id, draft.channel_id)
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while contents(broadcaster) != ["2"]:  # noqa: ASYNC110 - there is no event to wait for
-            await asyncio.sleep(0)
+    await until(lambda: ["2"] == contents(broadcaster))
     messages.failing = set()
     services.poller.announce(drafts[0].id, GENERAL)
-    async with asyncio.timeout(ANSWER_SECONDS):
-        while contents(broadcaster) != ["2", "1"]:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0)
+    await until(lambda: ["2", "1"] == contents(broadcaster))
     await services.poller.on_module_destroy()
 
     assert [] == messages.unadopted

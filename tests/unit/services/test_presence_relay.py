@@ -12,9 +12,9 @@ from app.services.room_checks import ROOM_KEPT_SECONDS, RoomChecks
 from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
-from tests.unit.adapters.redis.waiting import until
 from tests.unit.services.people import DAVE, GENERAL, RANDOM
 from tests.unit.services.slow_channels import SlowChannels
+from tests.until import until
 
 Receive = Callable[..., None]
 

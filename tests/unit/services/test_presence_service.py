@@ -32,9 +32,9 @@ from app.services.room_sync import RoomSync
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
-from tests.unit.adapters.redis.waiting import until
 from tests.unit.services.people import ALICE, BOB, CAROL, DAVE, GENERAL, RANDOM
 from tests.unit.services.slow_channels import SlowChannels
+from tests.until import until
 
 
 class SharedUsers(MemoryOnlineUsers):

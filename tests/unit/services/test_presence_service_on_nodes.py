@@ -27,8 +27,8 @@ from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import RecordingBroadcaster
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import until
 from tests.unit.services.people import BOB, CAROL, GENERAL
+from tests.until import until
 
 
 class Node(NamedTuple):

@@ -1,7 +1,6 @@
 """Tests of the adapters in a Redis Cluster that changes (app/adapters/redis/connection.py)."""
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 
@@ -18,14 +17,6 @@ from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
 from tests.unit.docs.markdown import ROOT, blocks
 
 REVOCATION = Revocation(RevocationKind.SESSION, "sess_1")
-
-
-@pytest.fixture
-def own_cluster() -> Iterator[RedisCluster]:
-    """A Redis Cluster whose servers the test may stop."""
-    cluster = RedisCluster()
-    yield cluster
-    cluster.stop()
 
 
 async def test_calls_succeed_when_the_slot_of_the_keys_has_moved(
@@ -47,10 +38,10 @@ async def test_calls_succeed_when_the_slot_of_the_keys_has_moved(
 
 
 async def test_revocations_are_stored_and_received_when_a_master_has_failed_over(
-    own_cluster: RedisCluster,
+    own_redis_cluster: RedisCluster,
 ) -> None:
     """Calls raise `Unavailable` until the replica has replaced the master of the keys."""
-    connection = RedisConnection(own_cluster.url, TIMEOUT_SECONDS, SystemClock())
+    connection = RedisConnection(own_redis_cluster.url, TIMEOUT_SECONDS, SystemClock())
     store = RedisRevocationStore(connection)
     bus = RedisRevocationBus(connection, TIMEOUT_SECONDS, SystemClock())
     received: asyncio.Queue[Revocation] = asyncio.Queue()
@@ -59,7 +50,7 @@ async def test_revocations_are_stored_and_received_when_a_master_has_failed_over
     await connection.on_module_init()
     await bus.on_module_init()
     await connected.get()
-    stopped = own_cluster.master_of(connection.keys.tag.decode())
+    stopped = own_redis_cluster.master_of(connection.keys.tag.decode())
 
     stopped.stop()
     with pytest.raises(Unavailable):
@@ -73,8 +64,8 @@ async def test_revocations_are_stored_and_received_when_a_master_has_failed_over
 
     await bus.on_module_destroy()
     await connection.on_application_shutdown(None)
-    assert own_cluster.masters[0] is stopped
-    assert ["{chatgenius}:revoked:session:sess_1"] == own_cluster.replica.client.keys()
+    assert own_redis_cluster.masters[0] is stopped
+    assert ["{chatgenius}:revoked:session:sess_1"] == own_redis_cluster.replica.client.keys()
 
 
 async def test_the_documented_rights_are_enough_in_a_cluster(redis_cluster: RedisCluster) -> None:

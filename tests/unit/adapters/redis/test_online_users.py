@@ -12,7 +12,7 @@ from app.domain.errors import Unavailable
 from app.domain.ids import UserId
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import until
+from tests.until import until
 
 ALICE, BOB = UserId("user_alice"), UserId("user_bob")
 PRESENCE = "chatgenius:presence"

@@ -15,7 +15,7 @@ from tests.contract.credentials import credential
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
 from tests.unit.adapters.redis.conftest import TIMEOUT_SECONDS
-from tests.unit.adapters.redis.waiting import until
+from tests.until import until
 
 PING_SECONDS = 0.2
 SESSION = Revocation.of_session("sess_alice")

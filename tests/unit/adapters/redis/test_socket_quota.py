@@ -10,7 +10,7 @@ from app.domain.ids import UserId
 from tests.deadlines import ANSWER_SECONDS
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import until
+from tests.until import until
 
 ALICE = UserId("user_alice")
 ALICES_KEY = "chatgenius:sockets:user:user_alice"

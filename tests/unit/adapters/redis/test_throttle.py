@@ -12,7 +12,7 @@ from app.adapters.system.clock import SystemClock
 from tests.contract.taking import take
 from tests.doubles.manual_clock import ManualClock
 from tests.redis_server import RedisServer
-from tests.unit.adapters.redis.waiting import until
+from tests.until import until
 
 RATE = 10.0
 BURST = 40
