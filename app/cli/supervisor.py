@@ -7,6 +7,7 @@ import socket
 import time
 from asyncio import FIRST_COMPLETED
 from collections.abc import Awaitable, Callable, Sequence
+from types import FrameType
 from typing import TypeAlias
 
 import structlog
@@ -93,14 +94,22 @@ class Supervisor:
         return self._exit_code or (0 if ended_well else 1)
 
     def _on_stop_signal(self, number: signal.Signals) -> None:
-        if not self._stop_wanted.is_set():
-            self._stop_signal = number
-            self._stop_wanted.set()
-        elif number is not signal.SIGHUP:  # a closing terminal may send two
-            for worker in self._live:
-                worker.kill()
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+        if self._stop_wanted.is_set():
+            if number is not signal.SIGHUP:  # a closing terminal may send two
+                self._end_at_once(number)
+            return
+        self._stop_signal = number
+        self._stop_wanted.set()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            # Unlike a handler of the event loop, this one runs while writing a log line blocks.
+            asyncio.get_running_loop().remove_signal_handler(each)
+            signal.signal(each, self._end_at_once)
+
+    def _end_at_once(self, number: int, _frame: FrameType | None = None) -> None:
+        for worker in self._live:
+            worker.kill()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
 
     async def _run_workers(self) -> None:
         first, *others = self._slots
@@ -240,9 +249,10 @@ class Supervisor:
             async with asyncio.timeout(self._grace_seconds):
                 await self._end(worker)
         except TimeoutError:
-            _log.error("worker did not stop in time, so it is killed", worker=worker.number)
             worker.kill()
             await self._end(worker)
+            # Not before the kill, because writing a log line may block.
+            _log.error("worker did not stop in time, so it was killed", worker=worker.number)
 
     async def _stop_workers(self) -> bool:
         """Stop all workers, and return whether each of them ended as it should."""

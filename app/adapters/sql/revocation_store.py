@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from datetime import timedelta
 from math import inf, isinf
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
+from app.adapters.sql.frequent_queries import REVOCATIONS
 from app.adapters.sql.schema.tables import revocations
 from app.domain.credential import Credential, Revocation, RevocationKind, token_digest
 from app.ports import Clock, RevocationStore
@@ -60,22 +61,20 @@ class SqlRevocationStore(RevocationStore):
 
     async def contains(self, credential: Credential) -> bool:
         principal = credential.principal
-        covering = [
-            _names(RevocationKind.TOKEN, credential.digest),
-            and_(
-                _names(RevocationKind.USER, principal.user_id),
-                or_(
-                    revocations.c.issued_until.is_(None),
-                    revocations.c.issued_until >= principal.issued_at,
-                ),
-            ),
-        ]
-        if principal.session_id is not None:
-            covering.append(_names(RevocationKind.SESSION, principal.session_id))
-        return await self._is_in_force(or_(*covering))
+        rows = await self._database.fetch(
+            REVOCATIONS,
+            *(credential.digest, principal.user_id, principal.session_id),
+            *(self._clock.now().timestamp(), principal.issued_at),
+        )
+        return bool(rows)
 
     async def contains_token(self, token: str) -> bool:
-        return await self._is_in_force(_names(RevocationKind.TOKEN, token_digest(token)))
+        is_revoked = exists().where(
+            _names(RevocationKind.TOKEN, token_digest(token)),
+            revocations.c.expires_at >= self._clock.now(),
+        )
+        async with self._database.asking() as connection:
+            return bool(await connection.scalar(select(is_revoked)))
 
     async def missed(
         self,
@@ -86,11 +85,6 @@ class SqlRevocationStore(RevocationStore):
             yield [revocation for _, revocation in page]
             position, _ = page[-1]
         self._position = position
-
-    async def _is_in_force(self, condition: ColumnElement[bool]) -> bool:
-        found = exists().where(condition, revocations.c.expires_at >= self._clock.now())
-        async with self._database.asking() as connection:
-            return bool(await connection.scalar(select(found)))
 
     async def _page_after(self, position: int) -> list[tuple[int, Revocation]]:
         query = (

@@ -21,6 +21,7 @@ _PARAMETERS: dict[str, tuple[object, ...]] = {
     "IS_MEMBER": (GENERAL, ALICE),
     "LAST_SEQS": ([GENERAL, RANDOM],),
     "MEMBERS": ([GENERAL, RANDOM],),
+    "REVOCATIONS": ("digest", ALICE, "sign-in", 2.0, 1.0),
 }
 FREQUENT_QUERIES = [
     pytest.param(query, _PARAMETERS[name], id=name)

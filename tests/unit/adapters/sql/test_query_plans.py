@@ -52,7 +52,8 @@ async def test_frequent_query_reads_no_whole_table(
     texts = tuple(str(each) for each in parameters)
     plans = await plans_of(database, [(query.on_sqlite, texts)])
     assert any("USING" in line for line in plans)
-    assert [] == [line for line in plans if is_whole_table(line)]
+    # ``credential`` is not a table: the three parts of a credential are parameters.
+    assert set() == {line for line in plans if is_whole_table(line)} - {"SCAN credential"}
 
 
 async def test_undelivered_messages_are_found_by_keys_when_they_are_counted_or_read(
