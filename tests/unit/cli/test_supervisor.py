@@ -8,6 +8,7 @@ import socket
 import sys
 from asyncio import Task
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,10 @@ def is_running(worker: WorkerProcess) -> bool:
     return Path(f"/proc/{worker.pid}").exists()
 
 
+def has_ended(worker: WorkerProcess) -> bool:
+    return not is_running(worker)
+
+
 @pytest.fixture
 def log_lock() -> Iterator[int]:
     lock = os.memfd_create("lock")
@@ -195,7 +200,7 @@ async def test_worker_is_restarted_whenever_it_dies(workers: Workers) -> None:
     for number in (signal.SIGKILL, signal.SIGTERM):
         killed = workers.listening()[0]
         os.kill(killed.pid, number)
-        await workers.until(lambda killed=killed: not is_running(killed))
+        await workers.until(partial(has_ended, killed))
         await workers.until(lambda: len(workers.listening()) == 2)
 
     assert {1, 2} == {each.number for each in workers.listening()}
