@@ -18,7 +18,9 @@ import uvloop
 
 from app.adapters.sql.channels.repository import SqlChannelRepository
 from app.adapters.sql.connection.database import Database
+from app.adapters.system.clock import SystemClock
 from app.domain.ids import ChannelId, UserId
+from app.services.channels.member_cache import MemberCache
 from bench.cluster_servers import OURS, connect, running, until_received
 from bench.databases import POSTGRESQL, cpu_seconds_of, fresh_database
 from bench.scaling_model import (
@@ -171,12 +173,17 @@ class _LoadUs(NamedTuple):
 
 
 async def _load_us() -> list[_LoadUs]:
-    """Return the CPU times for loading the members of a small and of a large channel."""
+    """Return the CPU times for loading the members of a small and of a large channel.
+
+    They include the digest that nodes of a cluster compare.
+    """
     found = []
     with fresh_database(POSTGRESQL) as measured:
         database = Database(measured.url, migrate=True)
         await database.on_module_init()
         channels = SqlChannelRepository(database)
+        cache = MemberCache(channels, SystemClock(), lambda *_: None)
+        cache.announce = lambda *_: None
         try:
             for members, loads in ((_SMALL, _LOADS), (_LARGE, _LOADS // 20)):
                 channel_id = ChannelId(f"channel of {members}")
@@ -184,10 +191,11 @@ async def _load_us() -> list[_LoadUs]:
                     numbers = range(start, min(start + _SEEDED, members))
                     users = [UserId(f"user {number}") for number in numbers]
                     await channels.seed(dict.fromkeys(users, (channel_id,)))
-                await channels.members_of_all([channel_id])
+                await cache.load([channel_id])
                 server, in_database = process_time(), measured.cpu_seconds()
                 for _ in range(loads):
-                    await channels.members_of_all([channel_id])
+                    cache.invalidate(channel_id)
+                    await cache.load([channel_id])
                 found.append(
                     _LoadUs(
                         (process_time() - server) / loads * 1e6,
@@ -195,6 +203,7 @@ async def _load_us() -> list[_LoadUs]:
                     )
                 )
         finally:
+            await cache.close()
             await database.on_application_shutdown(None)
     return found
 

@@ -49,6 +49,7 @@ class Supervisor:
     Args:
         count: The number of workers.
         on_listening: Called once, with the first worker's report, when all workers listen.
+        first_pause_seconds: See `RESTART_FIRST_SECONDS`.
     """
 
     def __init__(
@@ -58,12 +59,13 @@ class Supervisor:
         start_worker: StartWorker,
         on_listening: Callable[[Listening], None],
         grace_seconds: float,
+        first_pause_seconds: float = RESTART_FIRST_SECONDS,
     ) -> None:
         self._port = port
         self._start_worker = start_worker
         self._on_listening = on_listening
         self._grace_seconds = grace_seconds
-        self._slots = [_Slot(number + 1) for number in range(count)]
+        self._slots = [_Slot(number + 1, first_pause_seconds) for number in range(count)]
         self._live: set[WorkerProcess] = set()
         self._stop_wanted = asyncio.Event()
         self._stop_signal = signal.SIGTERM
@@ -276,14 +278,14 @@ class _Slot:
         replacing: Held while a new process is starting to replace an old one.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, first_pause_seconds: float) -> None:
         self.number = number
         self.worker: WorkerProcess | None = None
         self.report: Listening | None = None
         self.has_listened = asyncio.Event()
         self.sockets: Sequence[socket.socket] = ()
         self.replacing = asyncio.Lock()
-        self.backoff = Backoff(time.monotonic, RESTART_FIRST_SECONDS, RESTART_MAX_SECONDS)
+        self.backoff = Backoff(time.monotonic, first_pause_seconds, RESTART_MAX_SECONDS)
 
     def listens(self, worker: WorkerProcess, report: Listening) -> None:
         """Record that this process accepts clients."""

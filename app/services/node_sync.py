@@ -70,6 +70,8 @@ class NodeSync(NodeListener):
         presence: PresenceService,
         presence_relay: PresenceRelay,
         deliveries: DeliveryService,
+        pause_seconds: float = PAUSE_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self.is_needed = nodes.is_clustered
         self._nodes = nodes
@@ -82,6 +84,8 @@ class NodeSync(NodeListener):
         self._presence = presence
         self._presence_relay = presence_relay
         self._deliveries = deliveries
+        self._pause_seconds = pause_seconds
+        self._retry_seconds = retry_seconds
         # The waiting events of each channel. None stands for messages that are in the storage only.
         self._waiting: dict[ChannelId, deque[ChannelEvent | None]] = {}
         # The channels whose first client on this node is connecting.
@@ -279,14 +283,14 @@ class NodeSync(NodeListener):
             while self._must_catch_up or self._must_announce:
                 must_announce = self._must_announce
                 self._must_catch_up = self._must_announce = False
-                pause_seconds = PAUSE_SECONDS
+                pause_seconds = self._pause_seconds
                 self._room_sync.invalidate_all()  # announcements may have been lost, too
                 try:
                     await self._find_missed()
                 except Unavailable:
                     self._must_catch_up = True
                     self._must_announce = self._must_announce or must_announce
-                    pause_seconds = RETRY_SECONDS
+                    pause_seconds = self._retry_seconds
                 else:
                     self._presence.publish_again()
                     if must_announce:

@@ -250,6 +250,7 @@ class Notes:
         reported: The receipts that recipients sent and the server acked.
         outages: The periods without Redis.
         counts: The last answer to ``message:getOfflineCount``, by user.
+        received_by_nest: The ids of the messages that a client of a NestJS gateway has received.
         server_log: The output of all servers.
         memory_mb: The largest memory of a server, in MB.
         is_live: Whether the servers publish all messages to all devices. If not, devices must
@@ -268,6 +269,7 @@ class Notes:
     exits: list[Exit] = field(default_factory=list)
     restarts: list[Restart] = field(default_factory=list)
     counts: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    received_by_nest: list[str] = field(default_factory=list)
     server_log: str = ""
     memory_mb: float = 0.0
     is_live: bool = True

@@ -39,10 +39,12 @@ class Outcome:
         if self.notes.outages:
             recovery = max(outage.recovery_seconds for outage in self.notes.outages)
             figures += f", slowest recovery {recovery:.1f} s"
-        if self.notes.restarts:
+        if any(restart.clients for restart in self.notes.restarts):
             clients = self.notes.restarts[0].clients
             back = max(restart.seconds for restart in self.notes.restarts)
             figures += f", {clients} clients back after {back:.1f} s"
+        if self.notes.received_by_nest:
+            figures += f", {len(self.notes.received_by_nest)} received by a client of NestJS"
         figures += f", {self.notes.memory_mb:.0f} MB"
         shown = [f"  {sentence}" for sentence in self.violations[:_SHOWN]]
         return "\n".join([f"{self.scenario}: {figures}, seed {self.seed}: {verdict}", *shown])

@@ -13,10 +13,17 @@ _RETRY_SECONDS = (0.05, 0.15)
 
 
 class PythonLink(Link):
-    """Keeps a client connected while `run` runs."""
+    """Keeps a client connected while `run` runs.
 
-    def __init__(self, url: str, token: str) -> None:
+    Args:
+        retry_seconds: The shortest and the longest pause between two connections.
+    """
+
+    def __init__(
+        self, url: str, token: str, retry_seconds: tuple[float, float] = _RETRY_SECONDS
+    ) -> None:
         super().__init__()
+        self._retry_seconds = retry_seconds
         self._url = url
         self._token = token
         self._raw: RawClient | None = None
@@ -27,7 +34,7 @@ class PythonLink(Link):
             with suppress(OSError, EOFError):  # The connection failed; try again.
                 await self._connect()
             self._lost()
-            await asyncio.sleep(random.uniform(*_RETRY_SECONDS))
+            await asyncio.sleep(random.uniform(*self._retry_seconds))
 
     async def _connect(self) -> None:
         async with websocket_client(self._url) as raw:

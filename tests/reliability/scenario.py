@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
 
-from tests.e2e.prisma_peer import PrismaClient, prisma_client
 from tests.e2e.server_process import ServerProcess, run_command, running
 from tests.postgres_server import PostgresServer
 from tests.reliability.cluster import Adapter, running_cluster
@@ -21,7 +20,12 @@ from tests.reliability.faults import Fault, Stage
 from tests.reliability.guest_absences import come_and_go
 from tests.reliability.invariants import violations
 from tests.reliability.js_link import JsLink, JsLinks
-from tests.reliability.original_backend import store_as_prisma
+from tests.reliability.original_backend import (
+    OriginalBackend,
+    nest_backend,
+    silent_backend,
+    store_all,
+)
 from tests.reliability.outcome import Outcome
 from tests.reliability.participants import (
     CHANNELS,
@@ -82,6 +86,7 @@ class Scenario:
         settings: Further settings of the servers.
         fault_seconds: How long a fault lasts during which messages are still acked. People send so
             slowly that there are messages in each fault. If 0, they send as fast as they can.
+        has_nest: Whether the original backend is a NestJS gateway in the cluster.
         has_crowd: Whether there are clients that do nothing but reconnect.
         is_long: Whether only ``make reliability`` plays the scenario.
     """
@@ -94,6 +99,7 @@ class Scenario:
     cluster: Adapter | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     fault_seconds: float = 0.0
+    has_nest: bool = False
     has_crowd: bool = False
     is_long: bool = False
 
@@ -131,20 +137,25 @@ async def play(
         for node in range(scenario.nodes):
             shared = SETTINGS if cluster is None else cluster.settings(node)
             settings = {**shared, **scenario.settings, "DATABASE_URL": url}
-            servers.append(await _started(stack, folder, settings, is_first=node == 0))
+            if node == 0:
+                await _seed(folder, settings)
+            servers.append(await stack.enter_async_context(running(folder, settings)))
         number = size.crowd if scenario.has_crowd else 0
         urls = [server.url for server in servers]
         crowd = await stack.enter_async_context(crowd_of(number, urls))
         dice = random.Random(f"{seed} faults")
         stage = Stage(servers, progress, dice, file, postgres, cluster, crowd, notes)
         storage = Storage(url)
-        prisma = None
-        if scenario.uses_postgres:
-            prisma = await stack.enter_async_context(prisma_client(url))
+        original = None
+        if scenario.has_nest:
+            assert cluster is not None
+            original = await stack.enter_async_context(nest_backend(url, cluster, notes))
+        elif scenario.uses_postgres:
+            original = await stack.enter_async_context(silent_backend(url))
         async with _connected(servers, notes, seed) as devices:
             pause_seconds = scenario.fault_seconds * size.faults * len(MEMBERSHIPS) / size.messages
             people = _people(devices, notes, progress, seed, scenario.doubled, pause_seconds)
-            await _chat(scenario, size, seed, stage, storage, prisma, notes, people)
+            await _chat(scenario, size, seed, stage, storage, original, notes, people)
             stored = await _quiet(devices, storage, by_fetching=not notes.is_live)
             for user, person in people.items():
                 notes.counts[user] = await person.offline_counts()
@@ -167,7 +178,7 @@ async def _chat(
     seed: int,
     stage: Stage,
     storage: Storage,
-    prisma: PrismaClient | None,
+    original: OriginalBackend | None,
     notes: Notes,
     people: Mapping[str, Person],
 ) -> None:
@@ -178,9 +189,9 @@ async def _chat(
             tasks.create_task(person.send_all(share))
         tasks.create_task(_inject(stage, scenario.faults, size.faults))
         tasks.create_task(come_and_go(size.absences, stage.servers, storage, notes, stage.progress))
-        if prisma is not None:
+        if original is not None:
             dice = random.Random(f"{seed} original")
-            stored = store_as_prisma(size.by_original, prisma, notes, stage.progress, dice)
+            stored = store_all(size.by_original, original, notes, stage.progress, dice)
             tasks.create_task(stored)
 
 
@@ -194,16 +205,15 @@ async def _database(postgres: PostgresServer) -> AsyncIterator[str]:
         await asyncio.to_thread(postgres.drop_database, _DATABASE)
 
 
-async def _started(
-    stack: AsyncExitStack, folder: Path, settings: dict[str, str], *, is_first: bool
-) -> ServerProcess:
-    if is_first:
-        settings["SEED_FILE"] = str(write_seed(folder / "seed.json"))
-        await run_command(folder, settings, "migrate")
-    server = await stack.enter_async_context(running(folder, settings))
-    # Seed only once: the seed of a later start would add the guest again.
-    server.settings.pop("SEED_FILE", None)
-    return server
+async def _seed(folder: Path, settings: Mapping[str, str]) -> None:
+    """Create the tables and the memberships once. A server with a seed would add the guest again.
+
+    Workers that a server starts again have the settings of its start.
+    """
+    seed = write_seed(folder / "seed.json")
+    for command in (("migrate",), ("seed", str(seed))):
+        done = await run_command(folder, settings, *command)
+        assert done.code == 0, done.err
 
 
 @asynccontextmanager

@@ -61,6 +61,7 @@ class SoundEvidence:
             visits=[Visit("new after", "admitted", "admitted", 0.1)],
             exits=[Exit(0, 0, seconds=10.0, max_seconds=10.0)],
             restarts=[Restart("drained", 10, seconds=30.0, key_fetches=1, starts=1)],
+            received_by_nest=["m1"],
             memory_mb=100.0,
             absences=[Absence("erin", "studio", 0.0, 2.0, last_seq=0, return_seq=1)],
             counts={"dave": {"kitchen": 1, "studio": 1}, "bob": {}},

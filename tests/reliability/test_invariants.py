@@ -137,6 +137,10 @@ VIOLATIONS: dict[str, tuple[str, Change]] = {
         "everybody_sees_one_order",
         lambda it: it.dave.receptions.append(reception(FIRST)),
     ),
+    "received twice from NestJS": (
+        "clients_of_nest_receive_nothing_twice",
+        lambda it: it.notes.received_by_nest.append("m1"),
+    ),
     "received, not stored": (
         "nothing_is_received_that_is_not_stored",
         lambda it: it.dave.receptions.append(reception(OTHER)),

@@ -46,18 +46,28 @@ LAST_SEQS: Final = Query(
 )
 """Selects the last ``seq`` of each channel in a list, unless the channel has none."""
 
-_REVOCATIONS = """
-SELECT 1 FROM (
-    SELECT 'token' AS kind, {} AS subject UNION ALL SELECT 'user', {} UNION ALL SELECT 'session', {}
-) AS credential JOIN revocations USING (kind, subject)
-WHERE expires_at >= {} AND (kind <> 'user' OR issued_until IS NULL OR issued_until >= {})
-"""
 REVOCATIONS: Final = Query(
-    on_postgres=_REVOCATIONS.format("$1", "$2", "$3", "$4::text::timestamp", "$5"),
-    on_sqlite=_REVOCATIONS.format("?", "?", "?", "?", "?"),
+    on_postgres="""
+    SELECT 1 FROM (
+        SELECT 'token' AS kind, $1 AS subject
+        UNION ALL SELECT 'user', $2
+        UNION ALL SELECT 'session', $3
+    ) AS credential JOIN revocations USING (kind, subject)
+    WHERE expires_at >= to_timestamp($4) AT TIME ZONE 'UTC'
+        AND (kind <> 'user' OR issued_until IS NULL OR issued_until >= $5)
+    """,
+    on_sqlite="""
+    SELECT 1 FROM (
+        SELECT 'token' AS kind, ? AS subject
+        UNION ALL SELECT 'user', ?
+        UNION ALL SELECT 'session', ?
+    ) AS credential JOIN revocations USING (kind, subject)
+    WHERE expires_at >= strftime('%Y-%m-%d %H:%M:%f', ?, 'unixepoch')
+        AND (kind <> 'user' OR issued_until IS NULL OR issued_until >= ?)
+    """,
 )
 """Selects a row if a credential is revoked.
 
-The parameters are the digest of the token, the user, the sign-in or None, the current time (by
-`sqlite_time`), and the time at which the token was issued.
+The parameters are the digest of the token, the user, the sign-in or None, the current time, and the
+time at which the token was issued. The times are in seconds since the epoch.
 """

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.frequent_queries import REVOCATIONS
-from app.adapters.sql.schema.dialects import sqlite_time
 from app.adapters.sql.schema.tables import revocations
 from app.domain.credential import Credential, Revocation, RevocationKind, token_digest
 from app.ports import Clock, RevocationStore
@@ -65,7 +64,7 @@ class SqlRevocationStore(RevocationStore):
         rows = await self._database.fetch(
             REVOCATIONS,
             *(credential.digest, principal.user_id, principal.session_id),
-            *(sqlite_time(self._clock.now()), principal.issued_at),
+            *(self._clock.now().timestamp(), principal.issued_at),
         )
         return bool(rows)
 

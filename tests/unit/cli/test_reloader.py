@@ -24,8 +24,17 @@ KILLED_SUPERVISOR = (
     "asyncio.run(_Reloader(command, Path(sys.argv[2]), die).run())"
 )
 # A server also exits at the end of its standard input, so that no failing test leaves it running.
-SERVER = """
-import os, signal, sys
+# The pipe ends `select` when a signal arrives just before it.
+WAIT = """
+woken, wake = os.pipe()
+os.set_blocking(wake, False)
+signal.set_wakeup_fd(wake)
+print("up", os.getpid())
+while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+    os.read(woken, 1)
+"""
+SERVER = f"""
+import os, select, signal, sys
 
 def end(number, _):
     print("got", signal.Signals(number).name)
@@ -33,16 +42,12 @@ def end(number, _):
 
 signal.signal(signal.SIGINT, end)
 signal.signal(signal.SIGTERM, end)
-print("up", os.getpid())
-sys.stdin.read()
-"""
-STUBBORN_SERVER = """
-import os, signal, sys
+{WAIT}"""
+STUBBORN_SERVER = f"""
+import os, select, signal, sys
 
 signal.signal(signal.SIGINT, lambda *_: print("ignored"))
-print("up", os.getpid())
-sys.stdin.read()
-"""
+{WAIT}"""
 TERMINAL = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 CTRL_C, CTRL_Z = "\x03", "\x1a"
 

@@ -249,6 +249,8 @@ async def here(
     sync = NodeSync(
         *(nodes, messages, publisher, connected, rooms, typing_service, poller, presence),
         *(presence_relay, deliveries),
+        pause_seconds=0.01,
+        retry_seconds=0.01,
     )
     await sync.start([GENERAL])
     yield Here(sync, publisher, messages, broadcaster)
