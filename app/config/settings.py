@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://..., redis+sentinel://... or redis+cluster://...: what nodes share",
+        description="redis://..., redis+sentinel://... or redis+cluster://..., shared by nodes",
     )
     cluster_adapter: Literal["sharded", "classic"] = Field(
         "sharded",

@@ -1,4 +1,4 @@
-"""`Keys`: the names of all keys in Redis, and the name of the channel.
+"""`Keys`: the names of all keys in Redis, and the name of the channel for revocations.
 
 All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """

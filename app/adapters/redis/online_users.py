@@ -22,7 +22,7 @@ After this time, the sweep counts as failed, and another node may begin one.
 
 
 class RedisOnlineUsers(OnlineUsers):
-    """Decides with the counts of all nodes in Redis, and this node's own counts in memory.
+    """Decides who is online by the counts of all nodes in Redis and this node's counts in memory.
 
     A hash in Redis contains the published presence of each user who is online. A node that stops
     leaves its id in the set of nodes. `abandoned` finds such ids, scans the hash, and removes them.

@@ -15,7 +15,7 @@ from app.ports import Clock, Throttle
 LEASES_PER_BURST = 4
 """``burst`` divided by this is the number of tokens of a lease, and of a node's share."""
 MIN_SHARES = 8
-"""The shares of a user's nodes are at most half of the rate, and each is at most this fraction.
+"""A share is at most the rate divided by this. A user's shares together are at most half the rate.
 
 With larger shares, the shared bucket would refill too slowly for a user on a single node, who may
 use up the full burst and must get it back at the full rate.
