@@ -267,7 +267,7 @@ class Settings(BaseSettings):
     def is_clustered(self) -> bool:
         """Whether other servers may use the same Redis and the same PostgreSQL.
 
-        SQLite and the memory belong to one process.
+        An SQLite file or ``memory:`` belongs to one process.
         """
         return self.redis_url is not None and self.database_url.startswith("postgres")
 

@@ -29,7 +29,7 @@ Older missed messages are skipped, and the clients receive ``sync:required``.
 """
 
 ARRIVAL_SECONDS = 0.02
-"""How long a later message waits for missing messages, which other nodes may just be publishing.
+"""The maximum time that a message waits for earlier ones, which may be arriving from other nodes.
 
 When two nodes store messages of a channel at the same time, this saves a query for each of them.
 """
@@ -202,7 +202,7 @@ class MessagePublisher:
         """Publish a message that another node has stored, unless it was published before.
 
         Returns False, and publishes nothing, if an earlier message is missing. In an unknown
-        channel, none is missing.
+        channel, no message counts as missing.
         """
         self.start(event.channel_id, seq - 1)
         channel = self._channels[event.channel_id]
@@ -221,7 +221,7 @@ class MessagePublisher:
     async def publish_before(self, channel_id: ChannelId, seq: int) -> None:
         """Publish the messages that this node has missed before ``seq``. The caller has the turn.
 
-        If they cannot be read now, this gives them up: the clients receive ``sync:required``.
+        If they cannot be read now, skip them: the clients receive ``sync:required``.
         """
         channel = self._channels.get(channel_id)
         if channel is not None:
@@ -283,8 +283,8 @@ class MessagePublisher:
     def forget(self, channel_id: ChannelId) -> None:
         """Forget a channel that was deleted, or that has no clients on this node.
 
-        Meanwhile, this node may miss messages, and a new channel with the same id starts again at
-        ``seq`` 1.
+        Without clients, this node may miss messages of the channel. A new channel with the same id
+        starts at ``seq`` 1.
         """
         self._channels.pop(channel_id, None)
 
@@ -309,7 +309,7 @@ class MessagePublisher:
         await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def _await_arrivals(self, channel: _Channel, last_seq: int) -> None:
-        """Wait for the few messages up to ``last_seq`` that other nodes may just be publishing."""
+        """Wait `ARRIVAL_SECONDS` at most for the messages up to ``last_seq`` from other nodes."""
         if not self._nodes.is_clustered or not 0 < last_seq - channel.published <= MAX_ARRIVING:
             return
         channel.awaited, channel.awaited_seq = asyncio.get_running_loop().create_future(), last_seq
@@ -327,7 +327,10 @@ class MessagePublisher:
             await self._publish_page(channel, before)
 
     async def _publish_page(self, channel: _Channel, before: int) -> None:
-        """Publish the next messages before a ``seq``; if there are no more, count it as reached."""
+        """Publish the next messages before a ``seq``.
+
+        After the last page, all earlier messages count as published, even if some are missing.
+        """
         page = await self._messages.stored_after(channel.id, channel.published, _PAGE)
         missed = [each for each in page if each.seq < before]
         self._publish_all(channel, missed, local=True)

@@ -17,7 +17,7 @@ READ_AT_ONCE = 1_000
 MAX_BATCH_SECONDS = 60
 """The maximum time between two batches of a sweep.
 
-After this time, another node may begin a sweep, because the node that began has failed.
+After this time, the sweep counts as failed, and another node may begin one.
 """
 
 
@@ -83,7 +83,7 @@ class RedisOnlineUsers(OnlineUsers):
         }
 
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
-        """Yield all users with a published presence, if a node has been missing for two calls.
+        """Yield all users with a published presence, if a node was missing in two successive calls.
 
         In the time between two calls, the users can connect to other nodes, and a node that has
         lost its connection to Redis can write its counts again. Until then, `settle` counts the
