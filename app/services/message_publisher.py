@@ -47,6 +47,9 @@ class _Channel:
 
     Attributes:
         published: The ``seq`` of the last message that this node published.
+        published_before: The value of ``published`` at some time before the current batch was
+            stored. A new message of the batch has a larger ``seq``, unless the channel was deleted
+            and created again.
         prepared_until: The monotonic time until which the members are fresh.
         awaited: Completes when the messages up to ``awaited_seq`` have arrived from other nodes.
     """
@@ -54,6 +57,7 @@ class _Channel:
     id: ChannelId
     room: str
     published: int
+    published_before: int = 0
     prepared_until: float = -inf
     awaited: asyncio.Future[None] | None = None
     awaited_seq: int = 0
@@ -98,9 +102,15 @@ class MessagePublisher:
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether the channel is prepared, and its members are still fresh."""
+        """Return whether the channel is prepared, and its members are still fresh.
+
+        Call this before a batch is stored.
+        """
         channel = self._channels.get(channel_id)
-        return channel is not None and channel.prepared_until > self._clock.monotonic()
+        if channel is None:
+            return False
+        channel.published_before = channel.published
+        return channel.prepared_until > self._clock.monotonic()
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
         """Prepare to publish the messages that are stored in these channels from now on.
@@ -147,8 +157,11 @@ class MessagePublisher:
             self._publish_all(channel, (first.message,), local=False)  # the usual case
             return
         new = sorted((each.message for each in stored if each.is_new), key=_seq)
-        if new and new[0].seq <= channel.published:  # the channel was deleted and created again
-            channel.published = new[0].seq - 1
+        if new and new[0].seq <= channel.published_before:
+            channel.published = new[0].seq - 1  # the channel was deleted and created again
+        # If the channel was forgotten meanwhile, these messages count as published: the clients on
+        # this node have connected since then.
+        must_announce = bool(new) and new[0].seq <= channel.published
         for message in new:
             # Another node may have stored messages between two transactions of the batch.
             await self._await_arrivals(channel, message.seq - 1)
@@ -158,6 +171,8 @@ class MessagePublisher:
         if repeated > channel.published:
             # The node that has stored the message may be publishing it to all nodes now.
             await self._publish_missed(channel, before=repeated + 1)
+            must_announce = True
+        if must_announce:
             self._nodes.announce_messages(channel_id)
 
     def start(self, channel_id: ChannelId, last_seq: int) -> None:
@@ -276,6 +291,7 @@ class MessagePublisher:
     def _set_prepared(self, channel_id: ChannelId) -> None:
         channel = self._channels.get(channel_id)
         if channel is not None:  # None if the channel was deleted meanwhile
+            channel.published_before = channel.published
             channel.prepared_until = self._room_sync.fresh_until(channel_id)
 
     async def _publish_change(
