@@ -1,4 +1,4 @@
-"""How many nodes and Redis shards a chat needs: by formula, and by simulation of one second."""
+"""Computes the nodes and Redis shards of a chat by formula, and simulates one second of it."""
 
 import random
 from collections import Counter
