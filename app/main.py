@@ -50,7 +50,7 @@ _ACK_SHARE = 0.6
 """The share of the time for closing in which clients still get the acks of running events."""
 
 _LAST_ADMISSIONS_SECONDS = 0.5
-"""The time in which a released worker admits the clients that it has accepted."""
+"""The time in which a released worker admits clients on connections that it has accepted."""
 
 _EXTERNAL_ERRORS = (
     DatabaseOpenError,
@@ -113,7 +113,7 @@ async def bootstrap(
         link: In a worker, the connection to its supervisor, which has called `prepare_process`. A
             worker listens on the link's sockets. When it is released, it stops listening and then
             disconnects its clients in batches; ``/health/ready`` stays as it is, because other
-            workers answer at the same port. A second signal has no effect: the supervisor kills.
+            workers answer at the same port. It ignores a second signal: the supervisor kills it.
 
     Raises:
         StartError: The port is in use, or a file or the database cannot be used.

@@ -51,7 +51,7 @@ class ClusterServer:
     async def flood(self, burst: int, seconds: float, rooms: Sequence[str] = (ROOM,)) -> int:
         """Let the server emit ``burst`` events every `PAUSE_MS`; return the number of events.
 
-        Our server sends each event to the next one of the rooms.
+        Our server sends each event to one room, and uses the rooms in turn.
         """
         bursts = round(seconds * 1_000 / PAUSE_MS)
         command = {

@@ -1,9 +1,9 @@
 """``make scaling``: measures the cost of an event to nodes and Redis, for docs/scaling.md.
 
-Two nodes have clients in ten rooms, and the first one emits events to the rooms. From the CPU times
-with one client and with ten clients of each room on each node, and from those of a single server
-without an adapter, this computes `Costs`. Redis and loading members from PostgreSQL are measured on
-their own. Then it prints what a million sockets need.
+Two nodes have clients in ten rooms, and the first one emits events to the rooms. The CPU times are
+measured with one client and with ten clients of each room on each node, and with a single server
+without an adapter. `Costs` are computed from them. Redis, and loading members from PostgreSQL, are
+measured separately. Then the sizes of clusters for a million sockets are printed.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _SECONDS = 6.0
 _ROOMS = [f"team {number}" for number in range(10)]
 """The rooms that get one event every 10 ms. Events of one room would share writes to clients."""
 _PUBLISHED, _IN_FLIGHT = 40_000, 20
-"""The number of messages that measure Redis, and how many are published at once."""
+"""The number of messages for the measurement of Redis, and how many are published at once."""
 _MESSAGE_BYTES = 400
 _LOADS = 1_000
 """How often the members of a small channel are loaded."""

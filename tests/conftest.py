@@ -23,6 +23,8 @@ _OWN_LOOPS = {_TESTS / "unit" / "framework", _TESTS / "unit" / "concurrency"}
 _SLOWEST = (
     "e2e/test_writing_a_gateway.py",
     "reliability/test_scenarios.py",
+    "e2e/test_workers.py",
+    "e2e/test_presence.py",
     "e2e/test_lost_redis.py",
     "e2e/test_refresh.py",
     "e2e/test_refreshing_client.py",
@@ -30,6 +32,9 @@ _SLOWEST = (
     "browser/test_connection.py",
     "browser/test_chatting.py",
     "e2e/test_expiry.py",
+    "e2e/test_chat_on_nodes.py",
+    "cluster/test_chat_with_nest.py",
+    "e2e/test_nginx.py",
 )
 """The slowest files.
 

@@ -5,9 +5,11 @@ import json
 from abc import ABC, abstractmethod
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.deadlines import PROCESS_SECONDS
+
+T = TypeVar("T")
 
 _ROOT = Path(__file__).parents[1]
 _LINE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -55,6 +57,15 @@ class NodeDriver(ABC):
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(command).encode() + b"\n")
+
+    async def answered(self, answer: asyncio.Future[T]) -> T:
+        """Wait for the result of a future that `handle` sets."""
+        assert self.reader is not None
+        first: set[asyncio.Future[Any]] = {answer, self.reader}
+        async with asyncio.timeout(PROCESS_SECONDS):
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        assert answer.done(), "the Node process has ended"
+        return answer.result()
 
     @abstractmethod
     async def handle(self, report: dict[str, Any]) -> None:

@@ -27,13 +27,13 @@ START_SECONDS = MIGRATION_SECONDS + 60
 """The time limit for the start of a worker. In development, the first one migrates the database."""
 
 StartWorker: TypeAlias = Callable[[int, Sequence[socket.socket]], Awaitable[WorkerProcess]]
-"""Starts the process of the worker with this number, which listens on these sockets."""
+"""Takes the number and the sockets of a worker, and starts its process."""
 
 _log = structlog.stdlib.get_logger("Supervisor")
 
 
 class Supervisor:
-    """Runs worker processes until a signal stops them. Knows nothing of the application.
+    """Runs worker processes until a signal stops them.
 
     - The first worker starts alone: it migrates and seeds the database, creates missing files and
       reports errors. Then the others start together.
@@ -73,7 +73,7 @@ class Supervisor:
         self._restart_wanted = asyncio.Event()
 
     async def run(self) -> int:
-        """Run the workers, and return the exit code: 0 if all of them exited with 0.
+        """Run the workers, and return the exit code: 0 if all of them stopped cleanly.
 
         Raises:
             OSError: The system cannot start a process, and no worker serves.
@@ -101,7 +101,7 @@ class Supervisor:
         self._stop_signal = number
         self._stop_wanted.set()
         for each in (signal.SIGINT, signal.SIGTERM):
-            # Unlike a handler of the event loop, this one runs while writing a log line blocks.
+            # This handler runs even while a log line blocks the event loop.
             asyncio.get_running_loop().remove_signal_handler(each)
             signal.signal(each, self._end_at_once)
 
@@ -164,7 +164,7 @@ class Supervisor:
     async def _run_until_death(self, slot: "_Slot") -> WorkerProcess:
         """Run a worker and its successors, and return the one that died without a successor.
 
-        Its sockets are closed then, so that the kernel gives new connections to other workers.
+        At the end, close its sockets, so that the kernel gives new connections to other workers.
 
         Raises:
             OSError: The system cannot open the sockets or start the process.
@@ -190,7 +190,7 @@ class Supervisor:
             slot.close_sockets()
 
     def _give_up(self, worker: WorkerProcess) -> None:
-        if worker.exit_code <= 0:  # else the worker has printed the reason
+        if worker.exit_code <= 0:  # otherwise the worker has printed the reason
             _log.error(
                 "worker did not start, so all workers are stopped",
                 worker=worker.number,
@@ -251,11 +251,11 @@ class Supervisor:
         except TimeoutError:
             worker.kill()
             await self._end(worker)
-            # Not before the kill, because writing a log line may block.
+            # Log after the kill, because writing a log line may block.
             _log.error("worker did not stop in time, so it was killed", worker=worker.number)
 
     async def _stop_workers(self) -> bool:
-        """Stop all workers, and return whether each of them ended as it should."""
+        """Stop all workers; return whether each exited with 0, or by SIGTERM before it listened."""
         workers = tuple(self._live)
         for worker in workers:
             worker.stop(self._stop_signal)
@@ -268,13 +268,13 @@ class Supervisor:
 
 
 class _Slot:
-    """The place of one worker.
+    """One of the workers, with the processes that it has one after another.
 
     Attributes:
         worker: The process that listens; None while there is none.
-        report: What the process reported.
-        has_listened: Set once a process of this place has listened.
-        sockets: The sockets of this place. A new process inherits them if it replaces an old one.
+        report: The report of the last process that listened.
+        has_listened: Set once a process of this worker has listened.
+        sockets: The worker's sockets. A new process inherits them if it replaces an old one.
         replacing: Held while a new process is starting to replace an old one.
     """
 

@@ -77,8 +77,8 @@ class WorkerProcess:
         """Wait until the worker listens.
 
         Returns:
-            The worker's report; None if the worker ended first. A worker that does not listen in
-            time is killed.
+            The worker's report; None if the worker ended first, or was killed because it did not
+            listen in time.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -95,8 +95,8 @@ class WorkerProcess:
         return Listening.parse(line)
 
     async def until_gone(self) -> None:
-        """Wait until the worker, which listens, is released or ends."""
-        await self._reader.read()  # both close the connection
+        """Wait until the listening worker is released or ends."""
+        await self._reader.read()  # a release and an end both close the connection
 
     async def wait(self) -> None:
         """Wait until the process has ended."""

@@ -9,7 +9,7 @@ FIRST_SECONDS = 0.1
 MAX_SECONDS = 2.0
 """The maximum pause before any attempt, unless the caller chooses another."""
 STEADY_FACTOR = 2
-"""After a success that lasts this many times the maximum pause, the pauses start again."""
+"""After a success that lasts this many times the maximum pause, the next pause is zero again."""
 _MAX_DOUBLINGS = 10
 
 

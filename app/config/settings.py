@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     redis_url: RedisUrl | None = Field(
         default_factory=setting_defaults.redis_url,
         repr=False,
-        description="redis://..., redis+sentinel://... or redis+cluster://...: what nodes share",
+        description="redis://..., redis+sentinel://... or redis+cluster://..., shared by nodes",
     )
     cluster_adapter: Literal["sharded", "classic"] = Field(
         "sharded",
@@ -267,7 +267,7 @@ class Settings(BaseSettings):
     def is_clustered(self) -> bool:
         """Whether other servers may use the same Redis and the same PostgreSQL.
 
-        SQLite and the memory belong to one process.
+        An SQLite file or ``memory:`` belongs to one process.
         """
         return self.redis_url is not None and self.database_url.startswith("postgres")
 

@@ -60,7 +60,7 @@ class HealthController:
         """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
         The status is ``degraded`` if revocations cannot be read but clients are admitted anyway, or
-        if other nodes are not reached: then this node's clients still receive this node's events.
+        if other nodes are not reached. This node's clients still receive this node's events.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
         response.status(readiness.status)

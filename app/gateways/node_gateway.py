@@ -152,7 +152,7 @@ class NodeGateway(Nodes, MembershipBus):
         self._listener.catch_up_all(tell_others=False)
 
     def _find_losses(self) -> None:
-        """Find out what this node and the others have missed, after each time without Redis."""
+        """Search for messages that this node or the others may have missed."""
         self._listener.catch_up_all(tell_others=True)
 
 

@@ -30,7 +30,7 @@ _SELF_HANDLING_LOGGERS = (
 
 @dataclass(frozen=True, slots=True)
 class SharedLog:
-    """How a process logs if several processes of one server write to one standard error.
+    """The settings for a process that shares its standard error with other processes.
 
     Attributes:
         lock: See `SharedStream`.

@@ -1,4 +1,4 @@
-"""The other nodes of the cluster: what they publish in channels, and what they miss."""
+"""The ports between this node and the other nodes of the cluster."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,15 +25,15 @@ class ChannelEvent:
 
 
 class NodeListener(Protocol):
-    """Receives what other nodes publish. The methods must neither raise nor block."""
+    """Receives the events of other nodes. The methods must not raise or block."""
 
     def receive(self, event: ChannelEvent) -> None:
         """Handle an event that another node has published to a channel."""
 
     def is_receipt_current(self, payload: Mapping[str, Any]) -> bool:
-        """Return False for a receipt of another node that must not be sent to the author.
+        """Return False if a receipt of another node must not be sent to the author.
 
-        This is a DELIVERED that arrives after the READ of the same recipient.
+        This is the case for a DELIVERED that arrives after the READ of the same recipient.
         """
         ...
 
@@ -41,17 +41,17 @@ class NodeListener(Protocol):
         """Move the sockets of this node after this or another node changed a channel's members.
 
         Args:
-            last_seq: If users have joined, the ``seq`` of the channel's last message after that.
+            last_seq: If users have joined, the last ``seq`` of the channel, read after the join.
         """
 
     def compare_members(self, channel_id: ChannelId, digest: int) -> None:
         """Handle a digest of a channel's members, which another node has just loaded."""
 
     def catch_up(self, channel_id: ChannelId) -> None:
-        """Publish the messages of a channel that this node has missed."""
+        """Publish the messages that this node has missed in a channel."""
 
     def catch_up_all(self, *, tell_others: bool) -> None:
-        """Publish the messages of all channels that this node has missed.
+        """Publish the messages that this node has missed in all channels.
 
         Args:
             tell_others: Whether other nodes may have missed messages of this node.
@@ -89,13 +89,13 @@ class Nodes(Protocol):
         ...
 
     def announce_messages(self, channel_id: ChannelId) -> None:
-        """Ask the other nodes to publish the messages of a channel that they have missed."""
+        """Ask the other nodes to publish the messages that they have missed in a channel."""
         ...
 
     def announce_members(self, channel_id: ChannelId, digest: int) -> None:
-        """Announce that this node has loaded other members of a channel than before."""
+        """Announce the digest of a channel's members, which this node has just loaded."""
         ...
 
     def announce_losses(self) -> None:
-        """Ask the other nodes to publish the messages of all channels that they have missed."""
+        """Ask the other nodes to publish the messages that they have missed in all channels."""
         ...

@@ -1,4 +1,4 @@
-"""Knows which users are online on any node, and which changes are still to be published."""
+"""Stores which users are online on any node, and which changes must still be published."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from typing import Protocol, runtime_checkable
@@ -15,7 +15,7 @@ class OnlineUsers(Protocol):
     """
 
     async def among(self, user_ids: Collection[UserId]) -> frozenset[UserId]:
-        """Return the users whose presence is online, as last published or about to be published.
+        """Return the online users, by the presence that was published last or is being published.
 
         Raises:
             Unavailable: The nodes cannot share their data.
@@ -34,8 +34,8 @@ class OnlineUsers(Protocol):
         also detects changes that happened meanwhile.
 
         Args:
-            again: Whether to return the presence of a user although it has not changed. True is for
-                users whose last change may have been lost on the way to clients.
+            again: Whether to return the presence of a user even if it has not changed. Use it for
+                users whose last change may not have reached the clients.
 
         Raises:
             Unavailable: Nothing was decided, or the decision is unknown; call again with the same
@@ -46,8 +46,8 @@ class OnlineUsers(Protocol):
     def abandoned(self) -> AsyncIterator[Collection[UserId]]:
         """Yield batches of users to `settle`, because a node with sockets of users has stopped.
 
-        Yields nothing if no node has stopped, or if another node is doing this. The next call
-        starts again unless the caller has received all batches.
+        Yields nothing if no node has stopped, or if another node is doing this. If the caller
+        does not receive all batches, a later call starts again.
 
         Raises:
             Unavailable: The nodes cannot share their data.

@@ -17,7 +17,7 @@ class Throttle(Protocol):
         """Take ``cost`` tokens from the key's bucket, but at most as many as a full bucket holds.
 
         Returns 0.0 on success. If the bucket has too few tokens, takes none, and returns the
-        seconds until there are enough. If this node must ask other nodes first, returns an
-        awaitable of one of these results; the caller must await it.
+        seconds until there are enough. If the shared bucket must be queried first, returns
+        an awaitable of one of these results; the caller must await it.
         """
         ...

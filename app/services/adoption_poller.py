@@ -19,7 +19,7 @@ MAX_ADOPTED = 500
 """The maximum number of messages that one transaction adopts."""
 
 MAX_ANNOUNCED = 10_000
-"""The maximum number of announced messages that wait; polls find the further ones."""
+"""The maximum number of waiting announced messages. Polls find all other messages."""
 
 MAX_SET_ASIDE = 1_000
 """The maximum number of messages that polls skip because the storage has rejected them."""

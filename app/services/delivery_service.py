@@ -60,10 +60,10 @@ class DeliveryService:
 
     Reports that arrive at the same time share a transaction. A change is published after the commit
     and before the recipient receives the ack. The author receives the changes of a recipient in
-    order, on whichever nodes they were reported: DELIVERED is not published after READ, of which
-    the last `MAX_READ` are remembered. An author who has left the channel receives nothing. A list
-    of reports is stored in one transaction; if some of its reports are refused, the other reports
-    are stored.
+    order, even if they were reported on different nodes: DELIVERED is not published after READ. The
+    last `MAX_READ` READ reports are remembered for this. An author who has left the channel
+    receives nothing. A list of reports is stored in one transaction; if some of its reports are
+    refused, the other reports are stored.
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
@@ -154,7 +154,7 @@ class DeliveryService:
         )
 
     def receive(self, message_id: MessageId, recipient_id: UserId, state: DeliveryState) -> bool:
-        """Take note of a change that another node publishes; return False if it is out of date."""
+        """Return whether a change may be published on this node; remember it if it is READ."""
         if state is DeliveryState.READ:
             self._read[message_id, recipient_id] = None
         return state is DeliveryState.READ or (message_id, recipient_id) not in self._read

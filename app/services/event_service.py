@@ -80,7 +80,7 @@ class EventService:
         return tuple(sorted(each for each, sockets in channels.items() if socket_id in sockets))
 
     def channels_of_user(self, user_id: UserId) -> tuple[ChannelId, ...]:
-        """Return the ids of the channels to which any socket of the user is subscribed."""
+        """Return the ids of the channels to which sockets of the user on this node subscribe."""
         return tuple(self._sockets.get(user_id, ()))
 
     def is_listening(self, channel_id: ChannelId, user_id: UserId) -> bool:

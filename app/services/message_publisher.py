@@ -29,7 +29,7 @@ Older missed messages are skipped, and the clients receive ``sync:required``.
 """
 
 ARRIVAL_SECONDS = 0.02
-"""How long a later message waits for missing messages, which other nodes may just be publishing.
+"""The maximum time that a message waits for earlier ones, which may be arriving from other nodes.
 
 When two nodes store messages of a channel at the same time, this saves a query for each of them.
 """
@@ -47,6 +47,9 @@ class _Channel:
 
     Attributes:
         published: The ``seq`` of the last message that this node published.
+        published_before: The value of ``published`` at some time before the current batch was
+            stored. A new message of the batch has a larger ``seq``, unless the channel was deleted
+            and created again.
         prepared_until: The monotonic time until which the members are fresh.
         awaited: Completes when the messages up to ``awaited_seq`` have arrived from other nodes.
     """
@@ -54,6 +57,7 @@ class _Channel:
     id: ChannelId
     room: str
     published: int
+    published_before: int = 0
     prepared_until: float = -inf
     awaited: asyncio.Future[None] | None = None
     awaited_seq: int = 0
@@ -98,9 +102,15 @@ class MessagePublisher:
         room_sync.when_deleted(self.forget)
 
     def is_prepared(self, channel_id: ChannelId) -> bool:
-        """Return whether the channel is prepared, and its members are still fresh."""
+        """Return whether the channel is prepared, and its members are still fresh.
+
+        Call this before a batch is stored.
+        """
         channel = self._channels.get(channel_id)
-        return channel is not None and channel.prepared_until > self._clock.monotonic()
+        if channel is None:
+            return False
+        channel.published_before = channel.published
+        return channel.prepared_until > self._clock.monotonic()
 
     async def prepare(self, channel_ids: Collection[ChannelId]) -> None:
         """Prepare to publish the messages that are stored in these channels from now on.
@@ -147,8 +157,11 @@ class MessagePublisher:
             self._publish_all(channel, (first.message,), local=False)  # the usual case
             return
         new = sorted((each.message for each in stored if each.is_new), key=_seq)
-        if new and new[0].seq <= channel.published:  # the channel was deleted and created again
-            channel.published = new[0].seq - 1
+        if new and new[0].seq <= channel.published_before:
+            channel.published = new[0].seq - 1  # the channel was deleted and created again
+        # If the channel was forgotten meanwhile, these messages count as published: the clients on
+        # this node have connected since then.
+        must_announce = bool(new) and new[0].seq <= channel.published
         for message in new:
             # Another node may have stored messages between two transactions of the batch.
             await self._await_arrivals(channel, message.seq - 1)
@@ -158,6 +171,8 @@ class MessagePublisher:
         if repeated > channel.published:
             # The node that has stored the message may be publishing it to all nodes now.
             await self._publish_missed(channel, before=repeated + 1)
+            must_announce = True
+        if must_announce:
             self._nodes.announce_messages(channel_id)
 
     def start(self, channel_id: ChannelId, last_seq: int) -> None:
@@ -187,7 +202,7 @@ class MessagePublisher:
         """Publish a message that another node has stored, unless it was published before.
 
         Returns False, and publishes nothing, if an earlier message is missing. In an unknown
-        channel, none is missing.
+        channel, no message counts as missing.
         """
         self.start(event.channel_id, seq - 1)
         channel = self._channels[event.channel_id]
@@ -206,7 +221,7 @@ class MessagePublisher:
     async def publish_before(self, channel_id: ChannelId, seq: int) -> None:
         """Publish the messages that this node has missed before ``seq``. The caller has the turn.
 
-        If they cannot be read now, this gives them up: the clients receive ``sync:required``.
+        If they cannot be read now, skip them: the clients receive ``sync:required``.
         """
         channel = self._channels.get(channel_id)
         if channel is not None:
@@ -268,14 +283,15 @@ class MessagePublisher:
     def forget(self, channel_id: ChannelId) -> None:
         """Forget a channel that was deleted, or that has no clients on this node.
 
-        Meanwhile, this node may miss messages, and a new channel with the same id starts again at
-        ``seq`` 1.
+        Without clients, this node may miss messages of the channel. A new channel with the same id
+        starts at ``seq`` 1.
         """
         self._channels.pop(channel_id, None)
 
     def _set_prepared(self, channel_id: ChannelId) -> None:
         channel = self._channels.get(channel_id)
         if channel is not None:  # None if the channel was deleted meanwhile
+            channel.published_before = channel.published
             channel.prepared_until = self._room_sync.fresh_until(channel_id)
 
     async def _publish_change(
@@ -293,7 +309,7 @@ class MessagePublisher:
         await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def _await_arrivals(self, channel: _Channel, last_seq: int) -> None:
-        """Wait for the few messages up to ``last_seq`` that other nodes may just be publishing."""
+        """Wait `ARRIVAL_SECONDS` at most for the messages up to ``last_seq`` from other nodes."""
         if not self._nodes.is_clustered or not 0 < last_seq - channel.published <= MAX_ARRIVING:
             return
         channel.awaited, channel.awaited_seq = asyncio.get_running_loop().create_future(), last_seq
@@ -311,7 +327,10 @@ class MessagePublisher:
             await self._publish_page(channel, before)
 
     async def _publish_page(self, channel: _Channel, before: int) -> None:
-        """Publish the next messages before a ``seq``; if there are no more, count it as reached."""
+        """Publish the next messages before a ``seq``.
+
+        After the last page, all earlier messages count as published, even if some are missing.
+        """
         page = await self._messages.stored_after(channel.id, channel.published, _PAGE)
         missed = [each for each in page if each.seq < before]
         self._publish_all(channel, missed, local=True)

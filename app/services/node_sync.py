@@ -1,4 +1,4 @@
-"""Publishes to this node's clients what other nodes have published in channels."""
+"""Publishes the events of other nodes to this node's clients."""
 
 import asyncio
 import logging
@@ -26,16 +26,16 @@ from app.services.room_sync import RoomSync
 from app.services.typing_service import TypingService
 
 MAX_WAITING = 1_000
-"""The maximum number of events that wait in a channel; further ones are dropped.
+"""The maximum number of waiting events per channel. Further ones are dropped.
 
-Dropped messages are read from the storage.
+The messages among the dropped events are read from the storage.
 """
 RETRY_SECONDS = 1.0
 """The time after which a failed attempt to find missed messages is repeated."""
 CATCH_UPS_AT_ONCE = 10
 """The maximum number of channels whose missed messages `NodeSync.catch_up_all` reads together."""
 PAUSE_SECONDS = 5.0
-"""The time from one search for missed messages to the next one.
+"""The pause between two searches for missed messages.
 
 Other nodes may ask several times, for example when all have lost Redis, or when Redis refuses the
 messages of a node.
@@ -47,7 +47,7 @@ _logger = logging.getLogger(__name__)
 
 
 class NodeSync(NodeListener):
-    """Publishes the events of other nodes in the order in which this node's own events would be.
+    """Publishes the events of other nodes to this node's clients.
 
     A message is published once, after all earlier messages of its channel. If an earlier message
     has not arrived, this node reads it from the storage; if that fails, the clients receive
@@ -210,8 +210,7 @@ class NodeSync(NodeListener):
             seq = event.payload.get("seq")
             if isinstance(seq, int):
                 return self._publisher.publish_received(event, seq)
-            # The original backend has stored the message. When a node has given it a ``seq``, it is
-            # published.
+            # The original backend has stored the message. It is published after its adoption.
             with suppress(ValueError):
                 message_id = MessageId(checked_id(event.payload.get("id")))
                 self._adoption.announce(message_id, event.channel_id)
@@ -227,7 +226,7 @@ class NodeSync(NodeListener):
             self._waiting[channel_id] = deque((event,))
             self._run(self._run_in_turn(channel_id, self._publish_waiting))
         elif event is None and len(waiting) > 1 and waiting[-1] is None:
-            pass  # the last search, which has not begun, will find these messages, too
+            pass  # the waiting search will find these messages, too
         elif len(waiting) < MAX_WAITING:
             waiting.append(event)
         else:
@@ -260,7 +259,7 @@ class NodeSync(NodeListener):
             return
         if event is not None and isinstance(seq := event.payload.get("seq"), int):
             self._publisher.start(channel_id, seq - 1)
-        with suppress(Unavailable):  # the sockets in the room are still the best knowledge
+        with suppress(Unavailable):  # keep the sockets in the room as they are
             await self._publisher.prepare((channel_id,))
 
     async def _publish_missed(self, channel_id: ChannelId) -> None:

@@ -1,4 +1,4 @@
-"""Sends the presence that other nodes publish to the clients of this node."""
+"""Sends the ``presence`` events of other nodes to the clients of this node."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ class PresenceRelay:
         self._task: asyncio.Task[None] | None = None
 
     def receive(self, event: ChannelEvent) -> None:
-        """Send an event for a channel that has clients on this node, now or after a check."""
+        """Send an event to the channel's clients on this node, now or after checking the room."""
         if not self._waiting and self._room_checks.is_recent(event.channel_id):
             event.send()
             return

@@ -46,8 +46,7 @@ Each client receives its part of these events in one write, which takes longer t
 REST_FACTOR = 1.0
 """The length of a pause, relative to the time of publishing and writing before the pause.
 
-So the presence that a node publishes takes at most half of its event loop's time, however many
-users connect.
+So publishing presence takes at most half of the time of a node's event loop.
 """
 MAX_LISTED = 1_000
 """The maximum number of members that `PresenceService.members` returns."""
@@ -58,7 +57,7 @@ More users can wait only during an outage of Redis. Users who are dropped then a
 outage: the node registers again, which triggers a sweep of all users.
 """
 RECENT_SECONDS = 60.0
-"""How long a published change may be published again, if other nodes may have missed it."""
+"""The maximum age of a change that is published again because other nodes may have missed it."""
 MAX_RECENT = 10_000
 """The maximum number of users whose changes may be published again."""
 
@@ -74,8 +73,8 @@ class PresenceService:
     A user goes offline `OFFLINE_DELAY_SECONDS` after the last disconnect. Users of a node that has
     stopped or crashed go offline when another node settles them in a sweep.
 
-    While the storage or Redis does not answer, nothing is published; the task repeats its calls,
-    and publishes the state at the time when they succeed.
+    While the storage or Redis does not answer, nothing is published. The task repeats its calls
+    until they succeed, and then publishes the present state.
     """
 
     def __init__(
@@ -97,12 +96,12 @@ class PresenceService:
         self._clock = clock
         self._lists = SingleFlight(self._list)
         self._leaving: dict[UserId, Timer] = {}
-        """The users without sockets on this node whose `OFFLINE_DELAY_SECONDS` are running."""
+        """The timers of `OFFLINE_DELAY_SECONDS`, by user."""
         self._due: BoundedDict[UserId, None] = BoundedDict(MAX_WAITING)
         self._again: BoundedDict[UserId, None] = BoundedDict(MAX_WAITING)
         """The users to settle whose presence is published even if it has not changed."""
         self._recent: BoundedDict[UserId, float] = BoundedDict(MAX_RECENT)
-        """The users whose presence was published, and the monotonic time at which it was."""
+        """The monotonic time at which a user's presence was last published, by user."""
         self._unpublished: dict[UserId, bool] = {}
         self._is_sweep_due = False
         self._is_failing = False
@@ -190,7 +189,7 @@ class PresenceService:
 
     def _settle_again(self, connected: Collection[UserId]) -> None:
         """Settle all users of this node, and all users who have just left it."""
-        # If the data was lost, nobody knows that the users who left were online.
+        # Redis may have forgotten that the users who left were online, so publish in any case.
         for user_id in {*self._leaving, *self._due}.difference(connected):
             self._again[user_id] = None
         self.publish_again()
@@ -250,7 +249,7 @@ class PresenceService:
         try:
             return dict(await self._online_users.settle(batch, again=again))
         except BaseException:
-            # The changes may have been decided, and then nobody else would publish them.
+            # The decision may be stored, and no other node would publish it: decide again.
             for user_id in batch:
                 self._again[user_id] = None
             raise

@@ -10,9 +10,9 @@ from app.ports import Clock
 from app.services.room_sync import RoomSync
 
 ROOM_KEPT_SECONDS = 60.0
-"""The time after which a channel's room is checked before presence is published to it.
+"""The maximum age of the last check of a channel's room when presence is published to it.
 
-Before other events, a room is checked after two seconds. Presence concerns all channels of a user,
+For other events, the maximum age is two seconds. Presence concerns all channels of a user,
 so checking them so often would load the database too much.
 """
 MAX_CHANNELS = 100_000

@@ -56,7 +56,7 @@ class RoomSync:
         return self._members.fresh_until(channel_id)
 
     def announce_members(self, announce: Callable[[ChannelId, int], None]) -> None:
-        """Announce changes of members that other programs have written: see `MemberCache`."""
+        """Announce changes of members by other programs to the other nodes: see `MemberCache`."""
         self._members.announce = announce
 
     def is_current(self, channel_id: ChannelId) -> bool:

@@ -18,9 +18,9 @@ from app.services.event_service import EventService
 from app.services.room_sync import RoomSync
 
 OTHER_NODES_MARGIN_SECONDS = 0.5
-"""The time after which typing on another node expires here, if that node has not published its end.
+"""The time that is added to ``expiry_seconds`` for typing on another node.
 
-This time is added to ``expiry_seconds``.
+So the other node can publish the end first.
 """
 
 MAX_LISTED = 100

@@ -5,7 +5,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.clerk import PRODUCTION
 from tests.e2e.prisma_peer import PEER
 from tests.node_driver import NodeDriver
@@ -36,8 +35,8 @@ class NodeServer(NodeDriver):
 
     async def url(self) -> str:
         """Return the server's URL when it is listening."""
-        async with asyncio.timeout(PROCESS_SECONDS):
-            return f"http://127.0.0.1:{await self._port}"
+        port = await self.answered(self._port)
+        return f"http://127.0.0.1:{port}"
 
     async def ask(self, command: str, **parameters: object) -> Any:
         """Send a command of ``cluster.mjs``, and return its result.
@@ -48,8 +47,7 @@ class NodeServer(NodeDriver):
         number = next(self._numbers)
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         self.send({"id": number, "command": command, **parameters})
-        async with asyncio.timeout(PROCESS_SECONDS):
-            return await answer
+        return await self.answered(answer)
 
     async def handle(self, report: dict[str, Any]) -> None:
         match report:

@@ -50,8 +50,7 @@ class PrismaClient(NodeDriver):
         number = next(self._numbers)
         answer = self._waiting[number] = asyncio.get_running_loop().create_future()
         self.send({"number": number, "calls": calls})
-        async with asyncio.timeout(PROCESS_SECONDS):
-            report = await answer
+        report = await self.answered(answer)
         if "error" in report:
             raise PrismaError(report["error"])
         results: list[Any] = report["results"]

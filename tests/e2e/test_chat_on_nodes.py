@@ -214,6 +214,7 @@ async def test_nodes_catch_up_when_redis_was_restarted(team: Team, redis: RedisS
     assert ["during", "after"] == contents(alice) == contents(bob)
 
 
+@pytest.mark.parametrize("nodes", ["sharded"], indirect=True)
 async def test_typing_expires_on_the_other_node_when_its_node_is_killed(team: Team) -> None:
     alice, bob = await team.client("alice", 0), await team.client("bob", 1)
     await alice.ask("typing", {"channelId": team.channel_id})

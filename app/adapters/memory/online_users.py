@@ -8,7 +8,7 @@ from app.ports import OnlineUsers
 
 
 class MemoryOnlineUsers(OnlineUsers):
-    """Compares the counts of a `MemorySocketQuota` with the set of users that are online."""
+    """Compares the counts of a `MemorySocketQuota` with the set of users who are online."""
 
     def __init__(self, socket_quota: MemorySocketQuota) -> None:
         self._socket_quota = socket_quota

@@ -54,7 +54,7 @@ ERROR_LOG_SECONDS = 60.0
 # Errors that open the circuit breaker. redis-py also raises connection errors if the server rejects
 # the credentials or is loading its data. `ReadOnlyError` means that the server is no longer the
 # primary: after a failover, a new connection to the same name may reach the new primary.
-# `ClusterDownError` means that this part of a Redis Cluster has lost the others.
+# `ClusterDownError` means that a Redis Cluster is down, for example in a network partition.
 _LOST = (
     OSError,
     RedisConnectionError,
@@ -72,7 +72,7 @@ class RedisConnection:
 
     With Sentinel, the server is the master. A new master is noticed within a few seconds, even if
     the old one still answers. In a Redis Cluster, a call uses the master of one slot; nearly all
-    keys are in the same slot. A master that does not answer opens the circuit breaker for all.
+    keys are in the same slot. If one master does not answer, the circuit breaker opens for all.
 
     The pool's number of connections limits the concurrent calls. Further calls wait for a free
     connection, for at most ``wait_seconds``. This wait does not count towards the deadline of a
@@ -217,7 +217,7 @@ class RedisConnection:
         return await self.run(command, keys[0])
 
     async def get_all(self, keys: Sequence[bytes]) -> Mapping[bytes, bytes | str]:
-        """Return the values of the keys that exist. Any keys may be read together.
+        """Return the values of the keys that exist. The keys may be in different slots.
 
         Raises:
             Unavailable: The call failed or was rejected, as described at `run`.
@@ -239,7 +239,7 @@ class RedisConnection:
         return {key: value for key, value in values.items() if value is not None}
 
     def _by_master(self, keys: Sequence[bytes]) -> Iterable[list[list[bytes]]]:
-        """Return the keys of each master, in lists of keys that one command can read."""
+        """Group the keys by master, and within a master by slot: one MGET reads a group."""
         if self._slots is None:
             return [[list(keys)]] if keys else []
         slots: dict[int, list[bytes]] = {}
@@ -352,7 +352,7 @@ class RedisConnection:
 
 
 async def _keep_asking(sentinels: Sentinels) -> None:
-    """Notice a new master within seconds. Each connection is compared with it before its use."""
+    """Ask the sentinels at intervals: a connection to an old master is replaced before its use."""
     while True:
         await sentinels.ask_later()
 

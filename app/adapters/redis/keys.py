@@ -1,4 +1,4 @@
-"""`Keys`: the names of all keys in Redis, and the name of the channel.
+"""`Keys`: the names of all keys in Redis, and the name of the channel for revocations.
 
 All names are bytes, because tokens and ids may contain lone surrogates, which UTF-8 cannot encode.
 """
@@ -70,7 +70,7 @@ class Keys:
         return _encoded(f"{self._prefix}sockets:nodes")
 
     def presence(self) -> bytes:
-        """Return the key of a hash with the presence of each user that was published last."""
+        """Return the key of a hash with the last published presence of each user."""
         return _encoded(f"{self._prefix}presence")
 
     def presence_sweep(self) -> bytes:
@@ -88,7 +88,7 @@ def user_field(user_id: UserId) -> bytes:
 
 
 def user_of_field(field: bytes | str) -> UserId:
-    """Return the user whose `user_field` this is."""
+    """Return the user of a field in the hash `Keys.presence`."""
     return UserId(field if isinstance(field, str) else field.decode(errors="surrogatepass"))
 
 

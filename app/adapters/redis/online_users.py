@@ -17,12 +17,12 @@ READ_AT_ONCE = 1_000
 MAX_BATCH_SECONDS = 60
 """The maximum time between two batches of a sweep.
 
-After this time, another node may begin a sweep, because the node that began has failed.
+After this time, the sweep counts as failed, and another node may begin one.
 """
 
 
 class RedisOnlineUsers(OnlineUsers):
-    """Decides with the counts of all nodes in Redis, and this node's own counts in memory.
+    """Decides who is online by the counts of all nodes in Redis and this node's counts in memory.
 
     A hash in Redis contains the published presence of each user who is online. A node that stops
     leaves its id in the set of nodes. `abandoned` finds such ids, scans the hash, and removes them.
@@ -83,7 +83,7 @@ class RedisOnlineUsers(OnlineUsers):
         }
 
     async def abandoned(self) -> AsyncIterator[Collection[UserId]]:
-        """Yield all users with a published presence, if a node has been missing for two calls.
+        """Yield all users with a published presence, if a node was missing in two successive calls.
 
         In the time between two calls, the users can connect to other nodes, and a node that has
         lost its connection to Redis can write its counts again. Until then, `settle` counts the

@@ -60,5 +60,5 @@ def redis_pool(url: str, timeout_seconds: float) -> ConnectionPool:
 
 
 def pool_of(server: Address, slots: SlotMap) -> ConnectionPool:
-    """Create the same pool for one server of a Redis Cluster."""
+    """Create a pool, as `redis_pool` does, for one server of a Redis Cluster."""
     return ConnectionPool(slots.connection_class, MAX_CONNECTIONS, **slots.options_of(server))

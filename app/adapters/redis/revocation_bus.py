@@ -29,8 +29,8 @@ class RedisRevocationBus(RevocationBus):
 
     The subscriber sends a ping after ``ping_seconds`` without a message. The subscriber reconnects
     if the reply takes longer than another ``ping_seconds``, or if the connection fails. So a broken
-    subscription is detected within twice ``ping_seconds``, and so is a new master of Sentinel. The
-    ``on_connected`` of every listener is called when the subscription begins, and after each
+    subscription, or a new master named by the sentinels, is detected within twice ``ping_seconds``.
+    The ``on_connected`` of every listener is called when the subscription begins, and after each
     reconnect.
 
     Args:

@@ -85,8 +85,8 @@ class SocketCountWriter:
     def when_rewritten(self, on_rewritten: Callable[[], None]) -> None:
         """Set the only listener, which is called when Redis may have lost the node's data.
 
-        The node is registered again at this time. The listener must return quickly and must not
-        raise.
+        It is called after the node has registered again. The listener must return quickly and
+        must not raise.
         """
         self._on_rewritten = on_rewritten
 

@@ -73,7 +73,7 @@ class RedisSocketQuota(SocketQuota):
     async def before_application_shutdown(self, _signal: str | None) -> None:
         """Remove this node from Redis, before its sockets are closed.
 
-        So the users can connect to another node at once, and stay online meanwhile.
+        Then the users can connect to another node at once, and stay online meanwhile.
         """
         await self.writer.close()
 

@@ -13,9 +13,9 @@ from app.domain.errors import Unavailable
 from app.ports import Clock, Throttle
 
 LEASES_PER_BURST = 4
-"""A lease has this fraction of ``burst``, and so has the share of a node."""
+"""``burst`` divided by this is the number of tokens of a lease, and of a node's share."""
 MIN_SHARES = 8
-"""The shares of a user's nodes are at most half of the rate, and each is at most this fraction.
+"""A share is at most the rate divided by this. A user's shares together are at most half the rate.
 
 With larger shares, the shared bucket would refill too slowly for a user on a single node, who may
 use up the full burst and must get it back at the full rate.
@@ -27,7 +27,7 @@ USERS_AT_ONCE = 256
 MAX_KEYS = 100_000
 """The maximum number of users whose tokens this node remembers."""
 ROUNDING = 1e-9
-"""Seconds or tokens up to this number are rounding errors, and are treated as zero."""
+"""Amounts of seconds or tokens up to this value are rounding errors and count as zero."""
 
 _MS_PER_SECOND = 1_000
 
@@ -51,11 +51,11 @@ class RedisThrottle(Throttle):
     the user's nodes correctly (`RedisSocketQuota`) and answers within `LEASE_SECONDS`.
 
     Concurrent events of a user wait for the same lease, and one call leases tokens for all users
-    who need them. A refusal by Redis is remembered until the tokens are there, so refused events
-    call nothing. If Redis does not answer in time, only the local bucket limits the user.
+    who need them. A refusal by Redis is remembered until the bucket has the tokens, so refused
+    events cause no calls. If Redis does not answer in time, only the local bucket limits the user.
 
-    Buckets that were not used until they are full are dropped. If there are more than `MAX_KEYS`
-    buckets, those that were not used recently are dropped too.
+    A bucket is dropped after it was not used for the time to fill it. If there are more than
+    `MAX_KEYS` buckets, those that were not used recently are dropped too.
 
     Args:
         name: Distinguishes the buckets of several throttles in Redis.
@@ -204,7 +204,7 @@ class RedisThrottle(Throttle):
         lease.is_settled.set()
 
     def _stop_waiting(self) -> None:
-        """Grant all leases for which events wait, and further ones until the call has ended."""
+        """Grant all waiting leases. Until the call has ended, grant new ones without waiting."""
         self._is_redis_late = True
         for key, lease in self._leases.items():
             self._grant(self._bucket(key), lease.needed)
@@ -249,7 +249,7 @@ class _Lease:
     Attributes:
         needed: The number of tokens that the first event needs.
         deadline: The monotonic time until which the events wait.
-        is_settled: Is set when the tokens were granted or refused.
+        is_settled: Set when the tokens were granted or refused.
     """
 
     needed: float

@@ -1,6 +1,6 @@
 """The most frequent queries, which the drivers run without SQLAlchemy.
 
-SQLAlchemy would take longer than the database itself (measured by ``make scaling``).
+SQLAlchemy would take longer than the database itself; see docs/decisions/0029-one-statement.md.
 """
 
 from typing import Final
@@ -44,7 +44,7 @@ LAST_SEQS: Final = Query(
     WHERE channel_id IN (SELECT value FROM json_each(?))
     """,
 )
-"""Selects the last ``seq`` of those channels in a list that have one."""
+"""Selects the last ``seq`` of each channel in a list, unless the channel has none."""
 
 REVOCATIONS: Final = Query(
     on_postgres="""

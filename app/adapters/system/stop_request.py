@@ -21,7 +21,7 @@ class StopRequest:
 
     Attributes:
         signal: The signal that was received; SIGTERM if the supervisor released this worker.
-        is_released: Whether the supervisor released this worker, so that the others serve on.
+        is_released: Whether the supervisor released this worker, while the other workers continue.
     """
 
     signal: signal.Signals

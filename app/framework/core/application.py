@@ -224,7 +224,7 @@ class NestApplication:
         return await self._listen(lambda runner: [web.SockSite(runner, each) for each in sockets])
 
     async def stop_listening(self) -> None:
-        """Accept no more connections. Connections and requests that exist are still served."""
+        """Accept no more connections. Existing connections and requests are still served."""
         if self._runner is not None:
             for site in tuple(self._runner.sites):
                 await site.stop()

@@ -7,7 +7,7 @@ from typing import Any
 
 
 class BackgroundTask:
-    """A task without the context of its starter."""
+    """A task without the context variables of its starter."""
 
     def __init__(self, name: str) -> None:
         self._name = name

@@ -29,18 +29,18 @@ RETRY_SECONDS = 0.5
 MIN_PAUSE_SECONDS = 0.2
 """The minimum time between two readings of the slots."""
 MOVE_SECONDS = 1.0
-"""After a slot has moved, another MOVED error for it within this time is not followed."""
+"""The time after a move of a slot in which a MOVED error of its new master is not followed."""
 _MOVED = re.compile(r"MOVED (?P<slot>[0-9]+) (?P<host>.*):(?P<port>[0-9]+)")
 
 _log = structlog.stdlib.get_logger("ClusterBus")
 
 
 class ClusterBus:
-    """Has a `RedisBus` for each master, and uses the one that has the slot of a channel.
+    """Has a `RedisBus` for each master, and uses that of the master with the channel's slot.
 
     It reads the slots again when a connection is lost, when a server says that a slot has moved,
     and at intervals. Then it moves the subscriptions and the queued messages. Messages of different
-    channels may arrive in another order than they were published.
+    channels may arrive in a different order.
 
     The interface is that of `RedisBus`. A queue's limits apply to each master.
     """
@@ -54,7 +54,7 @@ class ClusterBus:
         self._homes: dict[Channel, _Shard] = {}
         """The bus that subscribes to each channel."""
         self._unknown = self._new_shard(url.addresses[0])
-        """Has the channels and messages whose master is unknown. It is never opened."""
+        """Keeps the channels and messages of unknown masters. It is never opened."""
         self._is_outdated = asyncio.Event()
         self._moved_at: dict[int, float] = {}
         self._on_connected: list[Callable[[], None]] = []
@@ -152,8 +152,8 @@ class ClusterBus:
                 self._is_followed.set()
             except (OSError, RedisError) as error:
                 self._failures.count("the slots of the Redis Cluster are unknown", str(error))
-            except Exception as error:  # noqa: BLE001 - the slots must be followed in any case
-                self._failures.count("the slots cannot be followed", type(error).__name__)
+            except Exception as error:  # noqa: BLE001 - this loop must not end
+                self._failures.count("the new slots cannot be applied", type(error).__name__)
             await asyncio.sleep(max(0, MIN_PAUSE_SECONDS - (time() - began)))
             with suppress(TimeoutError):
                 async with asyncio.timeout(REFRESH_SECONDS if self.is_connected else RETRY_SECONDS):
@@ -182,18 +182,19 @@ class ClusterBus:
         for shard in removed:
             del self._shards[shard.address]
         if has_moved and self._is_followed.is_set():
-            with suppress(ConnectionError):  # then the function is called later
+            with suppress(ConnectionError):  # the callbacks run after the next connect
                 await self.confirm_subscriptions()
                 self._call_when_connected()
 
     def refresh_soon(self) -> None:
-        """Read the slots again."""
+        """Read the slots again, without waiting for the interval."""
         self._is_outdated.set()
 
     def redirect(self, refusing: "_Shard", command: Command, error: ResponseError) -> bool:
-        """Publish a message that a master has refused to the master that its MOVED error names.
+        """If a master has refused a message with a MOVED error, publish it to the named master.
 
-        Return False if it is another error, or if the two masters do not agree.
+        Return False if it is another error, if the slot has moved to this master less than
+        `MOVE_SECONDS` ago, or if the message was dropped.
         """
         moved = _MOVED.fullmatch(str(error))
         if moved is None:
@@ -246,7 +247,7 @@ class _Shard(RedisBus):
         """Subscribe to all channels again if the master has refused or ended a subscription."""
         if self._is_refused and self._subscribing is not None:
             self._is_refused = False
-            with suppress(ConnectionError):  # then a new connection subscribes to all channels
+            with suppress(ConnectionError):  # a new connection subscribes to all channels
                 await self._subscribe_again()
 
     def _refuse(self, command: Command, error: ResponseError) -> None:

@@ -15,9 +15,9 @@ from app.framework.redis_adapter.servers.slot_map import SlotMap
 
 
 class PlainClusterBus(RedisBus):
-    """Is connected to any of the servers, because each of them passes messages on to the others.
+    """Connects to any one server, because each server passes messages on to the others.
 
-    If the server is lost, the next connection is one to another server.
+    If the connection is lost, the next one is to another server.
     """
 
     def __init__(self, url: RedisUrl) -> None:
@@ -27,7 +27,7 @@ class PlainClusterBus(RedisBus):
         self._slots: SlotMap = options["slots"]
 
     async def count_other_nodes(self, channel: Channel) -> int:
-        """See `RedisBus.count_other_nodes`. Servers that do not answer have no subscribers."""
+        """See `RedisBus.count_other_nodes`. Ignores servers that do not answer."""
         await self.confirm_subscriptions()
         counts = await asyncio.gather(
             *(self._count(each, channel) for each in self._slots.servers), return_exceptions=True

@@ -87,7 +87,7 @@ class RedisBus:
         self._failures = MinuteLog(_log_failure)
         self._on_connected: list[Callable[[], None]] = []
         self._has_dropped = False
-        """Whether the queue was too full for a message that other nodes do not know of yet."""
+        """Whether the queue was full or Redis refused a message since `_call_when_connected`."""
 
     @property
     def is_connected(self) -> bool:
@@ -218,7 +218,7 @@ class RedisBus:
         return await answer
 
     def _command(self, *command: bytes) -> None:
-        # Without a connection, there is no need: a new connection subscribes to all channels.
+        # Without a connection, send nothing: a new connection subscribes to all channels.
         if self._subscribing is not None:
             self._subscribing.send(*command)
 
@@ -254,7 +254,7 @@ class RedisBus:
             self._call_when_connected()
 
     def _refuse(self, command: Command, error: ResponseError) -> None:
-        """Handle the error with which Redis has answered a message."""
+        """Handle the error reply of Redis to a published message."""
         del command
         self.dropped["refused"] += 1
         self._has_dropped = True

@@ -48,7 +48,7 @@ class HandlerLimit:
 
     Attributes:
         take: Counts calls: ``take(tracker, cost)`` returns 0.0, or the seconds to wait. The tracker
-            is the text that identifies the caller. It may also return an awaitable of the result.
+            is the text that identifies the caller. ``take`` may also return an awaitable.
         cost: The amount that one call adds to the count.
         cost_of: Returns the cost for a payload; replaces ``cost``.
         skip_if: Returns True for calls that do not count.

@@ -95,7 +95,7 @@ class Server(BroadcastOperator):
         self._hub.server_events.remove(event, listener)
 
     def intercept_remote_events(self, intercept: Intercept) -> None:
-        """Call a function for each event that another node sends to rooms, also to this node.
+        """Call a function for each event of another node that may have recipients on this node.
 
         The function is called before the event is sent to the sockets of this node. If it returns
         True, the event is not sent: the function's owner sends it later, or drops it. Events that

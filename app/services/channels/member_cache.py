@@ -17,16 +17,17 @@ REFRESH_SECONDS = 2.0
 """The time for which loaded members count as fresh."""
 
 CURRENT_SECONDS = 30.0
-"""The time after which a node loads the members for an event of another node in any case.
+"""The time after which an event of another node makes this node load the members again.
 
-A node of the original backend announces no changes of members, and announcements may be lost.
+Announced changes cause a load earlier, but a node of the original backend announces nothing, and
+announcements may be lost.
 """
 
 MAX_CHANNELS = 100_000
 """The maximum number of cached channels."""
 
 _DIGESTS = 1 << 53
-"""The number of different digests: an integer in JSON has 53 bits."""
+"""The number of different digests: JavaScript reads integers of at most 53 bits exactly."""
 
 _logger = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class MemberCache:
     Concurrent callers share one load. A load continues when a caller is cancelled, because other
     callers may be waiting for it.
 
-    In a cluster, each node compares a digest of the members whenever it loads them. If the digest
+    In a cluster, each load compares a digest of the members with the previous digest. If the digest
     has changed, the node announces it, so that the other nodes load the members, too. So a node
     need not load the members for each event that another node publishes.
 
@@ -80,8 +81,8 @@ class MemberCache:
     def is_current(self, channel_id: ChannelId) -> bool:
         """Return whether this node need not load the members for an event of another node.
 
-        They were loaded less than `CURRENT_SECONDS` ago, and no other node has announced other ones
-        since then.
+        They were loaded less than `CURRENT_SECONDS` ago, and no other node has announced another
+        digest since then.
         """
         loaded_at = self.fresh_until(channel_id) - REFRESH_SECONDS
         return self._clock.monotonic() < loaded_at + CURRENT_SECONDS
@@ -124,8 +125,8 @@ class MemberCache:
     def apply(self, update: MembershipUpdate) -> None:
         """Apply an update to the digest, and to the result of a running load.
 
-        The query of the load may not include the change. If the update changes nothing, the digest
-        becomes wrong, so that the next load announces the right one.
+        The query of the load may not include the change. If the update changes
+        no membership, the digest is wrong until the next load, which announces the right one.
         """
         channel_id = update.channel_id
         if channel_id in self._updates:

@@ -357,6 +357,25 @@ async def test_own_message_waits_when_an_earlier_one_is_just_arriving(here: Here
     assert [3] == here.published()
 
 
+async def test_own_message_is_not_sent_late_when_all_clients_were_exchanged_meanwhile(
+    here: Here, nodes: RecordingNodes
+) -> None:
+    """The clients have connected after the message was stored, and have received later ones."""
+    await here.publisher.prepare([GENERAL])
+    own, *later = await here.store(3)
+    here.publisher.forget(GENERAL)  # the first of the new clients connects
+    for message in later:
+        here.receive_message(message)
+    await here.until(lambda: len(here.sent) == 2)
+
+    await here.publisher.publish(GENERAL, [StoredMessage(own, is_new=True)])
+    here.receive_message((await here.store())[0])
+
+    assert [] == here.published()
+    assert [2, 3, 4] == here.sent
+    assert [GENERAL] == nodes.announced
+
+
 async def test_other_events_wait_when_a_message_before_them_waits(here: Here) -> None:
     messages = await here.store(2)
 

@@ -6,7 +6,7 @@
 -- nodes, separated by spaces. ARGV[6], ARGV[7]: the first user and the user's sockets on this node,
 -- and so on.
 -- Returns for each user 1 (publish online), 2 (publish offline) or 0; nothing if this node's key is
--- missing. The sockets of a node without a key count until the node is stopped, so that the users
+-- missing. The sockets of a node without a key count until ARGV[5] names the node, so that the users
 -- have time to connect to another node. Then its numbers are removed.
 --
 -- A user's presence is '1' if the user is online. '1:NODE' and '0:NODE' mean that NODE is publishing
@@ -32,7 +32,7 @@ local function counts(name)
   return counting[name]
 end
 -- Write this node's number of sockets, because the node's last write may be late. This is done even if
--- another node is publishing: that node decides again, and this node may not.
+-- another node is publishing: that node decides about the user again, with this number.
 local function write_own_count(key, own_count)
   if own_count == 0 then
     redis.call('HDEL', key, node)

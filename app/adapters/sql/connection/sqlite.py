@@ -164,8 +164,8 @@ class BufferedConnection(aiosqlite.Connection):
     def stop(self) -> asyncio.Future[Any] | None:
         """Close the connection in its thread, and end the thread.
 
-        aiosqlite calls this when the caller is cancelled while the thread opens the connection, but
-        would not close the connection then.
+        aiosqlite calls this if the caller is cancelled while the thread opens the connection.
+        aiosqlite's own method would not close the connection in this case.
         """
         self._tx.put_nowait((None, self._close_opened))
         return super().stop()

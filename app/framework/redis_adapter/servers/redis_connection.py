@@ -25,7 +25,7 @@ _INCOMPLETE = object()
 class RedisConnection(asyncio.Protocol):
     """An open connection.
 
-    Commands are not limited in number: the caller limits the commands without a reply.
+    The number of commands without a reply is not limited: the caller must limit it.
 
     Attributes:
         handle_reply: Receives each reply; an error of Redis is a ResponseError. It must not block.
@@ -70,7 +70,7 @@ class RedisConnection(asyncio.Protocol):
         await self._lost
 
     def close(self) -> None:
-        """Close the connection at once; Redis need not have read what was sent."""
+        """Close the connection at once. Redis may not have read the last commands."""
         self._close(RedisConnectionError("closed by this node"))
 
     def connection_lost(self, exc: Exception | None) -> None:

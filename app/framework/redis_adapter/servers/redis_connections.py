@@ -80,7 +80,7 @@ class RedisConnections:
                 _log_lost_connection(error)
             if asyncio.get_running_loop().time() - began > MAX_PAUSE_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            # With jitter, the nodes that have lost Redis together do not return together.
+            # Jitter: nodes that lost Redis at the same time must not reconnect at the same time.
             await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - not for security
             pause = min(2 * pause, MAX_PAUSE_SECONDS)
 
@@ -121,9 +121,9 @@ async def _taken_over(connector: AbstractConnection) -> AsyncIterator[RedisConne
 
 
 async def _until_superseded(connector: AbstractConnection) -> None:
-    """Raise an error when another server must be used, although the present one may answer.
+    """Check the server every `WATCH_SECONDS`; raise an error when another one must be used.
 
-    With Sentinel, there may be another master; a server of a Redis Cluster may be partitioned.
+    The present server may still answer, for example as an old master, or in a network partition.
     """
     if isinstance(connector, MasterConnection):
         while not connector.is_superseded:

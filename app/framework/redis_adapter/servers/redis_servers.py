@@ -1,4 +1,4 @@
-"""Connections to a server that is looked up whenever they are opened."""
+"""Connections that look up their server whenever they are opened."""
 
 import asyncio
 from contextlib import suppress
@@ -16,14 +16,14 @@ SENTINEL_SECONDS = 2.0
 MAJORITY_SECONDS = 0.2
 """The time limit for the answers of a majority of the sentinels."""
 WATCH_SECONDS = 2.0
-"""The interval at which other servers are asked whether the present one must be left."""
+"""The interval of the checks whether a connection must move to another server."""
 
 
 class Master(NamedTuple):
     """The master of a service, as a sentinel knows it.
 
     Attributes:
-        epoch: The number of the last failover: of two answers, that with the greater number is
+        epoch: The number of the last failover. Of two answers, the one with the greater number is
             newer.
     """
 
@@ -142,7 +142,7 @@ class MasterConnection(AbstractConnection):
 
 
 class NodeConnection(AbstractConnection):
-    """A connection to any server of a Redis Cluster: to another one whenever it is opened.
+    """A connection to any server of a Redis Cluster. Each opening uses the next known server.
 
     It asks the server for the other servers. Messages of plain channels reach all servers.
     """

@@ -52,7 +52,7 @@ class RedisUrl:
         connection_class: redis-py's class of a connection to a server.
         options: The arguments of ``connection_class``; without an address if there are several
             servers.
-        sentinel_options: The same for a connection to a sentinel.
+        sentinel_options: The arguments for a connection to a sentinel, without its address.
     """
 
     service: str | None

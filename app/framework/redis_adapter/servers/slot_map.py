@@ -29,7 +29,7 @@ class SlotMap:
         self._owners: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self.masters: frozenset[Address] = frozenset()
         self._epoch = 0
-        """The greatest epoch that a server knew; it grows with each failover and moved slot."""
+        """The epoch of the last accepted answer. Each failover or moved slot increases it."""
         self._servers = deque(url.addresses)
         """All known servers, including those in the URL. The next one to ask is the first."""
 
@@ -43,12 +43,12 @@ class SlotMap:
         return self._owners[key_slot(name)]
 
     def move(self, slot: int, master: Address) -> None:
-        """Change the master of one slot, as a server has said in a MOVED error."""
+        """Change the master of one slot, after a MOVED error."""
         self._owners[slot] = master
         self.masters |= {master}
 
     def next_server(self) -> Address:
-        """Return the known servers in turn."""
+        """Return the next known server. Further calls return the others in turn."""
         self._servers.rotate(-1)
         return self._servers[-1]
 
@@ -56,7 +56,7 @@ class SlotMap:
         """Ask the servers in turn until one answers that is up to date.
 
         Raises:
-            ConnectionError: redis-py's error: there is no such server.
+            ConnectionError: redis-py's error: no server has given an up-to-date answer.
         """
         error: Exception | None = None
         for _ in range(len(self._servers)):
@@ -90,8 +90,8 @@ class SlotMap:
             host: The name of the server. A server that does not know its own name sends none.
 
         Raises:
-            ConnectionError: redis-py's error: the server knows no slots, or less than another one
-                knew before, for example because a partition separates them.
+            ConnectionError: redis-py's error: the server knows no slots, or its epoch is older than
+                the last one, for example because of a network partition.
         """
         await connection.send_command("CLUSTER", "INFO")
         info: bytes = await connection.read_response()
@@ -109,7 +109,7 @@ class SlotMap:
             servers |= dict.fromkeys(known)
         if not servers:
             raise RedisConnectionError(f"{host} knows no slots")
-        # While a slot has no master, its last master is still the best knowledge.
+        # If a slot has no master now, keep its last one.
         self._owners = [new or old for new, old in zip(owners, self._owners, strict=True)]
         self.masters = frozenset(each for each in self._owners if each is not None)
         known_servers = servers | dict.fromkeys(self._url.addresses)

@@ -26,7 +26,7 @@ class Cluster(Protocol):
         """Call a function each time the node is connected again, and after it dropped messages.
 
         Messages of this node and of other nodes may have been lost before the call. The first call
-        is the one after the first connection.
+        follows the first connection.
         """
 
     async def confirm_subscriptions(self) -> None:
