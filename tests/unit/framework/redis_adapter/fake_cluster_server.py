@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import hiredis
 
-from app.framework.redis_adapter.servers.redis_url import Address
+from tests.unit.framework.redis_adapter.stream_server import stream_server
 
 Answer = Callable[[list[bytes]], bytes]
 """Returns the reply to a command."""
@@ -39,12 +39,6 @@ async def fake_cluster_server(
                         writer.write(b"*1\r\n*3\r\n:0\r\n:16383\r\n" + node)
                     case _:
                         writer.write(answer(command))
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with stream_server(serve) as server:
         yield server
-
-
-def address_of(server: asyncio.Server) -> Address:
-    """Return the address of a server."""
-    return Address("127.0.0.1", server.sockets[0].getsockname()[1])

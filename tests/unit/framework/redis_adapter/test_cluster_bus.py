@@ -11,7 +11,8 @@ from app.framework.redis_adapter.cluster_bus import ClusterBus
 from app.framework.redis_adapter.servers.redis_connections import parsed_url
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_cluster import RedisCluster
-from tests.unit.framework.redis_adapter.fake_cluster_server import address_of, fake_cluster_server
+from tests.unit.framework.redis_adapter.fake_cluster_server import fake_cluster_server
+from tests.unit.framework.redis_adapter.stream_server import address_of
 from tests.until import until
 
 CHANNELS = [Channel.sharded(f"channel-{number}") for number in range(20)]

@@ -12,6 +12,7 @@ from app.framework.redis_adapter.redis_bus import MAX_QUEUED_BYTES, RedisBus
 from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
+from tests.unit.framework.redis_adapter.stream_server import address_of, stream_server
 from tests.until import until
 
 CHANNEL = Channel.sharded("socket.io#/#")
@@ -108,13 +109,10 @@ async def test_message_is_received_when_it_arrives_before_the_last_confirmation(
                 b"*2\r\n$4\r\npong\r\n$1\r\n0\r\n"
             )
         await reader.read()
-        writer.close()
 
     received: list[bytes] = []
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(
-            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        )
+    async with stream_server(serve) as server:
+        bus = RedisBus(RedisConnections.of(f"redis://{address_of(server)}"))
         for name in ("first", "second"):
             bus.subscribe(Channel.sharded(name), lambda _, payload: received.append(payload))
         await bus.open()
@@ -158,12 +156,9 @@ async def test_bus_connects_when_redis_confirms_many_channels_slowly() -> None:
             if argument.endswith(b"00"):
                 await asyncio.sleep(0.18)
             writer.write(b"*3\r\n$10\r\nssubscribe\r\n$4\r\n%b\r\n:1\r\n" % argument)
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(
-            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        )
+    async with stream_server(serve) as server:
+        bus = RedisBus(RedisConnections.of(f"redis://{address_of(server)}"))
         for number in range(1_500):
             bus.subscribe(Channel.sharded(f"{number:04}"), lambda *_: None)
         await bus.open()
@@ -197,12 +192,9 @@ async def test_messages_are_published_when_redis_answers_many_of_them_slowly() -
             if published[-1].endswith(b"00"):
                 await asyncio.sleep(0.18)
             writer.write(b":1\r\n")
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(
-            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        )
+    async with stream_server(serve) as server:
+        bus = RedisBus(RedisConnections.of(f"redis://{address_of(server)}"))
         for number in range(1_500):
             bus.publish(CHANNEL, b"%04d" % number)
         await bus.open()

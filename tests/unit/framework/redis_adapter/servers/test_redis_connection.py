@@ -18,22 +18,19 @@ from app.framework.redis_adapter.servers.redis_connections import RedisConnectio
 from tests.certificates import self_signed_certificate
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
+from tests.unit.framework.redis_adapter.stream_server import stream_server
 
 
 @asynccontextmanager
 async def answering(replies: bytes) -> AsyncIterator[RedisConnection]:
     """Connect to a server that sends these bytes after the first command."""
-    is_closed = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"PING\r\n")
         writer.write(replies)
-        with suppress(ConnectionError):
-            await reader.read()
-        writer.close()
-        is_closed.set()
+        await reader.read()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+    async with stream_server(serve) as server:
         _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         transport: Any = writer.transport
         connection = RedisConnection(transport)
@@ -42,7 +39,6 @@ async def answering(replies: bytes) -> AsyncIterator[RedisConnection]:
             yield connection
         finally:
             connection.close()
-            await is_closed.wait()
 
 
 async def lost(connection: RedisConnection) -> None:
@@ -127,12 +123,14 @@ async def tls_in_front_of(redis: RedisServer, folder: Path) -> AsyncIterator[str
             while data := await reader.read(65_536):
                 writer.write(data)
                 await writer.drain()
-        writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_redis, to_redis = await asyncio.open_connection("127.0.0.1", redis.port)
-        await asyncio.gather(forward(reader, to_redis), forward(from_redis, writer))
+        try:
+            await asyncio.gather(forward(reader, to_redis), forward(from_redis, writer))
+        finally:
+            to_redis.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context) as server:
+    async with stream_server(serve, context) as server:
         port = server.sockets[0].getsockname()[1]
         yield f"rediss://127.0.0.1:{port}?ssl_ca_certs={certificate}"

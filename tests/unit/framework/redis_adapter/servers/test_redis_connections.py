@@ -12,6 +12,7 @@ from app.framework.redis_adapter.redis_bus import RedisBus
 from app.framework.redis_adapter.servers.redis_connections import RedisConnections
 from tests.deadlines import ANSWER_SECONDS
 from tests.redis_server import RedisServer
+from tests.unit.framework.redis_adapter.stream_server import address_of, stream_server
 
 REFUSAL = "ResponseError: NOPERM this user may not subscribe"
 
@@ -84,12 +85,9 @@ async def test_log_has_the_reason_of_redis_when_a_subscription_is_refused() -> N
         if await reader.read(1_000):
             writer.write(b"-NOPERM this user may not subscribe\r\n")
         await reader.read()
-        writer.close()
 
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        bus = RedisBus(
-            RedisConnections.of(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-        )
+    async with stream_server(serve) as server:
+        bus = RedisBus(RedisConnections.of(f"redis://{address_of(server)}"))
         bus.subscribe(Channel.plain("x"), lambda *_: None)
         with structlog.testing.capture_logs() as lines:
             opening = asyncio.create_task(bus.open())

@@ -9,7 +9,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from app.framework.redis_adapter.servers.redis_url import Address, RedisUrl
 from app.framework.redis_adapter.servers.slot_map import SlotMap
-from tests.unit.framework.redis_adapter.fake_cluster_server import address_of, fake_cluster_server
+from tests.unit.framework.redis_adapter.fake_cluster_server import fake_cluster_server
+from tests.unit.framework.redis_adapter.stream_server import address_of
 
 
 @pytest.fixture
