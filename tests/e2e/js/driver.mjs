@@ -49,7 +49,8 @@ const commands = {
   },
 };
 
-// Events `presence` depend on the other clients, so they are reported only if `presence` is true.
+// The chat's events `presence` depend on the other clients, so they are reported only if `presence`
+// is true.
 function watch(client, socket, presence = false) {
   sockets.set(client, socket);
   socket.on("connect", () => report(client, "connect", [socket.id]));
@@ -58,7 +59,7 @@ function watch(client, socket, presence = false) {
     report(client, "connect_error", [{ message, data }]),
   );
   socket.onAny((event, ...args) => {
-    if (event === "presence" && !presence) return;
+    if (event === "presence" && args[0]?.channelId !== undefined && !presence) return;
     report(client, event, args);
     // Events that request an ack are acked with their first argument, except `unanswered`.
     const ack = args.at(-1);

@@ -323,6 +323,8 @@ async def test_workers_are_replaced_one_after_another_when_asked(workers: Worker
         return len(workers.started) == 4 and not any(map(is_running, old))
 
     await workers.until(are_replaced)
+    for each in old:
+        await each.wait()  # the event loop may learn of the end a moment later than the kernel
 
     assert 2 == fewest
     assert [0, 0] == [each.exit_code for each in old]
