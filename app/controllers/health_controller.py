@@ -59,8 +59,10 @@ class HealthController:
     async def ready(self, response: Annotated[HttpResponse, Res()]) -> dict[str, str]:
         """Answer 200 while clients can be admitted and messages stored, or 503 with a reason.
 
-        The status is ``degraded`` if revocations cannot be read but clients are admitted anyway, or
-        if other nodes are not reached. This node's clients still receive this node's events.
+        The status is ``degraded`` if other nodes are not reached, or if revocations cannot be read
+        but clients are admitted anyway. In a cluster, it is also ``degraded`` if new clients are
+        refused because revocations cannot be read. Connected clients still receive this node's
+        events.
         """
         readiness = _not_ready("draining") if self._draining else await self._readiness()
         response.status(readiness.status)
@@ -84,9 +86,12 @@ class HealthController:
         except Unavailable:
             return _not_ready("storage unavailable")
         if not await self._revocations.is_available():
-            if not self._admits_unchecked:
-                return _not_ready("revocations unavailable")
-            return _degraded("revocations unavailable: clients are admitted unchecked")
+            if self._admits_unchecked:
+                return _degraded("revocations unavailable: clients are admitted unchecked")
+            if self._nodes.is_clustered:
+                # All nodes need the same Redis, so a load balancer has no better node.
+                return _degraded("revocations unavailable: new clients are refused")
+            return _not_ready("revocations unavailable")
         if not self._nodes.is_connected:
             return _degraded("other nodes are not reached")
         return _Readiness({"status": "ok"})

@@ -22,8 +22,8 @@ _LINGER_SECONDS = 3.0
 """The maximum time for which an outage lasts after these messages."""
 _LOOK_SECONDS = 0.02
 _READY = "ok"
-_WITHOUT_REDIS = {"admit": "degraded", "refuse": "unavailable"}
-"""The status of a node without Redis, by ``REVOCATION_UNAVAILABLE``."""
+_WITHOUT_REDIS = "degraded"
+"""The status of a node without Redis."""
 
 
 async def stop_redis(stage: Stage) -> None:
@@ -83,8 +83,7 @@ async def _outage(
         subscriptions = await redis.subscriptions()
         async with broken as name:
             for each in nodes:
-                policy = servers[each].settings["REVOCATION_UNAVAILABLE"]
-                await _until_status(servers[each], _WITHOUT_REDIS[policy])
+                await _until_status(servers[each], _WITHOUT_REDIS)
             since = time.monotonic()
             await people.come_during()
             await stage.progress.advances(_MESSAGES)

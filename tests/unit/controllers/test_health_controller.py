@@ -55,10 +55,15 @@ class _Nodes(SingleNode):
     """The other nodes; a test sets whether they are reached."""
 
     connected = True
+    clustered = False
 
     @property
     def is_connected(self) -> bool:
         return self.connected
+
+    @property
+    def is_clustered(self) -> bool:
+        return self.clustered
 
 
 @pytest.fixture
@@ -157,6 +162,18 @@ async def test_health_is_degraded_when_clients_are_admitted_unchecked(
     revocations.available = False
 
     reason = "revocations unavailable: clients are admitted unchecked"
+    assert (200, {"status": "degraded", "reason": reason}) == await answer(client, path)
+
+
+@pytest.mark.parametrize("path", READY)
+async def test_node_of_a_cluster_is_degraded_when_it_must_refuse_new_clients(
+    client: Client, nodes: _Nodes, revocations: _Revocations, path: str
+) -> None:
+    """All nodes need the same Redis, so no other node could admit the clients."""
+    nodes.clustered = True
+    revocations.available = False
+
+    reason = "revocations unavailable: new clients are refused"
     assert (200, {"status": "degraded", "reason": reason}) == await answer(client, path)
 
 
