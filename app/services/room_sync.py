@@ -120,7 +120,12 @@ class RoomSync:
 
     def is_in_room(self, user_id: UserId, channel_id: ChannelId) -> bool:
         """Return whether the user has a socket in the channel's room on this node."""
-        return self._rooms.has_user(user_id, channel_room(channel_id))
+        if not self._events.is_listening(channel_id, user_id):
+            return False
+        # Only in a cluster, look at the room itself, which takes longer: `EventService` does not
+        # notice that a node in Node.js has removed a socket from a room.
+        is_clustered = self._members.announce is not None
+        return not is_clustered or self._rooms.has_user(user_id, channel_room(channel_id))
 
     def users_in_room(self, channel_id: ChannelId) -> frozenset[UserId]:
         """Return the users who have a socket in the channel's room on this node."""

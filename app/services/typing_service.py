@@ -225,7 +225,6 @@ class TypingService:
 
     async def _require_member(self, user_id: UserId, channel_id: ChannelId) -> None:
         room_sync = self._room_sync
-        # `EventService` does not notice that a node in Node.js has removed a socket from a room.
         if room_sync.is_fresh(channel_id) and room_sync.is_in_room(user_id, channel_id):
             return
         try:

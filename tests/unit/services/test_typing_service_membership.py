@@ -18,6 +18,7 @@ from app.services.typing_service import TypingService
 from tests.doubles.manual_clock import ManualClock
 from tests.doubles.memory_socket_rooms import MemorySocketRooms
 from tests.doubles.recording_broadcaster import Publication, RecordingBroadcaster
+from tests.doubles.recording_nodes import RecordingNodes
 from tests.unit.services.conftest import TYPING_EXPIRY_SECONDS
 from tests.unit.services.people import ALICE, ALICES_PHONE, BOB, BOBS_PHONE, DAVE, GENERAL
 from tests.unit.services.slow_channels import SlowChannels
@@ -58,6 +59,7 @@ async def test_former_member_is_refused_when_another_node_has_removed_the_socket
     store: MemoryStore,
 ) -> None:
     """``socketsLeave`` of a node in Node.js does not change `EventService`."""
+    connected.announce_members(RecordingNodes().announce_members)
     events.subscribe(GENERAL, BOBS_PHONE, BOB)
     rooms.leave([BOB], "channel:general")
     store.leave(GENERAL, BOB)
