@@ -237,7 +237,12 @@ class MessagePublisher:
         Raises:
             Unavailable: The messages or the members cannot be read now.
         """
-        await self._catch_up(channel_id)
+        channel = self._channels.get(channel_id)
+        if channel is None:
+            return
+        await self._room_sync.refresh_all((channel_id,))
+        last_seqs = await self._messages.last_seqs((channel_id,))
+        await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def publish_change(
         self, channel_id: ChannelId, event: ServerEvent, payload: object
@@ -267,7 +272,7 @@ class MessagePublisher:
         for channel_id, until in list(self._behind.items()):
             began = self._clock.monotonic()
             try:
-                await self.turns.run(channel_id, partial(self._catch_up, channel_id), None)
+                await self.turns.run(channel_id, partial(self.publish_missed, channel_id), None)
             except Unavailable as error:  # other channels must still be published
                 failure = error
                 continue
@@ -299,14 +304,6 @@ class MessagePublisher:
     ) -> None:
         await self._room_sync.refresh(channel_id)
         self._broadcaster.publish(channel_room(channel_id), event, payload)
-
-    async def _catch_up(self, channel_id: ChannelId) -> None:
-        channel = self._channels.get(channel_id)
-        if channel is None:
-            return
-        await self._room_sync.refresh_all((channel_id,))
-        last_seqs = await self._messages.last_seqs((channel_id,))
-        await self._publish_missed(channel, before=last_seqs[channel_id] + 1)
 
     async def _await_arrivals(self, channel: _Channel, last_seq: int) -> None:
         """Wait `ARRIVAL_SECONDS` at most for the messages up to ``last_seq`` from other nodes."""

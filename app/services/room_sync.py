@@ -116,7 +116,7 @@ class RoomSync:
 
     def is_connected(self, user_id: UserId) -> bool:
         """Return whether the user has a socket on this node."""
-        return bool(self._rooms.users_in(user_room(user_id)))
+        return not self._rooms.is_empty(user_room(user_id))
 
     def is_in_room(self, user_id: UserId, channel_id: ChannelId) -> bool:
         """Return whether the user has a socket in the channel's room on this node."""

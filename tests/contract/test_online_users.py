@@ -37,7 +37,7 @@ def closed_node(request: pytest.FixtureRequest, clock: ManualClock) -> Node:
 
 @pytest.fixture
 async def node(closed_node: Node) -> AsyncIterator[Node]:
-    """A node on which nobody is connected."""
+    """A node without connected users."""
     quota = closed_node.quota
     if isinstance(quota, RedisSocketQuota):
         await quota.on_module_init()

@@ -191,7 +191,7 @@ async def test_all_workers_stop_when_another_one_cannot_start(workers: Workers) 
 
 
 async def test_worker_is_restarted_whenever_it_dies(workers: Workers) -> None:
-    """Even a worker that exits with 0 is restarted, if nobody has stopped the server."""
+    """Even a worker that exits with 0 is restarted, unless the server is being stopped."""
     workers.start()
     await workers.listen()
 
