@@ -46,8 +46,8 @@ class EagerTasks:
         """An empty context. A task that started with a copy of its creator's context would keep the
         objects in that context in memory.
         """
-        self._spares: list[_Carrier] = []
-        """At most one unused task; further unused tasks are cancelled."""
+        self._spares: list[tuple[_Carrier, asyncio.Task[Any]]] = []
+        """At most one unused task, after its carrier; further unused tasks are cancelled."""
 
     def start(self, coroutine: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
         """Run a coroutine up to its first wait, and return a future of its result.
@@ -57,14 +57,15 @@ class EagerTasks:
         are set on the future, except `KeyboardInterrupt` and `SystemExit`, which `start` raises.
         """
         loop, spares = self._loop or self._bind_loop(), self._spares
-        carrier = spares.pop() if spares else None
-        if carrier is None or carrier.given.done() or carrier.task.cancelling():
-            carrier = _Carrier(loop, self._task_context)
+        spare = spares.pop() if spares else None
+        if spare is None or spare[1].done() or spare[1].cancelling():
+            spare = self._create_spare(loop)
+        carrier, task = spare
         context = copy_context() if self._context is None else self._context.copy()
         outer = _current_task(loop)
         if outer is not None:
             _leave_task(loop, outer)
-        _enter_task(loop, carrier.task)
+        _enter_task(loop, task)
         try:
             awaited = context.run(coroutine.send, None)
         except StopIteration as end:
@@ -75,21 +76,30 @@ class EagerTasks:
             future = _with_error(loop, error)
         else:
             carrier.carry(coroutine, context, awaited)
-            return carrier.task
+            return task
         finally:
-            _leave_task(loop, carrier.task)
+            _leave_task(loop, task)
             if outer is not None:
                 _enter_task(loop, outer)
         if not spares:
-            spares.append(carrier)
+            spares.append(spare)
         else:  # a nested call of `start` has stored a spare task
-            carrier.task.cancel()
+            task.cancel()
         return future
 
     def close(self) -> None:
         """Cancel the spare task; started coroutines continue."""
         while self._spares:
-            self._spares.pop().task.cancel()
+            _, task = self._spares.pop()
+            task.cancel()
+
+    def _create_spare(
+        self, loop: asyncio.AbstractEventLoop
+    ) -> "tuple[_Carrier, asyncio.Task[Any]]":
+        # The carrier must not refer to its task: the reference cycle would keep the objects of
+        # every waiting event in memory until the next garbage collection.
+        carrier = _Carrier(loop, self._task_context)
+        return carrier, loop.create_task(carrier, context=self._task_context)
 
     def _bind_loop(self) -> asyncio.AbstractEventLoop:
         self._loop = asyncio.get_running_loop()
@@ -117,8 +127,9 @@ class _Carrier(Coroutine[Any, Any, Any]):
     """The body of a task created in advance: waits for a started coroutine, then continues it."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, context: Context) -> None:
-        self.given: asyncio.Future[None] = loop.create_future()
-        """A future that completes when the task receives a coroutine; cancelled with the task."""
+        self._loop = loop
+        self._given: asyncio.Future[None] | None = None
+        """The future that an unused task awaits. None before the task has run."""
         self._coroutine: Coroutine[Any, Any, Any] | None = None
         """The started coroutine that the task continues."""
         self._context = context
@@ -127,8 +138,6 @@ class _Carrier(Coroutine[Any, Any, Any]):
         """The future that the coroutine was waiting for when the task received the coroutine."""
         self._has_awaited = False
         """Whether the task must still wait for ``_awaited``."""
-        self.task: asyncio.Task[Any] = loop.create_task(self, context=context)
-        """The task that runs this carrier."""
 
     def carry(self, coroutine: Coroutine[Any, Any, Any], context: Context, awaited: Any) -> None:
         """Continue a started coroutine in its context. The coroutine waits for ``awaited``."""
@@ -138,21 +147,22 @@ class _Carrier(Coroutine[Any, Any, Any]):
             # The coroutine's ``await`` has set this flag. Clear the flag until the task waits for
             # the future, so that other coroutines can await the same future.
             awaited._asyncio_future_blocking = False  # noqa: SLF001 - asyncio's own protocol
-        if not self.given.done():  # done if the coroutine has just cancelled its own task
-            self.given.set_result(None)
+        # The future is done if the coroutine has just cancelled its own task.
+        if self._given is not None and not self._given.done():
+            self._given.set_result(None)
 
     def send(self, value: Any) -> Any:
         """Run the next step of the task. The first step after `carry` returns ``awaited``."""
         if self._has_awaited:
             return self._take_awaited()
         if self._coroutine is None:
-            return next(self.given.__await__())
+            self._given = self._loop.create_future()
+            return next(self._given.__await__())
         return self._context.run(self._coroutine.send, value)
 
     def throw(self, error: Any, *_: Any) -> Any:
         """Throw a cancellation, or the awaited future's exception, into the coroutine."""
         if self._coroutine is None:
-            self.given.cancel()
             raise error
         if self._has_awaited:  # the task has not waited yet: cancel the future, as a task does
             awaited = self._take_awaited()

@@ -67,8 +67,8 @@ class ProbeServer:
         assert heartbeat is not None
         test = asyncio.current_task()
         assert test is not None
-        (spare,) = self.sockets.tasks._spares
-        return {heartbeat, test, spare.task, *self._outer_tasks}
+        ((_, spare),) = self.sockets.tasks._spares
+        return {heartbeat, test, spare, *self._outer_tasks}
 
     async def until_empty(self) -> None:
         """Wait until the transport keeps no objects for clients."""

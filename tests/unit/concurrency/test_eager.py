@@ -241,6 +241,32 @@ async def test_spare_holds_nothing_when_a_coroutine_has_ended(tasks: EagerTasks)
     assert payload() is None
 
 
+@pytest.mark.parametrize("is_spare", [False, True])
+async def test_task_is_freed_without_garbage_collection_when_it_has_waited(
+    tasks: EagerTasks, *, is_spare: bool
+) -> None:
+    """A task and its carrier are in no reference cycle, also if the task was waiting before."""
+    is_done = asyncio.get_running_loop().create_future()
+    if is_spare:
+        tasks.start(nothing())
+        await asyncio.sleep(0)  # the spare task begins to wait
+
+    async def work() -> None:
+        await is_done
+
+    gc.disable()
+    try:
+        task = tasks.start(work())
+        freed = weakref.ref(task)
+        is_done.set_result(None)
+        await asyncio.wait([task])
+        del task
+
+        assert freed() is None
+    finally:
+        gc.enable()
+
+
 async def test_one_task_is_kept_when_many_were_needed_at_once(tasks: EagerTasks) -> None:
     async def nested(depth: int) -> None:
         if depth:
