@@ -11,7 +11,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from app.domain.errors import StorageRejected, Unavailable, Unconfirmed
 from app.domain.time_limits import WAIT_SECONDS
-from app.ports import Clock, WriteAdmission
+from app.ports import Clock, Timer, WriteAdmission
 from app.services.writes.keyed_queue import MAX_PENDING, KeyedQueue
 
 MAX_ITEMS = 256
@@ -72,6 +72,12 @@ class GroupCommit(Generic[Item, Result]):
         self._waiting = 0
         self._running = 0
         self._is_drained = False
+        # The monotonic time until which the caller of each item waits. All items share one timer,
+        # set for the earliest of these times: a timer per item takes 1.5 us, this dict 0.15 us.
+        self._deadlines: dict[_Entry[Item, Result], float] = {}
+        self._timer: Timer | None = None
+        self._timer_at = inf
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def commit(
         self, key: Hashable, item: Item, *, waiting_since: float | None = None
@@ -89,7 +95,8 @@ class GroupCommit(Generic[Item, Result]):
             Unconfirmed: The commit takes too long or was interrupted; the item may be stored.
             Exception: ``store`` raised this exception.
         """
-        entry: _Entry[Item, Result] = _Entry(key, item)
+        loop = self._loop or self._bind_loop()
+        entry: _Entry[Item, Result] = _Entry(key, item, loop.create_future())
         if self._running < self._max_running and not self._ready and self._turns.try_take_turn(key):
             entry.is_begun = True
             self._turns.start_job(self._run_batch((entry,), (key,)))  # the usual case
@@ -103,14 +110,13 @@ class GroupCommit(Generic[Item, Result]):
             self._start_batches()
         if entry.result.done():
             return entry.result.result()
-        seconds = WAIT_SECONDS
-        if waiting_since is not None:
-            seconds -= self._clock.monotonic() - waiting_since
-        timer = self._clock.call_later(seconds, entry.give_up)
+        if waiting_since is None:
+            waiting_since = self._clock.monotonic()
+        self._limit_wait(entry, waiting_since + WAIT_SECONDS)
         try:
             return await entry.result
         finally:
-            timer.cancel()
+            del self._deadlines[entry]
 
     async def drain(self, timeout_seconds: float) -> None:
         """Store the waiting items; after the timeout, cancel batches and reject the items left."""
@@ -119,6 +125,38 @@ class GroupCommit(Generic[Item, Result]):
         for queue in self._queues.values():
             for entry in queue:
                 entry.give_up()
+        self._stop_timer()
+
+    def _bind_loop(self) -> asyncio.AbstractEventLoop:
+        # Keep the loop: on Python 3.11, each call of `get_running_loop` makes a system call.
+        self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def _limit_wait(self, entry: "_Entry[Item, Result]", deadline: float) -> None:
+        self._deadlines[entry] = deadline
+        if deadline < self._timer_at:
+            self._start_timer(deadline)
+
+    def _start_timer(self, at: float) -> None:
+        self._stop_timer()
+        self._timer_at = at
+        self._timer = self._clock.call_later(at - self._clock.monotonic(), self._end_waits)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._timer_at = None, inf
+
+    def _end_waits(self) -> None:
+        # Event loops round delays, so this may run a millisecond early.
+        now = max(self._timer_at, self._clock.monotonic())
+        self._stop_timer()
+        for entry, deadline in self._deadlines.items():
+            if deadline <= now:
+                entry.give_up()
+        later = [deadline for deadline in self._deadlines.values() if deadline > now]
+        if later:
+            self._start_timer(min(later))
 
     def _enqueue(self, entry: "_Entry[Item, Result]") -> None:
         self._waiting += 1
@@ -227,10 +265,10 @@ class GroupCommit(Generic[Item, Result]):
 class _Entry(Generic[Item, Result]):
     __slots__ = ("is_begun", "is_given_up", "item", "key", "result")
 
-    def __init__(self, key: Hashable, item: Item) -> None:
+    def __init__(self, key: Hashable, item: Item, result: "asyncio.Future[Result]") -> None:
         self.key = key
         self.item = item
-        self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self.result = result
         self.is_begun = False
         """Whether a batch with the item has started."""
         self.is_given_up = False

@@ -314,6 +314,64 @@ async def test_time_before_the_call_counts_when_an_item_waits(
     await group.drain(5)
 
 
+async def test_each_caller_waits_until_its_own_time_when_all_share_a_timer(
+    make: Make, store: Store, clock: ManualClock
+) -> None:
+    """Each is given up `WAIT_SECONDS` after it began to wait: the third first, the second last."""
+    group = make(store)
+    callers = started(group, ("key", "1"))
+    await store.began.wait()
+    clock.advance(1)
+    callers += started(group, ("key", "2"))
+    callers.append(asyncio.create_task(group.commit("key", "3", waiting_since=-1.0)))
+    await until_waiting(group, 2)
+
+    ended: list[list[bool]] = []
+    for seconds in (WAIT_SECONDS - 2, 1, 1):
+        clock.advance(seconds)
+        await asyncio.sleep(0)
+        ended.append([caller.done() for caller in callers])
+
+    assert [[False, False, True], [True, False, True], [True, True, True]] == ended
+    errors = await asyncio.gather(*callers, return_exceptions=True)
+    assert [Unconfirmed, Unavailable, Unavailable] == list(map(type, errors))
+    store.may_end.set()
+
+
+async def test_no_timer_is_left_when_drained(make: Make, store: Store, clock: ManualClock) -> None:
+    group = make(store)
+    callers = started(group, ("key", "item"))
+    await store.began.wait()
+    store.may_end.set()
+    await asyncio.gather(*callers)
+
+    await group.drain(1)
+
+    assert [] == [timer for _, _, timer in clock._timers if timer._callback is not None]
+
+
+async def test_item_is_given_up_when_it_comes_after_the_drain(
+    make: Make, store: Store, clock: ManualClock
+) -> None:
+    """A late caller does not wait forever."""
+    group = make(store)
+    callers = started(group, ("key", "1"))
+    await store.began.wait()
+    store.may_end.set()
+    await asyncio.gather(*callers)
+    await group.drain(1)
+    store.may_end.clear()
+    store.began.clear()
+    callers = started(group, ("key", "2"))
+    await store.began.wait()
+
+    clock.advance(WAIT_SECONDS)
+
+    with pytest.raises(Unconfirmed):
+        await callers[0]
+    store.may_end.set()
+
+
 async def test_job_runs_between_the_batches_of_its_key_when_they_share_a_queue(
     make: Make, store: Store, turns: KeyedQueue
 ) -> None:
