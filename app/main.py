@@ -146,10 +146,11 @@ async def _serve(settings: Settings, on_listening: OnListening, link: WorkerLink
         else:
             await app.listen_on(link.sockets)
         # Make garbage collection rare, and exclude the objects created so far: they live until the
-        # exit. With the default threshold, a burst of 1,000 receipts takes 6 % more time.
+        # exit. With a threshold of 20,000, collections during a burst of 1,000 receipts take a
+        # tenth of the server's CPU time, because the burst's objects live until the acks.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(20_000, 20, 50)
+        gc.set_threshold(100_000, 20, 50)
         _log.info("started", url=settings.base_url, version=__version__)
         on_listening(settings.base_url, seeded)
         stop = await stopped
