@@ -58,12 +58,12 @@ _RECIPIENT_STATES = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.
 class DeliveryService:
     """Stores delivery reports, and publishes the changes to the authors of the messages.
 
-    Reports that arrive at the same time share a transaction. A change is published after the commit
-    and before the recipient receives the ack. The author receives the changes of a recipient in
-    order, even if they were reported on different nodes: DELIVERED is not published after READ. The
-    last `MAX_READ` READ reports are remembered for this. An author who has left the channel
-    receives nothing. A list of reports is stored in one transaction; if some of its reports are
-    refused, the other reports are stored.
+    Reports that arrive at the same time usually share a transaction. A change is published after
+    the commit and before the recipient receives the ack. The author receives the changes of a
+    recipient in order, even if they were reported on different nodes: DELIVERED is not published
+    after READ. The last `MAX_READ` READ reports are remembered for this. An author who has left the
+    channel receives nothing. A list of reports is stored in one transaction; if some of its reports
+    are refused, the other reports are stored.
 
     If the commit of a report was not confirmed, the change is published when the recipient reports
     it again to this node. At most `MAX_UNCONFIRMED` such reports are remembered.
@@ -208,12 +208,18 @@ class DeliveryService:
         status = advance.status
         if not self.receive(status.message_id, status.recipient_id, status.status):
             return
-        report = Report(status.message_id, status.recipient_id, status.status)
-        was_unconfirmed = status.timestamp in (self._unconfirmed.get(report) or ())
-        self._unconfirmed.forget(report)
+        # Usually there are no unconfirmed reports; then do not create one to look for it.
+        was_unconfirmed = len(self._unconfirmed) > 0 and self._forget_unconfirmed(status)
         if (advance.changed or was_unconfirmed) and advance.author_is_member:
             event = _EVENTS[status.status]
             self._broadcaster.publish(user_room(advance.author_id), event, status)
+
+    def _forget_unconfirmed(self, status: DeliveryStatus) -> bool:
+        """Return whether an unconfirmed batch has stored this status, and forget its report."""
+        report = Report(status.message_id, status.recipient_id, status.status)
+        was_unconfirmed = status.timestamp in (self._unconfirmed.get(report) or ())
+        self._unconfirmed.forget(report)
+        return was_unconfirmed
 
     def _remember_unconfirmed(self, report: Report, now: datetime) -> None:
         earlier = self._unconfirmed.get(report) or ()

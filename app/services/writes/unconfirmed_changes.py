@@ -24,6 +24,9 @@ class UnconfirmedChanges(Generic[Key, Change]):
     def __init__(self, limit: int) -> None:
         self._changes: BoundedDict[Key, Change] = BoundedDict(limit)
 
+    def __len__(self) -> int:
+        return len(self._changes)
+
     @contextmanager
     def watch(self, key: Key, change: Change) -> Iterator[None]:
         """Remember the change if the block raises `Unconfirmed`."""
