@@ -98,7 +98,7 @@ class UndeliveredPage:
 
 @runtime_checkable
 class DeliveryRepository(Protocol):
-    """Stores deliveries. Each method runs its checks and changes in one transaction.
+    """Stores deliveries. The checks and changes of a report run in one transaction.
 
     Every method raises `Unavailable` if the storage fails. Nothing was changed in this case, unless
     the error is `Unconfirmed`: then a commit was interrupted, and the change may be stored.

@@ -8,15 +8,9 @@ from typing import Any
 from sqlalchemy import Row, Select, Text, func, literal, or_, select, union_all
 
 from app.adapters.sql.connection.database import Database
-from app.adapters.sql.deliveries.advance import (
-    AdvanceDeliveries,
-    AdvanceResult,
-    Delivery,
-    NoDelivery,
-    Pair,
-)
+from app.adapters.sql.deliveries.advance import AdvanceDeliveries, AdvanceDeliveriesInOrder
+from app.adapters.sql.deliveries.advance_results import AdvanceResult, Delivery, NoDelivery, Pair
 from app.adapters.sql.deliveries.undelivered import COUNT_UNDELIVERED, UNDELIVERED_POSITIONS
-from app.adapters.sql.locked_rows import Locked, retry_locked
 from app.adapters.sql.queries import belongs, select_messages, to_message
 from app.adapters.sql.schema.dialects import UtcTimestamp
 from app.adapters.sql.schema.tables import (
@@ -26,8 +20,9 @@ from app.adapters.sql.schema.tables import (
     message_sequences,
     messages,
 )
+from app.adapters.sql.skipped_items import Skipped, retry_skipped
 from app.domain.delivery import DeliveryState, DeliveryStatus
-from app.domain.errors import MessageNotFound, NotARecipient, Unavailable
+from app.domain.errors import MessageNotFound, NotARecipient, StorageRejected, Unavailable
 from app.domain.ids import ChannelId, MessageId, UserId
 from app.ports import (
     MAX_COUNTED,
@@ -78,18 +73,33 @@ class SqlDeliveryRepository(DeliveryRepository):
             pair = (report.message_id, report.recipient_id)
             if pairs.get(pair) is not DeliveryState.READ:
                 pairs[pair] = report.state
-        advance = partial(self._advance, pairs=pairs, now=now)
-        results: Sequence[AdvanceResult | Unavailable] = await advance(list(pairs))
-        if Locked.LOCKED in results:
-            results = await retry_locked(list(pairs), results, advance, self._database.lock_seconds)
+        results: Sequence[AdvanceResult | Unavailable]
+        results = await self._database.write(AdvanceDeliveriesInOrder(pairs, now))
+        if Skipped.SKIPPED in results:
+            results = await retry_skipped(
+                list(pairs),
+                results,
+                partial(self._advance_skipped, pairs=pairs, now=now),
+                self._database.lock_seconds,
+                pause_seconds=0.0,
+            )
         return _outcomes(reports, dict(zip(pairs, results, strict=True)), now)
 
-    async def _advance(
-        self, those: Sequence[Pair], pairs: Mapping[Pair, DeliveryState], now: datetime
-    ) -> Sequence[AdvanceResult]:
-        return await self._database.write(
-            AdvanceDeliveries({pair: pairs[pair] for pair in those}, now)
-        )
+    async def _advance_skipped(
+        self, skipped: Sequence[Pair], pairs: Mapping[Pair, DeliveryState], now: datetime
+    ) -> Sequence[AdvanceResult | Unavailable]:
+        write = AdvanceDeliveries({pair: pairs[pair] for pair in skipped}, now)
+        try:
+            return await self._database.write(write)
+        except StorageRejected:
+            # The other reports of the batch are stored, so the caller cannot divide the batch.
+            if len(skipped) == 1:
+                return [StorageRejected()]
+        middle = len(skipped) // 2
+        return [
+            *await self._advance_skipped(skipped[:middle], pairs, now),
+            *await self._advance_skipped(skipped[middle:], pairs, now),
+        ]
 
     async def statuses(
         self,
@@ -178,7 +188,7 @@ def _outcomes(
     return outcomes
 
 
-def _error(result: NoDelivery | Locked | Unavailable) -> AdvanceOutcome:
+def _error(result: NoDelivery | Skipped | Unavailable) -> AdvanceOutcome:
     match result:
         case NoDelivery.NOT_FOUND:
             return MessageNotFound()
@@ -188,7 +198,7 @@ def _error(result: NoDelivery | Locked | Unavailable) -> AdvanceOutcome:
             return Unavailable("The message")
         case Unavailable():
             return result
-        case Locked.LOCKED:  # Never happens: `retry_locked` has replaced this result.
+        case Skipped.SKIPPED:  # Never happens: `retry_skipped` has replaced this result.
             return Unavailable()
 
 

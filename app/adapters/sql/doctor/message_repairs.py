@@ -17,7 +17,8 @@ from app.adapters.sql.connection.engines import Engines
 from app.adapters.sql.connection.limits import DatabaseLimits
 from app.adapters.sql.connection.opening import explained_opening, make_engines
 from app.adapters.sql.connection.url import parse_database_url, sqlite_file
-from app.adapters.sql.deliveries.advance import AdvanceDeliveries, Delivery, Pair
+from app.adapters.sql.deliveries.advance import AdvanceDeliveries
+from app.adapters.sql.deliveries.advance_results import Delivery, Pair
 from app.adapters.sql.doctor.message_warnings import (
     MISPLACED,
     NEVER_ADOPTED,

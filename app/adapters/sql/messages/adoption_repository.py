@@ -165,7 +165,7 @@ _UNSEQUENCED = (
 _AMONG_IDS = messages.c.id.in_(bindparam("message_ids", expanding=True))
 _UNSEQUENCED_AMONG = _UNSEQUENCED.where(_AMONG_IDS)
 # Locks messages, channels and authors against deletion. A message is skipped if another transaction
-# has locked one of its rows (see `app.adapters.sql.locked_rows`). The next poll finds it again.
+# has locked one of its rows (see `app.adapters.sql.skipped_items`). The next poll finds it again.
 _LOCKED = (
     select(messages.c.id, channels.c.id)
     .join(channels, channels.c.id == messages.c.channelId)

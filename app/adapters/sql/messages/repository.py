@@ -12,12 +12,12 @@ from sqlalchemy.sql.dml import ReturningInsert
 
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.frequent_queries import LAST_SEQS
-from app.adapters.sql.locked_rows import Locked, retry_locked
 from app.adapters.sql.messages.client_message_ids import find_first_sends
 from app.adapters.sql.messages.storing import NotStored, StoreMessages, StoringResult
 from app.adapters.sql.queries import belongs, lock_message, read_page, select_messages, to_message
 from app.adapters.sql.schema.dialects import UPSERTS, Upsert
 from app.adapters.sql.schema.tables import channel_sequences, message_sequences, messages
+from app.adapters.sql.skipped_items import Skipped, retry_skipped
 from app.domain.errors import (
     ClientMessageIdReused,
     MessageDeleted,
@@ -73,8 +73,8 @@ class SqlMessageRepository(MessageRepository):
     async def add_all(self, drafts: Sequence[MessageDraft], now: datetime) -> Sequence[AddOutcome]:
         store = partial(self._store, now=now)
         results: Sequence[StoringResult | Unavailable] = await store(drafts)
-        if Locked.LOCKED in results:
-            results = await retry_locked(drafts, results, store, self._database.lock_seconds)
+        if Skipped.SKIPPED in results:
+            results = await retry_skipped(drafts, results, store, self._database.lock_seconds)
         repeated = [
             draft
             for draft, result in zip(drafts, results, strict=True)

@@ -12,8 +12,8 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from app.adapters.sql.connection.engines import PostgresConnection, Write
-from app.adapters.sql.locked_rows import Locked
 from app.adapters.sql.schema.dialects import sqlite_time
+from app.adapters.sql.skipped_items import Skipped
 from app.domain.delivery import DeliveryState
 from app.domain.message import FirstSend, Message, MessageDraft, User
 
@@ -26,10 +26,10 @@ class NotStored(Enum):
     """The client message id is taken, by an earlier message or by an earlier draft of the batch."""
 
 
-StoringResult: TypeAlias = Message | NotStored | Locked
+StoringResult: TypeAlias = Message | NotStored | Skipped
 
 # ``member`` locks users and channels against deletion, and skips locked rows (see
-# `app.adapters.sql.locked_rows`). Later steps may wait, but only for locks that the original
+# `app.adapters.sql.skipped_items`). Later steps may wait, but only for locks that the original
 # backend never takes. All nodes take these locks in the same order: client message ids (sorted),
 # ``channel_sequences`` (sorted), delivered ranges.
 #
@@ -201,7 +201,7 @@ class StoreMessages(Write[list[StoringResult]]):
             elif is_repeated:
                 results.append(NotStored.REPEATED)
             else:
-                results.append(Locked.LOCKED if is_locked else NotStored.NOT_A_MEMBER)
+                results.append(Skipped.SKIPPED if is_locked else NotStored.NOT_A_MEMBER)
         return results
 
     def on_sqlite(self, connection: sqlite3.Connection) -> list[StoringResult]:

@@ -1,8 +1,9 @@
 """Tests the cost of storing messages and receipts.
 
 The cost of a message or receipt does not grow with the channel. A batch is stored by one statement
-on PostgreSQL, or by one call in the database thread on SQLite. The tested modules are
-app/adapters/sql/messages/storing.py and app/adapters/sql/deliveries/advance.py.
+on PostgreSQL, or by one call in the database thread on SQLite. Receipts that are out of order need
+a second statement. The tested modules are app/adapters/sql/messages/storing.py and
+app/adapters/sql/deliveries/advance.py.
 """
 
 import sqlite3
@@ -17,11 +18,11 @@ from sqlalchemy import event, text
 from app.adapters.sql.connection.database import Database
 from app.adapters.sql.connection.engines import PostgresConnection, Write
 from app.adapters.sql.connection.sqlite import BufferedConnection
-from app.adapters.sql.deliveries.advance import AdvanceDeliveries
+from app.adapters.sql.deliveries.advance import AdvanceDeliveries, AdvanceDeliveriesInOrder
 from app.adapters.sql.messages.storing import StoreMessages
 from app.domain.delivery import DeliveryState
 from app.domain.ids import ChannelId, UserId
-from app.ports import Report, StoredMessage
+from app.ports import Advance, Report, StoredMessage
 from app.services.delivery_service import MAX_REPORTS
 from tests.contract.storage import (
     ALICE,
@@ -117,7 +118,25 @@ async def receipts_of_all_kinds(storage: Storage, size: int) -> AdvanceDeliverie
     return AdvanceDeliveries(pairs, NOW)
 
 
-BATCHES = pytest.mark.parametrize("batch", [messages_of_all_kinds, receipts_of_all_kinds])
+async def receipts_in_order(storage: Storage, size: int) -> AdvanceDeliveriesInOrder:
+    """Return a batch of DELIVERED and READ reports of all members about two messages."""
+    readers = [UserId(f"reader-{number}") for number in range(size)]
+    channel_ids = ChannelId("even"), ChannelId("odd")
+    await storage.channels.seed(
+        {ALICE: channel_ids}
+        | {each: [channel_ids[number % 2]] for number, each in enumerate(readers)}
+    )
+    ids = [(await add(storage, draft(ALICE, each))).id for each in channel_ids]
+    pairs = {
+        (ids[number % 2], each): (READ, DELIVERED)[number % 3 % 2]
+        for number, each in enumerate(readers)
+    }
+    return AdvanceDeliveriesInOrder(pairs, NOW)
+
+
+BATCHES = pytest.mark.parametrize(
+    "batch", [messages_of_all_kinds, receipts_of_all_kinds, receipts_in_order]
+)
 
 
 @BATCHES
@@ -133,6 +152,42 @@ async def test_a_batch_is_one_statement_when_postgres_stores_it(
 
     assert [] == others
     assert 1 == len(counting_database.statements)
+
+
+async def test_reports_take_a_second_statement_when_they_are_out_of_order(
+    counting_database: CountingDatabase,
+) -> None:
+    """Carol has already reported the second message, and Alice reports two in one batch."""
+    storage = sql_storage(counting_database)
+    await storage.channels.seed(MEMBERSHIP)
+    first, second = [await add(storage, draft(BOB, GENERAL)) for _ in range(2)]
+    await storage.deliveries.advance_all([Report(second.id, CAROL, DELIVERED)], NOW)
+    pairs = ((first, ALICE), (second, ALICE), (first, CAROL))
+    counting_database.statements.clear()
+
+    outcomes = await storage.deliveries.advance_all(
+        [Report(message.id, user_id, READ) for message, user_id in pairs], NOW
+    )
+
+    assert 2 == len(counting_database.statements)
+    assert [True, True, True] == [isinstance(each, Advance) and each.changed for each in outcomes]
+
+
+async def test_reports_are_one_statement_when_earlier_messages_are_not_reported(
+    counting_database: CountingDatabase,
+) -> None:
+    """A client may report only the newest message; the earlier ones stay undelivered."""
+    storage = sql_storage(counting_database)
+    await storage.channels.seed(MEMBERSHIP)
+    sent = [await add(storage, draft(BOB, GENERAL)) for _ in range(4)]
+    counting_database.statements.clear()
+
+    for message in (sent[0], sent[3]):
+        await storage.deliveries.advance_all([Report(message.id, CAROL, DELIVERED)], NOW)
+
+    assert 2 == len(counting_database.statements)
+    page = await storage.deliveries.undelivered(CAROL, 0, 10)
+    assert [each.id for each in sent[1:3]] == [each.id for each in page.messages]
 
 
 @BATCHES
@@ -195,24 +250,38 @@ async def message_to(storage: Storage, channel_id: ChannelId, size: int) -> Stor
     return StoreMessages([draft(author_id, channel_id, client_message_id="c-1")], NOW)
 
 
-async def first_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
+async def first_receipt_in(
+    storage: Storage, channel_id: ChannelId, size: int
+) -> AdvanceDeliveriesInOrder:
     """Return a write of the first report of a message, by the last member."""
     message = await add(storage, draft(ALICE, channel_id))
-    return AdvanceDeliveries({(message.id, UserId(f"{channel_id}{size}")): READ}, NOW)
+    return AdvanceDeliveriesInOrder({(message.id, UserId(f"{channel_id}{size}")): READ}, NOW)
 
 
-async def later_receipt_in(storage: Storage, channel_id: ChannelId, size: int) -> AdvanceDeliveries:
+async def later_receipt_in(
+    storage: Storage, channel_id: ChannelId, size: int
+) -> AdvanceDeliveriesInOrder:
     """Return a write of a report by the second member, after most other members have reported."""
     message = await add(storage, draft(ALICE, channel_id))
     others = [UserId(f"{channel_id}{number}") for number in range(3, size + 1)]
     reports = [Report(message.id, each, DELIVERED) for each in (*others, BOB)]
     for start in range(0, len(reports), MAX_REPORTS):
         await storage.deliveries.advance_all(reports[start : start + MAX_REPORTS], NOW)
-    return AdvanceDeliveries({(message.id, UserId(f"{channel_id}2")): READ}, NOW)
+    return AdvanceDeliveriesInOrder({(message.id, UserId(f"{channel_id}2")): READ}, NOW)
+
+
+async def receipt_in_any_order_in(
+    storage: Storage, channel_id: ChannelId, size: int
+) -> AdvanceDeliveries:
+    """Return a write of the same report, with the statement for any order."""
+    in_order = await later_receipt_in(storage, channel_id, size)
+    return AdvanceDeliveries(in_order.pairs, in_order.now)
 
 
 Single: TypeAlias = Callable[[Storage, ChannelId, int], Awaitable[Write[object]]]
-SINGLES = pytest.mark.parametrize("single", [message_to, first_receipt_in, later_receipt_in])
+SINGLES = pytest.mark.parametrize(
+    "single", [message_to, first_receipt_in, later_receipt_in, receipt_in_any_order_in]
+)
 
 
 @SINGLES

@@ -1,13 +1,14 @@
 """Tests reports of deliveries during concurrent deletions and reports.
 
-The tested module is app/adapters/sql/deliveries/advance.py.
+The tested modules are app/adapters/sql/deliveries/advance_in_order.py and
+app/adapters/sql/deliveries/advance_in_any_order.py.
 """
 
 import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Table, delete, select, update
+from sqlalchemy import Table, delete, select, text, update
 
 from app.adapters.sql.schema.tables import channels, messages, users
 from app.domain.delivery import DeliveryState
@@ -21,6 +22,15 @@ from tests.doubles.manual_clock import DEFAULT_START as NOW
 from tests.unit.adapters.sql.counting_database import CountingDatabase
 
 LATER = NOW + timedelta(seconds=1)
+SLOWNESS_SECONDS = 0.6
+SLOW_INSERT = text(
+    f"""
+    INSERT INTO read_receipts ("messageId", "userId")
+    SELECT id, '{BOB}' FROM (VALUES (:message, 0), (:other, {SLOWNESS_SECONDS})) AS row (id, pause)
+    CROSS JOIN LATERAL pg_sleep(pause)
+    """  # noqa: S608 - our own statement
+)
+"""Inserts a receipt, waits, inserts another receipt, and then checks and locks both messages."""
 
 
 @pytest.fixture
@@ -124,3 +134,29 @@ async def test_an_update_by_the_original_backend_is_kept_when_receipts_are_store
     stored = await storage.messages.find(message.id)
     assert stored is not None
     assert "edited" == stored.content
+
+
+async def test_all_reports_succeed_when_the_original_backend_inserts_the_same_read_receipt(
+    database: CountingDatabase, storage: Storage
+) -> None:
+    """Its insert locks the receipt first and the message last, so there is a deadlock.
+
+    Usually PostgreSQL aborts the reports, because they began to wait first.
+    """
+    message = await sent(storage)
+    other = await sent(storage, BOB)
+    reports = [
+        Report(message.id, BOB, DeliveryState.READ),
+        Report(other.id, CAROL, DeliveryState.READ),
+    ]
+
+    async def insert_slowly() -> None:
+        async with database.transaction() as connection:
+            await connection.execute(SLOW_INSERT, {"message": message.id, "other": other.id})
+
+    inserting = asyncio.create_task(insert_slowly())
+    await asyncio.sleep(SLOWNESS_SECONDS / 2)
+    outcomes = await storage.deliveries.advance_all(reports, LATER)
+    await asyncio.wait([inserting])
+
+    assert [Advance, Advance] == [type(outcome) for outcome in outcomes]
