@@ -201,6 +201,8 @@ class Restart:
         seconds: The time from the end of the restart until all clients were connected.
         key_fetches: How often processes fetched the signing keys during the restart.
         starts: The number of started processes.
+        renewals: The maximum number of fetches by processes that have been running for a long time,
+            because each of them renews its keys every four minutes.
     """
 
     name: str
@@ -208,6 +210,7 @@ class Restart:
     seconds: float
     key_fetches: int
     starts: int
+    renewals: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ import asyncio
 import random
 import resource
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class Stage:
         postgres: The PostgreSQL server, if the scenario uses PostgreSQL.
         cluster: The services that the servers share, if they are nodes of a cluster.
         crowd: Clients that do nothing but reconnect.
+        began_at: The monotonic time at which the scenario began.
     """
 
     servers: Sequence[ServerProcess]
@@ -47,6 +49,7 @@ class Stage:
     cluster: Cluster | None
     crowd: Sequence[Link]
     notes: Notes
+    began_at: float = field(default_factory=time.monotonic)
 
 
 Fault = Callable[[Stage], Awaitable[None]]

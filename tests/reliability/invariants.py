@@ -265,7 +265,7 @@ def clients_come_back(notes: Notes, stored: Stored) -> Violations:
     for restart in notes.restarts:
         if restart.seconds > RETURN_SECONDS + notes.slack_seconds:
             yield f"clients came back after {restart.seconds:.1f} s: {restart.name}"
-        if restart.key_fetches > restart.starts:
+        if restart.key_fetches > restart.starts + restart.renewals:
             yield f"{restart.starts} processes fetched keys {restart.key_fetches} times"
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from app.adapters.clerk.jwks_client import REFRESH_SECONDS
 from tests.deadlines import PROCESS_SECONDS
 from tests.e2e.nodes import readiness
 from tests.e2e.server_process import ServerProcess
@@ -86,7 +87,16 @@ async def _restart(stage: Stage, name: str) -> AsyncIterator[None]:
             await link.online.wait()
     seconds = time.monotonic() - began_at
     fetches, starts = issuer.requests - fetched, _starts(stage) - started
-    stage.notes.restarts.append(Restart(name, len(stage.crowd), seconds, fetches, starts))
+    stage.notes.restarts.append(
+        Restart(name, len(stage.crowd), seconds, fetches, starts, _renewals(stage))
+    )
+
+
+def _renewals(stage: Stage) -> int:
+    """Return how many processes may have renewed their keys during the restart that has ended."""
+    if time.monotonic() - stage.began_at < REFRESH_SECONDS:
+        return 0
+    return sum(len(workers_of(server)) or 1 for server in stage.servers)
 
 
 def _starts(stage: Stage) -> int:
