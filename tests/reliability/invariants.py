@@ -26,6 +26,9 @@ LOCAL_SECONDS = 3.0
 """The maximum time between the ack of a message and its delivery to other devices on the node."""
 RECOVERY_SECONDS = 5.0
 """The maximum time until nodes have recovered after an outage of Redis."""
+TRACEBACK_LINES = 60
+"""The maximum number of lines of a traceback that a violation shows."""
+
 RETURN_SECONDS = 30.0
 """The maximum time until all clients are connected again after a restart."""
 MEMORY_MB = 250.0
@@ -391,9 +394,11 @@ def nothing_failed_unexpectedly(notes: Notes, stored: Stored) -> Violations:
     failed = sum(answer.code == "internal" for answer in notes.answers)
     if failed:
         yield f"{failed} requests met an internal error"
-    for line in notes.server_log.splitlines():
+    lines = notes.server_log.splitlines()
+    for number, line in enumerate(lines):
         if "Traceback" in line:
-            yield "the server logged a traceback"
+            text = "\n".join(lines[number : number + TRACEBACK_LINES])
+            yield f"the server logged a traceback:\n{text}"
         if " as sent" in line or " as edited" in line:
             yield "the server logged a message"
 
