@@ -7,6 +7,7 @@ from app.adapters.sql.connection.engines import PostgresConnection
 from app.adapters.sql.deliveries.advance_results import AdvanceResult, NoDelivery, Pair
 from app.adapters.sql.deliveries.receipt_steps import (
     ADVANCE_MESSAGES,
+    LOCK_MESSAGES,
     STORE_RECEIPTS,
     to_delivery,
 )
@@ -24,28 +25,14 @@ WITH report AS MATERIALIZED (
         sequence.channel_id AS seq_channel, sequence.reached, sequence.waiting_for,
         sequence.revision, begun.revision AS begun_revision
     FROM report
-    -- With plain joins, a plan that was made while the tables were small may read whole tables.
-    -- FOR UPDATE also skips a message for which the original backend has inserted a read receipt.
     CROSS JOIN LATERAL (
         SELECT FROM users WHERE id = report.user_id FOR KEY SHARE SKIP LOCKED
     ) AS reporter
-    CROSS JOIN LATERAL (
-        SELECT * FROM messages WHERE id = report.message_id FOR UPDATE SKIP LOCKED
-    ) AS message
-    CROSS JOIN LATERAL (
-        SELECT FROM channels WHERE id = message."channelId" FOR KEY SHARE SKIP LOCKED
-    ) AS channel
+    {LOCK_MESSAGES}
     CROSS JOIN LATERAL (
         SELECT FROM channel_members
         WHERE "channelId" = message."channelId" AND "userId" = report.user_id LIMIT 1
     ) AS member
-    CROSS JOIN LATERAL (
-        SELECT revision FROM message_sequences WHERE message_id = report.message_id LIMIT 1
-    ) AS begun
-    CROSS JOIN LATERAL (
-        SELECT * FROM message_sequences
-        WHERE message_id = report.message_id FOR NO KEY UPDATE SKIP LOCKED
-    ) AS sequence
 ), pair AS MATERIALIZED (
     SELECT locked.*, receipt.status AS before, receipt.updated_at,
         receipt.status IS NULL AND user_id <> author_id AND (

@@ -12,6 +12,7 @@ from app.adapters.sql.connection.engines import PostgresConnection
 from app.adapters.sql.deliveries.advance_results import Delivery, Pair
 from app.adapters.sql.deliveries.receipt_steps import (
     ADVANCE_MESSAGES,
+    LOCK_MESSAGES,
     STORE_RECEIPTS,
     to_delivery,
 )
@@ -20,7 +21,7 @@ from app.domain.ids import MessageId, UserId
 
 _ADVANCE_IN_ORDER = f"""
 WITH message AS MATERIALIZED (
-    SELECT reported.*, message."channelId" AS channel_id, message."userId" AS author_id,
+    SELECT report.*, message."channelId" AS channel_id, message."userId" AS author_id,
         message."deliveryStatus"::text AS status, sequence.position, sequence.seq,
         sequence.channel_id AS seq_channel, sequence.reached, sequence.waiting_for,
         sequence.revision, begun.revision AS begun_revision, 1 + COALESCE((
@@ -32,22 +33,8 @@ WITH message AS MATERIALIZED (
             WHERE "channelId" = message."channelId" AND "userId" = message."userId"
         ) IS NOT NULL AS author_is_member
     FROM unnest($2::text[], $3::text[], $4::text[])
-        WITH ORDINALITY AS reported (message_id, state, user_ids, list_number)
-    -- With plain joins, a plan that was made while the tables were small may read whole tables.
-    -- FOR UPDATE also skips a message for which the original backend has inserted a read receipt.
-    CROSS JOIN LATERAL (
-        SELECT * FROM messages WHERE id = reported.message_id FOR UPDATE SKIP LOCKED
-    ) AS message
-    CROSS JOIN LATERAL (
-        SELECT FROM channels WHERE id = message."channelId" FOR KEY SHARE SKIP LOCKED
-    ) AS channel
-    CROSS JOIN LATERAL (
-        SELECT revision FROM message_sequences WHERE message_id = reported.message_id LIMIT 1
-    ) AS begun
-    CROSS JOIN LATERAL (
-        SELECT * FROM message_sequences
-        WHERE message_id = reported.message_id FOR NO KEY UPDATE SKIP LOCKED
-    ) AS sequence
+        WITH ORDINALITY AS report (message_id, state, user_ids, list_number)
+    {LOCK_MESSAGES}
 ), pair AS MATERIALIZED (
     SELECT list_number, user_number, report.user_id, state, message_id, author_id, author_is_member,
         message.status, position, seq_channel, seq, reached, waiting_for,

@@ -21,6 +21,25 @@ from app.adapters.sql.schema.dialects import from_naive
 from app.domain.delivery import DeliveryState
 from app.domain.ids import UserId
 
+LOCK_MESSAGES: Final = """
+    -- With plain joins, a plan that was made while the tables were small may read whole tables.
+    -- FOR UPDATE also skips a message for which the original backend has inserted a read receipt.
+    CROSS JOIN LATERAL (
+        SELECT * FROM messages WHERE id = report.message_id FOR UPDATE SKIP LOCKED
+    ) AS message
+    CROSS JOIN LATERAL (
+        SELECT FROM channels WHERE id = message."channelId" FOR KEY SHARE SKIP LOCKED
+    ) AS channel
+    CROSS JOIN LATERAL (
+        SELECT revision FROM message_sequences WHERE message_id = report.message_id LIMIT 1
+    ) AS begun
+    CROSS JOIN LATERAL (
+        SELECT * FROM message_sequences
+        WHERE message_id = report.message_id FOR NO KEY UPDATE SKIP LOCKED
+    ) AS sequence
+"""
+"""Joins each row of ``report`` with its message, and locks the message."""
+
 STORE_RECEIPTS: Final = """
 receipt AS (
     INSERT INTO message_receipts (position, recipient_id, status, updated_at)
