@@ -32,15 +32,18 @@ class AdvanceDeliveries(Write[Sequence[AdvanceResult]]):
     now: datetime
 
     async def on_postgres(self, connection: PostgresConnection) -> Sequence[AdvanceResult]:
-        """Run one statement for all pairs."""
+        """Run one statement."""
         try:
-            return await advance_in_any_order(connection, self.pairs, self.now)
+            return await self._advance(connection)
         except asyncpg.DeadlockDetectedError:
             return [Skipped.SKIPPED] * len(self.pairs)
 
     def on_sqlite(self, connection: sqlite3.Connection) -> Sequence[AdvanceResult]:
         """Run a few prepared statements for each pair, and a few for each message."""
         return advance_on_sqlite(connection, self.pairs, self.now)
+
+    async def _advance(self, connection: PostgresConnection) -> Sequence[AdvanceResult]:
+        return await advance_in_any_order(connection, self.pairs, self.now)
 
 
 class AdvanceDeliveriesInOrder(AdvanceDeliveries):
@@ -49,14 +52,10 @@ class AdvanceDeliveriesInOrder(AdvanceDeliveries):
     It also skips the reports of users who have several, unless all users have several.
     """
 
-    async def on_postgres(self, connection: PostgresConnection) -> Sequence[AdvanceResult]:
-        """Run one statement."""
+    async def _advance(self, connection: PostgresConnection) -> Sequence[AdvanceResult]:
         reports_of = Counter(user_id for _, user_id in self.pairs)
         single = {pair: state for pair, state in self.pairs.items() if reports_of[pair[1]] == 1}
         if not single:
-            return await super().on_postgres(connection)
-        try:
-            stored = await advance_in_order(connection, single, self.now)
-        except asyncpg.DeadlockDetectedError:
-            stored = {}
+            return await super()._advance(connection)
+        stored = await advance_in_order(connection, single, self.now)
         return [stored.get(pair, Skipped.SKIPPED) for pair in self.pairs]

@@ -104,6 +104,15 @@ def started(group: GroupCommit[str, str], *items: tuple[str, str]) -> list[async
     return [asyncio.create_task(group.commit(key, item)) for key, item in items]
 
 
+async def commit_and_drain(group: GroupCommit[str, str], store: Store) -> None:
+    """Commit an item whose caller has to wait, and drain the group."""
+    callers = started(group, ("key", "drained"))
+    await store.began.wait()
+    store.may_end.set()
+    await asyncio.gather(*callers)
+    await group.drain(1)
+
+
 async def until_waiting(group: GroupCommit[str, str], count: int) -> None:
     """Let every caller run until it waits, and check that ``count`` items are waiting."""
     # A task needs one turn to start, and another turn to continue after a batch that it started.
@@ -340,12 +349,7 @@ async def test_each_caller_waits_until_its_own_time_when_all_share_a_timer(
 
 async def test_no_timer_is_left_when_drained(make: Make, store: Store, clock: ManualClock) -> None:
     group = make(store)
-    callers = started(group, ("key", "item"))
-    await store.began.wait()
-    store.may_end.set()
-    await asyncio.gather(*callers)
-
-    await group.drain(1)
+    await commit_and_drain(group, store)
 
     assert [] == [timer for _, _, timer in clock._timers if timer._callback is not None]
 
@@ -355,14 +359,10 @@ async def test_item_is_given_up_when_it_comes_after_the_drain(
 ) -> None:
     """A late caller does not wait forever."""
     group = make(store)
-    callers = started(group, ("key", "1"))
-    await store.began.wait()
-    store.may_end.set()
-    await asyncio.gather(*callers)
-    await group.drain(1)
+    await commit_and_drain(group, store)
     store.may_end.clear()
     store.began.clear()
-    callers = started(group, ("key", "2"))
+    callers = started(group, ("key", "item"))
     await store.began.wait()
 
     clock.advance(WAIT_SECONDS)

@@ -142,6 +142,7 @@ async def test_a_commit_is_unconfirmed_when_the_server_freezes_under_it(
     async with asyncio.timeout(PROCESS_SECONDS):
         while await insist(lambda: count(database)) < 1 + SHORT.pool_size:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+    assert 1 + SHORT.pool_size == await insist(lambda: count(database))
 
 
 async def test_a_commit_is_unconfirmed_when_its_backend_is_killed(
